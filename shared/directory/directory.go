@@ -1,0 +1,74 @@
+// Package directory is the port to the tenant's directory, Microsoft Graph in production: who people are, whom they report to, which groups they are in,
+// and the changes that grant and take away access. Every change is idempotent: asking for what is already so is a success.
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"latchkey/shared/governance"
+)
+
+// Errors a directory returns, wrapped. Match them with errors.Is.
+var (
+	// ErrNotFound: the user or group does not exist.
+	ErrNotFound = errors.New("directory: not found")
+	// ErrForbidden: the identity lacks a permission; retrying is useless until an operator grants it.
+	ErrForbidden = errors.New("directory: forbidden")
+	// ErrRefused: the directory understood and said no (a dynamic group, a synchronised group, a bad address); retrying is useless.
+	ErrRefused = errors.New("directory: refused")
+	// ErrThrottled: the directory asks for patience. See RetryAfter.
+	ErrThrottled = errors.New("directory: throttled")
+	// ErrUnavailable: the directory did not answer or failed; a change may or may not have happened. Repeating it is safe.
+	ErrUnavailable = errors.New("directory: unavailable")
+)
+
+// ThrottledError is the ErrThrottled that knows how long to wait.
+type ThrottledError struct {
+	After time.Duration
+}
+
+func (e *ThrottledError) Error() string {
+	return fmt.Sprintf("directory: throttled, retry after %v", e.After)
+}
+
+// Is makes errors.Is(err, ErrThrottled) hold.
+func (e *ThrottledError) Is(target error) bool { return target == ErrThrottled }
+
+// RetryAfter is the wait that a throttled directory asked for, or zero if it asked for none.
+func RetryAfter(err error) time.Duration {
+	var throttled *ThrottledError
+	if errors.As(err, &throttled) {
+		return throttled.After
+	}
+	return 0
+}
+
+// MaxGroupMembers bounds what GroupMembers returns: nobody notifies or lists more approvers than this.
+const MaxGroupMembers = 500
+
+// Directory is the port.
+type Directory interface {
+	// User reads a person, with the id of the direct manager (empty if there is none). Errors: ErrNotFound.
+	User(ctx context.Context, id string) (governance.User, error)
+	// Group reads a group. Errors: ErrNotFound.
+	Group(ctx context.Context, id string) (governance.Group, error)
+	// MemberOf returns the ids of all groups that the user is in, nested membership included, in no order. Errors: ErrNotFound.
+	MemberOf(ctx context.Context, userID string) ([]string, error)
+	// GroupMembers returns the users in a group, nested membership included, at most MaxGroupMembers. Errors: ErrNotFound.
+	GroupMembers(ctx context.Context, groupID string) ([]governance.User, error)
+
+	// AddMember makes the user, service principal or group a member of the group. Someone who is a member already is a success.
+	// Errors: ErrNotFound if the group or the principal does not exist, ErrRefused.
+	AddMember(ctx context.Context, groupID, principalID string) error
+	// RemoveMember ends the membership. Someone who is no member, a group or a principal that no longer exists, are successes. Errors: ErrRefused.
+	RemoveMember(ctx context.Context, groupID, principalID string) error
+	// AddOwner and RemoveOwner do the same for the owners of a group.
+	AddOwner(ctx context.Context, groupID, principalID string) error
+	RemoveOwner(ctx context.Context, groupID, principalID string) error
+
+	// SendMail sends one mail from the configured sender. It is not idempotent: the caller records what it sent. Errors: ErrRefused.
+	SendMail(ctx context.Context, mail governance.Mail) error
+}
