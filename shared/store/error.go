@@ -25,7 +25,9 @@ type ThrottledError struct {
 	After time.Duration
 }
 
-func (e *ThrottledError) Error() string { return fmt.Sprintf("store: throttled, retry after %v", e.After) }
+func (e *ThrottledError) Error() string {
+	return fmt.Sprintf("store: throttled, retry after %v", e.After)
+}
 
 // Is makes errors.Is(err, ErrThrottled) hold.
 func (e *ThrottledError) Is(target error) bool { return target == ErrThrottled }
