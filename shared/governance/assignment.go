@@ -1,0 +1,78 @@
+package governance
+
+// AssignmentState is Graph's accessPackageAssignmentState.
+type AssignmentState string
+
+// The assignment states (RULES REQ-17).
+const (
+	AssignmentDelivering         AssignmentState = "delivering"
+	AssignmentPartiallyDelivered AssignmentState = "partiallyDelivered"
+	AssignmentDelivered          AssignmentState = "delivered"
+	AssignmentExpired            AssignmentState = "expired"
+	AssignmentDeliveryFailed     AssignmentState = "deliveryFailed"
+)
+
+// AssignmentStates lists all of them.
+func AssignmentStates() []AssignmentState {
+	return []AssignmentState{AssignmentDelivering, AssignmentPartiallyDelivered, AssignmentDelivered, AssignmentExpired, AssignmentDeliveryFailed}
+}
+
+// UnmarshalJSON reads it in any letter case.
+func (s *AssignmentState) UnmarshalJSON(data []byte) error {
+	return decodeEnum(data, s, "state", AssignmentStates()...)
+}
+
+// Assignment is Graph's accessPackageAssignment, with the delivery of each resource role.
+type Assignment struct {
+	ID               string               `json:"id,omitempty"`
+	State            AssignmentState      `json:"state,omitempty"`
+	Status           string               `json:"status,omitempty"`
+	ExpiredDateTime  *DateTime            `json:"expiredDateTime,omitempty"`
+	Schedule         *Schedule            `json:"schedule,omitempty"`
+	CalloutInstances collection[struct{}] `json:"customExtensionCalloutInstances"`
+
+	AccessPackage    *AccessPackage    `json:"accessPackage,omitempty"`    // id and displayName
+	AssignmentPolicy *AssignmentPolicy `json:"assignmentPolicy,omitempty"` // id and displayName
+	Target           *Subject          `json:"target,omitempty"`
+
+	RequestID  string     `json:"requestId,omitempty"` // the request that is being carried out on it
+	Removing   bool       `json:"removing,omitempty"`  // access is being taken away
+	Deliveries []Delivery `json:"deliveries,omitempty"`
+	Attempt    int        `json:"attempt,omitempty"` // failed tries of the delivery in hand
+
+	// What a client may write instead of the objects above (RULES REQ-10); never stored.
+	TargetID           string `json:"targetId,omitempty"`
+	AccessPackageID    string `json:"accessPackageId,omitempty"`
+	AssignmentPolicyID string `json:"assignmentPolicyId,omitempty"`
+}
+
+// DeliveryState is how far one resource role is.
+type DeliveryState string
+
+// The delivery states of a resource role.
+const (
+	DeliveryPending   DeliveryState = "pending"
+	DeliveryDelivered DeliveryState = "delivered"
+	DeliveryFailed    DeliveryState = "failed"
+	DeliveryRemoved   DeliveryState = "removed"
+)
+
+// Delivery is one resource role of an assignment: what is granted, and how far that is.
+type Delivery struct {
+	Grant  Grant         `json:"grant"`
+	State  DeliveryState `json:"state"`
+	Reason string        `json:"reason,omitempty"` // why it failed, for an operator
+}
+
+// Grant names one resource role as the directory knows it. Two packages that grant the same role have equal Grants: that is what is counted (RULES RES-10).
+type Grant struct {
+	OriginSystem string `json:"originSystem"`
+	ResourceID   string `json:"resourceOriginId"` // the group
+	Role         string `json:"role"`             // GrantMember or GrantOwner
+}
+
+// The roles of a group that a Grant may name.
+const (
+	GrantMember = "Member"
+	GrantOwner  = "Owner"
+)

@@ -1,0 +1,112 @@
+package governance
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+)
+
+// Activity names what an audit entry tells of: the activities of Microsoft's audit log (RULES AUD-01) as far as this release does them.
+type Activity string
+
+// The activities.
+const (
+	ActivityUserRequests       Activity = "User requests access package assignment"
+	ActivityUserRemoves        Activity = "User requests to remove access package assignment"
+	ActivityAdminAssigns       Activity = "Administrator directly assigns user to access package"
+	ActivityAdminRemoves       Activity = "Administrator directly removes user access package assignment"
+	ActivitySystemRemoves      Activity = "Entitlement Management removes access package assignment request for user"
+	ActivityAutoApprove        Activity = "Auto approve access package assignment request"
+	ActivityApprove            Activity = "Approve access package assignment request"
+	ActivityDeny               Activity = "Deny access package assignment request"
+	ActivityStageCompleted     Activity = "Approval stage completed for access package assignment request"
+	ActivityEscalate           Activity = "Update access package assignment request"
+	ActivityTimedOut           Activity = "Access package assignment request timed out (no approver action taken)"
+	ActivityCancel             Activity = "Cancel access package assignment request"
+	ActivitySchedule           Activity = "Schedule a future access package assignment"
+	ActivityReady              Activity = "Ready to fulfill access package assignment request"
+	ActivityFulfillRole        Activity = "Fulfill access package resource assignment"
+	ActivityRemoveRole         Activity = "Remove access package resource assignment"
+	ActivityFulfill            Activity = "Fulfill access package assignment request"
+	ActivityPartiallyFulfill   Activity = "Partially fulfill access package assignment request"
+	ActivityFailed             Activity = "Failed access package assignment request"
+	ActivityRemoveAssignment   Activity = "Remove access package assignment"
+	ActivityReprocess          Activity = "Reprocess access package assignment request"
+	ActivityCreateCatalog      Activity = "Create catalog"
+	ActivityUpdateCatalog      Activity = "Update catalog"
+	ActivityDeleteCatalog      Activity = "Delete catalog"
+	ActivityCreatePackage      Activity = "Create access package"
+	ActivityUpdatePackage      Activity = "Update access package"
+	ActivityDeletePackage      Activity = "Delete access package"
+	ActivityCreatePolicy       Activity = "Create access package assignment policy"
+	ActivityUpdatePolicy       Activity = "Update access package assignment policy"
+	ActivityDeletePolicy       Activity = "Delete access package assignment policy"
+	ActivityAddResource        Activity = "Create resource request"
+	ActivityRemoveResource     Activity = "Create resource remove request"
+	ActivityAddResourceRole    Activity = "Create access package resource role scope"
+	ActivityRemoveResourceRole Activity = "Delete access package resource role scope"
+)
+
+// AuditEntry says who did what to what, when and why. Entries of a partition form a chain: each holds the hash of the one before, so that one that is
+// changed, left out or put in shows.
+type AuditEntry struct {
+	ID               string          `json:"id"`
+	Sequence         int64           `json:"sequence"` // 1 for the first of its partition
+	Activity         Activity        `json:"activityDisplayName"`
+	ActivityDateTime *DateTime       `json:"activityDateTime"`
+	Result           string          `json:"result"` // success or failure
+	InitiatedBy      AuditInitiator  `json:"initiatedBy"`
+	PartitionID      string          `json:"partitionId"`             // the subject or catalog
+	TargetID         string          `json:"targetId"`                // what was changed
+	CorrelationID    string          `json:"correlationId,omitempty"` // the request it belongs to
+	Justification    string          `json:"justification,omitempty"`
+	Detail           string          `json:"detail,omitempty"`
+	Before           json.RawMessage `json:"before,omitempty"`
+	After            json.RawMessage `json:"after,omitempty"`
+	PreviousHash     string          `json:"previousHash"`
+	Hash             string          `json:"hash"`
+}
+
+// AuditInitiator is who did it: ids, no names, since an entry outlives the person's wish to be forgotten.
+type AuditInitiator struct {
+	Kind     CallerKind `json:"kind"`
+	ObjectID string     `json:"objectId,omitempty"`
+	AppID    string     `json:"appId,omitempty"`
+}
+
+// Initiator is the initiator that a caller is.
+func (c Caller) Initiator() AuditInitiator {
+	return AuditInitiator{Kind: c.Kind, ObjectID: c.ObjectID, AppID: c.AppID}
+}
+
+// Seal puts the entry at its place in the chain: after the entry with previousHash, as number sequence of its partition.
+func (e *AuditEntry) Seal(partition string, sequence int64, previousHash string) {
+	e.PartitionID, e.Sequence, e.PreviousHash = partition, sequence, previousHash
+	e.ID = fmt.Sprintf("%s-%d", partition, sequence)
+	e.Hash = e.digest()
+}
+
+// digest is the SHA-256 of the entry without its hash, in hexadecimal.
+func (e AuditEntry) digest() string {
+	e.Hash = ""
+	data, err := json.Marshal(e)
+	if err != nil { // RawMessages that are no JSON: nothing that Latchkey makes
+		data = []byte(e.ID + err.Error())
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// VerifyChain checks entries, in the order of their sequence, from the first of the partition on. It answers with the sequence of the first entry that does not
+// fit, or 0 if all do.
+func VerifyChain(entries []AuditEntry) int64 {
+	previous := ""
+	for i, entry := range entries {
+		if entry.Sequence != int64(i)+1 || entry.PreviousHash != previous || entry.Hash != entry.digest() {
+			return int64(i) + 1
+		}
+		previous = entry.Hash
+	}
+	return 0
+}

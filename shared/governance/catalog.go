@@ -1,0 +1,191 @@
+package governance
+
+import "strings"
+
+// CatalogState says whether what is in a catalog can be requested (RULES CAT-02).
+type CatalogState string
+
+// The catalog states.
+const (
+	CatalogPublished   CatalogState = "published"
+	CatalogUnpublished CatalogState = "unpublished"
+)
+
+// UnmarshalJSON reads it in any letter case.
+func (s *CatalogState) UnmarshalJSON(data []byte) error {
+	return decodeEnum(data, s, "state", CatalogPublished, CatalogUnpublished)
+}
+
+// CatalogType tells who made a catalog (RULES CAT-04).
+type CatalogType string
+
+// The catalog types.
+const (
+	CatalogUserManaged    CatalogType = "userManaged"
+	CatalogServiceDefault CatalogType = "serviceDefault"
+	CatalogServiceManaged CatalogType = "serviceManaged"
+)
+
+// UnmarshalJSON reads it in any letter case.
+func (t *CatalogType) UnmarshalJSON(data []byte) error {
+	return decodeEnum(data, t, "catalogType", CatalogUserManaged, CatalogServiceDefault, CatalogServiceManaged)
+}
+
+// Catalog is Graph's accessPackageCatalog: a container of resources and access packages, and the boundary of delegation.
+type Catalog struct {
+	ID                  string       `json:"id,omitempty"`
+	DisplayName         string       `json:"displayName,omitempty"`
+	Description         string       `json:"description,omitempty"`
+	UniqueName          string       `json:"uniqueName,omitempty"`
+	CatalogType         CatalogType  `json:"catalogType,omitempty"`
+	State               CatalogState `json:"state,omitempty"`
+	IsExternallyVisible *bool        `json:"isExternallyVisible,omitempty"`
+	CreatedDateTime     *DateTime    `json:"createdDateTime,omitempty"`
+	ModifiedDateTime    *DateTime    `json:"modifiedDateTime,omitempty"`
+}
+
+// Limits of texts, those of the portal.
+const (
+	MaxDisplayName   = 256
+	MaxDescription   = 1024
+	MaxJustification = 2048
+	MaxUniqueName    = 128
+)
+
+// Validate checks a catalog that is about to be stored. Errors: CodeInvalid.
+func (c *Catalog) Validate() error {
+	if err := validateName(c.DisplayName, c.Description); err != nil {
+		return err
+	}
+	return validateUniqueName(c.UniqueName)
+}
+
+func validateName(displayName, description string) error {
+	switch {
+	case strings.TrimSpace(displayName) == "":
+		return Invalid("displayName", "displayName is missing; give it a name of 1 to %d characters.", MaxDisplayName)
+	case len([]rune(displayName)) > MaxDisplayName:
+		return Invalid("displayName", "displayName is longer than %d characters.", MaxDisplayName)
+	case len([]rune(description)) > MaxDescription:
+		return Invalid("description", "description is longer than %d characters.", MaxDescription)
+	}
+	return nil
+}
+
+func validateUniqueName(name string) error {
+	if len(name) > MaxUniqueName || strings.ContainsAny(name, "'/\\?#") {
+		return Invalid("uniqueName", "uniqueName has at most %d characters, and none of ' / \\ ? #.", MaxUniqueName)
+	}
+	return nil
+}
+
+// Resource is Graph's accessPackageResource: something in a catalog that roles can be given in.
+type Resource struct {
+	ID              string    `json:"id,omitempty"`
+	DisplayName     string    `json:"displayName,omitempty"`
+	Description     string    `json:"description,omitempty"`
+	OriginID        string    `json:"originId,omitempty"`
+	OriginSystem    string    `json:"originSystem,omitempty"`
+	CreatedDateTime *DateTime `json:"createdDateTime,omitempty"`
+	Catalog         *Catalog  `json:"catalog,omitempty"` // only its id; where the resource is
+
+	Roles  []ResourceRole  `json:"roles,omitempty"`
+	Scopes []ResourceScope `json:"scopes,omitempty"`
+}
+
+// OriginGroup is the originSystem of groups, the one kind of resource of this release (RULES RES-01).
+const OriginGroup = "AadGroup"
+
+// ResourceRole is Graph's accessPackageResourceRole. For a group its originId is Member_{id} or Owner_{id} (RULES RES-02).
+type ResourceRole struct {
+	ID           string    `json:"id,omitempty"`
+	DisplayName  string    `json:"displayName,omitempty"`
+	Description  string    `json:"description,omitempty"`
+	OriginID     string    `json:"originId,omitempty"`
+	OriginSystem string    `json:"originSystem,omitempty"`
+	Resource     *Resource `json:"resource,omitempty"`
+}
+
+// ResourceScope is Graph's accessPackageResourceScope. A group has one, the root (RULES RES-06).
+type ResourceScope struct {
+	ID           string    `json:"id,omitempty"`
+	DisplayName  string    `json:"displayName,omitempty"`
+	Description  string    `json:"description,omitempty"`
+	OriginID     string    `json:"originId,omitempty"`
+	OriginSystem string    `json:"originSystem,omitempty"`
+	IsRootScope  bool      `json:"isRootScope"`
+	Resource     *Resource `json:"resource,omitempty"`
+}
+
+// ResourceRoleScope is Graph's accessPackageResourceRoleScope: one role in one scope of a resource, as a package grants it. Its id is {role}_{scope}
+// (RULES OBJ-10).
+type ResourceRoleScope struct {
+	ID              string         `json:"id,omitempty"`
+	CreatedDateTime *DateTime      `json:"createdDateTime,omitempty"`
+	Role            *ResourceRole  `json:"role,omitempty"`
+	Scope           *ResourceScope `json:"scope,omitempty"`
+}
+
+// ResourceRequestType is what a resource request does.
+type ResourceRequestType string
+
+// The types of resource requests (RULES OBJ-09).
+const (
+	ResourceAdminAdd    ResourceRequestType = "adminAdd"
+	ResourceAdminUpdate ResourceRequestType = "adminUpdate"
+	ResourceAdminRemove ResourceRequestType = "adminRemove"
+)
+
+// UnmarshalJSON reads it in any letter case.
+func (t *ResourceRequestType) UnmarshalJSON(data []byte) error {
+	return decodeEnum(data, t, "requestType", ResourceAdminAdd, ResourceAdminUpdate, ResourceAdminRemove)
+}
+
+// ResourceRequest is Graph's accessPackageResourceRequest: how a resource comes into a catalog and leaves it.
+type ResourceRequest struct {
+	ID              string              `json:"id,omitempty"`
+	RequestType     ResourceRequestType `json:"requestType,omitempty"`
+	State           RequestState        `json:"state,omitempty"`
+	CreatedDateTime *DateTime           `json:"createdDateTime,omitempty"`
+	Catalog         *Catalog            `json:"catalog,omitempty"`
+	Resource        *Resource           `json:"resource,omitempty"`
+}
+
+// AccessPackage is Graph's accessPackage: a bundle of resource roles that is requested, granted and taken away as one.
+type AccessPackage struct {
+	ID               string    `json:"id,omitempty"`
+	DisplayName      string    `json:"displayName,omitempty"`
+	Description      string    `json:"description,omitempty"`
+	UniqueName       string    `json:"uniqueName,omitempty"`
+	IsHidden         bool      `json:"isHidden"`
+	CreatedDateTime  *DateTime `json:"createdDateTime,omitempty"`
+	ModifiedDateTime *DateTime `json:"modifiedDateTime,omitempty"`
+
+	Catalog            *Catalog            `json:"catalog,omitempty"` // stored as its id
+	ResourceRoleScopes []ResourceRoleScope `json:"resourceRoleScopes,omitempty"`
+	AssignmentPolicies []AssignmentPolicy  `json:"assignmentPolicies,omitempty"` // never stored: filled by $expand
+}
+
+// Limits of a package. Both are ours; Microsoft's are lower (BEYOND BEY-36).
+const (
+	MaxRoleScopes = 50
+	MaxPolicies   = 50
+)
+
+// Validate checks a package that is about to be stored. Errors: CodeInvalid.
+func (p *AccessPackage) Validate() error {
+	if err := validateName(p.DisplayName, p.Description); err != nil {
+		return err
+	}
+	return validateUniqueName(p.UniqueName)
+}
+
+// RoleScope finds a role scope of the package by id.
+func (p *AccessPackage) RoleScope(id string) (ResourceRoleScope, bool) {
+	for _, scope := range p.ResourceRoleScopes {
+		if scope.ID == id {
+			return scope, true
+		}
+	}
+	return ResourceRoleScope{}, false
+}

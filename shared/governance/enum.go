@@ -1,0 +1,41 @@
+package governance
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// decodeEnum reads a JSON string as one of values, in any letter case (RULES OBJ-03), and answers with the canonical spelling. null leaves the target as it is.
+func decodeEnum[T ~string](data []byte, target *T, property string, values ...T) error {
+	if string(data) == "null" {
+		return nil
+	}
+	var text string
+	if err := json.Unmarshal(data, &text); err != nil {
+		return Invalid(property, "%s must be a string, one of %s.", property, join(values))
+	}
+	for _, value := range values {
+		if strings.EqualFold(text, string(value)) {
+			*target = value
+			return nil
+		}
+	}
+	return Invalid(property, "%s cannot be %q; use one of %s.", property, clip(text), join(values))
+}
+
+func join[T ~string](values []T) string {
+	texts := make([]string, len(values))
+	for i, value := range values {
+		texts[i] = string(value)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// clip shortens a client's text before it is put into a message.
+func clip(text string) string {
+	const most = 60
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}

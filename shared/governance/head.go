@@ -1,0 +1,41 @@
+package governance
+
+// Head guards a partition: every write names its ETag, so all decisions about a subject (or a catalog) are made one after the other.
+type Head struct {
+	ID             string     `json:"id"` // the partition
+	Target         *Subject   `json:"target,omitempty"`
+	Holdings       []Holding  `json:"holdings,omitempty"`
+	InFlight       []InFlight `json:"requestsInFlight,omitempty"`
+	AuditSequence  int64      `json:"auditSequence"`
+	AuditHash      string     `json:"auditHash"`
+	RecentCommands []string   `json:"recentCommands,omitempty"` // so that a lost answer to a commit can be told from a lost commit
+}
+
+// MaxRecentCommands is how many commands a head remembers: more than can be between a commit and the retry that looks for it.
+const MaxRecentCommands = 16
+
+// Limits of one subject, so that a head stays small and a commit within its limits.
+const (
+	MaxHoldings = 500
+	MaxInFlight = 100
+)
+
+// Holding is a live assignment of a subject, as much of it as decisions about other packages need.
+type Holding struct {
+	AssignmentID string          `json:"assignmentId"`
+	PackageID    string          `json:"packageId"`
+	PolicyID     string          `json:"policyId"`
+	State        AssignmentState `json:"state"`
+	Removing     bool            `json:"removing,omitempty"`
+	Grants       []Grant         `json:"grants"`
+	EndDateTime  *DateTime       `json:"endDateTime,omitempty"`
+}
+
+// InFlight is a request of a subject that still waits for something.
+type InFlight struct {
+	RequestID    string       `json:"requestId"`
+	PackageID    string       `json:"packageId"`
+	AssignmentID string       `json:"assignmentId"`
+	Type         RequestType  `json:"requestType"`
+	State        RequestState `json:"state"`
+}

@@ -1,0 +1,188 @@
+package governance
+
+import (
+	"time"
+)
+
+// TargetScope says for whom access can be requested or assigned under a policy (RULES POL-02).
+type TargetScope string
+
+// The target scopes that Latchkey evaluates.
+const (
+	ScopeNotSpecified           TargetScope = "notSpecified" // direct assignment only
+	ScopeSpecificDirectoryUsers TargetScope = "specificDirectoryUsers"
+	ScopeAllMemberUsers         TargetScope = "allMemberUsers"    // guests excluded
+	ScopeAllDirectoryUsers      TargetScope = "allDirectoryUsers" // guests included
+)
+
+// UnmarshalJSON reads it in any letter case; scopes of Graph that are not evaluated yet are refused, because a policy that silently never applies is a trap.
+func (s *TargetScope) UnmarshalJSON(data []byte) error {
+	return decodeEnum(data, s, "allowedTargetScope", ScopeNotSpecified, ScopeSpecificDirectoryUsers, ScopeAllMemberUsers, ScopeAllDirectoryUsers)
+}
+
+// AssignmentPolicy is Graph's accessPackageAssignmentPolicy: who may have a package, who approves, and for how long.
+type AssignmentPolicy struct {
+	ID                   string      `json:"id,omitempty"`
+	DisplayName          string      `json:"displayName,omitempty"`
+	Description          string      `json:"description,omitempty"`
+	AllowedTargetScope   TargetScope `json:"allowedTargetScope,omitempty"`
+	SpecificAllowed      SubjectSets `json:"specificAllowedTargets"`
+	Expiration           *Expiration `json:"expiration,omitempty"`
+	CreatedDateTime      *DateTime   `json:"createdDateTime,omitempty"`
+	ModifiedDateTime     *DateTime   `json:"modifiedDateTime,omitempty"`
+	Questions            Questions   `json:"questions"`
+	CustomExtensionStage []struct{}  `json:"customExtensionStageSettings,omitempty"`
+
+	RequestorSettings       *RequestorSettings    `json:"requestorSettings,omitempty"`
+	RequestApprovalSettings *ApprovalSettings     `json:"requestApprovalSettings,omitempty"`
+	ReviewSettings          *ReviewSettings       `json:"reviewSettings,omitempty"`
+	NotificationSettings    *NotificationSettings `json:"notificationSettings,omitempty"`
+	AutomaticRequest        *struct{}             `json:"automaticRequestSettings,omitempty"`
+
+	AccessPackage *AccessPackage `json:"accessPackage,omitempty"` // stored as its id
+	Catalog       *Catalog       `json:"catalog,omitempty"`       // stored as its id
+}
+
+// RequestorSettings is Graph's accessPackageAssignmentRequestorSettings (RULES POL-04).
+type RequestorSettings struct {
+	EnableTargetsToSelfAddAccess     bool        `json:"enableTargetsToSelfAddAccess"`
+	EnableTargetsToSelfUpdateAccess  bool        `json:"enableTargetsToSelfUpdateAccess"`
+	EnableTargetsToSelfRemoveAccess  bool        `json:"enableTargetsToSelfRemoveAccess"`
+	AllowCustomAssignmentSchedule    bool        `json:"allowCustomAssignmentSchedule"`
+	EnableOnBehalfRequestorsToAdd    bool        `json:"enableOnBehalfRequestorsToAddAccess"`
+	EnableOnBehalfRequestorsToUpdate bool        `json:"enableOnBehalfRequestorsToUpdateAccess"`
+	EnableOnBehalfRequestorsToRemove bool        `json:"enableOnBehalfRequestorsToRemoveAccess"`
+	OnBehalfRequestors               SubjectSets `json:"onBehalfRequestors"`
+}
+
+// ApprovalSettings is Graph's accessPackageAssignmentApprovalSettings (RULES APR-01).
+type ApprovalSettings struct {
+	IsApprovalRequiredForAdd         bool                              `json:"isApprovalRequiredForAdd"`
+	IsApprovalRequiredForUpdate      bool                              `json:"isApprovalRequiredForUpdate"`
+	IsRequestorJustificationRequired bool                              `json:"isRequestorJustificationRequired"`
+	Stages                           collection[ApprovalStageSettings] `json:"stages"`
+}
+
+// MaxStages bounds the stages of an approval (RULES LIM-05).
+const MaxStages = 3
+
+// DefaultAutomaticDenial is how long a stage waits when its settings do not say: the portal's default (RULES APR-06).
+var DefaultAutomaticDenial = Days(14)
+
+// ApprovalStageSettings is Graph's accessPackageApprovalStage (RULES APR-02).
+type ApprovalStageSettings struct {
+	DurationBeforeAutomaticDenial   *Duration   `json:"durationBeforeAutomaticDenial,omitempty"`
+	IsApproverJustificationRequired bool        `json:"isApproverJustificationRequired"`
+	IsEscalationEnabled             bool        `json:"isEscalationEnabled"`
+	DurationBeforeEscalation        *Duration   `json:"durationBeforeEscalation,omitempty"`
+	ApproverInformationVisibility   string      `json:"approverInformationVisibility,omitempty"`
+	PrimaryApprovers                SubjectSets `json:"primaryApprovers"`
+	FallbackPrimaryApprovers        SubjectSets `json:"fallbackPrimaryApprovers"`
+	EscalationApprovers             SubjectSets `json:"escalationApprovers"`
+	FallbackEscalationApprovers     SubjectSets `json:"fallbackEscalationApprovers"`
+}
+
+// ReviewSettings is Graph's accessPackageAssignmentReviewSettings. They are kept; the reviews themselves come with a later release.
+type ReviewSettings struct {
+	IsEnabled                       bool        `json:"isEnabled"`
+	ExpirationBehavior              string      `json:"expirationBehavior,omitempty"`
+	IsRecommendationEnabled         bool        `json:"isRecommendationEnabled"`
+	IsReviewerJustificationRequired bool        `json:"isReviewerJustificationRequired"`
+	IsSelfReview                    bool        `json:"isSelfReview"`
+	Schedule                        *Schedule   `json:"schedule,omitempty"`
+	PrimaryReviewers                SubjectSets `json:"primaryReviewers"`
+	FallbackReviewers               SubjectSets `json:"fallbackReviewers"`
+}
+
+// NotificationSettings is Graph's accessPackageNotificationSettings (RULES POL-12).
+type NotificationSettings struct {
+	IsAssignmentNotificationDisabled bool `json:"isAssignmentNotificationDisabled"`
+}
+
+// Requestor is the requestor settings, those of a policy that nobody can use if there are none.
+func (p *AssignmentPolicy) Requestor() RequestorSettings {
+	if p.RequestorSettings == nil {
+		return RequestorSettings{}
+	}
+	return *p.RequestorSettings
+}
+
+// Approval is the approval settings, those of no approval if there are none.
+func (p *AssignmentPolicy) Approval() ApprovalSettings {
+	if p.RequestApprovalSettings == nil {
+		return ApprovalSettings{}
+	}
+	return *p.RequestApprovalSettings
+}
+
+// Validate checks a policy that is about to be stored and fills in what may be left out; now is the present, newID names questions. Errors: CodeInvalid naming
+// the property.
+func (p *AssignmentPolicy) Validate(now time.Time, newID func() string) error {
+	if err := validateName(p.DisplayName, p.Description); err != nil {
+		return err
+	}
+	if p.RequestorSettings == nil {
+		p.RequestorSettings = &RequestorSettings{}
+	}
+	if p.RequestApprovalSettings == nil {
+		p.RequestApprovalSettings = &ApprovalSettings{}
+	}
+	if p.NotificationSettings == nil {
+		p.NotificationSettings = &NotificationSettings{}
+	}
+	if p.Expiration == nil {
+		p.Expiration = &Expiration{Type: ExpirationNotSpecified}
+	}
+	if p.AllowedTargetScope == "" {
+		p.AllowedTargetScope = ScopeNotSpecified
+	}
+	if p.AllowedTargetScope == ScopeSpecificDirectoryUsers && len(p.SpecificAllowed) == 0 {
+		return Invalid("specificAllowedTargets", "allowedTargetScope is specificDirectoryUsers, so specificAllowedTargets must name at least one user or group.")
+	}
+	if p.AllowedTargetScope != ScopeSpecificDirectoryUsers && len(p.SpecificAllowed) > 0 {
+		return Invalid("specificAllowedTargets", "specificAllowedTargets goes with allowedTargetScope specificDirectoryUsers only.")
+	}
+	for _, set := range p.SpecificAllowed {
+		if _, relative := set.(RequestorManager); relative {
+			return Invalid("specificAllowedTargets", "requestorManager can approve, but is nobody in particular to assign to.")
+		}
+	}
+	if p.AutomaticRequest != nil {
+		return Invalid("automaticRequestSettings", "Automatic assignment is not supported by this release; leave automaticRequestSettings out.")
+	}
+	if len(p.CustomExtensionStage) > 0 {
+		return Invalid("customExtensionStageSettings", "Custom extensions are not supported by this release; leave customExtensionStageSettings out.")
+	}
+	if settings := p.Requestor(); settings.EnableOnBehalfRequestorsToAdd || settings.EnableOnBehalfRequestorsToUpdate || settings.EnableOnBehalfRequestorsToRemove {
+		return Invalid("requestorSettings", "Requests on behalf of others are not supported by this release; leave enableOnBehalfRequestors… false.")
+	}
+	if err := p.Expiration.Validate("expiration"); err != nil {
+		return err
+	}
+	if err := p.Questions.validate(newID); err != nil {
+		return err
+	}
+	return p.validateApproval()
+}
+
+func (p *AssignmentPolicy) validateApproval() error {
+	approval := p.Approval()
+	if len(approval.Stages) > MaxStages {
+		return Invalid("requestApprovalSettings/stages", "An approval has at most %d stages.", MaxStages)
+	}
+	if approval.IsApprovalRequiredForAdd && len(approval.Stages) == 0 {
+		return Invalid("requestApprovalSettings/stages", "isApprovalRequiredForAdd is true, so stages must hold at least one stage with primaryApprovers.")
+	}
+	for _, stage := range approval.Stages {
+		if len(stage.PrimaryApprovers) == 0 {
+			return Invalid("requestApprovalSettings/stages/primaryApprovers", "A stage needs at least one primary approver.")
+		}
+		if stage.DurationBeforeAutomaticDenial != nil && stage.DurationBeforeAutomaticDenial.IsZero() {
+			return Invalid("requestApprovalSettings/stages/durationBeforeAutomaticDenial", "durationBeforeAutomaticDenial must be longer than nothing.")
+		}
+		if stage.IsEscalationEnabled && (stage.DurationBeforeEscalation == nil || stage.DurationBeforeEscalation.IsZero() || len(stage.EscalationApprovers) == 0) {
+			return Invalid("requestApprovalSettings/stages/escalationApprovers", "isEscalationEnabled is true, so durationBeforeEscalation and escalationApprovers must be given.")
+		}
+	}
+	return nil
+}

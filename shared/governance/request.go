@@ -1,0 +1,165 @@
+package governance
+
+// RequestType is Graph's accessPackageRequestType.
+type RequestType string
+
+// The request types of this release (RULES REQ-01).
+const (
+	RequestUserAdd      RequestType = "userAdd"
+	RequestUserRemove   RequestType = "userRemove"
+	RequestAdminAdd     RequestType = "adminAdd"
+	RequestAdminRemove  RequestType = "adminRemove"
+	RequestSystemRemove RequestType = "systemRemove" // made by Latchkey when access ends (RULES REQ-18)
+)
+
+// UnmarshalJSON reads it in any letter case; types that only Latchkey makes, and those of later releases, are refused by name.
+func (t *RequestType) UnmarshalJSON(data []byte) error {
+	return decodeEnum(data, t, "requestType", RequestUserAdd, RequestUserRemove, RequestAdminAdd, RequestAdminRemove, RequestSystemRemove)
+}
+
+// IsRemoval says whether a request of this type takes access away.
+func (t RequestType) IsRemoval() bool {
+	return t == RequestUserRemove || t == RequestAdminRemove || t == RequestSystemRemove
+}
+
+// RequestState is Graph's accessPackageRequestState. What may follow what is the table of shared/engine.
+type RequestState string
+
+// The request states (RULES REQ-02).
+const (
+	StateSubmitted          RequestState = "submitted"
+	StatePendingApproval    RequestState = "pendingApproval"
+	StateScheduled          RequestState = "scheduled"
+	StateDelivering         RequestState = "delivering"
+	StateDelivered          RequestState = "delivered"
+	StatePartiallyDelivered RequestState = "partiallyDelivered"
+	StateDeliveryFailed     RequestState = "deliveryFailed"
+	StateDenied             RequestState = "denied"
+	StateCanceled           RequestState = "canceled"
+)
+
+// RequestStates lists all of them.
+func RequestStates() []RequestState {
+	return []RequestState{StateSubmitted, StatePendingApproval, StateScheduled, StateDelivering, StateDelivered, StatePartiallyDelivered, StateDeliveryFailed, StateDenied, StateCanceled}
+}
+
+// UnmarshalJSON reads it in any letter case.
+func (s *RequestState) UnmarshalJSON(data []byte) error {
+	return decodeEnum(data, s, "state", RequestStates()...)
+}
+
+// IsInFlight says whether a request in this state still waits for something.
+func (s RequestState) IsInFlight() bool {
+	return s == StateSubmitted || s == StatePendingApproval || s == StateScheduled || s == StateDelivering
+}
+
+// The values of status, Graph's finer word for a state (RULES REQ-03).
+const (
+	StatusAccepted                 = "Accepted"
+	StatusAutoApproved             = "AutoApproved"
+	StatusPendingApproval          = "PendingApproval"
+	StatusPendingApprovalEscalated = "PendingApprovalEscalated"
+	StatusPendingNotBefore         = "PendingNotBefore"
+	StatusDelivering               = "Delivering"
+	StatusFulfilled                = "Fulfilled"
+	StatusPartiallyFulfilled       = "PartiallyFulfilled"
+	StatusFailed                   = "Failed"
+	StatusDenied                   = "Denied"
+	StatusExpired                  = "Expired" // no approver decided in time (RULES REQ-05)
+	StatusCanceled                 = "Canceled"
+)
+
+// AssignmentRequest is Graph's accessPackageAssignmentRequest, with the two things that Latchkey keeps beside it: the policy as it was when the request was
+// submitted, and the approval, which Graph serves as a resource of its own.
+type AssignmentRequest struct {
+	ID                string               `json:"id,omitempty"`
+	RequestType       RequestType          `json:"requestType,omitempty"`
+	State             RequestState         `json:"state,omitempty"`
+	Status            string               `json:"status,omitempty"`
+	Justification     string               `json:"justification,omitempty"`
+	CreatedDateTime   *DateTime            `json:"createdDateTime,omitempty"`
+	CompletedDateTime *DateTime            `json:"completedDateTime,omitempty"`
+	Schedule          *Schedule            `json:"schedule,omitempty"`
+	Answers           collection[Answer]   `json:"answers"`
+	CalloutInstances  collection[struct{}] `json:"customExtensionCalloutInstances"`
+
+	AccessPackage *AccessPackage `json:"accessPackage,omitempty"`
+	Assignment    *Assignment    `json:"assignment,omitempty"`
+	Requestor     *Subject       `json:"requestor,omitempty"`
+
+	Policy   *AssignmentPolicy `json:"policy,omitempty"`
+	Approval *Approval         `json:"approval,omitempty"`
+}
+
+// Approval is Graph's approval; its id is that of the request (RULES APR-14).
+type Approval struct {
+	ID     string                    `json:"id,omitempty"`
+	Stages collection[ApprovalStage] `json:"stages"`
+}
+
+// StageStatus is the status of an approval stage.
+type StageStatus string
+
+// The stage statuses (RULES APR-14).
+const (
+	StageInitializing StageStatus = "Initializing" // a stage before it is still open
+	StageInProgress   StageStatus = "InProgress"
+	StageCompleted    StageStatus = "Completed"
+	StageExpired      StageStatus = "Expired"
+)
+
+// ReviewResult is what an approver decided.
+type ReviewResult string
+
+// The review results (RULES APR-14).
+const (
+	ResultNotReviewed ReviewResult = "NotReviewed"
+	ResultApprove     ReviewResult = "Approve"
+	ResultDeny        ReviewResult = "Deny"
+)
+
+// UnmarshalJSON reads it in any letter case, and the forms Approved and Denied that some clients send.
+func (r *ReviewResult) UnmarshalJSON(data []byte) error {
+	var given ReviewResult
+	if err := decodeEnum(data, &given, "reviewResult", ResultApprove, ResultDeny, ResultNotReviewed, "Approved", "Denied"); err != nil {
+		return err
+	}
+	switch given {
+	case "Approved":
+		given = ResultApprove
+	case "Denied":
+		given = ResultDeny
+	}
+	*r = given
+	return nil
+}
+
+// NobodyID is the reviewedBy of a stage that nobody has decided (RULES APR-14).
+const NobodyID = "00000000-0000-0000-0000-000000000000"
+
+// Identity is Graph's identity and userIdentity.
+type Identity struct {
+	ID                string `json:"id"`
+	DisplayName       string `json:"displayName,omitempty"`
+	UserPrincipalName string `json:"userPrincipalName,omitempty"`
+}
+
+// ApprovalStage is Graph's approvalStage, with who may decide it and until when.
+type ApprovalStage struct {
+	ID               string       `json:"id,omitempty"`
+	DisplayName      string       `json:"displayName"`
+	Status           StageStatus  `json:"status,omitempty"`
+	AssignedToMe     bool         `json:"assignedToMe"` // never stored true: filled for who asks
+	ReviewResult     ReviewResult `json:"reviewResult,omitempty"`
+	ReviewedBy       *Identity    `json:"reviewedBy,omitempty"`
+	ReviewedDateTime *DateTime    `json:"reviewedDateTime,omitempty"`
+	Justification    string       `json:"justification"`
+
+	ApproverUserIDs   []string  `json:"approverUserIds,omitempty"`  // who may decide; resolved when the stage began
+	ApproverGroupIDs  []string  `json:"approverGroupIds,omitempty"` // whose members may decide, as of the decision
+	AlternateUserIDs  []string  `json:"alternateUserIds,omitempty"` // who joins them when the stage escalates
+	AlternateGroupIDs []string  `json:"alternateGroupIds,omitempty"`
+	EscalatesDateTime *DateTime `json:"escalatesDateTime,omitempty"`
+	EndsDateTime      *DateTime `json:"endsDateTime,omitempty"` // then it is denied automatically
+	Escalated         bool      `json:"escalated,omitempty"`
+}

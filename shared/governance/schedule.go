@@ -1,0 +1,93 @@
+package governance
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// ExpirationType says how an access ends.
+type ExpirationType string
+
+// The expiration types (RULES LIF-01).
+const (
+	ExpirationNotSpecified  ExpirationType = "notSpecified"
+	ExpirationNone          ExpirationType = "noExpiration"
+	ExpirationAfterDateTime ExpirationType = "afterDateTime"
+	ExpirationAfterDuration ExpirationType = "afterDuration"
+)
+
+// UnmarshalJSON reads it in any letter case.
+func (t *ExpirationType) UnmarshalJSON(data []byte) error {
+	return decodeEnum(data, t, "expiration/type", ExpirationNotSpecified, ExpirationNone, ExpirationAfterDateTime, ExpirationAfterDuration)
+}
+
+// Expiration is Graph's expirationPattern.
+type Expiration struct {
+	Type        ExpirationType `json:"type,omitempty"`
+	EndDateTime *DateTime      `json:"endDateTime,omitempty"`
+	Duration    *Duration      `json:"duration,omitempty"`
+}
+
+// Validate checks that type and members agree (RULES LIF-03). Errors: CodeInvalid naming the member below target.
+func (e *Expiration) Validate(target string) error {
+	if e == nil {
+		return nil
+	}
+	if e.Type == "" || e.Type == ExpirationNotSpecified {
+		switch {
+		case e.EndDateTime != nil && e.Duration != nil:
+			return Invalid(target+"/duration", "Give either duration or endDateTime, not both.")
+		case e.EndDateTime != nil:
+			e.Type = ExpirationAfterDateTime
+		case e.Duration != nil:
+			e.Type = ExpirationAfterDuration
+		default:
+			e.Type = ExpirationNotSpecified
+		}
+	}
+	switch e.Type {
+	case ExpirationAfterDateTime:
+		if e.EndDateTime == nil {
+			return Invalid(target+"/endDateTime", "An expiration of type afterDateTime needs endDateTime.")
+		}
+		if e.Duration != nil {
+			return Invalid(target+"/duration", "An expiration of type afterDateTime has no duration.")
+		}
+	case ExpirationAfterDuration:
+		if e.Duration == nil || e.Duration.IsZero() {
+			return Invalid(target+"/duration", "An expiration of type afterDuration needs a duration longer than nothing, such as P30D.")
+		}
+		if e.EndDateTime != nil {
+			return Invalid(target+"/endDateTime", "An expiration of type afterDuration has no endDateTime.")
+		}
+	case ExpirationNone, ExpirationNotSpecified:
+		if e.EndDateTime != nil || e.Duration != nil {
+			return Invalid(target, "An expiration of type %s has neither duration nor endDateTime.", e.Type)
+		}
+	}
+	return nil
+}
+
+// End is when an access that starts at start ends by this pattern; the zero time means never.
+func (e *Expiration) End(start time.Time) time.Time {
+	if e == nil {
+		return time.Time{}
+	}
+	switch e.Type {
+	case ExpirationAfterDateTime:
+		return e.EndDateTime.Instant()
+	case ExpirationAfterDuration:
+		if e.Duration != nil {
+			return e.Duration.AddTo(start)
+		}
+	case ExpirationNone, ExpirationNotSpecified:
+	}
+	return time.Time{}
+}
+
+// Schedule is Graph's entitlementManagementSchedule. The recurrence is that of reviews, which a later release runs; it is kept as the client wrote it.
+type Schedule struct {
+	StartDateTime *DateTime       `json:"startDateTime,omitempty"`
+	Expiration    *Expiration     `json:"expiration,omitempty"`
+	Recurrence    json.RawMessage `json:"recurrence,omitempty"`
+}

@@ -1,0 +1,58 @@
+package governance
+
+import (
+	"crypto/sha1" // version 5 UUIDs are defined with it; nothing here relies on it against an attacker
+	"encoding/hex"
+	"strings"
+)
+
+// SubjectType says what kind of thing gets access.
+type SubjectType string
+
+// The subject types that Latchkey handles.
+const (
+	SubjectUser             SubjectType = "user"
+	SubjectServicePrincipal SubjectType = "servicePrincipal"
+)
+
+// Subject is Graph's accessPackageSubject: who requests, and who gets access. Its id is the subject's partition, the same before and after a guest is invited.
+type Subject struct {
+	ID            string      `json:"id,omitempty"`
+	ObjectID      string      `json:"objectId,omitempty"`
+	DisplayName   string      `json:"displayName,omitempty"`
+	Email         string      `json:"email,omitempty"`
+	PrincipalName string      `json:"principalName,omitempty"`
+	SubjectType   SubjectType `json:"subjectType,omitempty"`
+}
+
+// namespace is Latchkey's own version 5 namespace; it must never change, since partitions are named by it.
+var namespace = [16]byte{0x6c, 0x61, 0x74, 0x63, 0x68, 0x6b, 0x65, 0x79, 0x8a, 0x10, 0x5f, 0x26, 0x11, 0x20, 0x20, 0x26}
+
+// NameID is the version 5 UUID of a name: the same name has the same id, anywhere and always.
+func NameID(name string) string {
+	hash := sha1.New()
+	hash.Write(namespace[:])
+	hash.Write([]byte(name))
+	sum := hash.Sum(nil)[:16]
+	sum[6] = sum[6]&0x0f | 0x50
+	sum[8] = sum[8]&0x3f | 0x80
+	text := hex.EncodeToString(sum)
+	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
+}
+
+// SubjectOf is the subject that a directory user is: members by object id, guests by their normalised mail address, so that they keep one subject before
+// and after the invitation (DESIGN section 3). A guest without an address is known by object id.
+func SubjectOf(user User) Subject {
+	name := "oid:" + strings.ToLower(user.ID)
+	if user.UserType == UserTypeGuest && user.Mail != "" {
+		name = "mail:" + strings.ToLower(strings.TrimSpace(user.Mail))
+	}
+	return Subject{
+		ID:            NameID(name),
+		ObjectID:      user.ID,
+		DisplayName:   user.DisplayName,
+		Email:         user.Mail,
+		PrincipalName: user.UserPrincipalName,
+		SubjectType:   SubjectUser,
+	}
+}
