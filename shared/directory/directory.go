@@ -57,7 +57,7 @@ type Directory interface {
 	Group(ctx context.Context, id string) (governance.Group, error)
 	// MemberOf returns the ids of all groups that the user is in, nested membership included, in no order. Errors: ErrNotFound.
 	MemberOf(ctx context.Context, userID string) ([]string, error)
-	// GroupMembers returns the users in a group, nested membership included, at most MaxGroupMembers. Errors: ErrNotFound.
+	// GroupMembers returns the users in a group, nested membership included, at most MaxGroupMembers, without their managers. Errors: ErrNotFound.
 	GroupMembers(ctx context.Context, groupID string) ([]governance.User, error)
 
 	// AddMember makes the user, service principal or group a member of the group. Someone who is a member already is a success.
@@ -65,7 +65,7 @@ type Directory interface {
 	AddMember(ctx context.Context, groupID, principalID string) error
 	// RemoveMember ends the membership. Someone who is no member, a group or a principal that no longer exists, are successes. Errors: ErrRefused.
 	RemoveMember(ctx context.Context, groupID, principalID string) error
-	// AddOwner and RemoveOwner do the same for the owners of a group.
+	// AddOwner and RemoveOwner do the same for the owners of a group. The last person who owns a group cannot be removed: ErrRefused.
 	AddOwner(ctx context.Context, groupID, principalID string) error
 	RemoveOwner(ctx context.Context, groupID, principalID string) error
 

@@ -1,0 +1,88 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"latchkey/shared/directory"
+)
+
+// Context keeps the signatures of the port short.
+type Context = context.Context
+
+// Operation names a method of the port.
+type Operation string
+
+// The operations.
+const (
+	OperationUser         Operation = "User"
+	OperationGroup        Operation = "Group"
+	OperationMemberOf     Operation = "MemberOf"
+	OperationGroupMembers Operation = "GroupMembers"
+	OperationAddMember    Operation = "AddMember"
+	OperationRemoveMember Operation = "RemoveMember"
+	OperationAddOwner     Operation = "AddOwner"
+	OperationRemoveOwner  Operation = "RemoveOwner"
+	OperationSendMail     Operation = "SendMail"
+)
+
+// FaultKind is how one call goes wrong.
+type FaultKind int
+
+// The kinds of faults.
+const (
+	FaultNone         FaultKind = iota
+	FaultThrottled              // nothing is done; a *directory.ThrottledError that asks for RetryAfter
+	FaultUnavailable            // nothing is done; directory.ErrUnavailable
+	FaultLostResponse           // it is done, and the answer is lost; directory.ErrUnavailable
+	FaultForbidden              // nothing is done; directory.ErrForbidden
+)
+
+// Fault is what befalls one call.
+type Fault struct {
+	Kind       FaultKind
+	RetryAfter time.Duration
+}
+
+// FaultFunc decides about each call of the port before it is done. It is the caller's to make it deterministic.
+type FaultFunc func(Operation) Fault
+
+// SetFault sets the hook that decides which calls go wrong; nil removes it.
+func (d *Directory) SetFault(hook FaultFunc) {
+	if hook == nil {
+		d.fault.Store(nil)
+		return
+	}
+	d.fault.Store(&hook)
+}
+
+// strike does one call of the port, or what its fault says instead.
+func strike[T any](ctx Context, d *Directory, operation Operation, do func() (T, error)) (T, error) {
+	var none T
+	if err := ctx.Err(); err != nil {
+		return none, fmt.Errorf("%w: %w", directory.ErrUnavailable, err)
+	}
+	hook := d.fault.Load()
+	if hook == nil {
+		return do()
+	}
+	switch fault := (*hook)(operation); fault.Kind {
+	case FaultThrottled:
+		return none, fmt.Errorf("%s: %w", operation, &directory.ThrottledError{After: fault.RetryAfter})
+	case FaultUnavailable:
+		return none, fmt.Errorf("%w: %s failed", directory.ErrUnavailable, operation)
+	case FaultForbidden:
+		return none, fmt.Errorf("%w: %s", directory.ErrForbidden, operation)
+	case FaultLostResponse:
+		_, _ = do() // whatever came of it, nobody hears
+		return none, fmt.Errorf("%w: the answer to %s was lost", directory.ErrUnavailable, operation)
+	default:
+		return do()
+	}
+}
+
+func strikeChange(ctx Context, d *Directory, operation Operation, do func() error) error {
+	_, err := strike(ctx, d, operation, func() (struct{}, error) { return struct{}{}, do() })
+	return err
+}

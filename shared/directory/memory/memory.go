@@ -1,0 +1,391 @@
+// Package memory is the directory in memory, with the exact semantics of the port: users, nested groups, managers, owners and the mail that was sent.
+// The simulation and the tests run on it, and infra/local/graph serves it on Microsoft Graph's wire. It serves no tokens, no permissions and no wire of its own.
+//
+// Ids are compared without regard to case, as Graph does. Objects that it hands out are shared and immutable: a change replaces them.
+package memory
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"latchkey/shared/directory"
+	"latchkey/shared/governance"
+	"latchkey/shared/platform"
+)
+
+// Options of New. The zero value is usable.
+type Options struct {
+	Clock   platform.Clock // when mail was sent and objects were made; nil is the machine's clock
+	MaxSent int            // how many mails are kept, the latest; 0 is DefaultMaxSent
+}
+
+// DefaultMaxSent bounds the mail that is kept: a benchmark sends for ever.
+const DefaultMaxSent = 100_000
+
+// maxTombstones bounds what is remembered of the deleted, for a delta query.
+const maxTombstones = 10_000
+
+// ErrExists: the id, the user principal name or the application id is taken.
+var ErrExists = errors.New("directory: already exists")
+
+// Kind tells the objects of a directory apart.
+type Kind string
+
+// The kinds; the values are the names of Graph's types.
+const (
+	KindUser             Kind = "user"
+	KindGroup            Kind = "group"
+	KindServicePrincipal Kind = "servicePrincipal"
+)
+
+// ServicePrincipal is an application in the tenant, as far as a group or an app role needs it.
+type ServicePrincipal struct {
+	ID          string    `json:"id"`
+	AppID       string    `json:"appId"`
+	DisplayName string    `json:"displayName"`
+	AppRoles    []AppRole `json:"appRoles"`
+}
+
+// AppRole is a role that an application offers.
+type AppRole struct {
+	ID          string `json:"id"`
+	Value       string `json:"value"`
+	DisplayName string `json:"displayName"`
+	IsEnabled   bool   `json:"isEnabled"`
+}
+
+// Object is one object of the directory. Of User, Group and ServicePrincipal the one that Kind names is set. It is shared: read it, do not change it.
+type Object struct {
+	Kind             Kind
+	User             governance.User
+	Group            governance.Group
+	ServicePrincipal ServicePrincipal
+	// Attributes are the properties that clients write and no decision reads (jobTitle, city, answers of requestors), by their Graph names.
+	Attributes map[string]any
+	Created    time.Time
+	// Changed is the number of the directory's change that made this version; a delta query counts by it.
+	Changed uint64
+}
+
+// ID is the object's id.
+func (o *Object) ID() string {
+	switch o.Kind {
+	case KindUser:
+		return o.User.ID
+	case KindGroup:
+		return o.Group.ID
+	default:
+		return o.ServicePrincipal.ID
+	}
+}
+
+// DisplayName is what people call it.
+func (o *Object) DisplayName() string {
+	switch o.Kind {
+	case KindUser:
+		return o.User.DisplayName
+	case KindGroup:
+		return o.Group.DisplayName
+	default:
+		return o.ServicePrincipal.DisplayName
+	}
+}
+
+// record is an object with its edges; both directions of each, so that neither question scans.
+type record struct {
+	object   *Object
+	members  *series  // groups: the direct members
+	owners   *series  // groups
+	memberOf []string // keys of the groups it is directly in
+	ownerOf  []string // keys of the groups it owns
+}
+
+// Directory is the directory in memory. Use New. It is safe for concurrent use.
+type Directory struct {
+	clock   platform.Clock
+	maxSent int
+	fault   atomic.Pointer[FaultFunc]
+
+	mu         sync.RWMutex
+	records    map[string]*record
+	byName     map[string]string // user principal name, in lower case -> key
+	byMail     map[string]string // mail of users, in lower case -> key
+	byApp      map[string]string // application id -> key
+	reports    map[string][]string
+	kinds      map[Kind]*series
+	changes    uint64
+	tombstones []Deleted
+	sent       []Sent
+}
+
+var _ directory.Directory = (*Directory)(nil)
+
+// New makes an empty directory.
+func New(options Options) *Directory {
+	d := &Directory{clock: options.Clock, maxSent: options.MaxSent}
+	if d.clock == nil {
+		d.clock = platform.SystemClock{}
+	}
+	if d.maxSent <= 0 {
+		d.maxSent = DefaultMaxSent
+	}
+	d.clear()
+	return d
+}
+
+// Reset forgets everything but the clock and the fault hook.
+func (d *Directory) Reset() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.clear()
+}
+
+func (d *Directory) clear() {
+	d.records = map[string]*record{}
+	d.byName = map[string]string{}
+	d.byMail = map[string]string{}
+	d.byApp = map[string]string{}
+	d.reports = map[string][]string{}
+	d.kinds = map[Kind]*series{KindUser: newSeries(), KindGroup: newSeries(), KindServicePrincipal: newSeries()}
+	d.tombstones = nil
+	d.sent = nil
+	// changes goes on counting: a delta token from before a reset must not look like one from the future.
+	d.changes++
+}
+
+// key is how an id is looked up.
+func key(id string) string { return strings.ToLower(id) }
+
+// find is the record of an id, or of a user principal name. The caller holds the lock.
+func (d *Directory) find(id string) *record {
+	if r := d.records[key(id)]; r != nil {
+		return r
+	}
+	if k, ok := d.byName[key(id)]; ok {
+		return d.records[k]
+	}
+	return nil
+}
+
+func (d *Directory) group(id string) *record {
+	if r := d.records[key(id)]; r != nil && r.object.Kind == KindGroup {
+		return r
+	}
+	return nil
+}
+
+func (d *Directory) user(id string) *record {
+	if r := d.find(id); r != nil && r.object.Kind == KindUser {
+		return r
+	}
+	return nil
+}
+
+func notFound(what Kind, id string) error {
+	return fmt.Errorf("%w: %s %q", directory.ErrNotFound, what, id)
+}
+
+// User reads a person by id or user principal name.
+func (d *Directory) User(ctx Context, id string) (governance.User, error) {
+	return strike(ctx, d, OperationUser, func() (governance.User, error) {
+		d.mu.RLock()
+		defer d.mu.RUnlock()
+		r := d.user(id)
+		if r == nil {
+			return governance.User{}, notFound(KindUser, id)
+		}
+		return r.object.User, nil
+	})
+}
+
+// Group reads a group.
+func (d *Directory) Group(ctx Context, id string) (governance.Group, error) {
+	return strike(ctx, d, OperationGroup, func() (governance.Group, error) {
+		d.mu.RLock()
+		defer d.mu.RUnlock()
+		r := d.group(id)
+		if r == nil {
+			return governance.Group{}, notFound(KindGroup, id)
+		}
+		group := r.object.Group
+		group.GroupTypes = slices.Clone(group.GroupTypes)
+		return group, nil
+	})
+}
+
+// MemberOf returns the ids of all groups that the user is in, nested membership included.
+func (d *Directory) MemberOf(ctx Context, userID string) ([]string, error) {
+	return strike(ctx, d, OperationMemberOf, func() ([]string, error) {
+		d.mu.RLock()
+		defer d.mu.RUnlock()
+		r := d.user(userID)
+		if r == nil {
+			return nil, notFound(KindUser, userID)
+		}
+		groups := d.transitiveMemberOf(r)
+		ids := make([]string, len(groups))
+		for n, group := range groups {
+			ids[n] = group.Group.ID
+		}
+		return ids, nil
+	})
+}
+
+// GroupMembers returns the users in a group, nested membership included, at most directory.MaxGroupMembers.
+func (d *Directory) GroupMembers(ctx Context, groupID string) ([]governance.User, error) {
+	return strike(ctx, d, OperationGroupMembers, func() ([]governance.User, error) {
+		d.mu.RLock()
+		defer d.mu.RUnlock()
+		r := d.group(groupID)
+		if r == nil {
+			return nil, notFound(KindGroup, groupID)
+		}
+		var users []governance.User
+		d.walkMembers(r, func(object *Object) bool {
+			if object.Kind == KindUser {
+				user := object.User
+				user.ManagerID = "" // a list does not carry the manager: Graph expands it on a single user only
+				users = append(users, user)
+			}
+			return len(users) < directory.MaxGroupMembers
+		})
+		return users, nil
+	})
+}
+
+// AddMember makes the principal a member of the group.
+func (d *Directory) AddMember(ctx Context, groupID, principalID string) error {
+	return strikeChange(ctx, d, OperationAddMember, func() error {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		group, principal := d.group(groupID), d.records[key(principalID)]
+		switch {
+		case group == nil:
+			return notFound(KindGroup, groupID)
+		case principal == nil:
+			return fmt.Errorf("%w: principal %q", directory.ErrNotFound, principalID)
+		case group.members.has(key(principalID)):
+			return nil
+		}
+		if err := membersMayChange(group.object.Group); err != nil {
+			return err
+		}
+		d.link(group, principal)
+		return nil
+	})
+}
+
+// RemoveMember ends the membership.
+func (d *Directory) RemoveMember(ctx Context, groupID, principalID string) error {
+	return strikeChange(ctx, d, OperationRemoveMember, func() error {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		group := d.group(groupID)
+		if group == nil || !group.members.has(key(principalID)) {
+			return nil
+		}
+		if err := membersMayChange(group.object.Group); err != nil {
+			return err
+		}
+		d.unlink(group, key(principalID))
+		return nil
+	})
+}
+
+// AddOwner makes the principal an owner of the group.
+func (d *Directory) AddOwner(ctx Context, groupID, principalID string) error {
+	return strikeChange(ctx, d, OperationAddOwner, func() error {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		group, principal := d.group(groupID), d.records[key(principalID)]
+		switch {
+		case group == nil:
+			return notFound(KindGroup, groupID)
+		case principal == nil:
+			return fmt.Errorf("%w: principal %q", directory.ErrNotFound, principalID)
+		case principal.object.Kind == KindGroup:
+			return fmt.Errorf("%w: a group cannot own a group", directory.ErrRefused)
+		}
+		d.own(group, principal)
+		return nil
+	})
+}
+
+// RemoveOwner ends the ownership. The last user who owns a group stays: Graph refuses to leave a group that had owners without any.
+func (d *Directory) RemoveOwner(ctx Context, groupID, principalID string) error {
+	return strikeChange(ctx, d, OperationRemoveOwner, func() error {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		group := d.group(groupID)
+		if group == nil || !group.owners.has(key(principalID)) {
+			return nil
+		}
+		if d.records[key(principalID)].object.Kind == KindUser && d.userOwners(group) == 1 {
+			return fmt.Errorf("%w: the last owner of a group cannot be removed", directory.ErrRefused)
+		}
+		d.disown(group, key(principalID))
+		return nil
+	})
+}
+
+func (d *Directory) userOwners(group *record) int {
+	count := 0
+	group.owners.each(func(owner string) bool {
+		if d.records[owner].object.Kind == KindUser {
+			count++
+		}
+		return true
+	})
+	return count
+}
+
+// membersMayChange refuses groups whose members others decide about: a rule, or the domain controllers.
+func membersMayChange(group governance.Group) error {
+	switch {
+	case slices.Contains(group.GroupTypes, "DynamicMembership"):
+		return fmt.Errorf("%w: the members of the dynamic group %q follow its rule", directory.ErrRefused, group.ID)
+	case group.OnPremisesSync:
+		return fmt.Errorf("%w: the group %q is synchronised from on-premises", directory.ErrRefused, group.ID)
+	}
+	return nil
+}
+
+func (d *Directory) link(group, principal *record) {
+	k := key(principal.object.ID())
+	if group.members.add(k) {
+		principal.memberOf = append(principal.memberOf, key(group.object.ID()))
+	}
+}
+
+func (d *Directory) unlink(group *record, principalKey string) {
+	if group.members.remove(principalKey) {
+		principal := d.records[principalKey]
+		principal.memberOf = without(principal.memberOf, key(group.object.ID()))
+	}
+}
+
+func (d *Directory) own(group, principal *record) {
+	if group.owners.add(key(principal.object.ID())) {
+		principal.ownerOf = append(principal.ownerOf, key(group.object.ID()))
+	}
+}
+
+func (d *Directory) disown(group *record, principalKey string) {
+	if group.owners.remove(principalKey) {
+		principal := d.records[principalKey]
+		principal.ownerOf = without(principal.ownerOf, key(group.object.ID()))
+	}
+}
+
+// without removes the first occurrence of value and keeps the order, so that the same calls give the same answers.
+func without(list []string, value string) []string {
+	if n := slices.Index(list, value); n >= 0 {
+		return slices.Delete(list, n, n+1)
+	}
+	return list
+}

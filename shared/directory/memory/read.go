@@ -1,0 +1,284 @@
+package memory
+
+import "slices"
+
+// The methods of this file are what the emulator and tests read by. They pass the fault hook by.
+
+// Deleted remembers an object that is gone.
+type Deleted struct {
+	Kind    Kind   `json:"kind"`
+	ID      string `json:"id"`
+	Changed uint64 `json:"changed"`
+}
+
+// Object is the object of an id, or of a user principal name.
+func (d *Directory) Object(id string) (*Object, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if r := d.find(id); r != nil {
+		return r.object, true
+	}
+	return nil, false
+}
+
+// UserByMail is the user with a mail address.
+func (d *Directory) UserByMail(address string) (*Object, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if k, ok := d.byMail[key(address)]; ok {
+		return d.records[k].object, true
+	}
+	return nil, false
+}
+
+// ServicePrincipalByApp is the service principal of an application id.
+func (d *Directory) ServicePrincipalByApp(appID string) (*Object, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if k, ok := d.byApp[key(appID)]; ok {
+		return d.records[k].object, true
+	}
+	return nil, false
+}
+
+// scanChunk is how many objects a list looks at under one lock: a scan of a large tenant must not hold up its writers.
+const scanChunk = 2048
+
+// List returns at most limit objects of a kind that match, in the order in which they were made, and the number to go on after; 0 says that there are no more.
+func (d *Directory) List(kind Kind, after uint64, limit int, match func(*Object) bool) (page []*Object, next uint64) {
+	for {
+		looked, full := 0, false
+		d.mu.RLock()
+		d.kinds[kind].after(after, func(number uint64, k string) bool {
+			object := d.records[k].object
+			matches := match == nil || match(object)
+			if matches && len(page) == limit {
+				full = true // there is one more
+				return false
+			}
+			if matches {
+				page = append(page, object)
+			}
+			after = number
+			looked++
+			return looked < scanChunk
+		})
+		d.mu.RUnlock()
+		if full {
+			return page, after
+		}
+		if looked < scanChunk {
+			return page, 0
+		}
+	}
+}
+
+// Count is how many objects of a kind there are.
+func (d *Directory) Count(kind Kind) int {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.kinds[kind].len()
+}
+
+// Members returns at most limit direct members of a group and the number to go on after; false if there is no such group.
+func (d *Directory) Members(groupID string, after uint64, limit int) (page []*Object, next uint64, ok bool) {
+	return d.edges(groupID, after, limit, func(r *record) *series { return r.members })
+}
+
+// Owners returns at most limit owners of a group and the number to go on after; false if there is no such group.
+func (d *Directory) Owners(groupID string, after uint64, limit int) (page []*Object, next uint64, ok bool) {
+	return d.edges(groupID, after, limit, func(r *record) *series { return r.owners })
+}
+
+func (d *Directory) edges(groupID string, after uint64, limit int, of func(*record) *series) (page []*Object, next uint64, ok bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	r := d.group(groupID)
+	if r == nil {
+		return nil, 0, false
+	}
+	of(r).after(after, func(number uint64, k string) bool {
+		if len(page) == limit {
+			next = after
+			return false
+		}
+		page = append(page, d.records[k].object)
+		after = number
+		return true
+	})
+	return page, next, true
+}
+
+// IsMember says whether a principal is a direct member of a group.
+func (d *Directory) IsMember(groupID, principalID string) bool {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	r := d.group(groupID)
+	return r != nil && r.members.has(key(principalID))
+}
+
+// IsOwner says whether a principal owns a group.
+func (d *Directory) IsOwner(groupID, principalID string) bool {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	r := d.group(groupID)
+	return r != nil && r.owners.has(key(principalID))
+}
+
+// MemberIDs returns the ids of the direct members of a group.
+func (d *Directory) MemberIDs(groupID string) []string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	r := d.group(groupID)
+	if r == nil {
+		return nil
+	}
+	ids := make([]string, 0, r.members.len())
+	r.members.each(func(k string) bool {
+		ids = append(ids, d.records[k].object.ID())
+		return true
+	})
+	return ids
+}
+
+// DirectMemberOf returns the groups that an object is directly in; false if there is no such object.
+func (d *Directory) DirectMemberOf(id string) ([]*Object, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	r := d.find(id)
+	if r == nil {
+		return nil, false
+	}
+	return d.objects(r.memberOf), true
+}
+
+// TransitiveMemberOf returns the groups that an object is in, nested membership included; false if there is no such object.
+func (d *Directory) TransitiveMemberOf(id string) ([]*Object, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	r := d.find(id)
+	if r == nil {
+		return nil, false
+	}
+	return d.transitiveMemberOf(r), true
+}
+
+// TransitiveMembers returns what is in a group, nested membership included; false if there is no such group.
+func (d *Directory) TransitiveMembers(groupID string) ([]*Object, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	r := d.group(groupID)
+	if r == nil {
+		return nil, false
+	}
+	var list []*Object
+	d.walkMembers(r, func(object *Object) bool {
+		list = append(list, object)
+		return true
+	})
+	return list, true
+}
+
+// OwnedGroups returns the groups that an object owns.
+func (d *Directory) OwnedGroups(id string) ([]*Object, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	r := d.find(id)
+	if r == nil {
+		return nil, false
+	}
+	return d.objects(r.ownerOf), true
+}
+
+// Reports returns the users whose manager a user is; false if there is no such user.
+func (d *Directory) Reports(userID string) ([]*Object, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	r := d.user(userID)
+	if r == nil {
+		return nil, false
+	}
+	return d.objects(d.reports[key(r.object.ID())]), true
+}
+
+// Changes returns the users or groups that changed after a number, and those that went, oldest change first, with the number of the latest change.
+func (d *Directory) Changes(kind Kind, after uint64) (changed []*Object, deleted []Deleted, latest uint64) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	d.kinds[kind].each(func(k string) bool {
+		if object := d.records[k].object; object.Changed > after {
+			changed = append(changed, object)
+		}
+		return true
+	})
+	slices.SortFunc(changed, func(a, b *Object) int {
+		if a.Changed < b.Changed {
+			return -1
+		}
+		return 1
+	})
+	for _, gone := range d.tombstones {
+		if gone.Kind == kind && gone.Changed > after {
+			deleted = append(deleted, gone)
+		}
+	}
+	return changed, deleted, d.changes
+}
+
+func (d *Directory) objects(keys []string) []*Object {
+	list := make([]*Object, len(keys))
+	for n, k := range keys {
+		list[n] = d.records[k].object
+	}
+	return list
+}
+
+// transitiveMemberOf walks up. Groups may be nested in circles; each is visited once.
+func (d *Directory) transitiveMemberOf(r *record) []*Object {
+	var found []*Object
+	visited := make(map[string]struct{}, len(r.memberOf))
+	queue := r.memberOf
+	for len(queue) > 0 {
+		var above []string
+		for _, k := range queue {
+			if _, seen := visited[k]; seen {
+				continue
+			}
+			visited[k] = struct{}{}
+			group := d.records[k]
+			found = append(found, group.object)
+			above = append(above, group.memberOf...)
+		}
+		queue = above
+	}
+	return found
+}
+
+// walkMembers walks down, each object once, until yield returns false.
+func (d *Directory) walkMembers(group *record, yield func(*Object) bool) {
+	visited := map[string]struct{}{}
+	queue := []*record{group}
+	for len(queue) > 0 {
+		next := queue[0]
+		queue = queue[1:]
+		stopped := false
+		next.members.each(func(k string) bool {
+			if _, seen := visited[k]; seen {
+				return true
+			}
+			visited[k] = struct{}{}
+			member := d.records[k]
+			if !yield(member.object) {
+				stopped = true
+				return false
+			}
+			if member.object.Kind == KindGroup {
+				queue = append(queue, member)
+			}
+			return true
+		})
+		if stopped {
+			return
+		}
+	}
+}

@@ -1,0 +1,241 @@
+package memory
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"latchkey/shared/directory"
+	"latchkey/shared/governance"
+)
+
+// The methods of this file prepare a tenant and serve the emulator's writes. They pass the fault hook by.
+
+// PutUser adds or replaces a user; attributes, memberships and reports stay. ManagerID becomes the manager, who may be put later.
+// A user principal name that another user has moves to this one.
+func (d *Directory) PutUser(user governance.User) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.store(&Object{Kind: KindUser, User: user})
+}
+
+// PutGroup adds or replaces a group; members and owners stay.
+func (d *Directory) PutGroup(group governance.Group) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.store(&Object{Kind: KindGroup, Group: group})
+}
+
+// PutServicePrincipal adds or replaces an application.
+func (d *Directory) PutServicePrincipal(principal ServicePrincipal) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.store(&Object{Kind: KindServicePrincipal, ServicePrincipal: principal})
+}
+
+// PutMember makes a principal a direct member of any group, dynamic and synchronised ones too: a rule or a synchronisation put it there.
+// Errors: directory.ErrNotFound.
+func (d *Directory) PutMember(groupID, principalID string) error {
+	return d.edge(groupID, principalID, d.link)
+}
+
+// PutOwner makes a principal an owner of a group. Errors: directory.ErrNotFound.
+func (d *Directory) PutOwner(groupID, principalID string) error {
+	return d.edge(groupID, principalID, d.own)
+}
+
+func (d *Directory) edge(groupID, principalID string, join func(group, principal *record)) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	group, principal := d.group(groupID), d.records[key(principalID)]
+	if group == nil {
+		return notFound(KindGroup, groupID)
+	}
+	if principal == nil {
+		return fmt.Errorf("%w: principal %q", directory.ErrNotFound, principalID)
+	}
+	join(group, principal)
+	return nil
+}
+
+// SetManager sets or, with an empty managerID, removes a user's manager. Errors: directory.ErrNotFound.
+func (d *Directory) SetManager(userID, managerID string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := d.user(userID)
+	if r == nil {
+		return notFound(KindUser, userID)
+	}
+	if managerID != "" {
+		manager := d.user(managerID)
+		if manager == nil {
+			return notFound(KindUser, managerID)
+		}
+		managerID = manager.object.User.ID
+	}
+	changed := *r.object
+	changed.User.ManagerID = managerID
+	d.store(&changed)
+	return nil
+}
+
+// Create adds a user or a group with attributes. Errors: ErrExists.
+func (d *Directory) Create(object Object) (*Object, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.records[key(object.ID())] != nil {
+		return nil, fmt.Errorf("%w: id %q", ErrExists, object.ID())
+	}
+	if object.Kind == KindUser {
+		if _, taken := d.byName[key(object.User.UserPrincipalName)]; taken {
+			return nil, fmt.Errorf("%w: userPrincipalName %q", ErrExists, object.User.UserPrincipalName)
+		}
+	}
+	if object.Kind == KindServicePrincipal {
+		if _, taken := d.byApp[key(object.ServicePrincipal.AppID)]; taken {
+			return nil, fmt.Errorf("%w: appId %q", ErrExists, object.ServicePrincipal.AppID)
+		}
+	}
+	return d.store(&object), nil
+}
+
+// Update changes an object. The function gets a copy that it may write to, its attributes too; when it fails, nothing changes.
+// The id and the kind stay. Errors: directory.ErrNotFound, ErrExists, and the function's own.
+func (d *Directory) Update(id string, change func(*Object) error) (*Object, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := d.find(id)
+	if r == nil {
+		return nil, fmt.Errorf("%w: %q", directory.ErrNotFound, id)
+	}
+	changed := *r.object
+	changed.Attributes = maps.Clone(changed.Attributes)
+	if changed.Attributes == nil {
+		changed.Attributes = map[string]any{}
+	}
+	if err := change(&changed); err != nil {
+		return nil, err
+	}
+	if changed.Kind != r.object.Kind || changed.ID() != r.object.ID() {
+		return nil, fmt.Errorf("%w: the id and the kind of %q stay", directory.ErrRefused, id)
+	}
+	if changed.Kind == KindUser {
+		if taken, ok := d.byName[key(changed.User.UserPrincipalName)]; ok && taken != key(changed.ID()) {
+			return nil, fmt.Errorf("%w: userPrincipalName %q", ErrExists, changed.User.UserPrincipalName)
+		}
+	}
+	return d.store(&changed), nil
+}
+
+// Delete removes an object with all its edges. Errors: directory.ErrNotFound.
+func (d *Directory) Delete(kind Kind, id string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := d.find(id)
+	if r == nil || r.object.Kind != kind {
+		return notFound(kind, id)
+	}
+	d.remove(r)
+	return nil
+}
+
+func (d *Directory) remove(r *record) {
+	kind, k := r.object.Kind, key(r.object.ID())
+	for _, group := range slices.Clone(r.memberOf) {
+		d.unlink(d.records[group], k)
+	}
+	for _, group := range slices.Clone(r.ownerOf) {
+		d.disown(d.records[group], k)
+	}
+	if r.members != nil {
+		r.members.each(func(member string) bool {
+			d.records[member].memberOf = without(d.records[member].memberOf, k)
+			return true
+		})
+		r.owners.each(func(owner string) bool {
+			d.records[owner].ownerOf = without(d.records[owner].ownerOf, k)
+			return true
+		})
+	}
+	for _, report := range slices.Clone(d.reports[k]) {
+		orphan := *d.records[report].object
+		orphan.User.ManagerID = ""
+		d.store(&orphan)
+	}
+	d.forgetNames(r.object)
+	d.kinds[kind].remove(k)
+	delete(d.records, k)
+	d.changes++
+	d.tombstones = append(d.tombstones, Deleted{Kind: kind, ID: r.object.ID(), Changed: d.changes})
+	if len(d.tombstones) > 2*maxTombstones {
+		d.tombstones = slices.Clone(d.tombstones[len(d.tombstones)-maxTombstones:])
+	}
+}
+
+// store puts an object in place of the one with its id and keeps every index. The caller holds the lock, and gives the object away.
+func (d *Directory) store(object *Object) *Object {
+	k := key(object.ID())
+	d.changes++
+	object.Changed = d.changes
+	object.Group.GroupTypes = slices.Clone(object.Group.GroupTypes)
+	r := d.records[k]
+	if r != nil && r.object.Kind != object.Kind {
+		d.remove(r) // an id belongs to one kind: the latest put wins
+		r = nil
+	}
+	if r == nil {
+		object.Created = d.clock.Now()
+		r = &record{}
+		if object.Kind == KindGroup {
+			r.members, r.owners = newSeries(), newSeries()
+		}
+		d.records[k] = r
+		d.kinds[object.Kind].add(k)
+	} else {
+		object.Created = r.object.Created
+		if object.Attributes == nil {
+			object.Attributes = r.object.Attributes
+		}
+		d.forgetNames(r.object)
+	}
+	r.object = object
+	switch object.Kind {
+	case KindUser:
+		if name := key(object.User.UserPrincipalName); name != "" {
+			d.byName[name] = k
+		}
+		if mail := key(object.User.Mail); mail != "" {
+			d.byMail[mail] = k
+		}
+		if manager := key(object.User.ManagerID); manager != "" {
+			d.reports[manager] = append(d.reports[manager], k)
+		}
+	case KindServicePrincipal:
+		d.byApp[key(object.ServicePrincipal.AppID)] = k
+	case KindGroup:
+	}
+	return object
+}
+
+// forgetNames takes an object out of the indexes that store puts it into.
+func (d *Directory) forgetNames(object *Object) {
+	k := key(object.ID())
+	drop := func(index map[string]string, name string) {
+		if index[key(name)] == k {
+			delete(index, key(name))
+		}
+	}
+	switch object.Kind {
+	case KindUser:
+		drop(d.byName, object.User.UserPrincipalName)
+		drop(d.byMail, object.User.Mail)
+		if manager := key(object.User.ManagerID); manager != "" {
+			if d.reports[manager] = without(d.reports[manager], k); len(d.reports[manager]) == 0 {
+				delete(d.reports, manager)
+			}
+		}
+	case KindServicePrincipal:
+		drop(d.byApp, object.ServicePrincipal.AppID)
+	case KindGroup:
+	}
+}
