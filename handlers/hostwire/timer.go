@@ -1,0 +1,40 @@
+package hostwire
+
+import (
+	"fmt"
+	"time"
+)
+
+// Tick is one occurrence of a timer.
+type Tick struct {
+	// ScheduleStatus tells the occurrences around this tick; nil when the host keeps no account of them (useMonitor false).
+	ScheduleStatus *ScheduleStatus
+	// IsPastDue says that the tick is late, because nobody was there when it was due.
+	IsPastDue bool
+}
+
+// ScheduleStatus is the host's account of a timer's occurrences, in UTC.
+type ScheduleStatus struct {
+	Last, Next, LastUpdated time.Time
+}
+
+// Tick reads the tick of a timer trigger. Errors: ErrMalformed.
+func (in Invocation) Tick() (Tick, error) {
+	raw, err := in.only()
+	if err != nil {
+		return Tick{}, err
+	}
+	members, ok := object(raw)
+	if !ok {
+		return Tick{}, fmt.Errorf("%w: a timer must be an object", ErrMalformed)
+	}
+	var t Tick
+	t.IsPastDue, _ = boolean(members["IsPastDue"])
+	if status, ok := object(members["ScheduleStatus"]); ok {
+		t.ScheduleStatus = new(ScheduleStatus)
+		t.ScheduleStatus.Last, _ = instant(status["Last"])
+		t.ScheduleStatus.Next, _ = instant(status["Next"])
+		t.ScheduleStatus.LastUpdated, _ = instant(status["LastUpdated"])
+	}
+	return t, nil
+}
