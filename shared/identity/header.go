@@ -1,0 +1,127 @@
+package identity
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+)
+
+const algorithm = "RS256"
+
+// maxKidBytes is far above Entra's key ids, which have 27 characters.
+const maxKidBytes = 128
+
+// FromHeader takes the bearer token out of an HTTP header. Errors: CodeUnauthorized if there is no Authorization header, more than one, or
+// one that is not a single bearer token of at most MaxTokenBytes.
+func FromHeader(header http.Header) (string, error) {
+	var values []string
+	for name, of := range header { // by hand: a header that the Functions host wrote into JSON need not be in canonical case
+		if strings.EqualFold(name, "Authorization") {
+			values = append(values, of...)
+		}
+	}
+	switch {
+	case len(values) == 0:
+		return "", refuse(nil, "The Authorization header is missing. Send an access token as: Authorization: Bearer <token>.")
+	case len(values) > 1:
+		return "", refuse(nil, "There is more than one Authorization header.")
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") { // schemes have no case: RFC 9110, section 11.1
+		return "", refuse(nil, "The Authorization header is not of the Bearer scheme.")
+	}
+	if len(token) > MaxTokenBytes {
+		return "", refuse(nil, "The access token is longer than %d bytes.", MaxTokenBytes)
+	}
+	if token == "" || strings.IndexFunc(token, func(c rune) bool { return c != '.' && !isBase64URL(c) }) >= 0 {
+		return "", refuse(nil, "The Authorization header does not hold exactly one access token.") // two that a proxy joined have a comma
+	}
+	return token, nil
+}
+
+// checkHeader refuses every token whose header is not one that Entra writes for an API of one's own, before anything else looks at it.
+func checkHeader(token string) error {
+	encoded, _, _ := strings.Cut(token, ".")
+	data, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	if err != nil {
+		return refuse(err, "The access token is not a well-formed JSON Web Token.")
+	}
+	var alg, typ, kid string
+	err = eachMember(data, func(name string, value *json.Decoder) error {
+		switch name {
+		case "alg":
+			return value.Decode(&alg)
+		case "typ":
+			return value.Decode(&typ)
+		case "kid":
+			return value.Decode(&kid)
+		case "jwk", "jku", "x5u", "x5c":
+			return refuse(nil, "The access token's header brings its own key (%s). Keys come from the tenant only.", name)
+		case "crit", "b64", "zip", "enc":
+			return refuse(nil, "The access token's header asks for an extension (%s) that is not supported.", name)
+		case "nonce":
+			return refuse(nil, "The access token is one for Microsoft's own APIs (its header has a nonce). Ask for a token for this API.")
+		default:
+			return skip(value)
+		}
+	})
+	switch {
+	case err != nil && isCoded(err):
+		return err
+	case err != nil:
+		return refuse(err, "The access token's header is not valid.")
+	case alg != algorithm:
+		return refuse(nil, "The access token is not signed with %s.", algorithm)
+	case !strings.EqualFold(typ, "JWT"):
+		return refuse(nil, "The access token's type (typ) is not JWT.")
+	case kid == "":
+		return refuse(nil, "The access token does not say which key signed it (kid).")
+	case len(kid) > maxKidBytes || strings.IndexFunc(kid, func(c rune) bool { return !isBase64URL(c) }) >= 0:
+		return refuse(nil, "The access token's key id (kid) is not one that Microsoft Entra makes.")
+	}
+	return nil
+}
+
+func isBase64URL(c rune) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
+}
+
+var errObject = errors.New("not a JSON object without duplicates")
+
+// maxMembers bounds the members of a header or a claims object; Entra writes about thirty.
+const maxMembers = 200
+
+// eachMember visits the members of a JSON object with their exact names. Unlike encoding/json it refuses a name that comes twice, and takes no other
+// case for the same name: two parsers must not read two meanings into one token.
+func eachMember(data []byte, visit func(name string, value *json.Decoder) error) error {
+	if !json.Valid(data) {
+		return errObject
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(data)))
+	if first, err := decoder.Token(); err != nil || first != json.Delim('{') {
+		return errObject
+	}
+	seen := make(map[string]struct{}, 32)
+	for decoder.More() {
+		token, err := decoder.Token()
+		if err != nil {
+			return err
+		}
+		name, _ := token.(string)
+		if _, twice := seen[name]; twice || len(seen) == maxMembers {
+			return errObject
+		}
+		seen[name] = struct{}{}
+		if err := visit(name, decoder); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func skip(value *json.Decoder) error {
+	var ignored json.RawMessage
+	return value.Decode(&ignored)
+}

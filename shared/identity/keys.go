@@ -1,0 +1,203 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"golang.org/x/time/rate"
+
+	"latchkey/shared/governance"
+	"latchkey/shared/platform"
+)
+
+const (
+	// refreshAfter is when keys are fetched again, beside the requests that go on. Entra publishes a key long before it signs with it.
+	refreshAfter = time.Hour
+	// waitAfter is when keys are so old that a request waits for new ones. If there are none to be had, the old ones still serve: a token lives an hour,
+	// and refusing everybody for as long as an outage lasts helps nobody.
+	waitAfter = 24 * time.Hour
+	// fetchTimeout bounds one fetch, and so the wait of whoever needs it.
+	fetchTimeout = 5 * time.Second
+	// backOffLimit bounds the pause after failed fetches, which doubles from one second.
+	backOffLimit = 30 * time.Second
+	// unknownEvery and unknownBurst limit the fetches that unknown key ids cause: anyone can invent those.
+	unknownEvery = 30 * time.Second
+	unknownBurst = 2
+)
+
+// keySet is what the tenant published at one time. It never changes.
+type keySet struct {
+	keys       map[string]jwkset.JWK
+	refused    map[string]string // key ids that are published and not accepted, and why
+	fetched    time.Time
+	generation uint64 // grows whenever the keys differ from those before
+}
+
+// keySource is the keys of the tenant as keyfunc reads them. Nothing is fetched before the first use; concurrent uses share one fetch.
+type keySource struct {
+	jwkset.Storage // what keyfunc never calls for a token with a kid: an empty memory
+
+	life      context.Context
+	clock     platform.Clock
+	publisher *publisher
+	set       atomic.Pointer[keySet]
+
+	mu       sync.Mutex
+	flight   chan struct{} // closed when the fetch under way ends; nil when none is
+	failures int           // fetches that failed since one succeeded
+	failure  error         // the last of them
+	retryAt  time.Time     // no fetch before
+	limiter  *rate.Limiter // of fetches for unknown key ids
+}
+
+func newKeySource(life context.Context, clock platform.Clock, from *publisher) *keySource {
+	return &keySource{
+		Storage:   jwkset.NewMemoryStorage(),
+		life:      life,
+		clock:     clock,
+		publisher: from,
+		limiter:   rate.NewLimiter(rate.Every(unknownEvery), unknownBurst),
+	}
+}
+
+// generation names the keys that hold now, after fetching them again if they are old; false means that there are none yet.
+func (k *keySource) generation(ctx context.Context, now time.Time) (uint64, bool) {
+	set := k.current(ctx, now)
+	if set == nil {
+		return 0, false
+	}
+	return set.generation, true
+}
+
+// KeyRead finds the key of a token. Errors: CodeUnauthorized if the tenant does not publish a usable key of that id, CodeUnavailable if that cannot be
+// known now because its keys cannot be fetched.
+func (k *keySource) KeyRead(ctx context.Context, kid string) (jwkset.JWK, error) {
+	now := k.clock.Now()
+	set := k.current(ctx, now)
+	if key, found, err := set.find(kid); found {
+		return key, err
+	}
+	done, wait := k.start(now, set != nil)
+	if wait {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return jwkset.JWK{}, unavailable(ctx.Err())
+		}
+		if key, found, err := k.set.Load().find(kid); found {
+			return key, err
+		}
+	}
+	if err := k.lastFailure(); err != nil {
+		return jwkset.JWK{}, unavailable(err)
+	}
+	return jwkset.JWK{}, refuse(nil, "The access token is signed with a key that the tenant does not publish (kid).")
+}
+
+// current is the newest set there is, or nil. It starts a fetch for an old set, and waits for it if the set is very old.
+func (k *keySource) current(ctx context.Context, now time.Time) *keySet {
+	set := k.set.Load()
+	if set == nil || now.Sub(set.fetched) < refreshAfter {
+		return set
+	}
+	done, started := k.start(now, false)
+	if started && now.Sub(set.fetched) >= waitAfter {
+		select {
+		case <-done:
+		case <-ctx.Done():
+		}
+	}
+	return k.set.Load()
+}
+
+// start joins the fetch under way or begins one, and returns what is closed when it ends. It returns false while a failure is backed off from, and
+// for an unknown key id when there were too many of those.
+func (k *keySource) start(now time.Time, forUnknown bool) (<-chan struct{}, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.flight != nil {
+		return k.flight, true
+	}
+	if now.Before(k.retryAt) || forUnknown && !k.limiter.AllowN(now, 1) {
+		return nil, false
+	}
+	done := make(chan struct{})
+	k.flight = done
+	go k.fetch(done) // not in the request that happens to be first: its end must not fail the others
+	return done, true
+}
+
+func (k *keySource) fetch(done chan struct{}) {
+	ctx, cancel := context.WithTimeout(k.life, fetchTimeout)
+	defer cancel()
+	fresh, err := k.publisher.fetch(ctx)
+	now := k.clock.Now()
+
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	defer close(done)
+	k.flight = nil
+	k.failure = err
+	if err != nil {
+		pause := min(time.Second<<min(k.failures, 10), backOffLimit)
+		k.failures++
+		k.retryAt = now.Add(pause)
+		return
+	}
+	k.failures = 0
+	k.retryAt = time.Time{}
+	fresh.fetched = now
+	fresh.generation = 1
+	if old := k.set.Load(); old != nil {
+		fresh.generation = old.generation
+		if !fresh.sameKeys(old) {
+			fresh.generation++
+		}
+	}
+	k.set.Store(fresh)
+}
+
+func (k *keySource) lastFailure() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.failure
+}
+
+// find looks a key up; an error says why a published key is not accepted. A nil set has no keys.
+func (s *keySet) find(kid string) (jwkset.JWK, bool, error) {
+	if s == nil {
+		return jwkset.JWK{}, false, nil
+	}
+	if why, ok := s.refused[kid]; ok {
+		return jwkset.JWK{}, true, refuse(nil, "The access token is signed with a key that is not accepted: %s.", why)
+	}
+	key, ok := s.keys[kid]
+	return key, ok, nil
+}
+
+func (s *keySet) sameKeys(old *keySet) bool {
+	if len(s.keys) != len(old.keys) {
+		return false
+	}
+	for kid, key := range s.keys {
+		before, ok := old.keys[kid]
+		if !ok || before.Marshal().N != key.Marshal().N || before.Marshal().E != key.Marshal().E {
+			return false
+		}
+	}
+	return true
+}
+
+var errUnreachable = errors.New("identity: the tenant's keys cannot be fetched")
+
+func unavailable(cause error) error {
+	return &governance.Error{
+		Code:    governance.CodeUnavailable,
+		Message: "The access token cannot be checked now, because the tenant's signing keys cannot be fetched. Try again.",
+		Err:     errors.Join(errUnreachable, cause),
+	}
+}
