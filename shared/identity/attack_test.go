@@ -317,7 +317,7 @@ func TestAttacks(t *testing.T) {
 			if test.fetches != any && s.authority.fetched() != test.fetches {
 				t.Errorf("the key set was fetched %d times, want %d", s.authority.fetched(), test.fetches)
 			}
-			for _, asked := range s.authority.asked {
+			for _, asked := range s.authority.urls() {
 				if !strings.HasPrefix(asked, authority+"/"+tenantID+"/") {
 					t.Errorf("asked %s", asked)
 				}

@@ -14,6 +14,7 @@ import (
 	"maps"
 	"math/big"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -114,6 +115,13 @@ func (a *authorityStub) fetched() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.fetches
+}
+
+// urls are all that was asked so far.
+func (a *authorityStub) urls() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.asked)
 }
 
 // scene is a Validator in a tenant.

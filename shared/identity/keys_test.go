@@ -15,7 +15,7 @@ import (
 
 func TestStartNeedsNoNetwork(t *testing.T) {
 	s := newScene(t)
-	if asked := len(s.authority.asked); asked != 0 {
+	if asked := len(s.authority.urls()); asked != 0 {
 		t.Errorf("New made %d requests", asked)
 	}
 }
@@ -74,13 +74,13 @@ func TestFailedFetchesBackOff(t *testing.T) {
 	s := newScene(t)
 	s.authority.set(func(a *authorityStub) { a.down = true })
 	asked := func() int {
-		before := len(s.authority.asked)
+		before := len(s.authority.urls())
 		for range 3 {
 			if _, err := s.validator.Validate(t.Context(), person().token()); governance.CodeOf(err) != governance.CodeUnavailable {
 				t.Fatalf("got %v, want unavailable", err)
 			}
 		}
-		return len(s.authority.asked) - before
+		return len(s.authority.urls()) - before
 	}
 	if got := asked(); got != 1 {
 		t.Fatalf("%d requests at once, want 1", got)
