@@ -1,0 +1,191 @@
+// Package functions holds the function folders of the deployed application and lets the rest of the repository read them: packaging, the local host and the tests
+// all see the same files that Azure sees. The handlers themselves live elsewhere; nothing here runs.
+//
+// # Routes
+//
+// The Functions host tries the routes of HTTP functions in the order in which it found their folders, and the first that matches wins: there is no precedence of
+// literal over parameter as elsewhere in ASP.NET (WebJobsRouter is a plain RouteCollection). So that the order does not matter, the routes exclude one another: "requests" and "approvals" name their
+// entity sets in a constraint, "catalogs" takes every other entity set, also those that do not exist, so that the handler answers them with Graph's 404. The constraints look at the beginning
+// of the segment only, since OData writes keys behind the name: accessPackages(uniqueName='x').
+//
+// Constraints are compared without regard to case, as literals are. {version} is open: which versions exist, the handler decides. With
+// enableProxyingHttpRequest the handler sees the path as the client sent it and does the routing that counts; which function a request
+// runs under decides only under which name it is measured, and whether disabling that function stops it.
+package functions
+
+import (
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"strings"
+)
+
+//go:embed */function.json
+var files embed.FS
+
+// FS holds the function folders as they are deployed.
+func FS() fs.FS { return files }
+
+// Kind is what sets a function off.
+type Kind string
+
+// The kinds.
+const (
+	HTTP       Kind = "httpTrigger"
+	ServiceBus Kind = "serviceBusTrigger"
+	Timer      Kind = "timerTrigger"
+)
+
+// Function is one folder, read.
+type Function struct {
+	Name     string // the folder's: the host invokes POST /<Name>
+	Kind     Kind
+	Binding  string // the name of the trigger's binding: the member of Data
+	Disabled bool
+	Raw      []byte // function.json as it is
+
+	// Of HTTP functions.
+	Route     string   // below the route prefix
+	Methods   []string // empty: all
+	AuthLevel string
+
+	// Of Service Bus functions.
+	Queue      string // may be %Setting%
+	Connection string // the setting, or the prefix of the settings, that tells the namespace
+	Sessions   bool
+	DataType   string // "binary", "string" or empty, which is string
+	Many       bool   // batches
+
+	// Of timers.
+	Schedule     string // NCRONTAB with seconds, or %Setting%
+	RunOnStartup bool
+	UseMonitor   bool // the host keeps account of occurrences and makes up for a missed one
+}
+
+// Setting is the name of the app setting that value stands for when it is of the form %Setting%.
+func Setting(value string) (string, bool) {
+	if len(value) > 2 && value[0] == '%' && value[len(value)-1] == '%' && strings.Count(value, "%") == 2 {
+		return value[1 : len(value)-1], true
+	}
+	return "", false
+}
+
+// All reads the embedded folders, sorted by name.
+func All() ([]Function, error) { return Read(files) }
+
+// maxFile bounds a function.json.
+const maxFile = 1 << 20
+
+// name is what the host accepts as a function's.
+var name = regexp.MustCompile(`(?i)^[a-z][a-z0-9_-]{0,127}$`)
+
+// Read reads the function folders directly under the root of fsys, sorted by name. Folders without function.json are none. A folder that the host would not load
+// is an error; the others are returned with it.
+func Read(fsys fs.FS) ([]Function, error) {
+	folders, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, fmt.Errorf("functions: %w", err)
+	}
+	var list []Function
+	var broken []error
+	for _, folder := range folders {
+		if !folder.IsDir() {
+			continue
+		}
+		raw, err := readFile(fsys, folder.Name()+"/function.json")
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		var f Function
+		if err == nil {
+			f, err = parse(folder.Name(), raw)
+		}
+		if err != nil {
+			broken = append(broken, fmt.Errorf("function %s: %w", folder.Name(), err))
+			continue
+		}
+		list = append(list, f)
+	}
+	return list, errors.Join(broken...)
+}
+
+func readFile(fsys fs.FS, path string) ([]byte, error) {
+	info, err := fs.Stat(fsys, path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxFile {
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxFile)
+	}
+	return fs.ReadFile(fsys, path)
+}
+
+type binding struct {
+	Type              string   `json:"type"`
+	Direction         string   `json:"direction"`
+	Name              string   `json:"name"`
+	DataType          string   `json:"dataType"`
+	Route             string   `json:"route"`
+	Methods           []string `json:"methods"`
+	AuthLevel         string   `json:"authLevel"`
+	QueueName         string   `json:"queueName"`
+	Connection        string   `json:"connection"`
+	IsSessionsEnabled bool     `json:"isSessionsEnabled"`
+	Cardinality       string   `json:"cardinality"`
+	Schedule          string   `json:"schedule"`
+	RunOnStartup      bool     `json:"runOnStartup"`
+	UseMonitor        *bool    `json:"useMonitor"`
+}
+
+func parse(folder string, raw []byte) (Function, error) {
+	f := Function{Name: folder, Raw: raw}
+	if !name.MatchString(folder) || strings.EqualFold(folder, "host") {
+		return f, errors.New("the host does not take this name")
+	}
+	var file struct {
+		Bindings []binding `json:"bindings"`
+		Disabled bool      `json:"disabled"`
+	}
+	if err := json.Unmarshal(raw, &file); err != nil {
+		return f, err
+	}
+	f.Disabled = file.Disabled
+	var response bool
+	for _, b := range file.Bindings {
+		switch {
+		case b.Name == "":
+			return f, errors.New("a binding has no name")
+		case strings.HasSuffix(b.Type, "Trigger") && b.Direction != "in":
+			return f, fmt.Errorf("the trigger's direction is %q, want in", b.Direction)
+		case strings.HasSuffix(b.Type, "Trigger") && f.Kind != "":
+			return f, errors.New("two triggers")
+		case b.Type == "http" && b.Direction == "out":
+			response = true
+		case b.Type == string(HTTP):
+			f.Kind, f.Binding = HTTP, b.Name
+			f.Route, f.Methods, f.AuthLevel = b.Route, b.Methods, b.AuthLevel
+		case b.Type == string(ServiceBus):
+			f.Kind, f.Binding = ServiceBus, b.Name
+			f.Queue, f.Connection, f.Sessions, f.DataType, f.Many = b.QueueName, b.Connection, b.IsSessionsEnabled, b.DataType, b.Cardinality == "many"
+		case b.Type == string(Timer):
+			f.Kind, f.Binding = Timer, b.Name
+			f.Schedule, f.RunOnStartup, f.UseMonitor = b.Schedule, b.RunOnStartup, b.UseMonitor == nil || *b.UseMonitor
+		default:
+			return f, fmt.Errorf("binding %s: type %q, direction %q is not one that Latchkey uses", b.Name, b.Type, b.Direction)
+		}
+	}
+	switch {
+	case f.Kind == "":
+		return f, errors.New("no trigger")
+	case (f.Kind == HTTP) != response:
+		return f, errors.New("a function over HTTP, and no other, has an http output: without exactly one the host does not proxy")
+	case f.Kind == ServiceBus && (f.Queue == "" || f.Connection == ""):
+		return f, errors.New("a Service Bus trigger needs queueName and connection")
+	case f.Kind == Timer && f.Schedule == "":
+		return f, errors.New("a timer needs a schedule")
+	}
+	return f, nil
+}
