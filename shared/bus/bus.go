@@ -5,6 +5,7 @@ package bus
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -24,7 +25,7 @@ func UsesSessions(queue string) bool { return queue == Provisioning || queue == 
 
 // Message is one effect on its way.
 type Message struct {
-	ID            string // stable: the queue drops a second one with the same ID within its duplicate detection window
+	ID            string // required and stable: the queue drops a second one with the same ID within its duplicate detection window
 	SessionID     string // messages of one session are handled one after the other, in the order in which they become visible
 	Subject       string // the kind of the message, for people and filters
 	CorrelationID string // the request or operation it belongs to
@@ -52,6 +53,40 @@ var (
 
 // MaxMessageBytes bounds body and properties of one message (Service Bus Standard).
 const MaxMessageBytes = 256 << 10
+
+// MaxIDLength bounds the ID and the SessionID of a message, in bytes.
+const MaxIDLength = 128
+
+// Size is what counts towards [MaxMessageBytes]: the body and everything that describes it.
+func (m *Message) Size() int {
+	size := len(m.Body) + len(m.ID) + len(m.SessionID) + len(m.Subject) + len(m.CorrelationID) + len(m.ContentType)
+	for name, value := range m.Properties {
+		size += len(name) + len(value)
+	}
+	return size
+}
+
+// Validate returns ErrInvalid or ErrTooLarge if no queue could take the message; session says that the queue at hand requires a SessionID.
+// Every adapter asks it before it sends anything, so that all of them refuse the same messages.
+func (m *Message) Validate(session bool) error {
+	switch {
+	case m.ID == "":
+		return fmt.Errorf("%w: a message needs an ID", ErrInvalid)
+	case len(m.ID) > MaxIDLength:
+		return fmt.Errorf("%w: the ID of a message is longer than %d bytes", ErrInvalid, MaxIDLength)
+	case session && m.SessionID == "":
+		return fmt.Errorf("%w: message %q needs a SessionID for a queue with sessions", ErrInvalid, m.ID)
+	case len(m.SessionID) > MaxIDLength:
+		return fmt.Errorf("%w: the SessionID of message %q is longer than %d bytes", ErrInvalid, m.ID, MaxIDLength)
+	}
+	if size := m.Size(); size > MaxMessageBytes {
+		return fmt.Errorf("%w: message %q has %d bytes, the limit is %d", ErrTooLarge, m.ID, size, MaxMessageBytes)
+	}
+	return nil
+}
+
+// JSON is the content type of a message that names none.
+const JSON = "application/json"
 
 // Bus is the port.
 type Bus interface {
