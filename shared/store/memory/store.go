@@ -1,0 +1,338 @@
+// Package memory keeps documents in the process, with the exact semantics of the port. Simulation and tests run on it, and the local Cosmos emulator serves
+// its Container on the wire. It serves nobody in production: what it holds ends with the process.
+//
+// Its invariant: whatever Commit or Container.Update does is seen whole or not at all.
+package memory
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"sync/atomic"
+	"time"
+
+	"latchkey/shared/platform"
+	"latchkey/shared/store"
+)
+
+var _ store.Store = (*Store)(nil)
+
+// Fault is what a test makes happen to one call.
+type Fault int
+
+// The faults. Conflict touches commits only: nothing is written. Throttle and Unavailable do nothing; LostResponse does the work and then says that it is
+// not known.
+const (
+	NoFault Fault = iota
+	Conflict
+	Throttle
+	Unavailable
+	LostResponse
+)
+
+// The operations that a fault hook is asked about.
+const (
+	OpGet    = "get"
+	OpCommit = "commit"
+	OpQuery  = "query"
+)
+
+// ThrottleTime is the wait that a Throttle asks for.
+const ThrottleTime = time.Second
+
+// The secondary indexes of the store's containers.
+const (
+	byKind = FirstKey + iota
+	byDue
+	indexes = iota
+)
+
+// Store is the adapter.
+type Store struct {
+	containers map[store.Container]*Container[store.Document]
+	fault      atomic.Pointer[func(operation string) Fault]
+}
+
+// New makes an empty one. A nil clock is the machine's.
+func New(clock platform.Clock) *Store {
+	s := &Store{containers: map[store.Container]*Container[store.Document]{}}
+	for _, name := range store.Containers() {
+		s.containers[name] = NewContainer[store.Document](clock, indexes, false)
+	}
+	return s
+}
+
+// SetFault sets what decides, before each operation, how it goes wrong; nil: never. The hook may be called from several goroutines.
+func (s *Store) SetFault(hook func(operation string) Fault) {
+	if hook == nil {
+		s.fault.Store(nil)
+		return
+	}
+	s.fault.Store(&hook)
+}
+
+// Len is how many documents a container holds.
+func (s *Store) Len(container store.Container) int {
+	c := s.containers[container]
+	if c == nil {
+		return 0
+	}
+	return c.Len()
+}
+
+func (s *Store) strike(operation string) Fault {
+	if hook := s.fault.Load(); hook != nil {
+		return (*hook)(operation)
+	}
+	return NoFault
+}
+
+// before is the error of a fault that happens instead of the work.
+func before(fault Fault) error {
+	switch fault {
+	case Throttle:
+		return &store.ThrottledError{After: ThrottleTime}
+	case Unavailable:
+		return fmt.Errorf("%w: injected", store.ErrUnavailable)
+	case Conflict, LostResponse, NoFault:
+		return nil
+	default:
+		return nil
+	}
+}
+
+// Get implements store.Store.
+func (s *Store) Get(ctx context.Context, container store.Container, partition string, ids ...string) ([]store.Document, error) {
+	documents, err := s.get(ctx, container, partition, ids)
+	if err != nil {
+		return nil, fmt.Errorf("get from %s: %w", container, err)
+	}
+	return documents, nil
+}
+
+func (s *Store) get(ctx context.Context, container store.Container, partition string, ids []string) ([]store.Document, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := store.CheckGet(container, partition, ids); err != nil {
+		return nil, err
+	}
+	fault := s.strike(OpGet)
+	if err := before(fault); err != nil {
+		return nil, err
+	}
+	if fault == LostResponse {
+		return nil, fmt.Errorf("%w: injected: the response was lost", store.ErrUnavailable)
+	}
+	documents := make([]store.Document, len(ids))
+	for i, item := range s.containers[container].Get(partition, ids...) {
+		if item != nil {
+			documents[i] = document(item)
+		}
+	}
+	return documents, nil
+}
+
+// Commit implements store.Store.
+func (s *Store) Commit(ctx context.Context, container store.Container, partition string, operations []store.Operation) ([]string, error) {
+	etags, err := s.commit(ctx, container, partition, operations)
+	if err != nil {
+		return nil, fmt.Errorf("commit to %s: %w", container, err)
+	}
+	return etags, nil
+}
+
+func (s *Store) commit(ctx context.Context, container store.Container, partition string, operations []store.Operation) ([]string, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := store.CheckCommit(container, partition, operations); err != nil {
+		return nil, err
+	}
+	fault := s.strike(OpCommit)
+	if err := before(fault); err != nil {
+		return nil, err
+	}
+	if fault == Conflict {
+		return nil, fmt.Errorf("%w: injected", store.ErrConflict)
+	}
+	items := make([]Item[store.Document], len(operations))
+	for i := range operations {
+		if operations[i].Verb != store.Delete {
+			items[i] = item(partition, operations[i].Document)
+		}
+	}
+	etags := make([]string, len(operations))
+	err := s.containers[container].Update(partition, func(tx *Tx[store.Document]) error {
+		for i := range operations {
+			etag, err := apply(tx, &operations[i], items[i])
+			if err != nil {
+				return fmt.Errorf("operation %d on %q: %w", i, operations[i].Document.ID, err)
+			}
+			etags[i] = etag
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if fault == LostResponse {
+		return nil, fmt.Errorf("%w: injected: the response was lost", store.ErrUnavailable)
+	}
+	return etags, nil
+}
+
+func apply(tx *Tx[store.Document], operation *store.Operation, item Item[store.Document]) (etag string, err error) {
+	existing := tx.Get(operation.Document.ID)
+	switch {
+	case operation.Verb == store.Create && existing != nil:
+		return "", fmt.Errorf("%w: it exists", store.ErrConflict)
+	case existing == nil && (operation.Verb == store.Replace || operation.Verb == store.Delete || operation.IfMatch != ""):
+		return "", fmt.Errorf("%w: it does not exist", store.ErrConflict)
+	case operation.IfMatch != "" && existing.ETag != operation.IfMatch:
+		return "", fmt.Errorf("%w: it has another ETag", store.ErrConflict)
+	case operation.Verb == store.Delete:
+		tx.Delete(operation.Document.ID)
+		return "", nil
+	default:
+		return tx.Put(item).ETag, nil
+	}
+}
+
+// item is the stored form of a document: its own copy of the body, and the index keys.
+func item(partition string, d store.Document) Item[store.Document] {
+	d = d.Normalized()
+	d.Partition, d.ETag = partition, ""
+	d.Body = bytes.Clone(d.Body)
+	keys := make([]string, indexes)
+	keys[byKind-FirstKey] = d.Kind
+	if !d.DueAt.IsZero() {
+		keys[byDue-FirstKey] = store.FormatInstant(d.DueAt)
+	}
+	return Item[store.Document]{ID: d.ID, Keys: keys, TTL: d.TTL, Value: d}
+}
+
+// document is what a caller gets: free to change its body without changing the stored one.
+func document(item *Item[store.Document]) store.Document {
+	d := item.Value
+	d.ETag = item.ETag
+	d.Body = bytes.Clone(d.Body)
+	return d
+}
+
+// Query implements store.Store.
+func (s *Store) Query(ctx context.Context, container store.Container, query store.Query) (store.Page, error) {
+	page, err := s.query(ctx, container, query)
+	if err != nil {
+		return store.Page{}, fmt.Errorf("query %s: %w", container, err)
+	}
+	return page, nil
+}
+
+func (s *Store) query(ctx context.Context, container store.Container, query store.Query) (store.Page, error) {
+	if err := ctx.Err(); err != nil {
+		return store.Page{}, err
+	}
+	if err := store.CheckQuery(container, query); err != nil {
+		return store.Page{}, err
+	}
+	scan := plan(query)
+	if query.Continuation != "" {
+		cursor, err := parseContinuation(container, query)
+		if err != nil {
+			return store.Page{}, err
+		}
+		scan.After = cursor
+	}
+	fault := s.strike(OpQuery)
+	if err := before(fault); err != nil {
+		return store.Page{}, err
+	}
+	if fault == LostResponse {
+		return store.Page{}, fmt.Errorf("%w: injected: the response was lost", store.ErrUnavailable)
+	}
+	due := ""
+	if !query.DueBefore.IsZero() {
+		due = store.FormatInstant(query.DueBefore)
+	}
+	items, next, more := s.containers[container].Scan(scan, func(item *Item[store.Document]) bool {
+		return selected(query, due, item)
+	})
+	page := store.Page{Documents: make([]store.Document, len(items))}
+	for i, item := range items {
+		page.Documents[i] = document(item)
+	}
+	if more {
+		page.Continuation = formatContinuation(container, query, next)
+	}
+	return page, nil
+}
+
+// plan picks the index that leaves the least to look at.
+func plan(query store.Query) Scan {
+	scan := Scan{Index: ByPartition, Limit: query.PageSize}
+	if scan.Limit == 0 {
+		scan.Limit = 100
+	}
+	switch {
+	case query.ID != "":
+		scan.Index, scan.From, scan.To = ByID, query.ID, query.ID
+	case query.Partition != "":
+		scan.From, scan.To = query.Partition, query.Partition
+	case !query.DueBefore.IsZero():
+		scan.Index, scan.To = byDue, store.FormatInstant(query.DueBefore)
+	case query.Kind != "":
+		scan.Index, scan.From, scan.To = byKind, query.Kind, query.Kind
+	}
+	return scan
+}
+
+func selected(query store.Query, due string, item *Item[store.Document]) bool {
+	if query.Partition != "" && item.Partition != query.Partition || query.ID != "" && item.ID != query.ID ||
+		query.Kind != "" && item.Value.Kind != query.Kind {
+		return false
+	}
+	if due != "" {
+		if at := item.Keys[byDue-FirstKey]; at == "" || at > due {
+			return false
+		}
+	}
+	return query.Filter == nil || Matches(query.Filter, item.Value.Body)
+}
+
+// continuation is what a continuation token says: where to go on, and in which query.
+type continuation struct {
+	Query    uint64 `json:"q,string"`
+	Key      string `json:"k"`
+	Sequence uint64 `json:"s"`
+}
+
+func formatContinuation(container store.Container, query store.Query, next Cursor) string {
+	text, err := json.Marshal(continuation{fingerprint(container, query), next.Key, next.Sequence})
+	if err != nil { // a struct of strings and numbers always marshals
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+func parseContinuation(container store.Container, query store.Query) (Cursor, error) {
+	text, err := base64.RawURLEncoding.DecodeString(query.Continuation)
+	if err != nil {
+		return Cursor{}, fmt.Errorf("%w: continuation", store.ErrInvalid)
+	}
+	var token continuation
+	if err := json.Unmarshal(text, &token); err != nil || token.Sequence == 0 || token.Query != fingerprint(container, query) {
+		return Cursor{}, fmt.Errorf("%w: the continuation is not one of this query", store.ErrInvalid)
+	}
+	return Cursor{token.Key, token.Sequence}, nil
+}
+
+// fingerprint tells queries apart. The instant of DueBefore and the page size may differ from page to page.
+func fingerprint(container store.Container, query store.Query) uint64 {
+	hash := fnv.New64a()
+	fmt.Fprintf(hash, "%q %q %q %q %t %#v", container, query.Partition, query.ID, query.Kind, query.DueBefore.IsZero(), query.Filter)
+	return hash.Sum64()
+}
