@@ -112,8 +112,9 @@ func TestTimersTakeTheirSchedulesFromSettings(t *testing.T) {
 }
 
 func TestHTTPFunctionsAreAnonymousAndTakeAllMethods(t *testing.T) {
+	every := []string{"get", "head", "post", "put", "patch", "delete", "options"} // the handler answers 405 itself, in Graph's words
 	for _, f := range all(t) {
-		if f.Kind == functions.HTTP && (f.AuthLevel != "anonymous" || len(f.Methods) > 0 || f.Route == "" || strings.HasPrefix(f.Route, "/")) {
+		if f.Kind == functions.HTTP && (f.AuthLevel != "anonymous" || !slices.Equal(f.Methods, every) || f.Route == "" || strings.HasPrefix(f.Route, "/")) {
 			t.Errorf("%+v", f)
 		}
 	}
