@@ -211,6 +211,7 @@ func TestBrokenSourcesGiveTheirSentence(t *testing.T) {
 		{"no settling", with(t, host, `"autoCompleteMessages": true`, `"autoCompleteMessages": false`), "host.json:8: extensions.serviceBus.autoCompleteMessages must be true"},
 
 		{"a folder without function.json", map[string]string{"functions/empty/readme.md": "x"}, "functions/empty/readme.md: is no part of a function"},
+		{"test data beside the functions", map[string]string{"functions/testdata/x.json": "x"}, ""},
 		{"an empty function", map[string]string{requests: "{}"}, "functions/requests/function.json:1: bindings must be a list"},
 		{"a bad name", map[string]string{"functions/9lives/function.json": sound[timer]}, "functions/9lives: is no name of a function"},
 		{"the name host", map[string]string{"functions/host/function.json": sound[timer]}, "functions/host: is no name of a function"},
@@ -225,7 +226,7 @@ func TestBrokenSourcesGiveTheirSentence(t *testing.T) {
 		{"an output without http", with(t, timer, `%"}`, `%"}, {"type": "http", "direction": "out", "name": "res"}`), "an http output needs an httpTrigger."},
 
 		{"a function key", with(t, requests, `"anonymous"`, `"function"`), `functions/requests/function.json:3: authLevel must be "anonymous"`},
-		{"no methods", with(t, requests, `"get", "post"`, ``), "methods must name the methods"},
+		{"an empty list of methods", with(t, requests, `"get", "post"`, ``), "methods is there and names none"},
 		{"an unknown method", with(t, requests, `"post"`, `"fetch"`), "fetch is no HTTP method."},
 		{"no route", with(t, requests, `v1.0/requests/{*path}`, ``), `the route "" is empty.`},
 		{"a route from the root", with(t, requests, `v1.0/requests/{*path}`, `/v1.0`), `the route "/v1.0" begins with "/", which the host refuses.`},
@@ -234,6 +235,7 @@ func TestBrokenSourcesGiveTheirSentence(t *testing.T) {
 		{"the prefix twice", with(t, requests, `v1.0/requests/{*path}`, `api/v1.0`), `repeats the prefix "api"`},
 		{"the same route", map[string]string{"functions/twin/function.json": httpFunction("V1.0/Requests/{*rest}", `"get"`)}, `functions/twin/function.json:2: the route "V1.0/Requests/{*rest}" takes the same paths as "v1.0/requests/{*path}" of requests.`},
 		{"crossing routes", map[string]string{"functions/twin/function.json": httpFunction("{version}/requests/one", `"get"`)}, "shares some paths with"},
+		{"the same route by all methods", map[string]string{"functions/twin/function.json": strings.Replace(httpFunction("v1.0/requests/{*path}", ``), `"methods": [], `, ``, 1)}, "takes the same paths as"},
 		{"the same route by other methods", map[string]string{"functions/twin/function.json": httpFunction("v1.0/requests/{*path}", `"delete"`)}, ""},
 		{"a special case of a catch-all", map[string]string{"functions/twin/function.json": httpFunction("v1.0/requests/{id}/cancel", `"post"`)}, ""},
 		{"an outside path to a timer", map[string]string{"functions/API/function.json": sound[timer]}, `functions/API/function.json: the function has the name of the route prefix "api"`},
@@ -360,7 +362,12 @@ func TestRoutes(t *testing.T) {
 		{"a/{*rest}", "a", ""},
 		{"a/{*rest}", "a/b/{*rest}", ""},
 		{"a/{id?}", "a/{key}", "takes the same paths as"},
-		{"a/{id:regex(^(one|two)$)}", "a/{id:regex(^(two)$)}", "is shadowed by, or shadows,"},
+		{"a/{id:regex(^(one|two)$)}", "a/{id:regex(^(two)$)}", "shares some paths with"},
+		{"{set:regex(^(?!one|two).*$)}/{*rest}", "{set:regex(^one.*$|^two.*$)}/{*rest}", ""},
+		{"{set:regex(^(?!one).*$)}/{*rest}", "{set:regex(^one.*$|^two.*$)}/{*rest}", "shares some paths with"},
+		{"{set:regex(^(?!one).*$)}/{*rest}", "ONE/{*rest}", ""},
+		{"{set:int}", "{set}", ""},
+		{"{set:int}", "{set:guid}", "shares some paths with"},
 		{"a/{x}/c", "a/b/{y}", "shares some paths with"},
 		{"{kind:regex(^(one|two)$)}/{*rest}", "{kind:regex(^(three)$)}/{*rest}", ""},
 		{"{kind:regex(^(one|two)$)}/{*rest}", "{kind:regex(^(two|three)$)}/{*rest}", "shares some paths with"},
@@ -378,6 +385,24 @@ func TestRoutes(t *testing.T) {
 			if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
 				t.Errorf("%s and %s: %q, want %q", pair[0], pair[1], got, c.want)
 			}
+		}
+	}
+}
+
+func TestBadRoutes(t *testing.T) {
+	for route, want := range map[string]string{
+		"":               "is empty",
+		"~/a":            `begins with "~"`,
+		"a//b":           "has an empty segment",
+		"a?b=c":          "holds a query or a fragment",
+		"{id}/{ID}":      `names the parameter "ID" twice`,
+		"{}":             "a parameter without a proper name",
+		"{*a}/b":         "goes on after a catch-all",
+		"a-{b}":          "mixes text and parameters",
+		"{a:regex(^[$)}": "is no regular expression",
+	} {
+		if _, err := parseRoute(route); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", route, err, want)
 		}
 	}
 }

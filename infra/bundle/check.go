@@ -187,6 +187,9 @@ func (s *sources) readFunctions() []function {
 			continue // the Go file that embeds them
 		}
 		name := entry.Name()
+		if name == "testdata" {
+			continue // the tests' of the Go file
+		}
 		folder := path.Join(functionsDir, name)
 		if !functionName.MatchString(name) || strings.EqualFold(name, "host") {
 			s.findings.add(folder, 0, "is no name of a function: a letter, then letters, digits, - and _, and not \"host\".")
@@ -300,9 +303,9 @@ func (s *sources) checkHTTP(f function, binding *node) {
 	if level := binding.text("authLevel"); level != "anonymous" {
 		say(binding.lineOf("authLevel"), "authLevel must be \"anonymous\": the handler checks the bearer token, and a host key would be a secret at rest; it is %q.", level)
 	}
-	methods := binding.get("methods")
-	if methods == nil || len(methods.Items) == 0 {
-		say(binding.lineOf("methods"), "methods must name the methods that the function answers.")
+	methods := binding.get("methods") // absent: all of them
+	if methods != nil && len(methods.Items) == 0 {
+		say(methods.Line, "methods is there and names none; leave it out for all of them.")
 	}
 	for _, method := range methods.items() {
 		if text, _ := method.Value.(string); !slices.Contains(httpMethods, strings.ToLower(text)) {
@@ -423,6 +426,9 @@ func (s *sources) checkRoutes(functions []function) {
 }
 
 func shareMethod(a, b *node) bool {
+	if a.get("methods") == nil || b.get("methods") == nil {
+		return true
+	}
 	for _, method := range a.get("methods").items() {
 		text, _ := method.Value.(string)
 		if slices.ContainsFunc(b.get("methods").items(), func(other *node) bool {

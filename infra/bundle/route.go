@@ -13,14 +13,38 @@ type segment struct {
 	parameter  bool
 	catchAll   bool
 	optional   bool
-	constraint string   // empty: takes any text
-	choices    []string // what the constraint enumerates, when it does; in lower case
+	constraint string                 // empty: takes any text
+	fits       func(text string) bool // what a regex constraint takes; nil if there is none, or one that is not understood
+	words      []string               // texts that stand in the constraint: what it is likely to take or to refuse
 }
 
 var (
 	parameterName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	enumeration   = regexp.MustCompile(`^regex\(\^\(([A-Za-z0-9_|.-]+)\)\$\)$`)
+	exclusion     = regexp.MustCompile(`^\^\(\?!([^()]*)\)\.\*\$$`)
+	word          = regexp.MustCompile(`[A-Za-z0-9_-]+`)
 )
+
+// constrain understands regex(…), which the host matches without case. Go has no lookahead; of those, "anything but these beginnings" is understood.
+func (s *segment) constrain() error {
+	pattern, isRegex := strings.CutPrefix(s.constraint, "regex(")
+	pattern, closed := strings.CutSuffix(pattern, ")")
+	if !isRegex || !closed {
+		return nil
+	}
+	s.words = word.FindAllString(strings.ToLower(pattern), -1)
+	negated := false
+	if match := exclusion.FindStringSubmatch(pattern); match != nil {
+		pattern, negated = "^(?:"+match[1]+")", true
+	} else if strings.Contains(pattern, "(?") {
+		return nil
+	}
+	compiled, err := regexp.Compile("(?i)" + pattern)
+	if err != nil {
+		return fmt.Errorf("has a constraint that is no regular expression: %s", s.constraint)
+	}
+	s.fits = func(text string) bool { return compiled.MatchString(text) != negated }
+	return nil
+}
 
 // parseRoute reads a route template of ASP.NET: literals, {parameter}, {parameter?}, {parameter:constraint} and {*catchAll}.
 func parseRoute(route string) ([]segment, error) {
@@ -29,9 +53,6 @@ func parseRoute(route string) ([]segment, error) {
 	}
 	if strings.HasPrefix(route, "/") || strings.HasPrefix(route, "~") {
 		return nil, fmt.Errorf("begins with %q, which the host refuses", route[:1])
-	}
-	if strings.ContainsAny(route, "?#") && !strings.Contains(route, "?}") {
-		return nil, fmt.Errorf("holds a query or a fragment")
 	}
 	var segments []segment
 	names := map[string]bool{}
@@ -60,9 +81,11 @@ func parseRoute(route string) ([]segment, error) {
 				return nil, fmt.Errorf("names the parameter %q twice", name)
 			}
 			names[strings.ToLower(name)] = true
-			if match := enumeration.FindStringSubmatch(s.constraint); match != nil {
-				s.choices = strings.Split(strings.ToLower(match[1]), "|")
+			if err := s.constrain(); err != nil {
+				return nil, err
 			}
+		case strings.ContainsAny(part, "?#"):
+			return nil, fmt.Errorf("holds a query or a fragment")
 		case strings.ContainsAny(part, "{}"):
 			return nil, fmt.Errorf("mixes text and parameters in %q, which not every host resolves alike", part)
 		default:
@@ -76,35 +99,21 @@ func parseRoute(route string) ([]segment, error) {
 	return segments, nil
 }
 
-// rank orders segments as ASP.NET does: the lower one is tried first.
-func (s segment) rank() int {
-	switch {
-	case !s.parameter:
-		return 0
-	case s.catchAll && s.constraint != "":
-		return 3
-	case s.catchAll:
-		return 4
-	case s.constraint != "":
-		return 1
-	default:
-		return 2
-	}
-}
-
-// meets says whether some text fits both segments. When it cannot tell, it says yes.
+// meets says whether some text fits both segments. Two constraints meet if one of the words in them, or one that begins with it, fits both: of what cannot
+// be told from their words, nothing is said.
 func (s segment) meets(other segment) bool {
 	switch {
 	case !s.parameter && !other.parameter:
 		return s.literal == other.literal
 	case !s.parameter:
-		return other.choices == nil || slices.Contains(other.choices, s.literal)
+		return other.fits == nil || other.fits(s.literal)
 	case !other.parameter:
 		return other.meets(s)
-	case s.choices != nil && other.choices != nil:
-		return slices.ContainsFunc(s.choices, func(choice string) bool { return slices.Contains(other.choices, choice) })
-	default:
+	case s.fits == nil || other.fits == nil:
 		return true
+	default:
+		both := func(text string) bool { return s.fits(text) && other.fits(text) }
+		return slices.ContainsFunc(slices.Concat(s.words, other.words), func(w string) bool { return both(w) || both(w+"0") })
 	}
 }
 
@@ -116,9 +125,7 @@ func (s segment) within(other segment) bool {
 	case !s.parameter && !other.parameter:
 		return s.literal == other.literal
 	case !s.parameter:
-		return slices.Contains(other.choices, s.literal)
-	case s.choices != nil && other.choices != nil:
-		return !slices.ContainsFunc(s.choices, func(choice string) bool { return !slices.Contains(other.choices, choice) })
+		return other.fits != nil && other.fits(s.literal)
 	default:
 		return other.parameter && s.constraint == other.constraint
 	}
@@ -127,7 +134,7 @@ func (s segment) within(other segment) bool {
 // clash says what is wrong between two routes that share a method: the same paths, or some paths of one taken by the other although neither is the
 // special case of the other. A special case, such as a literal beside a catch-all, is fine: the host tries it first. Empty: nothing.
 func clash(a, b []segment) string {
-	meet, aInB, bInA, order := true, true, true, 0
+	meet, aInB, bInA := true, true, true
 	i := 0
 	for ; i < len(a) && i < len(b); i++ {
 		if !a[i].meets(b[i]) {
@@ -135,9 +142,6 @@ func clash(a, b []segment) string {
 			break
 		}
 		aInB, bInA = aInB && a[i].within(b[i]), bInA && b[i].within(a[i])
-		if order == 0 {
-			order = a[i].rank() - b[i].rank()
-		}
 		if a[i].catchAll || b[i].catchAll {
 			i++
 			break
@@ -166,13 +170,8 @@ func clash(a, b []segment) string {
 	switch {
 	case aInB && bInA:
 		return "takes the same paths as"
-	case aInB && order < 0, bInA && order > 0:
-		return ""
 	case aInB || bInA:
-		if order == 0 && len(a) != len(b) {
-			return "" // the shorter one beside an optional or a catch-all: the host tries the one without parameters first
-		}
-		return "is shadowed by, or shadows,"
+		return ""
 	default:
 		return "shares some paths with"
 	}

@@ -1,0 +1,211 @@
+// The Function app: Flex Consumption, runtime "custom", one identity. The package is published to a blob container that the identity reads.
+
+@description('Name of the app. The host tells apps that share a storage account apart by its first 32 characters.')
+@minLength(2)
+@maxLength(32)
+param name string
+
+@description('Name of the plan: on Flex Consumption each app has its own.')
+@minLength(1)
+@maxLength(60)
+param planName string
+
+@description('Region.')
+param location string
+
+@description('Tags of every resource.')
+param tags object
+
+@description('Name of the user-assigned identity.')
+param identityName string
+
+@description('Name of Application Insights.')
+param insightsName string
+
+@description('Name of the storage account.')
+param storageName string
+
+@description('Blob container of the published package.')
+param deploymentContainer string
+
+@description('Name of the Cosmos DB account.')
+param cosmosName string
+
+@description('Name of the database.')
+param cosmosDatabase string
+
+@description('Name of the Service Bus namespace.')
+param serviceBusName string
+
+@description('Id of the subnet for outgoing connections. Empty: none.')
+param subnetId string
+
+@description('Memory of an instance in MB.')
+@allowed([
+  512
+  2048
+  4096
+])
+param instanceMemoryMB int
+
+@description('The most instances.')
+@minValue(1)
+@maxValue(1000)
+param maximumInstanceCount int
+
+@description('Instances kept warm for HTTP.')
+@minValue(0)
+@maxValue(20)
+param alwaysReadyInstances int
+
+@description('Audience of the access tokens.')
+param audience string
+
+@description('Authority whose tokens are accepted.')
+param tokenAuthority string
+
+@description('Microsoft Graph, with its version.')
+param graphEndpoint string
+
+@description('Mailbox that notifications are sent from. Empty: no mail.')
+param mailSender string
+
+@description('When ends of access and deadlines are looked for.')
+param expirationsSchedule string
+
+@description('When effects that a crash left unsent are sent.')
+param outboxSchedule string
+
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' existing = {
+  name: identityName
+}
+
+resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: insightsName
+}
+
+resource storage 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
+  name: storageName
+}
+
+resource cosmos 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' existing = {
+  name: cosmosName
+}
+
+resource serviceBus 'Microsoft.ServiceBus/namespaces@2024-01-01' existing = {
+  name: serviceBusName
+}
+
+// Every setting of the app. shared/platform declares those that the handler reads; infra/bundle holds the function.json files against them. The runtime is
+// in functionAppConfig: on Flex Consumption FUNCTIONS_WORKER_RUNTIME and its like are no settings.
+var settings = {
+  // app settings begin
+  TenantId: tenant().tenantId
+  Audience: audience
+  TokenAuthority: tokenAuthority
+  GraphEndpoint: graphEndpoint
+  MailSender: mailSender
+  CosmosConnection__accountEndpoint: cosmos.properties.documentEndpoint
+  CosmosDatabase: cosmosDatabase
+  ServiceBusConnection__fullyQualifiedNamespace: replace(replace(serviceBus.properties.serviceBusEndpoint, 'https://', ''), ':443/', '')
+  ServiceBusConnection__credential: 'managedidentity'
+  ServiceBusConnection__clientId: identity.properties.clientId
+  AzureWebJobsStorage__accountName: storage.name
+  AzureWebJobsStorage__credential: 'managedidentity'
+  AzureWebJobsStorage__clientId: identity.properties.clientId
+  AZURE_CLIENT_ID: identity.properties.clientId
+  ExpirationsSchedule: expirationsSchedule
+  OutboxSchedule: outboxSchedule
+  APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
+  // app settings end
+}
+
+resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
+  name: planName
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: {
+    name: 'FC1'
+    tier: 'FlexConsumption'
+  }
+  properties: {
+    reserved: true
+  }
+}
+
+resource app 'Microsoft.Web/sites@2024-04-01' = {
+  name: name
+  location: location
+  tags: tags
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: {
+      '${identity.id}': {}
+    }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
+    siteConfig: {
+      minTlsVersion: '1.2'
+    }
+    functionAppConfig: {
+      runtime: {
+        name: 'custom'
+        version: '1.0'
+      }
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: '${storage.properties.primaryEndpoints.blob}${deploymentContainer}'
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identity.id
+          }
+        }
+      }
+      scaleAndConcurrency: {
+        instanceMemoryMB: instanceMemoryMB
+        maximumInstanceCount: maximumInstanceCount
+        alwaysReady: alwaysReadyInstances > 0
+          ? [
+              {
+                name: 'http'
+                instanceCount: alwaysReadyInstances
+              }
+            ]
+          : []
+      }
+    }
+  }
+
+  resource appSettings 'config' = {
+    name: 'appsettings'
+    properties: settings
+  }
+
+  // No publishing by password: only Entra tokens.
+  resource ftp 'basicPublishingCredentialsPolicies' = {
+    name: 'ftp'
+    properties: {
+      allow: false
+    }
+  }
+
+  resource scm 'basicPublishingCredentialsPolicies' = {
+    name: 'scm'
+    properties: {
+      allow: false
+    }
+  }
+}
+
+@description('Name of the app.')
+output name string = app.name
+
+@description('Where the API answers.')
+output url string = 'https://${app.properties.defaultHostName}'
