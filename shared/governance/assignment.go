@@ -39,6 +39,8 @@ type Assignment struct {
 	Removing   bool       `json:"removing,omitempty"`  // access is being taken away
 	Deliveries []Delivery `json:"deliveries,omitempty"`
 	Attempt    int        `json:"attempt,omitempty"` // failed tries of the delivery in hand
+	// NextAttempt is when a timer looks after a delivery that is not done: a net below the messages that drive it.
+	NextAttempt *DateTime `json:"nextAttemptDateTime,omitempty"`
 
 	// What a client may write instead of the objects above (RULES REQ-10); never stored.
 	TargetID           string `json:"targetId,omitempty"`

@@ -36,7 +36,6 @@ type Catalog struct {
 	ID                  string       `json:"id,omitempty"`
 	DisplayName         string       `json:"displayName,omitempty"`
 	Description         string       `json:"description,omitempty"`
-	UniqueName          string       `json:"uniqueName,omitempty"`
 	CatalogType         CatalogType  `json:"catalogType,omitempty"`
 	State               CatalogState `json:"state,omitempty"`
 	IsExternallyVisible *bool        `json:"isExternallyVisible,omitempty"`
@@ -49,15 +48,11 @@ const (
 	MaxDisplayName   = 256
 	MaxDescription   = 1024
 	MaxJustification = 2048
-	MaxUniqueName    = 128
 )
 
 // Validate checks a catalog that is about to be stored. Errors: CodeInvalid.
 func (c *Catalog) Validate() error {
-	if err := validateName(c.DisplayName, c.Description); err != nil {
-		return err
-	}
-	return validateUniqueName(c.UniqueName)
+	return validateName(c.DisplayName, c.Description)
 }
 
 func validateName(displayName, description string) error {
@@ -68,13 +63,6 @@ func validateName(displayName, description string) error {
 		return Invalid("displayName", "displayName is longer than %d characters.", MaxDisplayName)
 	case len([]rune(description)) > MaxDescription:
 		return Invalid("description", "description is longer than %d characters.", MaxDescription)
-	}
-	return nil
-}
-
-func validateUniqueName(name string) error {
-	if len(name) > MaxUniqueName || strings.ContainsAny(name, "'/\\?#") {
-		return Invalid("uniqueName", "uniqueName has at most %d characters, and none of ' / \\ ? #.", MaxUniqueName)
 	}
 	return nil
 }
@@ -156,7 +144,6 @@ type AccessPackage struct {
 	ID               string    `json:"id,omitempty"`
 	DisplayName      string    `json:"displayName,omitempty"`
 	Description      string    `json:"description,omitempty"`
-	UniqueName       string    `json:"uniqueName,omitempty"`
 	IsHidden         bool      `json:"isHidden"`
 	CreatedDateTime  *DateTime `json:"createdDateTime,omitempty"`
 	ModifiedDateTime *DateTime `json:"modifiedDateTime,omitempty"`
@@ -174,10 +161,7 @@ const (
 
 // Validate checks a package that is about to be stored. Errors: CodeInvalid.
 func (p *AccessPackage) Validate() error {
-	if err := validateName(p.DisplayName, p.Description); err != nil {
-		return err
-	}
-	return validateUniqueName(p.UniqueName)
+	return validateName(p.DisplayName, p.Description)
 }
 
 // RoleScope finds a role scope of the package by id.

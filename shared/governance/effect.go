@@ -34,6 +34,7 @@ type Effect struct {
 	RequestID    string           `json:"requestId,omitempty"`
 	AssignmentID string           `json:"assignmentId,omitempty"`
 	Notification NotificationKind `json:"notification,omitempty"`
-	Stage        int              `json:"stage,omitempty"` // index of the approval stage that a notification is about
+	Attempt      int              `json:"attempt,omitempty"` // how often handling it was put off
+	Stage        int              `json:"stage,omitempty"`   // index of the approval stage that a notification is about
 	NotBefore    time.Time        `json:"notBefore,omitzero"`
 }

@@ -1,0 +1,155 @@
+package app
+
+import (
+	"slices"
+	"strings"
+
+	"latchkey/shared/governance"
+)
+
+// Operation is something that a caller may or may not do.
+type Operation string
+
+// The operations.
+const (
+	OpReadCatalogs     Operation = "readCatalogs"     // catalogs and their resources
+	OpWriteCatalogs    Operation = "writeCatalogs"    // and resource requests
+	OpReadPackages     Operation = "readPackages"     // access packages with their role scopes
+	OpWritePackages    Operation = "writePackages"    //
+	OpReadPolicies     Operation = "readPolicies"     //
+	OpWritePolicies    Operation = "writePolicies"    //
+	OpBrowsePackages   Operation = "browsePackages"   // what one may request oneself
+	OpSubmitForSelf    Operation = "submitForSelf"    // userAdd, userRemove
+	OpSubmitForAnyone  Operation = "submitForAnyone"  // adminAdd, adminRemove
+	OpReadRequests     Operation = "readRequests"     // anybody's
+	OpReadOwnRequests  Operation = "readOwnRequests"  // made by, for, or to be decided by the caller
+	OpCancelRequests   Operation = "cancelRequests"   // anybody's
+	OpCancelOwnRequest Operation = "cancelOwnRequest" //
+	OpReprocess        Operation = "reprocess"        //
+	OpReadApprovals    Operation = "readApprovals"    // anybody's
+	OpDecideApprovals  Operation = "decideApprovals"  // those one is an approver of, and reading them
+	OpReadAssignments  Operation = "readAssignments"  // anybody's
+	OpReadOwn          Operation = "readOwn"          // assignments of or made by the caller
+	OpReadAudit        Operation = "readAudit"        //
+	OpRunLifecycle     Operation = "runLifecycle"     // timers and queues
+)
+
+// Operations lists all of them.
+func Operations() []Operation {
+	return []Operation{OpReadCatalogs, OpWriteCatalogs, OpReadPackages, OpWritePackages, OpReadPolicies, OpWritePolicies, OpBrowsePackages, OpSubmitForSelf,
+		OpSubmitForAnyone, OpReadRequests, OpReadOwnRequests, OpCancelRequests, OpCancelOwnRequest, OpReprocess, OpReadApprovals, OpDecideApprovals,
+		OpReadAssignments, OpReadOwn, OpReadAudit, OpRunLifecycle}
+}
+
+// Role is what a caller is to Latchkey.
+type Role string
+
+// The roles. A caller may have several, or none.
+const (
+	RoleAdministrator     Role = "administrator"     // a signed-in Global or Identity Governance Administrator whose client may write (RULES ROL-01)
+	RoleAdministratorRead Role = "administratorRead" // the same, whose client may only read
+	RoleApplication       Role = "application"       // an application with EntitlementManagement.ReadWrite.All
+	RoleApplicationRead   Role = "applicationRead"   // an application with EntitlementManagement.Read.All
+	RoleUser              Role = "user"              // any signed-in person whose client may act for them (RULES REQ-15)
+	RoleSystem            Role = "system"            // Latchkey's own timers and queues
+)
+
+// Roles lists all of them.
+func Roles() []Role {
+	return []Role{RoleAdministrator, RoleAdministratorRead, RoleApplication, RoleApplicationRead, RoleUser, RoleSystem}
+}
+
+var (
+	reading  = []Role{RoleAdministrator, RoleAdministratorRead, RoleApplication, RoleApplicationRead}
+	writing  = []Role{RoleAdministrator, RoleApplication}
+	personal = []Role{RoleUser}
+)
+
+// permissions says which roles may do what: the one table of authorization. What is not in it is not allowed. Approving, canceling and everything "by
+// current user" has no application permission (RULES PRV-28).
+var permissions = map[Operation][]Role{
+	OpReadCatalogs:     reading,
+	OpWriteCatalogs:    writing,
+	OpReadPackages:     reading,
+	OpWritePackages:    writing,
+	OpReadPolicies:     reading,
+	OpWritePolicies:    writing,
+	OpBrowsePackages:   personal,
+	OpSubmitForSelf:    personal,
+	OpSubmitForAnyone:  writing,
+	OpReadRequests:     reading,
+	OpReadOwnRequests:  personal,
+	OpCancelRequests:   {RoleAdministrator},
+	OpCancelOwnRequest: personal,
+	OpReprocess:        writing,
+	OpReadApprovals:    {RoleAdministrator, RoleAdministratorRead},
+	OpDecideApprovals:  personal,
+	OpReadAssignments:  reading,
+	OpReadOwn:          personal,
+	OpReadAudit:        reading,
+	OpRunLifecycle:     {RoleSystem},
+}
+
+// RolesOf are the roles that a caller has: a directory role counts only as far as the client's scope lets it, and a scope alone makes nobody an administrator.
+func RolesOf(caller governance.Caller) []Role {
+	var roles []Role
+	switch caller.Kind {
+	case governance.CallerSystem:
+		roles = append(roles, RoleSystem)
+	case governance.CallerApplication:
+		if has(caller.Permissions, governance.PermissionReadWriteAll) {
+			roles = append(roles, RoleApplication)
+		}
+		if has(caller.Permissions, governance.PermissionReadAll) {
+			roles = append(roles, RoleApplicationRead)
+		}
+	case governance.CallerUser:
+		administrator := has(caller.DirectoryRoles, governance.RoleGlobalAdministrator) || has(caller.DirectoryRoles, governance.RoleIdentityGovernanceAdministrator)
+		write := has(caller.Scopes, governance.PermissionReadWriteAll)
+		if administrator && write {
+			roles = append(roles, RoleAdministrator)
+		}
+		if administrator && has(caller.Scopes, governance.PermissionReadAll) {
+			roles = append(roles, RoleAdministratorRead)
+		}
+		if caller.ObjectID != "" && (write || has(caller.Scopes, governance.PermissionSubjectAccess)) {
+			roles = append(roles, RoleUser)
+		}
+	}
+	return roles
+}
+
+// Allowed says whether a caller may do an operation at all. What belongs to whom is the use case's to check.
+func Allowed(caller governance.Caller, operation Operation) bool {
+	allowed := permissions[operation]
+	return slices.ContainsFunc(RolesOf(caller), func(role Role) bool { return slices.Contains(allowed, role) })
+}
+
+// authorize is Allowed as an error. Errors: CodeForbidden.
+func authorize(caller governance.Caller, operation Operation) error {
+	if Allowed(caller, operation) {
+		return nil
+	}
+	return governance.Forbidden("The caller may not do this (%s): %s.", operation, wanted(operation))
+}
+
+// wanted says in words what an operation needs.
+func wanted(operation Operation) string {
+	needs := map[Role]string{
+		RoleAdministrator:     "an Identity Governance Administrator signed in with " + governance.PermissionReadWriteAll,
+		RoleAdministratorRead: "an Identity Governance Administrator signed in with " + governance.PermissionReadAll,
+		RoleApplication:       "an application with " + governance.PermissionReadWriteAll,
+		RoleApplicationRead:   "an application with " + governance.PermissionReadAll,
+		RoleUser:              "a signed-in user with " + governance.PermissionSubjectAccess,
+		RoleSystem:            "Latchkey itself",
+	}
+	var texts []string
+	for _, role := range permissions[operation] {
+		texts = append(texts, needs[role])
+	}
+	return "it takes " + strings.Join(texts, ", or ")
+}
+
+func has(list []string, value string) bool {
+	return slices.ContainsFunc(list, func(one string) bool { return strings.EqualFold(one, value) })
+}

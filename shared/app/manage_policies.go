@@ -1,0 +1,213 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"latchkey/shared/governance"
+	"latchkey/shared/store"
+)
+
+type versionedPolicy = Versioned[governance.AssignmentPolicy]
+
+// CreatePolicy makes a policy for the access package that draft names (RULES POL-01). Errors: CodeForbidden, CodeInvalid.
+func (a *App) CreatePolicy(ctx context.Context, caller governance.Caller, draft governance.AssignmentPolicy) (versionedPolicy, error) {
+	if err := authorize(caller, OpWritePolicies); err != nil {
+		return versionedPolicy{}, err
+	}
+	if draft.AccessPackage == nil || !governance.IsGUID(draft.AccessPackage.ID) {
+		return versionedPolicy{}, governance.Invalid("accessPackage/id", "A policy names its access package: \"accessPackage\":{\"id\":\"…\"}.")
+	}
+	state, pack, err := a.packageState(ctx, draft.AccessPackage.ID)
+	if err != nil {
+		if governance.CodeOf(err) == governance.CodeNotFound {
+			err = governance.Invalid("accessPackage/id", "There is no access package %s.", draft.AccessPackage.ID)
+		}
+		return versionedPolicy{}, err
+	}
+	policy := draft
+	if policy.ID == "" {
+		policy.ID = a.newID()
+	}
+	policy.AccessPackage, policy.Catalog = &governance.AccessPackage{ID: pack.ID}, &governance.Catalog{ID: state.catalog.ID}
+	policy.CreatedDateTime, policy.ModifiedDateTime = governance.At(a.now()), governance.At(a.now())
+	if err := policy.Validate(a.now(), a.newID); err != nil {
+		return versionedPolicy{}, err
+	}
+	if err := a.peopleExist(ctx, policy); err != nil {
+		return versionedPolicy{}, err
+	}
+	document := documentID(kindPolicy, policy.ID)
+	etags, err := a.updateCatalog(ctx, state.catalog.ID, false, func(s *catalogState) (catalogChange, error) {
+		if made, ok := s.policies[policy.ID]; ok {
+			policy = made
+			return catalogChange{}, nil
+		}
+		if _, ok := s.packages[pack.ID]; !ok {
+			return catalogChange{}, governance.Invalid("accessPackage/id", "There is no access package %s.", pack.ID)
+		}
+		if len(s.policiesOf(pack.ID)) >= governance.MaxPolicies {
+			return catalogChange{}, governance.Conflict("An access package has at most %d policies.", governance.MaxPolicies)
+		}
+		return catalogChange{policies: []governance.AssignmentPolicy{policy}, audit: a.audited(governance.ActivityCreatePolicy, caller, policy.ID, policy.DisplayName)}, nil
+	})
+	if err != nil {
+		return versionedPolicy{}, err
+	}
+	a.places.put(document, state.catalog.ID)
+	return versionedPolicy{Value: policy, ETag: etags[document]}, nil
+}
+
+// peopleExist refuses a policy that names a person or group that the directory does not know: it would be found out by the first who requests.
+func (a *App) peopleExist(ctx context.Context, policy governance.AssignmentPolicy) error {
+	named := map[string]governance.SubjectSets{"specificAllowedTargets": policy.SpecificAllowed}
+	for i, stage := range policy.Approval().Stages {
+		at := fmt.Sprintf("requestApprovalSettings/stages/%d/", i)
+		named[at+"primaryApprovers"] = stage.PrimaryApprovers
+		named[at+"fallbackPrimaryApprovers"] = stage.FallbackPrimaryApprovers
+		named[at+"escalationApprovers"] = stage.EscalationApprovers
+		named[at+"fallbackEscalationApprovers"] = stage.FallbackEscalationApprovers
+	}
+	for target, sets := range named {
+		for _, set := range sets {
+			var err error
+			var what, id string
+			switch set := set.(type) {
+			case governance.SingleUser:
+				what, id = "user", set.UserID
+				_, err = a.directory.User(ctx, id)
+			case governance.GroupMembers:
+				what, id = "group", set.GroupID
+				_, err = a.directory.Group(ctx, id)
+			case governance.RequestorManager:
+			}
+			if isNotFound(err) {
+				return governance.Invalid(target, "The directory has no %s %s.", what, id)
+			}
+			if err != nil {
+				return fmt.Errorf("look up the %s of a policy: %w", what, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (a *App) policyState(ctx context.Context, id string) (*catalogState, governance.AssignmentPolicy, error) {
+	catalogID, err := a.locate(ctx, store.Catalogs, kindPolicy, id, "policy")
+	if err != nil {
+		return nil, governance.AssignmentPolicy{}, err
+	}
+	state, err := a.loadCatalog(ctx, catalogID)
+	if err != nil && governance.CodeOf(err) != governance.CodeNotFound {
+		return nil, governance.AssignmentPolicy{}, err
+	}
+	if err == nil {
+		if policy, ok := state.policies[lower(id)]; ok {
+			return state, policy, nil
+		}
+	}
+	return nil, governance.AssignmentPolicy{}, governance.NotFound("There is no policy %s.", id)
+}
+
+// Policy reads a policy with its package and catalog. Errors: CodeForbidden, CodeNotFound.
+func (a *App) Policy(ctx context.Context, caller governance.Caller, id string) (versionedPolicy, error) {
+	if err := authorize(caller, OpReadPolicies); err != nil {
+		return versionedPolicy{}, err
+	}
+	state, policy, err := a.policyState(ctx, id)
+	if err != nil {
+		return versionedPolicy{}, err
+	}
+	return versionedPolicy{Value: wholePolicy(state, policy), ETag: state.etags[documentID(kindPolicy, policy.ID)]}, nil
+}
+
+// wholePolicy is a policy with what $expand may ask for.
+func wholePolicy(state *catalogState, policy governance.AssignmentPolicy) governance.AssignmentPolicy {
+	catalog, pack := state.catalog, state.packages[policy.AccessPackage.ID]
+	pack.Catalog, pack.ResourceRoleScopes = nil, nil
+	policy.Catalog, policy.AccessPackage = &catalog, &pack
+	return policy
+}
+
+// ListPolicies lists policies, each with its package and catalog when full. Errors: CodeForbidden.
+func (a *App) ListPolicies(ctx context.Context, caller governance.Caller, options ListOptions, full bool) (Page[governance.AssignmentPolicy], error) {
+	if err := authorize(caller, OpReadPolicies); err != nil {
+		return Page[governance.AssignmentPolicy]{}, err
+	}
+	page, err := list[governance.AssignmentPolicy](ctx, a, store.Catalogs, kindPolicy, options)
+	if err != nil || !full {
+		return page, err
+	}
+	for i := range page.Items {
+		state, policy, err := a.policyState(ctx, page.Items[i].Value.ID)
+		if err != nil {
+			if governance.CodeOf(err) == governance.CodeNotFound {
+				continue
+			}
+			return Page[governance.AssignmentPolicy]{}, err
+		}
+		page.Items[i].Value = wholePolicy(state, policy)
+	}
+	return page, nil
+}
+
+// UpdatePolicy changes a policy: edit is given the present one, and makes all of the new one of it. Requests and assignments that exist go on under the policy as it was
+// (RULES POL-10). Errors: CodeForbidden, CodeNotFound, CodeInvalid, CodePrecondition.
+func (a *App) UpdatePolicy(ctx context.Context, caller governance.Caller, id, ifMatch string, edit func(*governance.AssignmentPolicy) error) (versionedPolicy, error) {
+	if err := authorize(caller, OpWritePolicies); err != nil {
+		return versionedPolicy{}, err
+	}
+	state, policy, err := a.policyState(ctx, id)
+	if err != nil {
+		return versionedPolicy{}, err
+	}
+	document := documentID(kindPolicy, policy.ID)
+	etags, err := a.updateCatalog(ctx, state.catalog.ID, false, func(s *catalogState) (catalogChange, error) {
+		present, ok := s.policies[policy.ID]
+		if !ok {
+			return catalogChange{}, governance.NotFound("There is no policy %s.", id)
+		}
+		if err := matches(ifMatch, s.etags[document]); err != nil {
+			return catalogChange{}, err
+		}
+		policy = present
+		if err := edit(&policy); err != nil {
+			return catalogChange{}, err
+		}
+		policy.ID, policy.AccessPackage, policy.Catalog, policy.CreatedDateTime = present.ID, present.AccessPackage, present.Catalog, present.CreatedDateTime
+		policy.ModifiedDateTime = governance.At(a.now())
+		if err := policy.Validate(a.now(), a.newID); err != nil {
+			return catalogChange{}, err
+		}
+		if err := a.peopleExist(ctx, policy); err != nil {
+			return catalogChange{}, err
+		}
+		return catalogChange{policies: []governance.AssignmentPolicy{policy}, audit: a.audited(governance.ActivityUpdatePolicy, caller, policy.ID, policy.DisplayName)}, nil
+	})
+	return versionedPolicy{Value: policy, ETag: etags[document]}, err
+}
+
+// DeletePolicy deletes a policy that no assignment or open request is under. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodePrecondition.
+func (a *App) DeletePolicy(ctx context.Context, caller governance.Caller, id, ifMatch string) error {
+	if err := authorize(caller, OpWritePolicies); err != nil {
+		return err
+	}
+	state, policy, err := a.policyState(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := a.unused(ctx, []string{"assignmentPolicy", "id"}, policy.ID, "policy"); err != nil {
+		return err
+	}
+	document := documentID(kindPolicy, policy.ID)
+	_, err = a.updateCatalog(ctx, state.catalog.ID, false, func(s *catalogState) (catalogChange, error) {
+		if _, ok := s.policies[policy.ID]; !ok {
+			return catalogChange{}, governance.NotFound("There is no policy %s.", id)
+		}
+		if err := matches(ifMatch, s.etags[document]); err != nil {
+			return catalogChange{}, err
+		}
+		return catalogChange{deletes: []string{document}, audit: a.audited(governance.ActivityDeletePolicy, caller, policy.ID, policy.DisplayName)}, nil
+	})
+	return err
+}

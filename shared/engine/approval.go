@@ -1,0 +1,241 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/shared/governance"
+)
+
+// newApproval resolves the stages of a policy for a requestor (RULES APR-02, APR-08, APR-10). The requestor never approves (RULES APR-07). Errors: CodeInvalid when
+// a stage has nobody who could decide it.
+func newApproval(requestID string, settings governance.ApprovalSettings, requestor Person) (*governance.Approval, error) {
+	approval := &governance.Approval{ID: requestID}
+	for i, stage := range settings.Stages {
+		users, groups := resolve(stage.PrimaryApprovers, requestor)
+		if len(users)+len(groups) == 0 {
+			users, groups = resolve(stage.FallbackPrimaryApprovers, requestor)
+		}
+		if len(users)+len(groups) == 0 {
+			return nil, governance.Invalid("assignment/assignmentPolicyId",
+				"Stage %d of the approval has no approver who can decide this request: its approvers cannot be found or are the requestor. Ask the owner of the access package to add a fallback approver.", i+1)
+		}
+		resolved := governance.ApprovalStage{
+			ID:               governance.NameID(fmt.Sprintf("stage:%s:%d", requestID, i)),
+			DisplayName:      fmt.Sprintf("Stage %d", i+1),
+			Status:           governance.StageInitializing,
+			ReviewResult:     governance.ResultNotReviewed,
+			ReviewedBy:       &governance.Identity{ID: governance.NobodyID},
+			ApproverUserIDs:  users,
+			ApproverGroupIDs: groups,
+		}
+		if stage.IsEscalationEnabled {
+			resolved.AlternateUserIDs, resolved.AlternateGroupIDs = resolve(stage.EscalationApprovers, requestor)
+			if len(resolved.AlternateUserIDs)+len(resolved.AlternateGroupIDs) == 0 {
+				resolved.AlternateUserIDs, resolved.AlternateGroupIDs = resolve(stage.FallbackEscalationApprovers, requestor)
+			}
+		}
+		approval.Stages = append(approval.Stages, resolved)
+	}
+	return approval, nil
+}
+
+// resolve turns subject sets into the ids of people and groups, leaving out the requestor and what cannot be found.
+func resolve(sets governance.SubjectSets, requestor Person) (users, groups []string) {
+	for _, set := range sets {
+		user := ""
+		switch set := set.(type) {
+		case governance.SingleUser:
+			user = set.UserID
+		case governance.GroupMembers:
+			if !slices.Contains(groups, set.GroupID) {
+				groups = append(groups, set.GroupID)
+			}
+		case governance.RequestorManager:
+			user = requestor.User.ManagerID
+			if set.ManagerLevel == 2 {
+				user = requestor.SecondManagerID
+			}
+		}
+		user = strings.ToLower(user)
+		if user != "" && !strings.EqualFold(user, requestor.User.ID) && !slices.Contains(users, user) {
+			users = append(users, user)
+		}
+	}
+	return users, groups
+}
+
+// openStage starts the clock of a stage.
+func openStage(request *governance.AssignmentRequest, index int, now time.Time) {
+	settings := request.Policy.Approval().Stages[index]
+	stage := &request.Approval.Stages[index]
+	stage.Status = governance.StageInProgress
+	denial := governance.DefaultAutomaticDenial
+	if settings.DurationBeforeAutomaticDenial != nil {
+		denial = *settings.DurationBeforeAutomaticDenial
+	}
+	stage.EndsDateTime = governance.At(denial.AddTo(now))
+	if settings.IsEscalationEnabled && settings.DurationBeforeEscalation != nil && len(stage.AlternateUserIDs)+len(stage.AlternateGroupIDs) > 0 {
+		stage.EscalatesDateTime = governance.At(settings.DurationBeforeEscalation.AddTo(now))
+	}
+}
+
+// currentStage is the stage that waits for a decision, nil if none does.
+func currentStage(request *governance.AssignmentRequest) *governance.ApprovalStage {
+	if request.Approval == nil {
+		return nil
+	}
+	for i := range request.Approval.Stages {
+		if request.Approval.Stages[i].Status == governance.StageInProgress {
+			return &request.Approval.Stages[i]
+		}
+	}
+	return nil
+}
+
+// IsApprover says whether a person with these groups may decide a stage: as an approver of it, or an alternate once it has escalated (RULES APR-03, APR-11).
+func IsApprover(stage governance.ApprovalStage, userID string, groupIDs []string) bool {
+	users, groups := stage.ApproverUserIDs, stage.ApproverGroupIDs
+	if stage.Escalated {
+		users, groups = slices.Concat(users, stage.AlternateUserIDs), slices.Concat(groups, stage.AlternateGroupIDs)
+	}
+	return containsFold(users, userID) || slices.ContainsFunc(groups, func(id string) bool { return containsFold(groupIDs, id) })
+}
+
+// NeedsGroups says whether membership of groups must be known to tell if userID may decide the stage.
+func NeedsGroups(stage governance.ApprovalStage, userID string) bool {
+	return !IsApprover(stage, userID, nil) && len(stage.ApproverGroupIDs)+len(stage.AlternateGroupIDs) > 0
+}
+
+// Decision is an approver's decision of a stage.
+type Decision struct {
+	RequestID     string
+	StageID       string
+	Result        governance.ReviewResult
+	Justification string
+	Approver      governance.Caller
+	GroupIDs      []string                  // of the approver, if NeedsGroups
+	Package       *governance.AccessPackage // as it is now; nil if it is gone
+}
+
+// Decide lets an approver decide a stage (RULES APR-03 to APR-07, APR-13). Errors: CodeNotFound for a request or stage that is not there, CodeForbidden for somebody
+// who may not decide it, CodeConflict for a stage that is over, CodeInvalid for a decision that is incomplete.
+func Decide(s Subject, d Decision, now time.Time) (Change, error) {
+	request, ok := s.Requests[d.RequestID]
+	if !ok || request.Approval == nil {
+		return Change{}, governance.NotFound("There is no approval %s.", d.RequestID)
+	}
+	request = clone(request)
+	index := slices.IndexFunc(request.Approval.Stages, func(stage governance.ApprovalStage) bool { return strings.EqualFold(stage.ID, d.StageID) })
+	if index < 0 {
+		return Change{}, governance.NotFound("The approval %s has no stage %s.", d.RequestID, d.StageID)
+	}
+	stage := &request.Approval.Stages[index]
+	if strings.EqualFold(d.Approver.ObjectID, request.Requestor.ObjectID) || strings.EqualFold(d.Approver.ObjectID, request.Assignment.Target.ObjectID) {
+		return Change{}, governance.Forbidden("Nobody may decide a request of their own or for themselves.")
+	}
+	if d.Approver.ObjectID == "" || !IsApprover(*stage, d.Approver.ObjectID, d.GroupIDs) {
+		return Change{}, governance.Forbidden("You are no approver of this stage.")
+	}
+	if request.State != governance.StatePendingApproval || stage.Status != governance.StageInProgress {
+		return Change{}, stageIsOver(request, *stage)
+	}
+	if !now.Before(stage.EndsDateTime.Instant()) {
+		return Change{}, governance.Conflict("The time to decide this stage ended at %s.", stage.EndsDateTime)
+	}
+	if d.Result != governance.ResultApprove && d.Result != governance.ResultDeny {
+		return Change{}, governance.Invalid("reviewResult", "reviewResult must be Approve or Deny.")
+	}
+	if len(d.Justification) > governance.MaxJustification {
+		return Change{}, governance.Invalid("justification", "justification is longer than %d characters.", governance.MaxJustification)
+	}
+	if request.Policy.Approval().Stages[index].IsApproverJustificationRequired && strings.TrimSpace(d.Justification) == "" {
+		return Change{}, governance.Invalid("justification", "This stage needs a justification of the decision.")
+	}
+	before := state(&request)
+	stage.Status, stage.ReviewResult, stage.Justification = governance.StageCompleted, d.Result, d.Justification
+	stage.ReviewedBy = &governance.Identity{ID: strings.ToLower(d.Approver.ObjectID), DisplayName: d.Approver.DisplayName}
+	stage.ReviewedDateTime = governance.At(now)
+
+	change := Change{}
+	activity := governance.ActivityStageCompleted
+	var err error
+	last := index == len(request.Approval.Stages)-1
+	switch {
+	case d.Result == governance.ResultDeny:
+		activity = governance.ActivityDeny
+		if err = move(&request, EventDeny, governance.StatusDenied, now); err == nil {
+			change.notify(&request, governance.NotifyDenied, index)
+		}
+	case !last:
+		if err = move(&request, EventStageApproved, governance.StatusPendingApproval, now); err == nil {
+			openStage(&request, index+1, now)
+			change.notify(&request, governance.NotifyApprovers, index+1)
+		}
+	default:
+		activity = governance.ActivityApprove
+	}
+	if err != nil {
+		return Change{}, err
+	}
+	decided := entry(activity, d.Approver, now, &request, request.ID)
+	decided.Justification = d.Justification
+	decided.Detail = stage.DisplayName + ": " + string(d.Result)
+	change.Audit = append(change.Audit, decided)
+	if activity == governance.ActivityApprove {
+		if err := change.begin(&request, d.Package, d.Approver, now); err != nil {
+			return Change{}, err
+		}
+	}
+	change.Audit[0].Before, change.Audit[0].After = before, state(&request)
+	change.Requests = append(change.Requests, request)
+	return change, nil
+}
+
+// stageIsOver tells the loser of a race, or somebody who is late, what happened (RULES APR-03).
+func stageIsOver(request governance.AssignmentRequest, stage governance.ApprovalStage) error {
+	switch {
+	case stage.Status == governance.StageCompleted && stage.ReviewedBy != nil:
+		by := stage.ReviewedBy.DisplayName
+		if by == "" {
+			by = stage.ReviewedBy.ID
+		}
+		return governance.Conflict("This stage was already decided: %s by %s at %s.", stage.ReviewResult, by, stage.ReviewedDateTime)
+	case stage.Status == governance.StageInitializing && request.State == governance.StatePendingApproval:
+		return governance.Conflict("This stage has not begun; the stage before it is still open.")
+	default:
+		return governance.Conflict("This stage is over: the request is %s.", request.State)
+	}
+}
+
+// notify adds the effect of telling people about a request, unless its policy or kind says that nobody is told (RULES POL-12, NOT-07).
+func (c *Change) notify(request *governance.AssignmentRequest, kind governance.NotificationKind, stage int) {
+	toApprovers := kind == governance.NotifyApprovers || kind == governance.NotifyAlternates
+	if !toApprovers {
+		if request.RequestType != governance.RequestUserAdd && request.RequestType != governance.RequestUserRemove && kind != governance.NotifyEnded {
+			return
+		}
+		if request.Policy != nil && request.Policy.NotificationSettings != nil && request.Policy.NotificationSettings.IsAssignmentNotificationDisabled {
+			return
+		}
+	}
+	c.Effects = append(c.Effects, governance.Effect{
+		Kind: governance.EffectNotify, RequestID: request.ID, AssignmentID: request.Assignment.ID, Notification: kind, Stage: stage,
+	})
+}
+
+// clone copies what a command changes in a request, so that a command that is run again finds its input as it was.
+func clone(request governance.AssignmentRequest) governance.AssignmentRequest {
+	if request.Approval != nil {
+		approval := *request.Approval
+		approval.Stages = slices.Clone(approval.Stages)
+		request.Approval = &approval
+	}
+	if request.Assignment != nil {
+		assignment := *request.Assignment
+		request.Assignment = &assignment
+	}
+	return request
+}

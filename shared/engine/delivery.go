@@ -1,0 +1,323 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/shared/governance"
+)
+
+// RetryDelays are the waits before a delivery that failed for a passing reason is tried again (DESIGN section 2, 6; RULES REQ-07). After the last it has failed.
+var RetryDelays = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 4 * time.Hour}
+
+const (
+	// attention is how long after the time of a delivery's next message a timer takes the delivery up itself, should that message be lost.
+	attention = 15 * time.Minute
+	// insistence is how often a removal that has failed is tried again: access that must go is never given up.
+	insistence = 24 * time.Hour
+)
+
+// begin starts the delivery of a request that nothing holds up any more, or has it wait for its start (RULES REQ-06, LIF-02, LIF-05).
+func (c *Change) begin(request *governance.AssignmentRequest, pack *governance.AccessPackage, caller governance.Caller, now time.Time) error {
+	if request.Schedule != nil && request.Schedule.StartDateTime.Instant().After(now) {
+		if err := move(request, EventPostpone, governance.StatusPendingNotBefore, now); err != nil {
+			return err
+		}
+		c.Audit = append(c.Audit, entry(governance.ActivitySchedule, caller, now, request, request.ID))
+		return nil
+	}
+	if pack == nil {
+		return governance.Conflict("The access package no longer exists, so the request cannot be granted.")
+	}
+	ends := request.Schedule.Expiration.End(now)
+	if !ends.IsZero() && !ends.After(now) {
+		return governance.Conflict("The access would have ended at %s, so the request cannot be granted any more.", governance.FormatInstant(ends))
+	}
+	status := governance.StatusDelivering
+	if err := move(request, EventBegin, status, now); err != nil {
+		return err
+	}
+	expiration := &governance.Expiration{Type: governance.ExpirationNone}
+	if !ends.IsZero() {
+		expiration = &governance.Expiration{Type: governance.ExpirationAfterDateTime, EndDateTime: governance.At(ends)}
+		if fixed := request.Schedule.Expiration; fixed.Type == governance.ExpirationAfterDateTime {
+			expiration.EndDateTime = fixed.EndDateTime // as the client wrote it
+		}
+	}
+	assignment := governance.Assignment{
+		ID:               request.Assignment.ID,
+		State:            governance.AssignmentDelivering,
+		Status:           status,
+		Schedule:         &governance.Schedule{StartDateTime: governance.At(now), Expiration: expiration},
+		AccessPackage:    request.AccessPackage,
+		AssignmentPolicy: request.Assignment.AssignmentPolicy,
+		Target:           request.Assignment.Target,
+		RequestID:        request.ID,
+		NextAttempt:      governance.At(now.Add(attention)),
+	}
+	for _, scope := range pack.ResourceRoleScopes {
+		if grant, ok := GrantOf(scope); ok {
+			assignment.Deliveries = append(assignment.Deliveries, governance.Delivery{Grant: grant, State: governance.DeliveryPending})
+		}
+	}
+	c.Assignments = append(c.Assignments, assignment)
+	c.Audit = append(c.Audit, entry(governance.ActivityReady, caller, now, request, assignment.ID))
+	c.Effects = append(c.Effects, governance.Effect{Kind: governance.EffectProvision, RequestID: request.ID, AssignmentID: assignment.ID})
+	return nil
+}
+
+// GrantOf is what a resource role scope grants; false for one that Latchkey cannot grant.
+func GrantOf(scope governance.ResourceRoleScope) (governance.Grant, bool) {
+	if scope.Role == nil || scope.Scope == nil || scope.Role.OriginSystem != governance.OriginGroup {
+		return governance.Grant{}, false
+	}
+	role, group, ok := strings.Cut(scope.Role.OriginID, "_")
+	if !ok || role != governance.GrantMember && role != governance.GrantOwner {
+		return governance.Grant{}, false
+	}
+	return governance.Grant{OriginSystem: governance.OriginGroup, ResourceID: strings.ToLower(group), Role: role}, true
+}
+
+type removal struct {
+	requestID     string
+	kind          governance.RequestType
+	activity      governance.Activity
+	caller        governance.Caller
+	requestor     governance.Subject
+	justification string
+}
+
+// remove starts taking an assignment away.
+func (c *Change) remove(assignment governance.Assignment, why removal, now time.Time) {
+	assignment.RequestID, assignment.Removing, assignment.Attempt = why.requestID, true, 0
+	assignment.NextAttempt = governance.At(now.Add(attention))
+	request := governance.AssignmentRequest{
+		ID:              why.requestID,
+		RequestType:     why.kind,
+		State:           governance.StateDelivering,
+		Status:          governance.StatusDelivering,
+		Justification:   why.justification,
+		CreatedDateTime: governance.At(now),
+		AccessPackage:   assignment.AccessPackage,
+		Assignment:      &governance.Assignment{ID: assignment.ID, Target: assignment.Target, AssignmentPolicy: assignment.AssignmentPolicy},
+		Requestor:       &why.requestor,
+	}
+	audit := entry(why.activity, why.caller, now, &request, assignment.ID)
+	audit.Justification = why.justification
+	audit.After = state(&request)
+	c.Audit = append(c.Audit, audit)
+	c.Assignments = append(c.Assignments, assignment)
+	c.Requests = append(c.Requests, request)
+	c.Effects = append(c.Effects, governance.Effect{Kind: governance.EffectProvision, RequestID: request.ID, AssignmentID: assignment.ID})
+}
+
+// Step is one thing to do in the directory for an assignment.
+type Step struct {
+	Grant  governance.Grant
+	Action Action
+}
+
+// Action is what a Step does.
+type Action string
+
+// The actions. Keep does nothing: another assignment of the subject grants the same (RULES RES-10).
+const (
+	ActionAdd    Action = "add"
+	ActionRemove Action = "remove"
+	ActionKeep   Action = "keep"
+)
+
+// Plan is what is left to do for an assignment: grant what is not delivered, or take back what no other live assignment of the subject grants (RULES RES-09,
+// RES-10, RES-11). What may have been granted by a call whose answer was lost is taken back too.
+func Plan(s Subject, assignmentID string) []Step {
+	assignment, ok := s.Assignments[assignmentID]
+	if !ok || assignment.State == governance.AssignmentExpired || assignment.RequestID == "" {
+		return nil
+	}
+	var steps []Step
+	for _, delivery := range assignment.Deliveries {
+		switch {
+		case !assignment.Removing && delivery.State != governance.DeliveryDelivered:
+			steps = append(steps, Step{Grant: delivery.Grant, Action: ActionAdd})
+		case assignment.Removing && delivery.State != governance.DeliveryRemoved:
+			action := ActionRemove
+			if grantedElsewhere(s.Head, assignmentID, delivery.Grant) {
+				action = ActionKeep
+			}
+			steps = append(steps, Step{Grant: delivery.Grant, Action: action})
+		}
+	}
+	return steps
+}
+
+func grantedElsewhere(head governance.Head, assignmentID string, grant governance.Grant) bool {
+	return slices.ContainsFunc(head.Holdings, func(h governance.Holding) bool {
+		return h.AssignmentID != assignmentID && !h.Removing && slices.Contains(h.Grants, grant)
+	})
+}
+
+// Outcome is how a step went. An empty Reason is a success.
+type Outcome struct {
+	Step
+	Reason    string // why it failed, for an operator
+	Transient bool   // whether trying again may help
+}
+
+// Record writes down how the steps of an assignment went, and settles its request when nothing is left to try (RULES REQ-06, REQ-07). It answers with an empty change
+// when the assignment is not being delivered any more.
+func Record(s Subject, assignmentID string, outcomes []Outcome, now time.Time) (Change, error) {
+	assignment, ok := s.Assignments[assignmentID]
+	if !ok || assignment.RequestID == "" {
+		return Change{}, nil
+	}
+	request, ok := s.Requests[assignment.RequestID]
+	if !ok || request.State != governance.StateDelivering {
+		return Change{}, nil
+	}
+	request = clone(request)
+	assignment.Deliveries = slices.Clone(assignment.Deliveries)
+	change := Change{}
+	transient := false
+	for i := range assignment.Deliveries {
+		delivery := &assignment.Deliveries[i]
+		at := slices.IndexFunc(outcomes, func(o Outcome) bool { return o.Grant == delivery.Grant })
+		if at < 0 {
+			continue
+		}
+		outcome := outcomes[at]
+		if outcome.Reason != "" {
+			delivery.State, delivery.Reason = governance.DeliveryFailed, outcome.Reason
+			transient = transient || outcome.Transient
+			continue
+		}
+		activity := governance.ActivityFulfillRole
+		delivery.State, delivery.Reason = governance.DeliveryDelivered, ""
+		if assignment.Removing {
+			activity, delivery.State = governance.ActivityRemoveRole, governance.DeliveryRemoved
+		}
+		audit := entry(activity, governance.System(), now, &request, delivery.Grant.ResourceID)
+		audit.Detail = string(outcome.Action) + " " + delivery.Grant.Role
+		change.Audit = append(change.Audit, audit)
+	}
+	if transient && assignment.Attempt < len(RetryDelays) {
+		delay := RetryDelays[assignment.Attempt]
+		assignment.Attempt++
+		assignment.NextAttempt = governance.At(now.Add(delay + attention))
+		change.Effects = append(change.Effects, governance.Effect{
+			Kind: governance.EffectProvision, RequestID: request.ID, AssignmentID: assignment.ID, NotBefore: now.Add(delay),
+		})
+		change.Audit = append(change.Audit, retryEntry(&request, assignment, now))
+		change.Assignments = append(change.Assignments, assignment)
+		return change, nil
+	}
+	if err := change.settle(&request, &assignment, now); err != nil {
+		return Change{}, err
+	}
+	change.Assignments = append(change.Assignments, assignment)
+	change.Requests = append(change.Requests, request)
+	return change, nil
+}
+
+func retryEntry(request *governance.AssignmentRequest, assignment governance.Assignment, now time.Time) governance.AuditEntry {
+	audit := entry(governance.ActivityFailed, governance.System(), now, request, assignment.ID)
+	audit.Result = "failure"
+	audit.Detail = reasons(assignment) + "; to be tried again"
+	return audit
+}
+
+// settle ends the delivery of a request: with success, in part, or in failure.
+func (c *Change) settle(request *governance.AssignmentRequest, assignment *governance.Assignment, now time.Time) error {
+	done := 0
+	for _, delivery := range assignment.Deliveries {
+		if delivery.State == governance.DeliveryDelivered && !assignment.Removing || delivery.State == governance.DeliveryRemoved && assignment.Removing {
+			done++
+		}
+	}
+	event, status, activity, result := EventDelivered, governance.StatusFulfilled, governance.ActivityFulfill, "success"
+	assigned := governance.AssignmentDelivered
+	notification := governance.NotifyDelivered
+	switch {
+	case done == len(assignment.Deliveries):
+	case done > 0:
+		event, status, activity, result = EventPartly, governance.StatusPartiallyFulfilled, governance.ActivityPartiallyFulfill, "failure"
+		assigned, notification = governance.AssignmentPartiallyDelivered, governance.NotifyDeliveryFailed
+	default:
+		event, status, activity, result = EventFailed, governance.StatusFailed, governance.ActivityFailed, "failure"
+		assigned, notification = governance.AssignmentDeliveryFailed, governance.NotifyDeliveryFailed
+	}
+	before := state(request)
+	if err := move(request, event, status, now); err != nil {
+		return err
+	}
+	assignment.Attempt, assignment.NextAttempt = 0, nil
+	if assignment.Removing {
+		if event == EventDelivered {
+			assigned, activity, notification = governance.AssignmentExpired, governance.ActivityRemoveAssignment, governance.NotifyEnded
+			assignment.ExpiredDateTime = governance.At(now)
+			assignment.RequestID = ""
+		} else {
+			assigned = governance.AssignmentDeliveryFailed
+			assignment.NextAttempt = governance.At(now.Add(insistence))
+		}
+	}
+	assignment.State, assignment.Status = assigned, status
+	audit := entry(activity, governance.System(), now, request, assignment.ID)
+	audit.Result, audit.Detail = result, reasons(*assignment)
+	audit.Before, audit.After = before, state(request)
+	c.Audit = append(c.Audit, audit)
+	c.notify(request, notification, 0)
+	return nil
+}
+
+// reasons says why resource roles of an assignment failed, for an operator.
+func reasons(assignment governance.Assignment) string {
+	var texts []string
+	for _, delivery := range assignment.Deliveries {
+		if delivery.State == governance.DeliveryFailed {
+			texts = append(texts, delivery.Grant.Role+" of "+delivery.Grant.ResourceID+": "+delivery.Reason)
+		}
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Reprocess tries the delivery of a request once more (RULES REQ-08; without a window, BEYOND BEY-13). Errors: CodeNotFound, CodeConflict for a request that has not failed or whose
+// assignment has moved on.
+func Reprocess(s Subject, requestID string, caller governance.Caller, now time.Time) (Change, error) {
+	request, ok := s.Requests[requestID]
+	if !ok {
+		return Change{}, governance.NotFound("There is no request %s.", requestID)
+	}
+	request = clone(request)
+	before := state(&request)
+	assignment, ok := s.Assignments[request.Assignment.ID]
+	if !ok || assignment.RequestID != request.ID || assignment.State == governance.AssignmentExpired {
+		return Change{}, governance.Conflict("The assignment of this request has ended or is in the hands of another request, so there is nothing to reprocess.")
+	}
+	if err := move(&request, EventReprocess, governance.StatusDelivering, now); err != nil {
+		return Change{}, governance.Conflict("Only a request that is deliveryFailed or partiallyDelivered can be reprocessed; this one is %s.", request.State)
+	}
+	for _, flight := range s.Head.InFlight {
+		if flight.AssignmentID == assignment.ID {
+			return Change{}, governance.Conflict("The request %s is working on this assignment.", flight.RequestID)
+		}
+	}
+	change := Change{}
+	change.retry(&request, assignment, now)
+	audit := entry(governance.ActivityReprocess, caller, now, &request, assignment.ID)
+	audit.Before, audit.After = before, state(&request)
+	change.Audit = append(change.Audit, audit)
+	return change, nil
+}
+
+// retry sends the delivery of an assignment on its way again.
+func (c *Change) retry(request *governance.AssignmentRequest, assignment governance.Assignment, now time.Time) {
+	assignment.Attempt = 0
+	assignment.NextAttempt = governance.At(now.Add(attention))
+	if !assignment.Removing {
+		assignment.State, assignment.Status = governance.AssignmentDelivering, governance.StatusDelivering
+	}
+	c.Assignments = append(c.Assignments, assignment)
+	c.Requests = append(c.Requests, *request)
+	c.Effects = append(c.Effects, governance.Effect{Kind: governance.EffectProvision, RequestID: request.ID, AssignmentID: assignment.ID})
+}

@@ -1,0 +1,120 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+
+	"latchkey/shared/governance"
+)
+
+// Needs is what must be known of a person before policies can be held against them: what to ask the directory for, and no more.
+type Needs struct {
+	Groups        bool // the groups they are in
+	SecondManager bool // their manager's manager
+}
+
+// NeedsOf is what policies need to know.
+func NeedsOf(policies []governance.AssignmentPolicy) Needs {
+	var needs Needs
+	for _, policy := range policies {
+		needs.Groups = needs.Groups || len(groupsOf(policy.SpecificAllowed)) > 0
+		for _, stage := range policy.Approval().Stages {
+			for _, sets := range []governance.SubjectSets{stage.PrimaryApprovers, stage.FallbackPrimaryApprovers, stage.EscalationApprovers, stage.FallbackEscalationApprovers} {
+				for _, set := range sets {
+					if manager, ok := set.(governance.RequestorManager); ok && manager.ManagerLevel == 2 {
+						needs.SecondManager = true
+					}
+				}
+			}
+		}
+	}
+	return needs
+}
+
+// Person is a user with what Needs asked for.
+type Person struct {
+	User            governance.User
+	GroupIDs        []string
+	SecondManagerID string
+}
+
+// InScope says whether a person is one of those a policy is for (RULES POL-02, POL-03).
+func InScope(policy governance.AssignmentPolicy, person Person) bool {
+	switch policy.AllowedTargetScope {
+	case governance.ScopeAllMemberUsers:
+		return person.User.UserType == governance.UserTypeMember
+	case governance.ScopeAllDirectoryUsers:
+		return person.User.ID != ""
+	case governance.ScopeSpecificDirectoryUsers:
+		for _, set := range policy.SpecificAllowed {
+			switch set := set.(type) {
+			case governance.SingleUser:
+				if strings.EqualFold(set.UserID, person.User.ID) {
+					return true
+				}
+			case governance.GroupMembers:
+				if containsFold(person.GroupIDs, set.GroupID) {
+					return true
+				}
+			}
+		}
+	case governance.ScopeNotSpecified:
+	}
+	return false
+}
+
+// class is the priority of a policy among those that match (RULES POL-07): the lowest class that matches hides the others.
+func class(policy governance.AssignmentPolicy) int {
+	switch policy.AllowedTargetScope {
+	case governance.ScopeSpecificDirectoryUsers:
+		return 1
+	case governance.ScopeAllMemberUsers:
+		return 2
+	case governance.ScopeAllDirectoryUsers, governance.ScopeNotSpecified:
+	}
+	return 3
+}
+
+// Applicable are the policies under which a person may request for themselves: those that are enabled, have the person in scope, and are of the most specific
+// class that does (RULES POL-05, POL-07).
+func Applicable(policies []governance.AssignmentPolicy, person Person) []governance.AssignmentPolicy {
+	var matching []governance.AssignmentPolicy
+	best := 0
+	for _, policy := range policies {
+		if !policy.Requestor().EnableTargetsToSelfAddAccess || !InScope(policy, person) {
+			continue
+		}
+		switch c := class(policy); {
+		case best == 0 || c < best:
+			best, matching = c, []governance.AssignmentPolicy{policy}
+		case c == best:
+			matching = append(matching, policy)
+		}
+	}
+	return matching
+}
+
+// Visible says whether a person sees a package in a list of what can be requested (RULES CAT-02, POL-14, POL-15).
+func Visible(catalog governance.Catalog, pack governance.AccessPackage, policies []governance.AssignmentPolicy, person Person) bool {
+	if catalog.State != governance.CatalogPublished || pack.IsHidden {
+		return false
+	}
+	if person.User.UserType == governance.UserTypeGuest && (catalog.IsExternallyVisible == nil || !*catalog.IsExternallyVisible) {
+		return false
+	}
+	return len(Applicable(policies, person)) > 0
+}
+
+func groupsOf(sets governance.SubjectSets) []string {
+	var ids []string
+	for _, set := range sets {
+		if group, ok := set.(governance.GroupMembers); ok {
+			ids = append(ids, group.GroupID)
+		}
+	}
+	return ids
+}
+
+func containsFold(ids []string, id string) bool {
+	return slices.ContainsFunc(ids, func(one string) bool { return strings.EqualFold(one, id) })
+}

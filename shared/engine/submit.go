@@ -1,0 +1,288 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/shared/governance"
+)
+
+// Submission is a request that somebody wants to make.
+type Submission struct {
+	RequestID     string // new
+	AssignmentID  string // for an add: the id that the assignment will have; for a removal: the assignment to end
+	Type          governance.RequestType
+	Justification string
+	Answers       []governance.Answer
+	Schedule      *governance.Schedule
+	Caller        governance.Caller
+	Requestor     governance.Subject
+	Target        Person
+	Catalog       governance.Catalog
+	Package       governance.AccessPackage
+	Policies      []governance.AssignmentPolicy // all of the package
+	PolicyID      string                        // empty: the one that applies
+}
+
+// Submit decides about a new request. Errors: CodeForbidden when no policy allows it, CodeConflict when the subject has or is getting or losing the package
+// already, CodeInvalid naming what is missing or wrong.
+func Submit(s Subject, cmd Submission, now time.Time) (Change, error) {
+	if len(cmd.Justification) > governance.MaxJustification {
+		return Change{}, governance.Invalid("justification", "justification is longer than %d characters.", governance.MaxJustification)
+	}
+	switch cmd.Type {
+	case governance.RequestUserAdd, governance.RequestAdminAdd:
+		return submitAdd(s, cmd, now)
+	case governance.RequestUserRemove, governance.RequestAdminRemove:
+		return submitRemoval(s, cmd, now)
+	case governance.RequestSystemRemove:
+	}
+	return Change{}, governance.Invalid("requestType", "requestType %q cannot be submitted; use userAdd, userRemove, adminAdd or adminRemove.", cmd.Type)
+}
+
+func submitAdd(s Subject, cmd Submission, now time.Time) (Change, error) {
+	if err := available(s.Head, cmd.Package.ID); err != nil {
+		return Change{}, err
+	}
+	if len(s.Head.Holdings) >= governance.MaxHoldings || len(s.Head.InFlight) >= governance.MaxInFlight {
+		return Change{}, governance.Conflict("This subject has reached the limit of %d assignments or %d open requests.", governance.MaxHoldings, governance.MaxInFlight)
+	}
+	if !cmd.Target.User.AccountEnabled {
+		return Change{}, governance.Forbidden("The account is blocked from signing in, so it cannot be given access.")
+	}
+	if cmd.Catalog.State != governance.CatalogPublished && cmd.Type == governance.RequestUserAdd {
+		return Change{}, governance.Forbidden("The catalog of this access package is not published, so nothing in it can be requested.")
+	}
+	policy, err := choosePolicy(cmd)
+	if err != nil {
+		return Change{}, err
+	}
+	if cmd.Type == governance.RequestUserAdd && policy.Approval().IsRequestorJustificationRequired && strings.TrimSpace(cmd.Justification) == "" {
+		return Change{}, governance.Invalid("justification", "The policy %q needs a justification.", policy.DisplayName)
+	}
+	if err := policy.Questions.Check(cmd.Answers); err != nil {
+		return Change{}, err
+	}
+	schedule, err := requestedSchedule(policy, cmd, now)
+	if err != nil {
+		return Change{}, err
+	}
+
+	target := s.target(cmd)
+	request := governance.AssignmentRequest{
+		ID:              cmd.RequestID,
+		RequestType:     cmd.Type,
+		State:           governance.StateSubmitted,
+		Status:          governance.StatusAccepted,
+		Justification:   cmd.Justification,
+		CreatedDateTime: governance.At(now),
+		Schedule:        schedule,
+		Answers:         cmd.Answers,
+		AccessPackage:   &governance.AccessPackage{ID: cmd.Package.ID, DisplayName: cmd.Package.DisplayName, Description: cmd.Package.Description, Catalog: cmd.Package.Catalog},
+		Assignment: &governance.Assignment{
+			ID:               cmd.AssignmentID,
+			Target:           &target,
+			AssignmentPolicy: &governance.AssignmentPolicy{ID: policy.ID, DisplayName: policy.DisplayName},
+		},
+		Requestor: &cmd.Requestor,
+		Policy:    &policy,
+	}
+	change := Change{}
+	activity := governance.ActivityUserRequests
+	if cmd.Type == governance.RequestAdminAdd {
+		activity = governance.ActivityAdminAssigns
+	}
+	asked := entry(activity, cmd.Caller, now, &request, request.ID)
+	asked.Justification = cmd.Justification
+	change.Audit = append(change.Audit, asked)
+
+	if cmd.Type == governance.RequestUserAdd && policy.Approval().IsApprovalRequiredForAdd {
+		if request.Approval, err = newApproval(request.ID, policy.Approval(), cmd.Target); err != nil {
+			return Change{}, err
+		}
+		if err := move(&request, EventApprovalNeeded, governance.StatusPendingApproval, now); err != nil {
+			return Change{}, err
+		}
+		openStage(&request, 0, now)
+		change.notify(&request, governance.NotifyApprovers, 0)
+	} else {
+		if cmd.Type == governance.RequestUserAdd {
+			change.Audit = append(change.Audit, entry(governance.ActivityAutoApprove, governance.System(), now, &request, request.ID))
+		}
+		if err := change.begin(&request, &cmd.Package, cmd.Caller, now); err != nil {
+			return Change{}, err
+		}
+	}
+	change.Audit[0].After = state(&request)
+	change.Requests = append(change.Requests, request)
+	return change, nil
+}
+
+// available refuses a package that the subject has, or that a request in flight is about (DESIGN section 3, RULES REQ-22).
+func available(head governance.Head, packageID string) error {
+	for _, flight := range head.InFlight {
+		if flight.PackageID == packageID {
+			return governance.Conflict("There is already a request for this access package in flight: %s (%s, %s). Wait for it, or cancel it.", flight.RequestID, flight.Type, flight.State)
+		}
+	}
+	for _, holding := range head.Holdings {
+		if holding.PackageID == packageID {
+			return governance.Conflict("The subject already has this access package: assignment %s is %s.", holding.AssignmentID, holding.State)
+		}
+	}
+	return nil
+}
+
+// target is the subject as the head knows it, brought up to date with the directory.
+func (s Subject) target(cmd Submission) governance.Subject {
+	return governance.SubjectOf(cmd.Target.User)
+}
+
+// choosePolicy finds the policy of an add (RULES POL-05 to POL-08).
+func choosePolicy(cmd Submission) (governance.AssignmentPolicy, error) {
+	named := slices.IndexFunc(cmd.Policies, func(policy governance.AssignmentPolicy) bool { return strings.EqualFold(policy.ID, cmd.PolicyID) })
+	if cmd.PolicyID != "" && named < 0 {
+		return governance.AssignmentPolicy{}, governance.Invalid("assignment/assignmentPolicyId", "The access package has no policy %s.", cmd.PolicyID)
+	}
+	if cmd.Type == governance.RequestAdminAdd {
+		if cmd.PolicyID == "" {
+			return governance.AssignmentPolicy{}, governance.Invalid("assignment/assignmentPolicyId", "A direct assignment names its policy in assignment/assignmentPolicyId.")
+		}
+		policy := cmd.Policies[named]
+		if policy.AllowedTargetScope != governance.ScopeNotSpecified && !InScope(policy, cmd.Target) {
+			return governance.AssignmentPolicy{}, governance.Invalid("assignment/assignmentPolicyId", "The policy %q is not for this person; choose another, or one with allowedTargetScope notSpecified.", policy.DisplayName)
+		}
+		return policy, nil
+	}
+	if cmd.Target.User.UserType == governance.UserTypeGuest && (cmd.Catalog.IsExternallyVisible == nil || !*cmd.Catalog.IsExternallyVisible) {
+		return governance.AssignmentPolicy{}, governance.Forbidden("The catalog of this access package is not enabled for external users.")
+	}
+	applicable := Applicable(cmd.Policies, cmd.Target)
+	if len(applicable) == 0 {
+		return governance.AssignmentPolicy{}, governance.Forbidden("No policy of this access package lets you request it.")
+	}
+	if cmd.PolicyID != "" {
+		for _, policy := range applicable {
+			if strings.EqualFold(policy.ID, cmd.PolicyID) {
+				return policy, nil
+			}
+		}
+		return governance.AssignmentPolicy{}, governance.Forbidden("The policy %s does not let you request this access package.", cmd.PolicyID)
+	}
+	if len(applicable) > 1 {
+		ids := make([]string, len(applicable))
+		for i, policy := range applicable {
+			ids[i] = policy.ID
+		}
+		return governance.AssignmentPolicy{}, governance.Invalid("assignment/assignmentPolicyId", "Several policies apply; choose one of %s.", strings.Join(ids, ", "))
+	}
+	return applicable[0], nil
+}
+
+// requestedSchedule checks what a request says about time against its policy (RULES LIF-01 to LIF-04, LIF-11) and answers with what is to be kept: what was asked for,
+// else what the policy says.
+func requestedSchedule(policy governance.AssignmentPolicy, cmd Submission, now time.Time) (*governance.Schedule, error) {
+	asked := cmd.Schedule
+	schedule := &governance.Schedule{Expiration: policy.Expiration}
+	if asked == nil {
+		return schedule, deliverable(schedule, now)
+	}
+	if len(asked.Recurrence) > 0 && string(asked.Recurrence) != "null" {
+		return nil, governance.Invalid("schedule/recurrence", "A request has no recurrence.")
+	}
+	if err := asked.Expiration.Validate("schedule/expiration"); err != nil {
+		return nil, err
+	}
+	starts := asked.StartDateTime.Instant()
+	ends := asked.Expiration != nil && asked.Expiration.Type != governance.ExpirationNotSpecified
+	if cmd.Type == governance.RequestUserAdd && (ends || starts.After(now)) && !policy.Requestor().AllowCustomAssignmentSchedule {
+		return nil, governance.Invalid("schedule", "The policy %q does not allow a schedule of one's own; leave schedule out.", policy.DisplayName)
+	}
+	if starts.After(now) {
+		if starts.After(now.AddDate(0, 0, governance.MaxDurationDays)) {
+			return nil, governance.Invalid("schedule/startDateTime", "startDateTime is more than %d days away.", governance.MaxDurationDays)
+		}
+		schedule.StartDateTime = asked.StartDateTime
+	} else {
+		starts = now
+	}
+	if ends {
+		latest := policy.Expiration.End(starts)
+		end := asked.Expiration.End(starts)
+		switch {
+		case !end.IsZero() && !end.After(starts):
+			return nil, governance.Invalid("schedule/expiration/endDateTime", "The access would end before it starts.")
+		case !latest.IsZero() && (end.IsZero() || end.After(latest)):
+			return nil, governance.Invalid("schedule/expiration", "The policy %q allows access until %s at most.", policy.DisplayName, governance.FormatInstant(latest))
+		}
+		schedule.Expiration = asked.Expiration
+	}
+	return schedule, deliverable(schedule, now)
+}
+
+// deliverable refuses a schedule that is over before it starts, such as that of a policy whose end date has passed (RULES LIF-10).
+func deliverable(schedule *governance.Schedule, now time.Time) error {
+	starts := now
+	if instant := schedule.StartDateTime.Instant(); instant.After(now) {
+		starts = instant
+	}
+	if end := schedule.Expiration.End(starts); !end.IsZero() && !end.After(starts) {
+		return governance.Invalid("schedule", "Access under this policy ended at %s.", governance.FormatInstant(end))
+	}
+	return nil
+}
+
+func submitRemoval(s Subject, cmd Submission, now time.Time) (Change, error) {
+	assignment, ok := s.Assignments[cmd.AssignmentID]
+	if !ok {
+		return Change{}, governance.NotFound("There is no assignment %s.", cmd.AssignmentID)
+	}
+	if cmd.Type == governance.RequestUserRemove {
+		if !strings.EqualFold(assignment.Target.ObjectID, cmd.Caller.ObjectID) {
+			return Change{}, governance.Forbidden("Only the one who has the access may give it back; administrators use adminRemove.")
+		}
+		policy := slices.IndexFunc(cmd.Policies, func(policy governance.AssignmentPolicy) bool { return policy.ID == assignment.AssignmentPolicy.ID })
+		if policy < 0 || !cmd.Policies[policy].Requestor().EnableTargetsToSelfRemoveAccess {
+			return Change{}, governance.Forbidden("The policy of this assignment does not let people give the access back themselves; ask an administrator.")
+		}
+	}
+	for _, flight := range s.Head.InFlight {
+		if flight.PackageID == assignment.AccessPackage.ID {
+			return Change{}, governance.Conflict("There is already a request for this access package in flight: %s (%s, %s).", flight.RequestID, flight.Type, flight.State)
+		}
+	}
+	if assignment.State == governance.AssignmentExpired {
+		return Change{}, governance.Conflict("The assignment has already ended.")
+	}
+	activity := governance.ActivityUserRemoves
+	if cmd.Type == governance.RequestAdminRemove {
+		activity = governance.ActivityAdminRemoves
+	}
+	change := Change{}
+	change.remove(assignment, removal{requestID: cmd.RequestID, kind: cmd.Type, activity: activity, caller: cmd.Caller, requestor: cmd.Requestor, justification: cmd.Justification}, now)
+	return change, nil
+}
+
+// Cancel takes a request back (RULES REQ-04). Errors: CodeNotFound, CodeConflict for one that is past that.
+func Cancel(s Subject, requestID string, caller governance.Caller, now time.Time) (Change, error) {
+	request, ok := s.Requests[requestID]
+	if !ok {
+		return Change{}, governance.NotFound("There is no request %s.", requestID)
+	}
+	request = clone(request)
+	before := state(&request)
+	if err := move(&request, EventCancel, governance.StatusCanceled, now); err != nil {
+		return Change{}, governance.Conflict("A request that is %s can no longer be canceled.", request.State)
+	}
+	if request.Approval != nil {
+		for i := range request.Approval.Stages {
+			if stage := &request.Approval.Stages[i]; stage.Status == governance.StageInProgress || stage.Status == governance.StageInitializing {
+				stage.Status = governance.StageExpired
+			}
+		}
+	}
+	audit := entry(governance.ActivityCancel, caller, now, &request, request.ID)
+	audit.Before, audit.After = before, state(&request)
+	return Change{Requests: []governance.AssignmentRequest{request}, Audit: []governance.AuditEntry{audit}}, nil
+}
