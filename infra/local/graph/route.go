@@ -1,0 +1,213 @@
+package graph
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
+)
+
+// call is one request on its route.
+type call struct {
+	server  *Server
+	request *http.Request
+	root    string // scheme, host and version, as the client wrote them
+	query   url.Values
+}
+
+func (c *call) id() string { return c.request.PathValue("id") }
+
+// route is one line of the table: a method and a path below the version, who may call it, and what it does.
+type route struct {
+	server      *Server
+	method      string
+	path        string
+	permissions []string // any of them will do; none means that a valid token is enough
+	do          func(*call) (reply, error)
+	calls       atomic.Uint64
+}
+
+// ServeHTTP is called by the mux, with a capture.
+func (t *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	out, ok := w.(*capture)
+	if !ok {
+		return
+	}
+	permissions, all, refused := t.server.authorize(r)
+	if refused == nil && !all && len(t.permissions) > 0 && !slices.ContainsFunc(permissions, func(p string) bool { return slices.Contains(t.permissions, p) }) {
+		refused = denied()
+	}
+	if refused != nil {
+		out.reply = refusal(refused)
+		return
+	}
+	t.calls.Add(1)
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		out.reply = refusal(bad("The query string is malformed."))
+		return
+	}
+	c := &call{server: t.server, request: r, query: query}
+	scheme := "http://"
+	if r.TLS != nil {
+		scheme = "https://"
+	}
+	version, _, _ := strings.Cut(r.URL.Path[1:], "/")
+	c.root = scheme + r.Host + "/" + version
+	answer, err := t.do(c)
+	if err != nil {
+		answer = refusal(problemOf(err, c.id()))
+	}
+	out.reply = answer
+}
+
+// The application permissions that open a route: the least privileged first, as Graph's reference lists them.
+var (
+	canReadUsers    = []string{"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
+	canWriteUsers   = []string{"User.ReadWrite.All", "Directory.ReadWrite.All"}
+	canBlockUsers   = []string{"User.EnableDisableAccount.All", "User.ReadWrite.All", "Directory.ReadWrite.All"}
+	canDeleteUsers  = []string{"User.DeleteRestore.All", "User.ReadWrite.All"}
+	canRevoke       = []string{"User.RevokeSessions.All", "User.ReadWrite.All", "Directory.ReadWrite.All"}
+	canInvite       = []string{"User.Invite.All", "User.ReadWrite.All", "Directory.ReadWrite.All"}
+	canReadGroups   = []string{"GroupMember.Read.All", "Group.Read.All", "GroupMember.ReadWrite.All", "Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
+	canWriteGroups  = []string{"Group.ReadWrite.All", "Directory.ReadWrite.All"}
+	canCreateGroups = []string{"Group.Create", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
+	canWriteMembers = []string{"GroupMember.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
+	canReadObjects  = []string{"Directory.Read.All", "Directory.ReadWrite.All", "User.Read.All", "User.ReadWrite.All", "GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All"}
+	canReadApps     = []string{"Application.Read.All", "Application.ReadWrite.OwnedBy", "Application.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
+	canAssignApps   = []string{"AppRoleAssignment.ReadWrite.All"}
+	canSendMail     = []string{"Mail.Send"}
+)
+
+// route fills the table.
+func (s *Server) route() {
+	s.mux = http.NewServeMux()
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if out, ok := w.(*capture); ok {
+			out.reply = refusal(s.unknown(r))
+		}
+	})
+	const get, post, patch, put, remove = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete
+
+	s.on(post, "/$batch", nil, (*call).batch)
+
+	s.on(get, "/users", canReadUsers, (*call).listUsers)
+	s.on(post, "/users", canWriteUsers, (*call).createUser)
+	s.on(get, "/users/$count", canReadUsers, (*call).countUsers)
+	s.on(get, "/users/{id}", canReadUsers, (*call).getUser)
+	s.on(patch, "/users/{id}", canBlockUsers, (*call).patchUser)
+	s.on(remove, "/users/{id}", canDeleteUsers, (*call).deleteUser)
+	s.on(get, "/users/{id}/manager", canReadUsers, (*call).getManager)
+	s.on(put, "/users/{id}/manager/$ref", canWriteUsers, (*call).putManager)
+	s.on(remove, "/users/{id}/manager/$ref", canWriteUsers, (*call).deleteManager)
+	s.on(get, "/users/{id}/directReports", canReadUsers, (*call).directReports)
+	s.on(get, "/users/{id}/sponsors", canReadUsers, (*call).listSponsors)
+	s.on(post, "/users/{id}/sponsors/$ref", canWriteUsers, (*call).addSponsor)
+	s.on(remove, "/users/{id}/sponsors/{other}/$ref", canWriteUsers, (*call).removeSponsor)
+	s.on(post, "/users/{id}/revokeSignInSessions", canRevoke, (*call).revokeSessions)
+	s.on(post, "/users/{id}/sendMail", canSendMail, (*call).sendMail)
+
+	for _, kind := range []string{"/users", "/groups", "/directoryObjects", "/servicePrincipals"} {
+		s.on(get, kind+"/{id}/memberOf", canReadObjects, (*call).memberOf)
+		s.on(get, kind+"/{id}/memberOf/{cast}", canReadObjects, (*call).memberOf)
+		s.on(get, kind+"/{id}/transitiveMemberOf", canReadObjects, (*call).transitiveMemberOf)
+		s.on(get, kind+"/{id}/transitiveMemberOf/{cast}", canReadObjects, (*call).transitiveMemberOf)
+		s.on(post, kind+"/{id}/checkMemberGroups", canReadObjects, (*call).checkMemberGroups)
+		s.on(post, kind+"/{id}/getMemberGroups", canReadObjects, (*call).getMemberGroups)
+	}
+	s.on(get, "/users/{id}/ownedObjects", canReadObjects, (*call).ownedObjects)
+	s.on(get, "/users/{id}/ownedObjects/{cast}", canReadObjects, (*call).ownedObjects)
+
+	s.on(get, "/groups", canReadGroups, (*call).listGroups)
+	s.on(post, "/groups", canCreateGroups, (*call).createGroup)
+	s.on(get, "/groups/$count", canReadGroups, (*call).countGroups)
+	s.on(get, "/groups/{id}", canReadGroups, (*call).getGroup)
+	s.on(patch, "/groups/{id}", canWriteMembers, (*call).patchGroup)
+	s.on(remove, "/groups/{id}", canWriteGroups, (*call).deleteGroup)
+	for _, edge := range []struct {
+		path    string
+		read    []string
+		write   []string
+		list    func(*call) (reply, error)
+		add     func(*call) (reply, error)
+		removal func(*call) (reply, error)
+	}{
+		{"/groups/{id}/members", canReadGroups, canWriteMembers, (*call).listMembers, (*call).addMember, (*call).removeMember},
+		{"/groups/{id}/owners", canReadGroups, canWriteGroups, (*call).listOwners, (*call).addOwner, (*call).removeOwner},
+	} {
+		s.on(get, edge.path, edge.read, edge.list)
+		s.on(get, edge.path+"/{cast}", edge.read, edge.list)
+		s.on(post, edge.path+"/$ref", edge.write, edge.add)
+		s.on(remove, edge.path+"/{other}/$ref", edge.write, edge.removal)
+	}
+	s.on(get, "/groups/{id}/transitiveMembers", canReadGroups, (*call).transitiveMembers)
+	s.on(get, "/groups/{id}/transitiveMembers/{cast}", canReadGroups, (*call).transitiveMembers)
+
+	s.on(get, "/directoryObjects/{id}", canReadObjects, (*call).getObject)
+	s.on(post, "/directoryObjects/getByIds", canReadObjects, (*call).getByIDs)
+
+	s.on(get, "/servicePrincipals", canReadApps, (*call).listServicePrincipals)
+	s.on(get, "/servicePrincipals/{id}", canReadApps, (*call).getServicePrincipal)
+}
+
+// on adds a route, below both versions.
+func (s *Server) on(method, path string, permissions []string, do func(*call) (reply, error)) {
+	t := &route{server: s, method: method, path: path, permissions: permissions, do: do}
+	s.routes = append(s.routes, t)
+	s.mux.Handle(method+" /v1.0"+path, t)
+	s.mux.Handle(method+" /beta"+path, t)
+}
+
+// Route is one line of what the emulator serves.
+type Route struct {
+	Method, Path string
+	Permissions  []string // any of them opens it
+}
+
+// Routes lists what the emulator serves, and which permissions open it: what a client needs can be checked against it.
+func (s *Server) Routes() []Route {
+	list := make([]Route, len(s.routes))
+	for n, t := range s.routes {
+		list[n] = Route{Method: t.method, Path: t.path, Permissions: slices.Clone(t.permissions)}
+	}
+	return list
+}
+
+// withKeySegments rewrites OData's keys in parentheses, users('id'), as segments: users/id.
+func withKeySegments(r *http.Request) *http.Request {
+	path := r.URL.EscapedPath()
+	var b strings.Builder
+	for {
+		open := strings.Index(path, "('")
+		app := false
+		if open < 0 {
+			if open = strings.Index(path, "(appId='"); open < 0 {
+				break
+			}
+			app = true
+		}
+		shut := strings.Index(path[open:], "')")
+		if shut < 0 {
+			break
+		}
+		b.WriteString(path[:open])
+		b.WriteByte('/')
+		if app {
+			b.WriteString(path[open+1 : open+shut+1])
+		} else {
+			b.WriteString(path[open+2 : open+shut])
+		}
+		path = path[open+shut+2:]
+	}
+	b.WriteString(path)
+	rewritten := *r.URL
+	var err error
+	if rewritten.Path, err = url.PathUnescape(b.String()); err != nil {
+		return r
+	}
+	rewritten.RawPath = b.String()
+	copied := *r
+	copied.URL = &rewritten
+	return &copied
+}

@@ -1,0 +1,242 @@
+package graph_test
+
+import (
+	"context"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"latchkey/infra/local/fault"
+	emulator "latchkey/infra/local/graph"
+	"latchkey/shared/directory/directorytest"
+	"latchkey/shared/directory/graph"
+	"latchkey/shared/directory/memory"
+	"latchkey/shared/governance"
+)
+
+const sender = "latchkey@contoso.example"
+
+// credential gives a token and notes what it was asked for.
+type credential struct {
+	token string
+	err   error
+
+	mu    sync.Mutex
+	asked []policy.TokenRequestOptions
+}
+
+func (c *credential) GetToken(_ context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked = append(c.asked, options)
+	return azcore.AccessToken{Token: c.token, ExpiresOn: time.Now().Add(time.Hour)}, c.err
+}
+
+// start runs the emulator and an adapter against it.
+func start(t testing.TB, options emulator.Options, change func(*graph.Options)) (*graph.Directory, *emulator.Server) {
+	t.Helper()
+	server := emulator.New(options)
+	server.Directory().PutUser(governance.User{ID: "00000000-0000-4000-8000-0000000000ff", UserPrincipalName: sender, Mail: sender})
+	web := httptest.NewServer(server)
+	t.Cleanup(web.Close)
+	settings := graph.Options{BaseURL: web.URL + "/v1.0", Sender: sender}
+	if change != nil {
+		change(&settings)
+	}
+	dir, err := graph.New(&credential{token: "token"}, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir, server
+}
+
+func TestConformance(t *testing.T) {
+	const retryAfter = 30 * time.Second
+	kinds := map[directorytest.Fault]fault.Kind{
+		directorytest.Throttled: fault.Throttle, directorytest.Unavailable: fault.Error, directorytest.LostResponse: fault.LostResponse,
+	}
+	directorytest.Run(t, func(t *testing.T) directorytest.Tenant {
+		faults := &fault.Injector{}
+		dir, server := start(t, emulator.Options{Faults: faults, RetryAfter: retryAfter}, nil)
+		tenant := server.Directory()
+		return directorytest.Tenant{
+			Directory: dir, RetryAfter: retryAfter,
+			PutUser: tenant.PutUser, PutGroup: tenant.PutGroup, PutMember: tenant.PutMember, PutOwner: tenant.PutOwner, Members: tenant.MemberIDs, IsOwner: tenant.IsOwner,
+			PutServicePrincipal: func(id, name string) {
+				tenant.PutServicePrincipal(memory.ServicePrincipal{ID: id, AppID: id, DisplayName: name})
+			},
+			Sent: func() []governance.Mail {
+				var mails []governance.Mail
+				for _, sent := range server.Mail("") {
+					mails = append(mails, sent.Mail)
+				}
+				return mails
+			},
+			Fail: func(kind directorytest.Fault, calls int) {
+				faults.Clear()
+				faults.Add(fault.Fault{Target: fault.Graph, Kind: kinds[kind], Count: calls})
+			},
+			Heal: faults.Clear,
+		}
+	})
+}
+
+func person(n byte) governance.User {
+	id := "a0000000-0000-4000-8000-00000000000" + string('0'+n)
+	return governance.User{ID: id, UserPrincipalName: id + "@contoso.example", DisplayName: "P", UserType: governance.UserTypeMember, AccountEnabled: true}
+}
+
+func team(n byte) governance.Group {
+	return governance.Group{ID: "b0000000-0000-4000-8000-00000000000" + string('0'+n), DisplayName: "T", GroupTypes: []string{}, SecurityEnabled: true}
+}
+
+// The permissions that the package says it needs, and no others, open everything it does.
+func TestPermissionsAreEnoughAndEachIsNeeded(t *testing.T) {
+	all := map[string]bool{}
+	for _, line := range graph.Permissions() {
+		all[line.Permission] = true
+	}
+	run := func(t *testing.T, without string) map[graph.Operation]bool {
+		forbidden := map[graph.Operation]bool{}
+		var granted []string
+		for permission := range all {
+			if permission != without {
+				granted = append(granted, permission)
+			}
+		}
+		dir, server := start(t, emulator.Options{ValidateToken: func(string) ([]string, error) { return granted, nil }}, func(o *graph.Options) {
+			o.Observe = func(operation graph.Operation, status int, _ error, _ time.Duration) {
+				if status == 403 {
+					forbidden[operation] = true
+				}
+			}
+		})
+		tenant := server.Directory()
+		tenant.PutUser(person(1))
+		tenant.PutUser(person(2))
+		tenant.PutGroup(team(1))
+		if err := tenant.PutOwner(team(1).ID, person(2).ID); err != nil {
+			t.Fatal(err)
+		}
+		ctx := t.Context()
+		_, err1 := dir.User(ctx, person(1).ID)
+		_, err2 := dir.Group(ctx, team(1).ID)
+		_, err3 := dir.MemberOf(ctx, person(1).ID)
+		_, err4 := dir.GroupMembers(ctx, team(1).ID)
+		for _, err := range []error{
+			err1, err2, err3, err4,
+			dir.AddMember(ctx, team(1).ID, person(1).ID), dir.AddOwner(ctx, team(1).ID, person(1).ID),
+			dir.RemoveMember(ctx, team(1).ID, person(1).ID), dir.RemoveOwner(ctx, team(1).ID, person(1).ID),
+			dir.SendMail(ctx, governance.Mail{To: []string{"a@b.example"}, Subject: "s", Text: "t"}), dir.Health(ctx),
+		} {
+			if err != nil && without == "" {
+				t.Errorf("with every permission of the table: %v", err)
+			}
+			if err != nil && !strings.Contains(err.Error(), without) {
+				t.Errorf("the error does not name %s: %v", without, err)
+			}
+		}
+		return forbidden
+	}
+	t.Run("all", func(t *testing.T) { run(t, "") })
+	for permission := range all {
+		if permission == "GroupMember.Read.All" {
+			continue // GroupMember.ReadWrite.All includes it; the table names what each operation needs by itself
+		}
+		t.Run("without "+permission, func(t *testing.T) {
+			forbidden := run(t, permission)
+			if len(forbidden) == 0 && permission != "GroupMember.ReadWrite.All" { // Group.ReadWrite.All includes it
+				t.Error("nothing was forbidden")
+			}
+			for operation := range forbidden {
+				if !slices.Contains(graph.PermissionsOf(operation), permission) {
+					t.Errorf("%s was forbidden without %s, which the table does not say", operation, permission)
+				}
+			}
+		})
+	}
+}
+
+// Every line of the table is a route that the emulator serves and that the permission opens.
+func TestPermissionsAreRoutesOfTheEmulator(t *testing.T) {
+	routes := map[string][]string{}
+	for _, route := range emulator.New(emulator.Options{}).Routes() {
+		routes[route.Method+" "+route.Path] = route.Permissions
+	}
+	replace := strings.NewReplacer("/members/{id}/", "/members/{other}/", "/owners/{id}/", "/owners/{other}/", "/graph.user", "/{cast}")
+	for _, line := range graph.Permissions() {
+		permissions, ok := routes[line.Method+" "+replace.Replace(line.Path)]
+		if !ok {
+			t.Errorf("%s: %s %s is not served", line.Operation, line.Method, line.Path)
+		}
+		second := line.Operation == graph.OperationMemberOf || line.Operation == graph.OperationGroupMembers // need two; the emulator asks for one
+		if !slices.Contains(permissions, line.Permission) && !second {
+			t.Errorf("%s: %s does not open %s %s", line.Operation, line.Permission, line.Method, line.Path)
+		}
+	}
+}
+
+func BenchmarkUser(b *testing.B) {
+	dir, server := start(b, emulator.Options{}, nil)
+	user := person(1)
+	user.ManagerID = person(2).ID
+	server.Directory().PutUser(person(2))
+	server.Directory().PutUser(user)
+	b.ReportAllocs()
+	for b.Loop() {
+		if got, err := dir.User(b.Context(), user.ID); err != nil || got.ManagerID != person(2).ID {
+			b.Fatal(got, err)
+		}
+	}
+}
+
+func BenchmarkMemberOf(b *testing.B) {
+	dir, server := start(b, emulator.Options{}, nil)
+	server.Directory().PutUser(person(1))
+	for n := range byte(5) {
+		server.Directory().PutGroup(team(n))
+		if err := server.Directory().PutMember(team(n).ID, person(1).ID); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if got, err := dir.MemberOf(b.Context(), person(1).ID); err != nil || len(got) != 5 {
+			b.Fatal(got, err)
+		}
+	}
+}
+
+func BenchmarkAddMember(b *testing.B) {
+	dir, server := start(b, emulator.Options{}, nil)
+	server.Directory().PutUser(person(1))
+	server.Directory().PutGroup(team(1))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := dir.AddMember(b.Context(), team(1).ID, person(1).ID); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		if err := server.Directory().RemoveMember(b.Context(), team(1).ID, person(1).ID); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+}
+
+func BenchmarkSendMail(b *testing.B) {
+	dir, _ := start(b, emulator.Options{}, nil)
+	mail := governance.Mail{To: []string{"a@b.example"}, Subject: "You have access", HTML: "<p>" + strings.Repeat("You have access. ", 60) + "</p>"}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := dir.SendMail(b.Context(), mail); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

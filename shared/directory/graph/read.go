@@ -1,0 +1,191 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	abstractions "github.com/microsoft/kiota-abstractions-go"
+	"github.com/microsoftgraph/msgraph-sdk-go/groups"
+	"github.com/microsoftgraph/msgraph-sdk-go/users"
+
+	"latchkey/shared/directory"
+	"latchkey/shared/governance"
+)
+
+// The properties that governance.User and governance.Group have. Graph leaves most of them out of an answer unless they are asked for.
+var (
+	userProperties = []string{
+		"id", "userPrincipalName", "displayName", "mail", "userType", "accountEnabled", "preferredLanguage", "department", "companyName",
+	}
+	groupProperties = []string{
+		"id", "displayName", "description", "mail", "securityEnabled", "groupTypes", "membershipRule", "onPremisesSyncEnabled",
+	}
+	idProperty    = []string{"id"}
+	managerExpand = []string{"manager($select=id)"}
+)
+
+const (
+	maxPage  = int32(999) // Graph's largest page
+	maxPages = 100        // nobody is in 99,900 groups: a service that links its pages in a circle is stopped
+)
+
+// directoryObject is what of any object is read in a list; the type tells groups from directory roles.
+type directoryObject struct {
+	Type string `json:"@odata.type"`
+	ID   string `json:"id"`
+}
+
+// userAnswer is a user as Graph answers; what the domain calls managerId is a navigation property there.
+type userAnswer struct {
+	governance.User
+	Manager *directoryObject `json:"manager"`
+}
+
+// page is one page of a list.
+type page[T any] struct {
+	Value []T    `json:"value"`
+	Next  string `json:"@odata.nextLink"`
+}
+
+// User reads a person with the manager's id, in one call.
+func (d *Directory) User(ctx context.Context, id string) (governance.User, error) {
+	if err := ended(ctx, OperationUser); err != nil {
+		return governance.User{}, err
+	}
+	if !isUserID(id) {
+		return governance.User{}, noSuch("user", id)
+	}
+	request, err := d.users.ByUserId(id).ToGetRequestInformation(ctx, &users.UserItemRequestBuilderGetRequestConfiguration{
+		QueryParameters: &users.UserItemRequestBuilderGetQueryParameters{Select: userProperties, Expand: managerExpand},
+	})
+	if err != nil {
+		return governance.User{}, fmt.Errorf("graph: user: %w", err)
+	}
+	var found userAnswer
+	if err := d.call(ctx, OperationUser, ifIdempotent, request, &found); err != nil {
+		return governance.User{}, err
+	}
+	if found.Manager != nil {
+		found.ManagerID = found.Manager.ID
+	}
+	return found.User, nil
+}
+
+// Group reads a group.
+func (d *Directory) Group(ctx context.Context, id string) (governance.Group, error) {
+	if err := ended(ctx, OperationGroup); err != nil {
+		return governance.Group{}, err
+	}
+	if !isObjectID(id) {
+		return governance.Group{}, noSuch("group", id)
+	}
+	request, err := d.groups.ByGroupId(id).ToGetRequestInformation(ctx, &groups.GroupItemRequestBuilderGetRequestConfiguration{
+		QueryParameters: &groups.GroupItemRequestBuilderGetQueryParameters{Select: groupProperties},
+	})
+	if err != nil {
+		return governance.Group{}, fmt.Errorf("graph: group: %w", err)
+	}
+	found := governance.Group{GroupTypes: []string{}}
+	if err := d.call(ctx, OperationGroup, ifIdempotent, request, &found); err != nil {
+		return governance.Group{}, err
+	}
+	return found, nil
+}
+
+// MemberOf returns the ids of all groups that the user is in. It asks for all that holds the user and keeps the groups: the variant with a type cast is served from an
+// index that lags behind, and whether somebody is in a group decides about access.
+func (d *Directory) MemberOf(ctx context.Context, userID string) ([]string, error) {
+	if err := ended(ctx, OperationMemberOf); err != nil {
+		return nil, err
+	}
+	if !isUserID(userID) {
+		return nil, noSuch("user", userID)
+	}
+	top := maxPage
+	builder := d.users.ByUserId(userID).TransitiveMemberOf()
+	request, err := builder.ToGetRequestInformation(ctx, &users.ItemTransitiveMemberOfRequestBuilderGetRequestConfiguration{
+		QueryParameters: &users.ItemTransitiveMemberOfRequestBuilderGetQueryParameters{Select: idProperty, Top: &top},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("graph: memberships: %w", err)
+	}
+	ids := []string{}
+	err = pages(ctx, d, OperationMemberOf, request,
+		func(next string) (*abstractions.RequestInformation, error) {
+			return builder.WithUrl(next).ToGetRequestInformation(ctx, nil)
+		},
+		func(found []directoryObject) bool {
+			for _, object := range found {
+				if object.Type == "#microsoft.graph.group" {
+					ids = append(ids, object.ID)
+				}
+			}
+			return true
+		})
+	if err != nil {
+		return nil, err
+	}
+	return ids, nil
+}
+
+// GroupMembers returns the users in a group, nested membership included, at most directory.MaxGroupMembers.
+func (d *Directory) GroupMembers(ctx context.Context, groupID string) ([]governance.User, error) {
+	if err := ended(ctx, OperationGroupMembers); err != nil {
+		return nil, err
+	}
+	if !isObjectID(groupID) {
+		return nil, noSuch("group", groupID)
+	}
+	top, count := int32(directory.MaxGroupMembers), true
+	// Graph counts a type cast on transitive members among its advanced queries, which need both of these.
+	headers := abstractions.NewRequestHeaders()
+	headers.Add("ConsistencyLevel", "eventual")
+	builder := d.groups.ByGroupId(groupID).TransitiveMembers().GraphUser()
+	request, err := builder.ToGetRequestInformation(ctx, &groups.ItemTransitiveMembersGraphUserRequestBuilderGetRequestConfiguration{
+		Headers:         headers,
+		QueryParameters: &groups.ItemTransitiveMembersGraphUserRequestBuilderGetQueryParameters{Select: userProperties, Top: &top, Count: &count},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("graph: members: %w", err)
+	}
+	var members []governance.User
+	err = pages(ctx, d, OperationGroupMembers, request,
+		func(next string) (*abstractions.RequestInformation, error) {
+			return builder.WithUrl(next).ToGetRequestInformation(ctx, &groups.ItemTransitiveMembersGraphUserRequestBuilderGetRequestConfiguration{Headers: headers})
+		},
+		func(found []governance.User) bool {
+			members = append(members, found[:min(len(found), directory.MaxGroupMembers-len(members))]...)
+			return len(members) < directory.MaxGroupMembers
+		})
+	if err != nil {
+		return nil, err
+	}
+	return members, nil
+}
+
+var errTooManyPages = errors.New("graph: the list does not end")
+
+// pages reads a list page by page until it ends or take has enough. A link leads on only within the base URL.
+func pages[T any](ctx context.Context, d *Directory, operation Operation, request *abstractions.RequestInformation,
+	follow func(next string) (*abstractions.RequestInformation, error), take func([]T) bool,
+) error {
+	for range maxPages {
+		var one page[T]
+		if err := d.call(ctx, operation, ifIdempotent, request, &one); err != nil {
+			return err
+		}
+		if !take(one.Value) || one.Next == "" {
+			return nil
+		}
+		if !strings.HasPrefix(one.Next, d.base+"/") {
+			return fmt.Errorf("%w: %s: %w", directory.ErrUnavailable, operation, errForeign)
+		}
+		var err error
+		if request, err = follow(one.Next); err != nil {
+			return fmt.Errorf("graph: next page: %w", err)
+		}
+	}
+	return fmt.Errorf("%w: %s: %w", directory.ErrUnavailable, operation, errTooManyPages)
+}
