@@ -284,7 +284,11 @@ func (s *Store) writeOne(ctx context.Context, c *container, partition string, op
 		response, err = c.client.UpsertItem(ctx, key, encode(c.name, partition, document), options)
 	}
 	if err != nil {
-		return nil, asConflict(s.failed(ctx, name, err))
+		err = s.failed(ctx, name, err)
+		if errors.Is(err, errAbsent) && (name == OpCreate || name == OpUpsert) { // the container, then
+			return nil, fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+		}
+		return nil, asConflict(err)
 	}
 	s.answered(c, name, response.Response)
 	if operation.Verb == store.Delete {
@@ -362,7 +366,11 @@ func (s *Store) page(ctx context.Context, c *container, partition string, q *sta
 	}
 	response, err := c.client.NewQueryItemsPager(q.text.String(), key, options).NextPage(ctx)
 	if err != nil {
-		return nil, "", s.failed(ctx, OpQuery, err)
+		err = s.failed(ctx, OpQuery, err)
+		if errors.Is(err, errAbsent) { // the container, then
+			err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+		}
+		return nil, "", err
 	}
 	s.answered(c, OpQuery, response.Response)
 	documents := make([]store.Document, len(response.Items))

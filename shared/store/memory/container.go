@@ -191,8 +191,19 @@ type Cursor struct {
 	Sequence uint64
 }
 
-// Scan returns a page of the items that keep accepts, and, unless it reached the end, the cursor of the next one. A page may be empty and not the last.
-func (c *Container[T]) Scan(scan Scan, keep func(*Item[T]) bool) (page []*Item[T], next Cursor, more bool) {
+// Verdict is what a Scan does with an item.
+type Verdict int
+
+// The verdicts: leave it out, take it, take it and end the page.
+const (
+	Skip Verdict = iota
+	Take
+	TakeLast
+)
+
+// Scan returns a page of the items that judge takes (all, if it is nil), and, unless it reached the end, the cursor of the next one. A page may be empty and not
+// the last.
+func (c *Container[T]) Scan(scan Scan, judge func(*Item[T]) Verdict) (page []*Item[T], next Cursor, more bool) {
 	const batchSize = 512
 	now := c.clock.Now()
 	batch := make([]*Item[T], 0, min(batchSize, max(scan.Limit, 16)))
@@ -204,10 +215,14 @@ func (c *Container[T]) Scan(scan Scan, keep func(*Item[T]) bool) (page []*Item[T
 		for i, item := range batch {
 			seen++
 			cursor = Cursor{keys[i], item.Sequence}
-			if keep == nil || keep(item) {
+			verdict := Take
+			if judge != nil {
+				verdict = judge(item)
+			}
+			if verdict != Skip {
 				page = append(page, item)
 			}
-			if len(page) >= scan.Limit || seen >= scanLimit {
+			if verdict == TakeLast || len(page) >= scan.Limit || seen >= scanLimit {
 				if end && i == len(batch)-1 {
 					return page, Cursor{}, false
 				}

@@ -258,8 +258,11 @@ func (s *Store) query(ctx context.Context, container store.Container, query stor
 	if !query.DueBefore.IsZero() {
 		due = store.FormatInstant(query.DueBefore)
 	}
-	items, next, more := s.containers[container].Scan(scan, func(item *Item[store.Document]) bool {
-		return selected(query, due, item)
+	items, next, more := s.containers[container].Scan(scan, func(item *Item[store.Document]) Verdict {
+		if selected(query, due, item) {
+			return Take
+		}
+		return Skip
 	})
 	page := store.Page{Documents: make([]store.Document, len(items))}
 	for i, item := range items {
