@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -59,7 +60,10 @@ type authorityStub struct {
 	config  map[string]any
 	down    bool
 	hang    bool
-	fetches int // of the key set
+	gate    chan struct{} // set: every answer waits until it is closed
+	raw     []byte        // set: what the key set's URL answers, whatever it is
+	status  int           // set: of the key set's answer
+	fetches int           // of the key set
 	asked   []string
 }
 
@@ -91,7 +95,18 @@ func (a *authorityStub) RoundTrip(request *http.Request) (*http.Response, error)
 		body = map[string]any{"keys": a.keys}
 	}
 	data, err := json.Marshal(body)
+	status := http.StatusOK
+	if isKeys {
+		status = cmp.Or(a.status, status)
+		if a.raw != nil {
+			data = a.raw
+		}
+	}
+	gate := a.gate
 	a.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
 	if hang {
 		<-request.Context().Done()
 		return nil, request.Context().Err()
@@ -102,7 +117,7 @@ func (a *authorityStub) RoundTrip(request *http.Request) (*http.Response, error)
 	if err != nil {
 		return nil, err
 	}
-	return &http.Response{StatusCode: http.StatusOK, Status: "200 OK", Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(data)), Request: request}, nil
+	return &http.Response{StatusCode: status, Status: http.StatusText(status), Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(data)), Request: request}, nil
 }
 
 func (a *authorityStub) set(change func(*authorityStub)) {

@@ -48,7 +48,7 @@ func TestCaller(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := newScene(t)
 			token := test.token.token()
-			for _, how := range []string{"without keys", "verified", "remembered"} {
+			for _, how := range []string{"without keys", "verified", "remembered", "remembered, after the caller changed theirs"} {
 				got, err := s.validator.Validate(t.Context(), token)
 				if err != nil {
 					t.Fatal(err)
@@ -63,6 +63,38 @@ func TestCaller(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A token that comes again costs a digest and not a signature, after a rotation, too.
+func TestARememberedTokenIsCheap(t *testing.T) {
+	s := newScene(t)
+	validate := func(token string) {
+		if _, err := s.validator.Validate(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	validate(person().token())
+	s.authority.set(func(a *authorityStub) { a.keys = append(a.keys, publish("key-2", keys()[1])) })
+	rotated := person().head("kid", "key-2").signedBy(keys()[1]).token()
+	validate(rotated)
+	validate(rotated)
+	if allocations := testing.AllocsPerRun(100, func() { validate(rotated) }); allocations > 10 {
+		t.Errorf("a remembered token costs %v allocations", allocations)
+	}
+}
+
+// Not every token comes out of a header.
+func TestOversizedToken(t *testing.T) {
+	s := newScene(t)
+	fits := identity.MaxTokenBytes - len(person().claim("padding", "").token()) - 20
+	if _, err := s.validator.Validate(t.Context(), person().claim("padding", strings.Repeat("x", fits*3/4)).token()); err != nil {
+		t.Errorf("a large token: %v", err)
+	}
+	for _, token := range []string{person().claim("padding", strings.Repeat("x", identity.MaxTokenBytes)).token(), ""} {
+		if _, err := s.validator.Validate(t.Context(), token); governance.CodeOf(err) != governance.CodeUnauthorized {
+			t.Errorf("a token of %d bytes: %v", len(token), err)
+		}
 	}
 }
 

@@ -1,8 +1,14 @@
 package identity_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/sha1"
+	"crypto/x509"
+	"encoding/base64"
 	"fmt"
+	"math/big"
 	"net/http"
 	"sync"
 	"testing"
@@ -21,20 +27,26 @@ func TestStartNeedsNoNetwork(t *testing.T) {
 }
 
 func TestConcurrentFirstUsesShareOneFetch(t *testing.T) {
-	s := newScene(t)
-	var all sync.WaitGroup
-	for i := range 50 {
-		token := person().claim("uti", fmt.Sprint(i)).token()
-		all.Go(func() {
-			if _, err := s.validator.Validate(t.Context(), token); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	if got := s.authority.fetched(); got != 1 {
-		t.Errorf("the key set was fetched %d times, want once", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t)
+		gate := make(chan struct{})
+		s.authority.set(func(a *authorityStub) { a.gate = gate })
+		var all sync.WaitGroup
+		for i := range 50 {
+			token := person().claim("uti", fmt.Sprint(i)).token()
+			all.Go(func() {
+				if _, err := s.validator.Validate(t.Context(), token); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait() // all of them wait for the authority
+		close(gate)
+		all.Wait()
+		if got := s.authority.fetched(); got != 1 {
+			t.Errorf("the key set was fetched %d times, want once", got)
+		}
+	})
 }
 
 func TestAnAuthorityThatHangsIsGivenUp(t *testing.T) {
@@ -164,6 +176,77 @@ func TestKeysAreRenewed(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Whatever the authority answers that is no key set is an outage, not an empty set of keys.
+func TestAnswersThatAreNoKeySet(t *testing.T) {
+	many := make([]map[string]any, 101)
+	for i := range many {
+		many[i] = publish(fmt.Sprintf("key-%d", i+1), keys()[0])
+	}
+	tests := []struct {
+		name   string
+		status int
+		raw    []byte
+	}{
+		{"an error", http.StatusInternalServerError, nil},
+		{"no content", http.StatusNoContent, nil},
+		{"a page", 0, []byte("<html>Sign in to the network</html>")},
+		{"no keys", 0, []byte(`{"keys":[]}`)},
+		{"another object", 0, []byte(`{"error":"x"}`)},
+		{"keys without ids", 0, []byte(`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"}]}`)},
+		{"only keys that are not accepted", 0, marshal(map[string]any{"keys": []any{publish("key-1", weakKey())}})},
+		{"more keys than anybody has", 0, marshal(map[string]any{"keys": many})},
+		{"more than a megabyte", 0, append(marshal(map[string]any{"keys": many[:1]}), bytes.Repeat([]byte(" "), 1<<20)...)},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newScene(t)
+			s.authority.set(func(a *authorityStub) { a.status, a.raw = test.status, test.raw })
+			if _, err := s.validator.Validate(t.Context(), person().token()); governance.CodeOf(err) != governance.CodeUnavailable {
+				t.Fatalf("got %v, want unavailable", err)
+			}
+			s.authority.set(func(a *authorityStub) { a.status, a.raw = 0, nil })
+			s.clock.Advance(time.Second)
+			if _, err := s.validator.Validate(t.Context(), person().token()); err != nil {
+				t.Fatalf("when it answers well again: %v", err)
+			}
+			s.authority.set(func(a *authorityStub) { a.status, a.raw = test.status, test.raw })
+			if _, err := s.validator.Validate(t.Context(), person().head("kid", "key-9").token()); governance.CodeOf(err) != governance.CodeUnavailable {
+				t.Errorf("an unknown key: got %v, want unavailable", err)
+			}
+			if _, err := s.validator.Validate(t.Context(), person().claim("uti", "another").token()); err != nil {
+				t.Errorf("a known key: %v", err)
+			}
+		})
+	}
+}
+
+// Entra publishes its keys with their certificates.
+func TestKeysWithCertificates(t *testing.T) {
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: start, NotAfter: start.Add(time.Hour)}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, keys()[1].Public(), keys()[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	thumbprint := sha1.Sum(certificate)
+	certified := publish("certified", keys()[1])
+	certified["x5c"] = []string{base64.StdEncoding.EncodeToString(certificate)}
+	certified["x5t"] = base64.RawURLEncoding.EncodeToString(thumbprint[:])
+	other := publish("mismatched", keys()[0]) // the certificate is of another key
+	other["x5c"], other["x5t"] = certified["x5c"], certified["x5t"]
+
+	s := newScene(t)
+	s.authority.set(func(a *authorityStub) { a.keys = append(a.keys, certified, other) })
+	if _, err := s.validator.Validate(t.Context(), person().head("kid", "certified").signedBy(keys()[1]).token()); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.validator.Validate(t.Context(), person().head("kid", "mismatched").token()); governance.CodeOf(err) != governance.CodeUnauthorized {
+		t.Errorf("a key that does not fit its certificate: got %v", err)
+	}
+	if _, err := s.validator.Validate(t.Context(), person().token()); err != nil {
+		t.Errorf("a good key beside it: %v", err)
 	}
 }
 

@@ -82,7 +82,6 @@ func usable(published jwkset.JWKMarshal) (jwkset.JWK, string) {
 	case published.USE != "" && published.USE != jwkset.UseSig:
 		return jwkset.JWK{}, "it is not published for signatures"
 	}
-	published.X5U = "" // the library would go and fetch it
 	key, err := jwkset.NewJWKFromMarshal(published, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
 	if err != nil {
 		return jwkset.JWK{}, "it is malformed"
