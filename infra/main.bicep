@@ -40,6 +40,9 @@ param graphEndpoint string = 'https://graph.microsoft.com/v1.0'
 @description('Object id or user principal name of the mailbox that notifications are sent from. Empty: no mail is sent.')
 param mailSender string = ''
 
+@description('Sign people in by App Service authentication, for the pages (infra/entra/setup.sh --pages goes with it).')
+param pages bool = false
+
 // When the timers run: six fields, the first one is the second.
 
 @description('When ends of access and deadlines are looked for.')
@@ -235,6 +238,7 @@ module app 'modules/function-app.bicep' = {
     tokenAuthority: tokenAuthority
     graphEndpoint: graphEndpoint
     mailSender: mailSender
+    pages: pages
     expirationsSchedule: expirationsSchedule
     outboxSchedule: outboxSchedule
   }
@@ -264,6 +268,7 @@ module nextApp 'modules/function-app.bicep' = if (secondApp) {
     tokenAuthority: tokenAuthority
     graphEndpoint: graphEndpoint
     mailSender: mailSender
+    pages: pages
     expirationsSchedule: expirationsSchedule
     outboxSchedule: outboxSchedule
   }

@@ -76,6 +76,9 @@ param expirationsSchedule string
 @description('When effects that a crash left unsent are sent.')
 param outboxSchedule string
 
+@description('Sign people in by App Service authentication, for the pages. infra/entra/setup.sh --pages prepares the app registration.')
+param pages bool
+
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' existing = {
   name: identityName
 }
@@ -119,6 +122,11 @@ var settings = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
   // app settings end
+}
+
+// App Service authentication proves itself to Entra by the identity (a federated credential of the app registration) instead of a client secret.
+var pagesSettings = {
+  OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identity.properties.clientId
 }
 
 resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
@@ -185,7 +193,44 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
 
   resource appSettings 'config' = {
     name: 'appsettings'
-    properties: settings
+    properties: pages ? union(settings, pagesSettings) : settings
+  }
+
+  // Whoever has no session gets through: the API checks the bearer token of each request itself. The pages read the session's token, and check it too.
+  resource authentication 'config' = if (pages) {
+    name: 'authsettingsV2'
+    properties: {
+      platform: {
+        enabled: true
+      }
+      globalValidation: {
+        requireAuthentication: false
+        unauthenticatedClientAction: 'AllowAnonymous'
+      }
+      identityProviders: {
+        azureActiveDirectory: {
+          enabled: true
+          registration: {
+            openIdIssuer: uri(tokenAuthority, '${tenant().tenantId}/v2.0')
+            clientId: audience
+            clientSecretSettingName: 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
+          }
+          validation: {
+            allowedAudiences: [
+              audience
+            ]
+          }
+        }
+      }
+      login: {
+        tokenStore: {
+          enabled: true
+        }
+      }
+      httpSettings: {
+        requireHttps: true
+      }
+    }
   }
 
   // No publishing by password: only Entra tokens.

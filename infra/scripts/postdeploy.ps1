@@ -1,0 +1,49 @@
+#Requires -Version 7.2
+<#
+.SYNOPSIS
+  Builds the bundle and publishes it to the Function app; azd runs it after "azd deploy" and "azd up". postdeploy.sh does the same for bash.
+#>
+param(
+    # Publish to the app of the next release instead of the present one.
+    [switch] $Next,
+    # Publish this zip instead of building one.
+    [string] $Zip
+)
+
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+$PSNativeCommandUseErrorActionPreference = $true
+Set-Location (Join-Path $PSScriptRoot '../..')
+
+# Run by hand, the values come from azd's environment.
+function Get-Setting([string] $Name) {
+    $value = [Environment]::GetEnvironmentVariable($Name)
+    if ($null -eq $value -or $value -eq '') { $value = azd env get-value $Name }
+    return $value
+}
+
+$group = Get-Setting 'AZURE_RESOURCE_GROUP'
+$prefix = $Next ? 'AZURE_FUNCTION_NEXT' : 'AZURE_FUNCTION'
+$app = Get-Setting "${prefix}_NAME"
+$url = Get-Setting "${prefix}_URL"
+if (-not $app) { throw 'There is no second app; run: azd env set LATCHKEY_SECOND_APP true && azd provision.' }
+
+if (-not $Zip) {
+    go run ./infra/bundle --out dist
+    $Zip = 'dist/latchkey-linux-amd64.zip'
+}
+if (-not (Test-Path -PathType Leaf $Zip)) { throw "There is no file $Zip." }
+
+Write-Output "publish    $Zip to $app"
+az functionapp deployment source config-zip --resource-group $group --name $app --src $Zip --output none
+
+# The app answers once the host has loaded the package and the handler has reached what it depends on.
+foreach ($try in 1..30) {
+    $answer = Invoke-WebRequest "$url/api/v1.0/operations/health" -SkipHttpErrorCheck -TimeoutSec 10 -ErrorAction SilentlyContinue
+    if ($answer -and $answer.StatusCode -eq 200) {
+        Write-Output "healthy    $url"
+        exit 0
+    }
+    Start-Sleep -Seconds 5
+}
+throw "$app was published and does not answer at $url/api/v1.0/operations/health; see docs/operate/stuck-request.md."
