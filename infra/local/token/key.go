@@ -12,7 +12,7 @@ import (
 )
 
 // maxKeys bounds the published keys: a test may rotate as often as it likes.
-const maxKeys = 8
+const maxKeys = 4
 
 // keyring holds the key that signs, which is the last, and the older ones that still verify. Its zero value makes the first key when it is needed.
 type keyring struct {

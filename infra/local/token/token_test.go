@@ -435,7 +435,11 @@ func TestTokensFollowTheClock(t *testing.T) {
 	if again, err := s.UserToken(admin, s.tenant.Audience); err != nil || again != first {
 		t.Errorf("the same request half a minute later got another token (%v)", err)
 	}
-	s.clock.Advance(180 * 24 * time.Hour)
+	s.clock.Set(start.Add(-61 * time.Second))
+	if _, err := s.Permissions(first, s.tenant.Audience); !errors.Is(err, token.ErrToken) {
+		t.Errorf("a token before its time: %v", err)
+	}
+	s.clock.Set(start.Add(180 * 24 * time.Hour))
 	if _, err := s.validator.Validate(t.Context(), first); governance.CodeOf(err) != governance.CodeUnauthorized {
 		t.Errorf("an old token after 180 days: %v", err)
 	}
@@ -488,6 +492,31 @@ func TestRotation(t *testing.T) {
 	}
 	if accepted(old) {
 		t.Error("a token of a retired key is accepted")
+	}
+}
+
+// However often a test rotates, the newest keys are what is published.
+func TestPublishedKeysAreBounded(t *testing.T) {
+	s := newStage(t)
+	for range 6 {
+		if err := s.Rotate(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	response, err := http.Get(s.url + "/" + s.tenant.ID + "/discovery/v2.0/keys")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, set := read(t, response)
+	if published, _ := set["keys"].([]any); len(published) != 4 {
+		t.Errorf("%d keys are published, want 4", len(published))
+	}
+	text, err := s.UserToken(admin, s.tenant.Audience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.validator.Validate(t.Context(), text); err != nil {
+		t.Error(err)
 	}
 }
 
