@@ -246,6 +246,9 @@ func (h *Host) Stop(ctx context.Context) {
 // Drain returns when nothing is in hand and no queue of a trigger holds a message that could be delivered now. It does not run timers. Errors: that of the
 // context, ErrStopped.
 func (h *Host) Drain(ctx context.Context) error {
+	if h.accepting.Err() != nil {
+		return cmp.Or(h.Err(), ErrStopped)
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(h.accepting, func() { cancel(ErrStopped) })()
