@@ -169,7 +169,7 @@ func (q *Query) rewrite(w window) (string, error) {
 		if !ok {
 			return "", fmt.Errorf("%w: across partitions an aggregate is SELECT VALUE %s(…)", ErrSyntax, q.aggregates[0].function)
 		}
-		return "SELECT VALUE [{\"item\": " + a.partial() + "}]" + from + where, nil
+		return "SELECT VALUE [{" + a.partial() + "}]" + from + where, nil
 	case len(q.order) > 0:
 		return q.rewriteOrder(from, where), nil
 	case q.offset != nil:
@@ -180,10 +180,17 @@ func (q *Query) rewrite(w window) (string, error) {
 
 // partial is what a partition answers of an aggregate, so that the client can go on with it.
 func (e *aggregate) partial() string {
-	if e.function == "AVG" {
-		return "{\"sum\": SUM(" + e.argumentText + "), \"count\": COUNT(" + e.argumentText + ")}"
+	x := "(" + e.argumentText + ")"
+	switch e.function {
+	case "AVG":
+		return `"item": {"sum": SUM` + x + `, "count": COUNT` + x + `}`
+	case "MIN":
+		return `"item": MIN` + x + `, "item2": {"min": MIN` + x + `, "count": COUNT` + x + `}`
+	case "MAX":
+		return `"item": MAX` + x + `, "item2": {"max": MAX` + x + `, "count": COUNT` + x + `}`
+	default:
+		return `"item": ` + e.function + x
 	}
-	return e.function + "(" + e.argumentText + ")"
 }
 
 func (q *Query) rewriteOrder(from, where string) string {
