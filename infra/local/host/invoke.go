@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"mime"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -68,16 +69,17 @@ func (h *Host) attempt(ctx context.Context, f *function, body []byte) error {
 	}
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	var used lifeUsed
 	if h.config.functionTimeout > 0 {
 		timer := time.AfterFunc(h.config.functionTimeout, func() {
 			cancel(ErrTimeout)
-			if at, err := h.worker.endpoint(done); err == nil {
+			if at := used.Load(); at != nil {
 				h.worker.kill(at, false)
 			}
 		})
 		defer timer.Stop()
 	}
-	request, err := http.NewRequestWithContext(running, http.MethodPost, "http://handler/"+f.Name, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(context.WithValue(running, lifeKey{}, &used), http.MethodPost, "http://handler/"+f.Name, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -105,6 +107,11 @@ func (h *Host) attempt(ctx context.Context, f *function, body []byte) error {
 	}
 	return nil
 }
+
+// lifeUsed is the life of the handler that got an invocation: the one to end when the invocation takes too long, and not its successor.
+type lifeUsed struct{ atomic.Pointer[endpoint] }
+
+type lifeKey struct{}
 
 // because prefers the reason for which the host broke off to the broken connection that it left.
 func because(ctx context.Context, err error) error {

@@ -152,6 +152,9 @@ func stayAtHandler(r *http.Request, via []*http.Request) error {
 
 // send breaks the request off when the handler's life ends, also when what ends is only the host's idea of it.
 func (t retrying) send(at *endpoint, r *http.Request) (*http.Response, error) {
+	if used, ok := r.Context().Value(lifeKey{}).(*lifeUsed); ok {
+		used.Store(at)
+	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	stop := context.AfterFunc(at.gone, func() { cancel(errHandlerGone) })
 	response, err := at.transport.RoundTrip(r.WithContext(ctx))
