@@ -20,8 +20,9 @@ import (
 const MaxWait = 2 * time.Second
 
 const (
-	maxTries   = 2
-	retryPause = 100 * time.Millisecond // after a failure that names no wait; up to as much again is added, so that a crowd does not come back at once
+	exchangeTimeout = 60 * time.Second // of one HTTP exchange: Graph itself gives up earlier
+	maxTries        = 2
+	retryPause      = 100 * time.Millisecond // after a failure that names no wait; up to as much again is added, so that a crowd does not come back at once
 )
 
 // repeatable says which failures a second try within the call may follow.
@@ -61,6 +62,8 @@ func (d *Directory) call(ctx context.Context, operation Operation, again repeata
 func (d *Directory) once(ctx context.Context, operation Operation, request *abstractions.RequestInformation) error {
 	seen := &answer{}
 	begin := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout) // not the client's: that starts a goroutine for each exchange
+	defer cancel()
 	err := d.send(context.WithValue(ctx, answerKey{}, seen), request)
 	err = classify(operation, seen, err)
 	if d.observe != nil {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -66,6 +67,9 @@ func (e *exchange) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	seen.retryAfter = retryAfter(response.Header.Get("Retry-After"), response.Header.Get("Date"))
 	seen.readError(response.Body)
+	if challenge := response.Header.Get("WWW-Authenticate"); !strings.Contains(challenge, `claims="`) {
+		response.Header.Del("WWW-Authenticate") // Kiota takes for granted that a challenge has claims in quotes
+	}
 	response.Body, response.ContentLength = http.NoBody, 0 // it is read
 	return response, nil
 }

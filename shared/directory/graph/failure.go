@@ -37,9 +37,9 @@ func classify(operation Operation, seen *answer, err error) error {
 	}
 }
 
-// isAbsence says whether an error is Graph's own word that an object does not exist.
+// isAbsence says whether an error is Graph's own word that an object does not exist. That the path does not exist, because the base URL is wrong, is not that.
 func (a *answer) isAbsence() bool {
-	return a.status == http.StatusNotFound && strings.Contains(strings.ToLower(a.code), "notfound")
+	return a.status == http.StatusNotFound && strings.Contains(strings.ToLower(a.code), "notfound") && !strings.Contains(a.message, "for the segment")
 }
 
 // isAlreadyThere says whether an error is Graph's answer to adding what is there already. It has no code of its own.
@@ -78,10 +78,18 @@ func (e *answerError) Error() string {
 
 func (e *answerError) Unwrap() error { return e.kind }
 
+// answered is Graph's answer in an error, if there was one.
+func answered(err error) (answer, bool) {
+	var from *answerError
+	if errors.As(err, &from) {
+		return from.answer, true
+	}
+	return answer{}, false
+}
+
 // alreadyThere turns the error of an addition that finds its work done into success.
 func alreadyThere(err error) error {
-	var answered *answerError
-	if errors.As(err, &answered) && answered.answer.isAlreadyThere() {
+	if a, ok := answered(err); ok && a.isAlreadyThere() {
 		return nil
 	}
 	return err
@@ -89,8 +97,7 @@ func alreadyThere(err error) error {
 
 // gone turns the error of a removal that finds its work done into success.
 func gone(err error) error {
-	var answered *answerError
-	if errors.As(err, &answered) && answered.answer.isAbsence() {
+	if a, ok := answered(err); ok && a.isAbsence() {
 		return nil
 	}
 	return err

@@ -88,7 +88,6 @@ func New(credential azcore.TokenCredential, options Options) (*Directory, error)
 		Transport: &exchange{next: transport},
 		// Graph does not redirect these calls, and a redirect would carry a change or a token elsewhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Timeout:       requestTimeout,
 	}
 	d := &Directory{base: base, origin: at.Scheme + "://" + at.Host, sender: options.Sender, observe: options.Observe}
 	tokens := &bearer{credential: credential, scopes: []string{scope}, origin: d.origin}
@@ -102,9 +101,6 @@ func New(credential azcore.TokenCredential, options Options) (*Directory, error)
 	d.groups = groups.NewGroupsRequestBuilderInternal(map[string]string{}, d.adapter)
 	return d, nil
 }
-
-// requestTimeout bounds one HTTP exchange: Graph itself gives up earlier.
-const requestTimeout = 60 * time.Second
 
 // isObjectID says whether id can be the id of a directory object: a GUID. Anything else in a path could name another resource of Graph.
 func isObjectID(id string) bool {

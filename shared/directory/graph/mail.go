@@ -2,8 +2,8 @@ package graph
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"net/http"
 	"net/mail"
 
 	"github.com/microsoftgraph/msgraph-sdk-go/models"
@@ -36,7 +36,7 @@ func (d *Directory) SendMail(ctx context.Context, message governance.Mail) error
 		return fmt.Errorf("graph: send a mail: %w", err)
 	}
 	err = d.call(ctx, OperationSendMail, ifNotDone, request, nil)
-	if errors.Is(err, directory.ErrNotFound) {
+	if a, ok := answered(err); ok && a.status == http.StatusNotFound && a.code != "" {
 		return fmt.Errorf("%w: the mailbox to send mail from does not exist: %v", directory.ErrRefused, err)
 	}
 	return err
