@@ -68,6 +68,9 @@ func ParseDuration(text string) (Duration, error) {
 		if !ok || place < 0 {
 			return refuse()
 		}
+		if n > int(MaxDurationDays*24*time.Hour/clockUnits[unit]) { // more would overflow, and come back as something short or negative
+			return Duration{}, Invalid("duration", "%q is longer than %d days.", clip(text), MaxDurationDays)
+		}
 		d.Time += time.Duration(n) * clockUnits[unit]
 		units, clock = units[place+1:], tail
 		parts++

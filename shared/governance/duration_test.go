@@ -1,0 +1,131 @@
+package governance_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/shared/governance"
+)
+
+// rules: LIF-01 LIM-05
+func TestParseDurationReadsISO8601(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		text string
+		want governance.Duration
+		out  string // how it is answered
+	}{
+		{"P30D", governance.Days(30), "P30D"},
+		{"P4W2D", governance.Days(30), "P30D"},    // what msgraph-sdk-go makes of P30D
+		{"P52W1D", governance.Days(365), "P365D"}, // of P365D
+		{"P2W", governance.Days(14), "P14D"},      // of P14D
+		{"P1W", governance.Days(7), "P7D"},
+		{"PT720H", governance.Hours(720), "PT720H"}, // hours stay hours: thirty days may have 719 or 721 of them
+		{"P1Y", governance.Duration{Years: 1}, "P1Y"},
+		{"P1Y2M3D", governance.Duration{Years: 1, Months: 2, Days: 3}, "P1Y2M3D"},
+		{"P1Y2M3W4DT5H6M7S", governance.Duration{Years: 1, Months: 2, Days: 25, Time: 5*time.Hour + 6*time.Minute + 7*time.Second}, "P1Y2M25DT5H6M7S"},
+		{"PT8H", governance.Hours(8), "PT8H"},
+		{"PT90M", governance.Duration{Time: 90 * time.Minute}, "PT1H30M"},
+		{"PT1.5S", governance.Duration{Time: 1500 * time.Millisecond}, "PT1.5S"},
+		{"PT1H0.25S", governance.Duration{Time: time.Hour + 250*time.Millisecond}, "PT1H0.25S"},
+		{"P1DT12H", governance.Duration{Days: 1, Time: 12 * time.Hour}, "P1DT12H"},
+		{"P0D", governance.Duration{}, "P0D"},
+		{"PT0S", governance.Duration{}, "P0D"},
+		{"P3660D", governance.Days(3660), "P3660D"},
+		{"PT87840H", governance.Hours(87840), "PT87840H"}, // 3,660 days
+	} {
+		got, err := governance.ParseDuration(test.text)
+		if err != nil || got != test.want {
+			t.Errorf("ParseDuration(%q) = %+v, %v; want %+v", test.text, got, err, test.want)
+		}
+		if got.String() != test.out {
+			t.Errorf("ParseDuration(%q) is written as %q, want %q", test.text, got, test.out)
+		}
+	}
+}
+
+// rules: LIM-05
+func TestParseDurationRefusesWhatIsNone(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"", "P", "PT", "P1", "1D", "30D", "P30", "P30d", "p30D", "-P30D", "P-30D", "P+30D", "P1.5D", "P1.5H", "PT1.5H", "PT.5S", "PT1.S", "PTS", "P1S", "PT1D", "P1H",
+		"P1DT", "P1D1W", "P1M1Y", "PT1M1H", "PT1S1S", "PT1HT1M", "P 1D", "P1D ", " P1D", "P1D\n", "P12345678D", "P٣D", "P1D" + strings.Repeat("0", 60), "30.00:00:00",
+		"P3661D", "P11Y", "P123M", "PT87864H", "P3650DT264H", "P99999D",
+		// Seven digits of hours do not fit an int64 of nanoseconds: they once came back as something short, or negative.
+		"PT2562048H", "PT3000000H", "PT5124096H", "PT9999999H", "PT9999999H9999999M9999999S",
+	} {
+		got, err := governance.ParseDuration(text)
+		if governance.CodeOf(err) != governance.CodeInvalid {
+			t.Errorf("ParseDuration(%q) = %+v, %v; want it refused", text, got, err)
+		}
+	}
+}
+
+func TestDurationRefusesOtherJSON(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`30`, `true`, `{}`, `[]`, `"a month"`} {
+		var d governance.Duration
+		if err := json.Unmarshal([]byte(text), &d); governance.CodeOf(err) != governance.CodeInvalid {
+			t.Errorf("a duration reads %s: %v", text, err)
+		}
+	}
+	kept := governance.Days(3)
+	if err := json.Unmarshal([]byte(`null`), &kept); err != nil || kept != governance.Days(3) {
+		t.Errorf("null made %v, %v of three days", kept, err)
+	}
+}
+
+// rules: LIF-01
+func TestDurationAddsCalendarPartsByTheCalendar(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ start, duration, want string }{
+		{"2026-11-20T10:00:00Z", "P180D", "2027-05-19T10:00:00Z"},
+		{"2028-01-31T00:00:00Z", "P1Y", "2029-01-31T00:00:00Z"},
+		{"2028-02-29T00:00:00Z", "P1Y", "2029-03-01T00:00:00Z"}, // as time.AddDate has it
+		{"2026-12-31T23:30:00Z", "P1MT1H", "2027-02-01T00:30:00Z"},
+		{"2026-11-20T10:00:00Z", "PT8H", "2026-11-20T18:00:00Z"},
+		{"2026-11-20T10:00:00Z", "P0D", "2026-11-20T10:00:00Z"},
+	} {
+		d, err := governance.ParseDuration(test.duration)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.AddTo(instant(t, test.start)); !got.Equal(instant(t, test.want)) {
+			t.Errorf("%s after %s is %v, want %s", test.duration, test.start, got, test.want)
+		}
+	}
+}
+
+func FuzzParseDuration(f *testing.F) {
+	for _, seed := range []string{"P30D", "P4W2D", "P1Y2M3W4DT5H6M7.8S", "PT9999999H", "PT0.000000001S", "PT59.999999999S", "P", "PT", "P1DT", "-P1D", "P1,5D", "PT1.0S"} {
+		f.Add(seed)
+	}
+	start := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, text string) {
+		d, err := governance.ParseDuration(text)
+		if err != nil {
+			if governance.CodeOf(err) != governance.CodeInvalid {
+				t.Fatalf("%q is refused with %v", text, err)
+			}
+			return
+		}
+		again, err := governance.ParseDuration(d.String())
+		if err != nil || again != d {
+			t.Fatalf("%q is %+v, written as %q, which is %+v, %v", text, d, d.String(), again, err)
+		}
+		if end := d.AddTo(start); end.Before(start) || end.After(start.AddDate(0, 0, governance.MaxDurationDays+100)) {
+			t.Fatalf("%q leads from %v to %v", text, start, end)
+		}
+	})
+}
+
+func instant(t *testing.T, text string) time.Time {
+	t.Helper()
+	parsed, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
