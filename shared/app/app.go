@@ -87,6 +87,8 @@ type ListOptions struct {
 	Filter       Filter // nil: all
 	PageSize     int    // 0: the default
 	Continuation string // from the page before
+
+	partition string // only this one
 }
 
 // Filter is a condition on a resource, in its Graph property names.

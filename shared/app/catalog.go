@@ -258,7 +258,7 @@ const AnyETag = "*"
 
 // matches holds an If-Match against the present version. Errors: CodePrecondition.
 func matches(ifMatch, etag string) error {
-	if ifMatch == "" || ifMatch == AnyETag || ifMatch == etag {
+	if ifMatch == "" || ifMatch == AnyETag || strings.Trim(ifMatch, `"`) == strings.Trim(etag, `"`) {
 		return nil
 	}
 	return &governance.Error{Code: governance.CodePrecondition, Target: "If-Match", Message: "The resource has changed since that version; read it again and repeat the change."}

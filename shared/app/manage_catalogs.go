@@ -156,7 +156,7 @@ func (a *App) DeleteCatalog(ctx context.Context, caller governance.Caller, id, i
 
 // list is the page of a kind of documents of a container.
 func list[T any](ctx context.Context, a *App, container store.Container, kind string, options ListOptions) (Page[T], error) {
-	found, err := a.store.Query(ctx, container, store.Query{Kind: kind, Filter: options.Filter, PageSize: options.PageSize, Continuation: options.Continuation})
+	found, err := a.store.Query(ctx, container, store.Query{Partition: options.partition, Kind: kind, Filter: options.Filter, PageSize: options.PageSize, Continuation: options.Continuation})
 	if err != nil {
 		return Page[T]{}, listError(err)
 	}

@@ -133,6 +133,19 @@ func (a *App) removeResource(ctx context.Context, caller governance.Caller, requ
 	return err
 }
 
+// ListResources lists the resources of a catalog, with their roles and scopes. Errors: CodeForbidden, CodeNotFound.
+func (a *App) ListResources(ctx context.Context, caller governance.Caller, catalogID string, options ListOptions) (Page[governance.Resource], error) {
+	if err := authorize(caller, OpReadCatalogs); err != nil {
+		return Page[governance.Resource]{}, err
+	}
+	state, err := a.loadCatalog(ctx, catalogID)
+	if err != nil {
+		return Page[governance.Resource]{}, err
+	}
+	options.partition = state.catalog.ID
+	return list[governance.Resource](ctx, a, store.Catalogs, kindResource, options)
+}
+
 // ListResourceRequests lists the requests that brought resources into catalogs and out of them. Errors: CodeForbidden.
 func (a *App) ListResourceRequests(ctx context.Context, caller governance.Caller, options ListOptions) (Page[governance.ResourceRequest], error) {
 	if err := authorize(caller, OpReadCatalogs); err != nil {

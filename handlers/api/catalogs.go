@@ -1,0 +1,102 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"latchkey/shared/app"
+	"latchkey/shared/governance"
+)
+
+func routeCatalogs(s *Server) {
+	s.handle("GET /catalogs", listed(catalogKind, func(c *call) lister[governance.Catalog] {
+		return func(o app.ListOptions, _ options) (app.Page[governance.Catalog], error) {
+			return s.app.ListCatalogs(c.ctx(), c.caller, o)
+		}
+	}))
+	s.handle("POST /catalogs", createCatalog)
+	s.handle("GET /catalogs/{id}", readCatalog)
+	s.handle("PATCH /catalogs/{id}", updateCatalog)
+	s.handle("DELETE /catalogs/{id}", func(c *call) (response, error) {
+		return c.deleted(func(ifMatch string) error { return s.app.DeleteCatalog(c.ctx(), c.caller, c.id("id"), ifMatch) })
+	})
+	s.handle("GET /catalogs/{id}/accessPackages", listed(packageKind, func(c *call) lister[governance.AccessPackage] {
+		return func(o app.ListOptions, options options) (app.Page[governance.AccessPackage], error) {
+			o.Filter = inside("catalog", c.id("id"), o.Filter)
+			return s.app.ListPackages(c.ctx(), c.caller, o, needsCatalog(options.shape))
+		}
+	}))
+}
+
+func createCatalog(c *call) (response, error) {
+	draft, err := decode[governance.Catalog](c)
+	if err != nil {
+		return response{}, err
+	}
+	draft.ID = c.madeID()
+	made, err := c.server.app.CreateCatalog(c.ctx(), c.caller, draft)
+	return response{status: http.StatusCreated, value: made.Value, etag: made.ETag, shape: plain(catalogKind)}, err
+}
+
+func readCatalog(c *call) (response, error) {
+	o, err := c.parseOptions(catalogKind, readOptions...)
+	if err != nil {
+		return response{}, err
+	}
+	found, err := c.server.app.Catalog(c.ctx(), c.caller, c.id("id"))
+	if err != nil {
+		return response{}, err
+	}
+	value := struct {
+		governance.Catalog
+		Packages  []governance.AccessPackage `json:"accessPackages"`
+		Resources []governance.Resource      `json:"resources"`
+	}{Catalog: found.Value, Packages: values(found.Packages), Resources: values(found.Resources)}
+	return response{status: http.StatusOK, value: value, etag: found.ETag, shape: o.shape}, nil
+}
+
+// values are the values without their versions; never null.
+func values[T any](items []app.Versioned[T]) []T {
+	list := make([]T, 0, len(items))
+	for _, item := range items {
+		list = append(list, item.Value)
+	}
+	return list
+}
+
+// changed is the answer to PATCH and PUT: 204 with the new ETag, as Graph answers, or 200 with the resource when the client asks for it.
+func (c *call) changed(value any, etag string, k *kind, err error) (response, error) {
+	if c.r.Header.Get("Prefer") == "return=representation" {
+		return response{status: http.StatusOK, value: value, etag: etag, shape: plain(k)}, err
+	}
+	return response{status: http.StatusNoContent, etag: etag}, err
+}
+
+// deleted is the answer to DELETE.
+func (c *call) deleted(remove func(ifMatch string) error) (response, error) {
+	ifMatch, err := c.ifMatch()
+	if err != nil {
+		return response{}, err
+	}
+	return response{status: http.StatusNoContent}, remove(ifMatch)
+}
+
+// edit reads the body and version of a PATCH.
+func (c *call) edit() (body map[string]json.RawMessage, ifMatch string, err error) {
+	if ifMatch, err = c.ifMatch(); err != nil {
+		return nil, "", err
+	}
+	body, err = decode[map[string]json.RawMessage](c)
+	return body, ifMatch, err
+}
+
+func updateCatalog(c *call) (response, error) {
+	body, ifMatch, err := c.edit()
+	if err != nil {
+		return response{}, err
+	}
+	made, err := c.server.app.UpdateCatalog(c.ctx(), c.caller, c.id("id"), ifMatch, func(catalog *governance.Catalog) error {
+		return merge(catalog, body, "displayName", "description", "state", "isExternallyVisible")
+	})
+	return c.changed(made.Value, made.ETag, catalogKind, err)
+}

@@ -1,0 +1,96 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"latchkey/shared/app"
+	"latchkey/shared/governance"
+)
+
+// codeMethod is the code of a method that a path does not have.
+const codeMethod governance.Code = "methodNotAllowed"
+
+// statuses is the one table from codes to HTTP statuses.
+var statuses = map[governance.Code]int{
+	governance.CodeInvalid:      http.StatusBadRequest,
+	governance.CodeUnauthorized: http.StatusUnauthorized,
+	governance.CodeForbidden:    http.StatusForbidden,
+	governance.CodeNotFound:     http.StatusNotFound,
+	codeMethod:                  http.StatusMethodNotAllowed,
+	governance.CodeConflict:     http.StatusConflict,
+	governance.CodePrecondition: http.StatusPreconditionFailed,
+	governance.CodeTooLarge:     http.StatusRequestEntityTooLarge,
+	governance.CodeUnsupported:  http.StatusUnsupportedMediaType,
+	governance.CodeThrottled:    http.StatusTooManyRequests,
+	governance.CodeUnavailable:  http.StatusServiceUnavailable,
+	governance.CodeInternal:     http.StatusInternalServerError,
+}
+
+// errorBody is Graph's error.
+type errorBody struct {
+	Error struct {
+		Code       string     `json:"code"`
+		Message    string     `json:"message"`
+		Target     string     `json:"target,omitempty"`
+		InnerError innerError `json:"innerError"`
+	} `json:"error"`
+}
+
+type innerError struct {
+	Date            string `json:"date"`
+	RequestID       string `json:"request-id"`
+	ClientRequestID string `json:"client-request-id"`
+}
+
+// fail answers with an error in Graph's shape. What is not an error of the domain becomes an internal one, whose cause goes to the log alone.
+func (c *call) fail(err error) {
+	code := app.CodeOf(err)
+	status, known := statuses[code]
+	if !known {
+		status, code = http.StatusInternalServerError, governance.CodeInternal
+	}
+	if errors.Is(err, context.Canceled) && c.r.Context().Err() != nil {
+		status = 499 // the client has hung up; nobody reads this
+	}
+	var body errorBody
+	body.Error.Code = string(code)
+	var coded *governance.Error
+	switch {
+	case errors.As(err, &coded) && coded.Code != governance.CodeInternal:
+		body.Error.Message, body.Error.Target = coded.Message, coded.Target
+	case code == governance.CodeThrottled:
+		body.Error.Message = "A service that this depends on asks for patience; try again later."
+	case code == governance.CodeUnavailable:
+		body.Error.Message = "A service that this depends on does not answer; try again later."
+	default:
+		body.Error.Message = "The service failed; the request id leads to the log."
+	}
+	if status >= http.StatusInternalServerError {
+		c.server.log.ErrorContext(c.r.Context(), "a request failed", "requestId", c.requestID, "method", c.r.Method, "path", c.original.Path, "status", status, "error", err)
+	}
+	body.Error.InnerError = innerError{
+		Date: c.server.clock.Now().UTC().Format("2006-01-02T15:04:05"), RequestID: c.requestID, ClientRequestID: c.clientRequestID,
+	}
+	if body.Error.InnerError.ClientRequestID == "" {
+		body.Error.InnerError.ClientRequestID = c.requestID
+	}
+	header := c.w.Header()
+	c.identify(header)
+	header.Set("Content-Type", contentType)
+	header.Set("OData-Version", "4.0")
+	switch status {
+	case http.StatusUnauthorized:
+		header.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		wait := max(app.RetryAfter(err), time.Second)
+		header.Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
+	}
+	encoded, _ := json.Marshal(body) // strings only
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(encoded) // a client that has hung up learns nothing anyway
+}

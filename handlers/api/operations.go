@@ -1,0 +1,51 @@
+package api
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"latchkey/shared/app"
+	"latchkey/shared/governance"
+)
+
+func routeOperations(s *Server) {
+	s.open(http.MethodGet, "/operations/health", s.readHealth)
+	for _, of := range []struct {
+		name     string
+		catalogs bool
+	}{{"subjects", false}, {"catalogs", true}} {
+		s.route(http.MethodGet, "/operations/audit/"+of.name, listed(auditKind, func(c *call) lister[governance.AuditEntry] {
+			return func(o app.ListOptions, _ options) (app.Page[governance.AuditEntry], error) {
+				return s.app.ListAudit(c.ctx(), c.caller, of.catalogs, o)
+			}
+		}))
+		s.route(http.MethodGet, "/operations/audit/"+of.name+"/{partition}/verify", func(c *call) (response, error) {
+			report, err := s.app.VerifyAudit(c.ctx(), c.caller, of.catalogs, c.id("partition"))
+			return response{status: http.StatusOK, value: report}, err
+		})
+	}
+}
+
+// healthCache keeps the last report for a moment: health is open to everybody and must not become a way to wear out a dependency.
+type healthCache struct {
+	mu      sync.Mutex
+	at      time.Time
+	reports []app.Health
+}
+
+const healthAge = 5 * time.Second
+
+// readHealth answers 200 when everything does, 503 otherwise, and says which dependency does not: its kind, no address and no id.
+func (s *Server) readHealth(c *call) (response, error) {
+	s.health.mu.Lock()
+	defer s.health.mu.Unlock()
+	if now := time.Now(); now.Sub(s.health.at) > healthAge {
+		s.health.reports, s.health.at = s.app.CheckHealth(c.ctx()), now
+	}
+	status, word := http.StatusOK, "ok"
+	if app.Healthy(s.health.reports) != nil {
+		status, word = http.StatusServiceUnavailable, "failing"
+	}
+	return response{status: status, value: map[string]any{"status": word, "dependencies": s.health.reports}}, nil
+}
