@@ -162,10 +162,10 @@ func (p *AssignmentPolicy) Validate(now time.Time, newID func() string) error {
 	if err := p.Questions.validate(newID); err != nil {
 		return err
 	}
-	return p.validateApproval()
+	return p.validateApproval(now)
 }
 
-func (p *AssignmentPolicy) validateApproval() error {
+func (p *AssignmentPolicy) validateApproval(now time.Time) error {
 	approval := p.Approval()
 	if len(approval.Stages) > MaxStages {
 		return Invalid("requestApprovalSettings/stages", "An approval has at most %d stages.", MaxStages)
@@ -182,6 +182,15 @@ func (p *AssignmentPolicy) validateApproval() error {
 		}
 		if stage.IsEscalationEnabled && (stage.DurationBeforeEscalation == nil || stage.DurationBeforeEscalation.IsZero() || len(stage.EscalationApprovers) == 0) {
 			return Invalid("requestApprovalSettings/stages/escalationApprovers", "isEscalationEnabled is true, so durationBeforeEscalation and escalationApprovers must be given.")
+		}
+		if stage.IsEscalationEnabled {
+			denial := DefaultAutomaticDenial
+			if stage.DurationBeforeAutomaticDenial != nil {
+				denial = *stage.DurationBeforeAutomaticDenial
+			}
+			if !stage.DurationBeforeEscalation.AddTo(now).Before(denial.AddTo(now)) {
+				return Invalid("requestApprovalSettings/stages/durationBeforeEscalation", "durationBeforeEscalation must be shorter than durationBeforeAutomaticDenial (%s), or the alternates would never be asked.", denial)
+			}
 		}
 	}
 	return nil

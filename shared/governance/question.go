@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Question is Graph's accessPackageQuestion: a policy asks it of who requests. It is sealed: TextInputQuestion and MultipleChoiceQuestion.
@@ -133,7 +134,7 @@ func (q Questions) validate(newID func() string) error {
 	seen := map[string]bool{}
 	for _, question := range q {
 		base := question.base()
-		if strings.TrimSpace(base.Text) == "" || len(base.Text) > MaxDescription {
+		if strings.TrimSpace(base.Text) == "" || utf8.RuneCountInString(base.Text) > MaxDescription {
 			return Invalid("questions/text", "A question needs a text of at most %d characters.", MaxDescription)
 		}
 		if base.ID == "" {
@@ -154,6 +155,11 @@ func (q Questions) validate(newID func() string) error {
 		case *MultipleChoiceQuestion:
 			if len(question.Choices) == 0 || len(question.Choices) > MaxChoices {
 				return Invalid("questions/choices", "A multiple choice question has 1 to %d choices.", MaxChoices)
+			}
+			for _, choice := range question.Choices {
+				if strings.TrimSpace(choice.ActualValue) != choice.ActualValue || choice.ActualValue == "" || bool(question.IsMultipleSelectionAllowed) && strings.Contains(choice.ActualValue, ",") {
+					return Invalid("questions/choices/actualValue", "The actualValue %q could never be chosen: it must not be empty, begin or end with a space, or hold a comma where several may be selected.", clip(choice.ActualValue))
+				}
 			}
 		}
 	}
@@ -185,7 +191,7 @@ func (q Questions) Check(answers []Answer) error {
 		if answer.AnsweredQuestion == nil || answer.AnsweredQuestion.ID == "" {
 			return Invalid("answers/answeredQuestion", "Each answer needs answeredQuestion with the id of its question.")
 		}
-		if len(answer.Value) > MaxAnswer {
+		if utf8.RuneCountInString(answer.Value) > MaxAnswer {
 			return Invalid("answers/value", "An answer has at most %d characters.", MaxAnswer)
 		}
 		id := answer.AnsweredQuestion.ID
