@@ -92,6 +92,10 @@ param cosmosMaxThroughput int = 1000
 ])
 param cosmosBackupTier string = 'Continuous7Days'
 
+@description('Name of the Cosmos DB account. Empty: named after the environment. After a restore, the restored one (docs/operate/restore.md).')
+@maxLength(44)
+param cosmosName string = ''
+
 @description('Tier of Service Bus. Private networking needs Premium and takes it by itself.')
 @allowed([
   'Standard'
@@ -173,7 +177,7 @@ module cosmos 'modules/cosmos.bicep' = {
   name: 'cosmos'
   scope: group
   params: {
-    name: '${abbreviations.documentDBDatabaseAccounts}${token}'
+    name: empty(cosmosName) ? '${abbreviations.documentDBDatabaseAccounts}${token}' : cosmosName
     location: location
     tags: tags
     capacity: cosmosCapacity

@@ -7,9 +7,9 @@ endpoint=${1:-http://127.0.0.1:8081}
 key='C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw=='
 key_hex=$(base64 -d <<<"$key" | od -An -v -tx1 | tr -d ' \n')
 
-# create TYPE LINK BODY: one POST, signed as the emulator asks; what exists already is left.
+# create TYPE LINK NAME MORE: one POST, signed as the emulator asks; what exists already is left.
 create() {
-  local type=$1 link=$2 body=$3 date text signature status
+  local type=$1 link=$2 name=$3 more=$4 date text signature status
   date=$(LC_ALL=C date -u '+%a, %d %b %Y %H:%M:%S GMT' | tr '[:upper:]' '[:lower:]')
   text=$(printf 'post\n%s\n%s\n%s\n\n.' "$type" "$link" "$date")
   text=${text%.}
@@ -19,10 +19,10 @@ create() {
   signature=${signature//=/%3D}
   status=$(curl -sS -o /dev/null -w '%{http_code}' -X POST "$endpoint/${link:+$link/}$type" \
     -H "x-ms-date: $date" -H 'x-ms-version: 2018-12-31' -H "authorization: type%3Dmaster%26ver%3D1.0%26sig%3D$signature" \
-    -H 'Content-Type: application/json' --data "$body")
+    -H 'Content-Type: application/json' --data "{\"id\": \"$name\"$more}")
   case $status in
-    201) echo "changed  created $(sed 's/^{"id": *"\([^"]*\)".*/\1/' <<<"$body")" ;;
-    409) echo "found    $(sed 's/^{"id": *"\([^"]*\)".*/\1/' <<<"$body")" ;;
+    201) echo "changed  created $name" ;;
+    409) echo "found    $name" ;;
     *)
       echo "cosmos.sh: $endpoint answered $status; is the emulator up (docker compose -f infra/emulators/compose.yaml ps)?" >&2
       exit 1
@@ -30,7 +30,7 @@ create() {
   esac
 }
 
-create dbs '' '{"id": "latchkey"}'
+create dbs '' latchkey ''
 for container in subjects:subjectId catalogs:catalogId reviews:definitionId; do
-  create colls dbs/latchkey "{\"id\": \"${container%%:*}\", \"partitionKey\": {\"paths\": [\"/${container##*:}\"], \"kind\": \"Hash\", \"version\": 2}, \"defaultTtl\": -1}"
+  create colls dbs/latchkey "${container%%:*}" ", \"partitionKey\": {\"paths\": [\"/${container##*:}\"], \"kind\": \"Hash\", \"version\": 2}, \"defaultTtl\": -1"
 done

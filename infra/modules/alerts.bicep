@@ -141,6 +141,44 @@ resource measured 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
   }
 ]
 
+// What the handler itself calls an alert, in its log: a panic, a broken chain, a setting that fails at run time.
+resource reported 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
+  name: 'latchkey-reported'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    displayName: 'Latchkey: the handler raised an alert'
+    description: 'A log line with "alert":true. The line says what happened; docs/operate/stuck-request.md says how to go on.'
+    severity: 1
+    enabled: true
+    scopes: [
+      workspaceId
+    ]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    skipQueryValidation: true
+    autoMitigate: true
+    criteria: {
+      allOf: [
+        {
+          query: 'AppTraces | where Message contains "alert" | where tobool(parse_json(Message).alert)'
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: 0
+          failingPeriods: {
+            numberOfEvaluationPeriods: 1
+            minFailingPeriodsToAlert: 1
+          }
+        }
+      ]
+    }
+    actions: {
+      actionGroups: empty(email) ? [] : [people.id]
+    }
+  }
+}
+
 resource deadLetters 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   name: 'latchkey-dead-letters'
   location: 'global'

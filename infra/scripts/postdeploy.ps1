@@ -39,11 +39,14 @@ az functionapp deployment source config-zip --resource-group $group --name $app 
 
 # The app answers once the host has loaded the package and the handler has reached what it depends on.
 foreach ($try in 1..30) {
-    $answer = Invoke-WebRequest "$url/api/v1.0/operations/health" -SkipHttpErrorCheck -TimeoutSec 10 -ErrorAction SilentlyContinue
-    if ($answer -and $answer.StatusCode -eq 200) {
-        Write-Output "healthy    $url"
-        exit 0
+    try {
+        $answer = Invoke-WebRequest "$url/api/v1.0/operations/health" -SkipHttpErrorCheck -TimeoutSec 10
+        if ($answer.StatusCode -eq 200) {
+            Write-Output "healthy    $url"
+            exit 0
+        }
     }
+    catch { Write-Verbose "not yet: $_" }
     Start-Sleep -Seconds 5
 }
 throw "$app was published and does not answer at $url/api/v1.0/operations/health; see docs/operate/stuck-request.md."
