@@ -218,6 +218,9 @@ func sessionRequest(held *memory.Session, operation string, body amqp.Map) respo
 		return ok(amqp.Map{{Key: "session-state", Value: state}})
 	default:
 		state, _ := body.Get("session-state").([]byte)
+		if len(state) == 0 {
+			state = nil // the Go SDK cannot say nothing
+		}
 		if len(state) > bus.MaxMessageBytes {
 			return refused(403, condTooLarge, "The state is larger than %d bytes.", bus.MaxMessageBytes)
 		}

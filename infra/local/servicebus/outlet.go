@@ -287,7 +287,7 @@ func (o *outlet) pump() {
 	waiter := memory.NewWaiter()
 	for {
 		c.mu.Lock()
-		ended, able, drain, full := o.ended, o.credit > 0 && o.session.remoteWindow > 0, o.drain, len(c.out) >= flushAt
+		ended, able, drain, full := o.ended, o.credit > 0 && o.session.takes(), o.drain, len(c.out) >= flushAt
 		c.mu.Unlock()
 		if ended {
 			o.source.Leave(waiter)
@@ -377,6 +377,9 @@ func (o *outlet) deliver(d *memory.Delivery) bool {
 	s.deliver(o.handle, tag(d.LockToken), payload, o.settled)
 	return true
 }
+
+// takes says whether the peer takes another transfer: its window is open, and it has settled enough of what it has.
+func (s *session) takes() bool { return s.remoteWindow > 0 && len(s.unsettled) < maxUnsettled }
 
 // overhead is what a transfer takes in a frame besides its payload, and more.
 const overhead = 96

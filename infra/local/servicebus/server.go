@@ -28,9 +28,10 @@ const (
 	DefaultAcceptTimeout  = 60 * time.Second
 
 	maxFrameSize   = 64 << 10
-	maxSessions    = 8192 // of a connection
-	maxLinks       = 1024 // of a session
-	maxReplies     = 1024 // that wait for credit on one link
+	maxSessions    = 8192    // of a connection
+	maxLinks       = 1024    // of a session
+	maxUnsettled   = 1 << 16 // deliveries of a session
+	maxReplies     = 1024    // that wait for credit on one link
 	handshakeTime  = 10 * time.Second
 	writeTime      = 30 * time.Second
 	inletCredit    = 1000

@@ -108,11 +108,7 @@ func (s *session) flow(r *amqp.Reader) error {
 		s.remoteWindow = 0 // more is on its way than it takes now
 	}
 	if !flow.HasHandle {
-		for _, l := range s.links {
-			if o, ok := l.(*outlet); ok {
-				o.wake()
-			}
-		}
+		s.wake()
 		if flow.Echo {
 			s.tell(nil)
 		}
@@ -122,6 +118,15 @@ func (s *session) flow(r *amqp.Reader) error {
 		l.flow(flow)
 	}
 	return nil
+}
+
+// wake lets the pumps see that the peer takes more.
+func (s *session) wake() {
+	for _, l := range s.links {
+		if o, ok := l.(*outlet); ok {
+			o.wake()
+		}
+	}
 }
 
 // tell sends a flow of the session, or of a link of it.
@@ -187,7 +192,7 @@ func (s *session) disposition(r *amqp.Reader) error {
 	if err != nil || !d.Receiver {
 		return err
 	}
-	if int(d.Last-d.First) >= len(s.unsettled) { // a range that is wider than what there is
+	if d.First != d.Last && int(d.Last-d.First) >= len(s.unsettled) { // a range that is wider than what there is
 		for id := range s.unsettled {
 			if id-d.First <= d.Last-d.First {
 				s.settle(id, &d)
@@ -205,10 +210,19 @@ func (s *session) disposition(r *amqp.Reader) error {
 
 func (s *session) settle(id uint32, d *amqp.Disposition) {
 	u, ok := s.unsettled[id]
-	if !ok || d.State.Code == 0 && !d.Settled || d.State.Code == amqp.CodeReceived {
+	if d.State.Code == 0 && !d.Settled || d.State.Code == amqp.CodeReceived {
+		return
+	}
+	if !ok {
+		if !d.Settled && d.First == d.Last { // the peer waits for an answer
+			s.say(amqp.Disposition{First: id, Last: id, Settled: true, State: amqp.State{Code: amqp.CodeRejected, Error: describe(memory.ErrLockLost, nil)}})
+		}
 		return
 	}
 	delete(s.unsettled, id)
+	if len(s.unsettled) == maxUnsettled-1 {
+		s.wake()
+	}
 	err := settle(u.queue, u.token, &d.State)
 	if d.Settled && err == nil {
 		return
