@@ -120,7 +120,7 @@ const (
 
 // UnmarshalJSON reads it in any letter case, and the forms Approved and Denied that some clients send.
 func (r *ReviewResult) UnmarshalJSON(data []byte) error {
-	var given ReviewResult
+	given := *r
 	if err := decodeEnum(data, &given, "reviewResult", ResultApprove, ResultDeny, ResultNotReviewed, "Approved", "Denied"); err != nil {
 		return err
 	}
