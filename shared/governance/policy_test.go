@@ -1,0 +1,204 @@
+package governance_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/shared/governance"
+)
+
+const (
+	userID  = "0f1a2b3c-4d5e-4f60-8a7b-9c0d1e2f3a02"
+	groupID = "6b1a2f1e-3f5b-4d8e-9b8a-7a0f5a2c1d01"
+
+	oneUser  = `{"@odata.type":"#microsoft.graph.singleUser","userId":"` + userID + `"}`
+	oneGroup = `{"@odata.type":"#microsoft.graph.groupMembers","groupId":"` + groupID + `"}`
+	manager  = `{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":1}`
+)
+
+// rules: POL-02 POL-03 POL-04 POL-06 APR-01 APR-02 LIM-05 LIF-01 LIF-03
+func TestPolicyValidation(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	stages := func(stages ...string) string {
+		return `"requestApprovalSettings":{"isApprovalRequiredForAdd":true,"stages":[` + strings.Join(stages, ",") + `]}`
+	}
+	stage := func(members string) string { return `{"primaryApprovers":[` + manager + `]` + members + `}` }
+	for name, test := range map[string]struct {
+		policy          string // members beside displayName
+		target, refused string
+	}{
+		"direct assignment":                   {`"allowedTargetScope":"notSpecified","requestorSettings":{},"requestApprovalSettings":{"isApprovalRequiredForAdd":false,"stages":[]}`, "", ""},
+		"only a name":                         {``, "", ""},
+		"no name":                             {`"displayName":"  "`, "displayName", "is missing"},
+		"long name":                           {`"displayName":"` + strings.Repeat("ä", 256) + `"`, "", ""},
+		"name too long":                       {`"displayName":"` + strings.Repeat("ä", 257) + `"`, "displayName", "longer than 256"},
+		"description too long":                {`"description":"` + strings.Repeat("x", 1025) + `"`, "description", "longer than 1024"},
+		"specific users":                      {`"allowedTargetScope":"specificDirectoryUsers","specificAllowedTargets":[` + oneUser + `,` + oneGroup + `]`, "", ""},
+		"specific users that are nobody":      {`"allowedTargetScope":"specificDirectoryUsers","specificAllowedTargets":[]`, "specificAllowedTargets", "at least one"},
+		"users beside all members":            {`"allowedTargetScope":"allMemberUsers","specificAllowedTargets":[` + oneUser + `]`, "specificAllowedTargets", "goes with"},
+		"users beside nothing":                {`"specificAllowedTargets":[` + oneUser + `]`, "specificAllowedTargets", "goes with"},
+		"manager as target":                   {`"allowedTargetScope":"specificDirectoryUsers","specificAllowedTargets":[` + manager + `]`, "specificAllowedTargets", "nobody in particular"},
+		"automatic":                           {`"automaticRequestSettings":{"requestAccessForAllowedTargets":true}`, "automaticRequestSettings", "not supported"},
+		"automatic null":                      {`"automaticRequestSettings":null`, "", ""},
+		"extensions":                          {`"customExtensionStageSettings":[{"stage":"assignmentRequestCreated"}]`, "customExtensionStageSettings", "not supported"},
+		"no extensions":                       {`"customExtensionStageSettings":[]`, "", ""},
+		"on behalf":                           {`"requestorSettings":{"enableOnBehalfRequestorsToAddAccess":true}`, "requestorSettings", "not supported"},
+		"on behalf, update":                   {`"requestorSettings":{"enableOnBehalfRequestorsToUpdateAccess":true}`, "requestorSettings", "not supported"},
+		"on behalf, removal":                  {`"requestorSettings":{"enableOnBehalfRequestorsToRemoveAccess":true}`, "requestorSettings", "not supported"},
+		"expiration without duration":         {`"expiration":{"type":"afterDuration"}`, "expiration/duration", "longer than nothing"},
+		"expiration in no time":               {`"expiration":{"type":"afterDuration","duration":"P0D"}`, "expiration/duration", "longer than nothing"},
+		"expiration without date":             {`"expiration":{"type":"afterDateTime"}`, "expiration/endDateTime", "needs endDateTime"},
+		"duration and date":                   {`"expiration":{"duration":"P1D","endDateTime":"2030-01-31T00:00:00Z"}`, "expiration/duration", "not both"},
+		"duration with a date":                {`"expiration":{"type":"afterDuration","duration":"P1D","endDateTime":"2030-01-31T00:00:00Z"}`, "expiration/endDateTime", "has no endDateTime"},
+		"date with a duration":                {`"expiration":{"type":"afterDateTime","duration":"P1D","endDateTime":"2030-01-31T00:00:00Z"}`, "expiration/duration", "has no duration"},
+		"never, but then":                     {`"expiration":{"type":"noExpiration","duration":"P1D"}`, "expiration", "neither duration nor"},
+		"type from duration":                  {`"expiration":{"duration":"P1D"}`, "", ""},
+		"approval without stages":             {stages(), "requestApprovalSettings/stages", "at least one stage"},
+		"stages without approval":             {`"requestApprovalSettings":{"stages":[` + stage("") + `]}`, "", ""},
+		"three stages":                        {stages(stage(""), stage(""), stage("")), "", ""},
+		"four stages":                         {stages(stage(""), stage(""), stage(""), stage("")), "requestApprovalSettings/stages", "at most 3"},
+		"stage of nobody":                     {stages(`{"primaryApprovers":[]}`), "requestApprovalSettings/stages/primaryApprovers", "at least one primary"},
+		"stage of nobody but fallback":        {stages(`{"fallbackPrimaryApprovers":[` + oneUser + `]}`), "requestApprovalSettings/stages/primaryApprovers", "at least one primary"},
+		"denial at once":                      {stages(stage(`,"durationBeforeAutomaticDenial":"PT0S"`)), "requestApprovalSettings/stages/durationBeforeAutomaticDenial", "longer than nothing"},
+		"escalation":                          {stages(stage(`,"isEscalationEnabled":true,"durationBeforeEscalation":"PT4H","durationBeforeAutomaticDenial":"P1D","escalationApprovers":[` + oneUser + `]`)), "", ""},
+		"escalation to nobody":                {stages(stage(`,"isEscalationEnabled":true,"durationBeforeEscalation":"P2D"`)), "requestApprovalSettings/stages/escalationApprovers", "must be given"},
+		"escalation at no time":               {stages(stage(`,"isEscalationEnabled":true,"escalationApprovers":[` + oneUser + `]`)), "requestApprovalSettings/stages/escalationApprovers", "must be given"},
+		"escalation at once":                  {stages(stage(`,"isEscalationEnabled":true,"durationBeforeEscalation":"PT0S","escalationApprovers":[` + oneUser + `]`)), "requestApprovalSettings/stages/escalationApprovers", "must be given"},
+		"escalation at denial":                {stages(stage(`,"isEscalationEnabled":true,"durationBeforeEscalation":"P7D","durationBeforeAutomaticDenial":"P1W","escalationApprovers":[` + oneUser + `]`)), "requestApprovalSettings/stages/durationBeforeEscalation", "shorter than durationBeforeAutomaticDenial (P7D)"},
+		"escalation after the default denial": {stages(stage(`,"isEscalationEnabled":true,"durationBeforeEscalation":"P15D","escalationApprovers":[` + oneUser + `]`)), "requestApprovalSettings/stages/durationBeforeEscalation", "(P14D)"},
+		"escalation that is off":              {stages(stage(`,"isEscalationEnabled":false,"durationBeforeEscalation":"P15D"`)), "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text := `{"displayName":"p",` + test.policy + `}`
+			if test.policy == "" {
+				text = `{"displayName":"p"}`
+			}
+			policy := decode[governance.AssignmentPolicy](t, text)
+			err := policy.Validate(now, counter())
+			refuses(t, err, test.target, test.refused)
+			if err != nil {
+				return
+			}
+			if policy.Expiration == nil || policy.Expiration.Type == "" || policy.AllowedTargetScope == "" || policy.RequestorSettings == nil || policy.RequestApprovalSettings == nil || policy.NotificationSettings == nil {
+				t.Errorf("what was left out is not filled in: %+v", policy)
+			}
+			filled := encode(t, policy)
+			if err := policy.Validate(now, counter()); err != nil || encode(t, policy) != filled {
+				t.Errorf("a valid policy, validated again: %v, %s", err, encode(t, policy))
+			}
+		})
+	}
+}
+
+func TestPolicyWithoutSettingsGivesNothing(t *testing.T) {
+	t.Parallel()
+	var policy governance.AssignmentPolicy
+	if settings := policy.Requestor(); settings.EnableTargetsToSelfAddAccess || settings.EnableTargetsToSelfRemoveAccess || settings.AllowCustomAssignmentSchedule {
+		t.Errorf("without settings a requestor may %+v", settings)
+	}
+	if approval := policy.Approval(); approval.IsApprovalRequiredForAdd || len(approval.Stages) > 0 {
+		t.Errorf("without settings approval is %+v", approval)
+	}
+}
+
+// rules: LIF-01 LIF-02
+func TestExpirationEnds(t *testing.T) {
+	t.Parallel()
+	start := instant(t, "2026-11-20T10:00:00Z")
+	for text, want := range map[string]string{
+		`null`:                                        "",
+		`{"type":"noExpiration"}`:                     "",
+		`{"type":"notSpecified"}`:                     "",
+		`{"type":"afterDuration"}`:                    "",
+		`{"type":"afterDateTime"}`:                    "",
+		`{"type":"afterDuration","duration":"P180D"}`: "2027-05-19T10:00:00Z",
+		`{"type":"AfterDateTime","endDateTime":"2026-12-24T18:00:00+01:00"}`: "2026-12-24T17:00:00Z",
+	} {
+		expiration := decode[*governance.Expiration](t, text)
+		end := expiration.End(start)
+		if want == "" && !end.IsZero() || want != "" && !end.Equal(instant(t, want)) {
+			t.Errorf("%s ends at %v, want %q", text, end, want)
+		}
+	}
+	var none *governance.Expiration
+	if err := none.Validate("expiration"); err != nil {
+		t.Errorf("no expiration is refused: %v", err)
+	}
+}
+
+func TestCatalogsAndPackagesNeedAName(t *testing.T) {
+	t.Parallel()
+	for name, refused := range map[string]string{"Licences": "", "": "is missing", " \n": "is missing", strings.Repeat("x", 257): "longer than"} {
+		refuses(t, (&governance.Catalog{DisplayName: name}).Validate(), "displayName", refused)
+		refuses(t, (&governance.AccessPackage{DisplayName: name}).Validate(), "displayName", refused)
+	}
+}
+
+func TestRoleScopeIsFoundByID(t *testing.T) {
+	t.Parallel()
+	pack := governance.AccessPackage{ResourceRoleScopes: []governance.ResourceRoleScope{{ID: "a_r"}, {ID: "b_r"}}}
+	if found, ok := pack.RoleScope("b_r"); !ok || found.ID != "b_r" {
+		t.Errorf("b_r is %v, %t", found, ok)
+	}
+	if found, ok := pack.RoleScope("c_r"); ok {
+		t.Errorf("c_r is %v", found)
+	}
+}
+
+// rules: POL-03 APR-08
+func TestSubjectSetsAreReadInBothDialects(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		oneUser: oneUser,
+		`{"@odata.type":"#microsoft.graph.singleUser","id":"` + userID + `","description":"Mo"}`:         `{"@odata.type":"#microsoft.graph.singleUser","userId":"` + userID + `","description":"Mo"}`,
+		`{"@odata.type":"microsoft.graph.SingleUser","userId":"` + strings.ToUpper(userID) + `"}`:        oneUser,
+		`{"@odata.type":"#Microsoft.Graph.singleUser","userId":"` + userID + `","id":"` + groupID + `"}`: oneUser,
+		`{"@odata.type":"#microsoft.graph.groupMembers","groupId":"` + groupID + `","description":"g"}`:  `{"@odata.type":"#microsoft.graph.groupMembers","groupId":"` + groupID + `","description":"g"}`,
+		`{"@odata.type":"#microsoft.graph.groupMembers","id":"` + groupID + `","isBackup":false}`:        oneGroup,
+		manager: manager,
+		`{"@odata.type":"#microsoft.graph.requestorManager"}`:                     manager,
+		`{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":null}`: manager,
+		`{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":"2"}`:  `{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":2}`,
+	} {
+		if got := encode(t, decode[governance.SubjectSets](t, "["+text+"]")); got != "["+want+"]" {
+			t.Errorf("%s is answered as %s, want [%s]", text, got, want)
+		}
+	}
+}
+
+// rules: POL-03
+func TestSubjectSetsRefuseWhatTheyDoNotKnow(t *testing.T) {
+	t.Parallel()
+	for text, refused := range map[string]string{
+		`[{"userId":"` + userID + `"}]`:                                                     "needs @odata.type",
+		`[{"@odata.type":"#microsoft.graph.internalSponsors"}]`:                             `"#microsoft.graph.internalSponsors" are not supported`,
+		`[{"@odata.type":"#microsoft.graph.attributeRuleMembers","membershipRule":"true"}]`: "are not supported",
+		`[{"@odata.type":"#other.singleUser","userId":"` + userID + `"}]`:                   "are not supported",
+		`[{"@odata.type":"#microsoft.graph.singleUser"}]`:                                   "userId must be a GUID",
+		`[{"@odata.type":"#microsoft.graph.singleUser","userId":"mo@contoso.example"}]`:     "userId must be a GUID",
+		`[{"@odata.type":"#microsoft.graph.groupMembers","userId":"` + userID + `"}]`:       "groupId must be a GUID",
+		`[{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":3}]`:            "managerLevel is 1",
+		`[{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":-1}]`:           "managerLevel is 1",
+		`[{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":"high"}]`:       "no whole number",
+		`{"@odata.type":"#microsoft.graph.singleUser"}`:                                     "a list of subject sets",
+		`["` + userID + `"]`:  "a list of subject sets",
+		`[{"@odata.type":7}]`: "a list of subject sets",
+		"[" + strings.TrimSuffix(strings.Repeat(oneUser+",", 101), ",") + "]": "at most 100",
+	} {
+		var sets governance.SubjectSets
+		refuses(t, json.Unmarshal([]byte(text), &sets), "", refused)
+	}
+}
+
+func encode(t *testing.T, value any) string {
+	t.Helper()
+	data, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
