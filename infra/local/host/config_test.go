@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"latchkey/functions"
+	"latchkey/handlers/hostwire"
 )
 
 func shipped(t testing.TB) []byte {
@@ -60,6 +61,17 @@ func TestRefusesHostJSON(t *testing.T) {
 	}
 	if _, err := readConfig([]byte("{"), nil); err == nil {
 		t.Error("half a file is taken")
+	}
+}
+
+// TestHandlerIsQuickerThanTheHost: a function's own deadline ends before the host kills the handler, and both mean the same prefix.
+func TestHandlerIsQuickerThanTheHost(t *testing.T) {
+	c, err := readConfig(shipped(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.functionTimeout-hostwire.DefaultDeadline < 10*time.Second || hostwire.RoutePrefix != "/"+c.routePrefix+"/" {
+		t.Errorf("%+v", c)
 	}
 }
 

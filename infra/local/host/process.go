@@ -47,6 +47,7 @@ type process struct {
 	changed chan struct{} // closed and replaced when current changes
 	failure error
 	done    chan struct{} // closed when no child will ever run again
+	started bool
 	stopped bool
 }
 
@@ -95,6 +96,9 @@ func expand(s string, settings map[string]string) string {
 }
 
 func (w *process) start(ctx context.Context) error {
+	w.mu.Lock()
+	w.started = true
+	w.mu.Unlock()
 	go w.supervise()
 	if _, err := w.endpoint(ctx); err != nil {
 		w.stop()
@@ -254,8 +258,11 @@ func (w *process) stop() {
 	if w.child != nil {
 		_ = w.child.Kill()
 	}
+	started := w.started
 	w.mu.Unlock()
-	<-w.done
+	if started {
+		<-w.done
+	}
 }
 
 func (w *process) failed() <-chan struct{} { return w.done }

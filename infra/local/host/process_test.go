@@ -165,6 +165,14 @@ func TestTimeoutKillsTheChild(t *testing.T) {
 	}
 }
 
+func TestStopOfAHostThatNeverStarted(t *testing.T) {
+	s, _ := child(t, nil)
+	s.Stop(t.Context())
+	if err := s.Drain(t.Context()); !errors.Is(err, ErrStopped) {
+		t.Errorf("drain: %v", err)
+	}
+}
+
 func TestThreeCrashesEndTheHost(t *testing.T) {
 	t.Parallel()
 	s, _ := child(t, func(o *Options) { o.Settings["EXIT"] = "1" })
