@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -95,7 +96,7 @@ func CheckCommit(container Container, partition string, operations []Operation) 
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, size, MaxBatchBytes)
 	}
 	for i := range operations {
-		if body := operations[i].Document.Body; operations[i].Verb != Delete && (!json.Valid(body) || !strings.HasPrefix(strings.TrimLeft(string(body[:min(len(body), 16)]), " \t\r\n"), "{")) {
+		if body := operations[i].Document.Body; operations[i].Verb != Delete && (!json.Valid(body) || bytes.TrimLeft(body, " \t\r\n")[0] != '{') {
 			return fmt.Errorf("operation %d: %w: the body is not a JSON object", i, ErrInvalid)
 		}
 	}

@@ -222,18 +222,23 @@ func (c *call) stream(collection *collection, query *sql.Query, parameters sql.P
 		rows++
 	}
 	if !query.HasSource() {
-		query.Rows(nil, parameters, emit)
+		if err := query.Rows(nil, parameters, emit); err != nil {
+			return badRequest("%v", err)
+		}
 		c.close(answer, collection, rows, 1)
 		return nil
 	}
 	scan.Limit = size
+	var failed error
 	_, next, more := collection.items.Scan(scan.Scan, func(i *item) memory.Verdict {
 		seen++
 		if scan.partition != "" && i.Partition != scan.partition {
 			return memory.Skip
 		}
 		before := rows
-		query.Rows(i.Value.text, parameters, emit)
+		if failed = query.Rows(i.Value.text, parameters, emit); failed != nil {
+			return memory.TakeLast
+		}
 		switch {
 		case rows == before:
 			return memory.Skip
@@ -243,6 +248,9 @@ func (c *call) stream(collection *collection, query *sql.Query, parameters sql.P
 			return memory.Take
 		}
 	})
+	if failed != nil {
+		return badRequest("%v", failed)
+	}
 	if more {
 		c.continueAt(continuation{Index: scan.Index, Key: next.Key, Sequence: next.Sequence})
 	}

@@ -218,16 +218,40 @@ func (c *call) readProperties() (id string, properties map[string]json.RawMessag
 	return id, properties, nil
 }
 
+// answered is what a look at the account's tree came to. It is written when the lock on the tree has been released.
+type answered struct {
+	status int
+	charge float64
+	body   any // nil: none
+}
+
+// locked runs look with the account's tree to itself, and answers with what it came to.
+func (c *call) locked(look func() (answered, error)) error {
+	a, err := func() (answered, error) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return look()
+	}()
+	if err != nil {
+		return err
+	}
+	var body []byte
+	if a.body != nil {
+		body = encode(a.body)
+	}
+	c.write(a.status, a.charge, body)
+	return nil
+}
+
 func (c *call) databaseFeed() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.isQuery() || c.r.Method == http.MethodGet {
-		list := []map[string]any{}
-		for _, id := range slices.Sorted(maps.Keys(c.databases)) {
-			list = append(list, c.databases[id].describe())
-		}
-		c.write(http.StatusOK, 1, encode(map[string]any{"_rid": "", "Databases": list, "_count": len(list)}))
-		return nil
+		return c.locked(func() (answered, error) {
+			list := []map[string]any{}
+			for _, id := range slices.Sorted(maps.Keys(c.databases)) {
+				list = append(list, c.databases[id].describe())
+			}
+			return answered{http.StatusOK, 1, map[string]any{"_rid": "", "Databases": list, "_count": len(list)}}, nil
+		})
 	}
 	if c.r.Method != http.MethodPost {
 		return methodNotAllowed()
@@ -236,92 +260,94 @@ func (c *call) databaseFeed() error {
 	if err != nil {
 		return err
 	}
-	if c.databases[id] != nil {
-		return conflict()
-	}
-	if len(c.databases) >= maxDatabases {
-		return badRequest("The account has %d databases, and no more.", maxDatabases)
-	}
-	c.write(http.StatusCreated, 5, encode(c.addDatabase(id).describe()))
-	return nil
+	return c.locked(func() (answered, error) {
+		if c.databases[id] != nil {
+			return answered{}, conflict()
+		}
+		if len(c.databases) >= maxDatabases {
+			return answered{}, badRequest("The account has %d databases, and no more.", maxDatabases)
+		}
+		return answered{http.StatusCreated, 5, c.addDatabase(id).describe()}, nil
+	})
 }
 
 func (c *call) database(id string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	d := c.databases[id]
-	if d == nil {
-		return notFound()
-	}
-	switch c.r.Method {
-	case http.MethodGet:
-		c.write(http.StatusOK, 1, encode(d.describe()))
-	case http.MethodDelete:
-		for _, one := range d.collections {
-			c.lsn = max(c.lsn, one.items.Version())
+	return c.locked(func() (answered, error) {
+		d := c.databases[id]
+		if d == nil {
+			return answered{}, notFound()
 		}
-		delete(c.databases, id)
-		c.write(http.StatusNoContent, 5, nil)
-	default:
-		return methodNotAllowed()
-	}
-	return nil
+		switch c.r.Method {
+		case http.MethodGet:
+			return answered{http.StatusOK, 1, d.describe()}, nil
+		case http.MethodDelete:
+			for _, one := range d.collections {
+				c.lsn = max(c.lsn, one.items.Version())
+			}
+			delete(c.databases, id)
+			return answered{http.StatusNoContent, 5, nil}, nil
+		default:
+			return answered{}, methodNotAllowed()
+		}
+	})
 }
 
 func (c *call) collectionFeed(database string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	d := c.databases[database]
-	if d == nil {
-		return ownerNotFound()
-	}
-	if c.isQuery() || c.r.Method == http.MethodGet {
-		list := []map[string]any{}
-		for _, id := range slices.Sorted(maps.Keys(d.collections)) {
-			list = append(list, d.collections[id].describe())
-		}
-		c.write(http.StatusOK, 1, encode(map[string]any{"_rid": ridText(d.rid), "DocumentCollections": list, "_count": len(list)}))
-		return nil
-	}
-	if c.r.Method != http.MethodPost {
+	reads := c.isQuery() || c.r.Method == http.MethodGet
+	if !reads && c.r.Method != http.MethodPost {
 		return methodNotAllowed()
 	}
-	id, properties, err := c.readProperties()
-	if err != nil {
-		return err
+	var id string
+	var properties map[string]json.RawMessage
+	if !reads {
+		var err error
+		if id, properties, err = c.readProperties(); err != nil {
+			return err
+		}
 	}
-	if d.collections[id] != nil {
-		return conflict()
-	}
-	if len(d.collections) >= maxContainers {
-		return badRequest("The database has %d containers, and no more.", maxContainers)
-	}
-	created, err := c.addCollection(d, id, properties)
-	if err != nil {
-		return err
-	}
-	c.write(http.StatusCreated, 5, encode(created.describe()))
-	return nil
+	return c.locked(func() (answered, error) {
+		d := c.databases[database]
+		if d == nil {
+			return answered{}, ownerNotFound()
+		}
+		if reads {
+			list := []map[string]any{}
+			for _, id := range slices.Sorted(maps.Keys(d.collections)) {
+				list = append(list, d.collections[id].describe())
+			}
+			return answered{http.StatusOK, 1, map[string]any{"_rid": ridText(d.rid), "DocumentCollections": list, "_count": len(list)}}, nil
+		}
+		if d.collections[id] != nil {
+			return answered{}, conflict()
+		}
+		if len(d.collections) >= maxContainers {
+			return answered{}, badRequest("The database has %d containers, and no more.", maxContainers)
+		}
+		created, err := c.addCollection(d, id, properties)
+		if err != nil {
+			return answered{}, err
+		}
+		return answered{http.StatusCreated, 5, created.describe()}, nil
+	})
 }
 
 func (c *call) collection(database, id string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	d := c.databases[database]
-	if d == nil || d.collections[id] == nil {
-		return notFound()
-	}
-	switch c.r.Method {
-	case http.MethodGet:
-		c.write(http.StatusOK, 1, encode(d.collections[id].describe()))
-	case http.MethodDelete:
-		c.lsn = max(c.lsn, d.collections[id].items.Version())
-		delete(d.collections, id)
-		c.write(http.StatusNoContent, 5, nil)
-	default:
-		return methodNotAllowed()
-	}
-	return nil
+	return c.locked(func() (answered, error) {
+		d := c.databases[database]
+		if d == nil || d.collections[id] == nil {
+			return answered{}, notFound()
+		}
+		switch c.r.Method {
+		case http.MethodGet:
+			return answered{http.StatusOK, 1, d.collections[id].describe()}, nil
+		case http.MethodDelete:
+			c.lsn = max(c.lsn, d.collections[id].items.Version())
+			delete(d.collections, id)
+			return answered{http.StatusNoContent, 5, nil}, nil
+		default:
+			return answered{}, methodNotAllowed()
+		}
+	})
 }
 
 // ranges says that there is one physical partition.

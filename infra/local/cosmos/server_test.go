@@ -304,7 +304,7 @@ func TestAuthorization(t *testing.T) {
 		}
 	}
 	for token, want := range map[string]bool{"good": true, "bad": false} {
-		client, err := azcosmos.NewClient(f.server.URL, credential(token), plainHTTP())
+		client, err := azcosmos.NewClient(f.server.URL, credential(token), noRetries())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -359,12 +359,6 @@ type credential string
 
 func (c credential) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	return azcore.AccessToken{Token: string(c), ExpiresOn: time.Now().Add(time.Hour)}, nil
-}
-
-func plainHTTP() *azcosmos.ClientOptions {
-	options := noRetries()
-	options.InsecureAllowCredentialWithHTTP = true
-	return options
 }
 
 type capturing func(*http.Request)

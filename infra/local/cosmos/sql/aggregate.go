@@ -79,15 +79,17 @@ func (t totals) add(q *Query, s *scope) {
 	}
 }
 
-func (q *Query) aggregate(documents iter.Seq[rawjson.Value], parameters Parameters) rawjson.Value {
+func (q *Query) aggregate(documents iter.Seq[rawjson.Value], parameters Parameters) (rawjson.Value, error) {
 	all := newTotals(q)
-	s := &scope{parameters: parameters}
+	s := newScope(parameters)
 	for document := range documents {
-		q.rowsOf(s, document, func(s *scope) bool {
+		if err := q.rowsOf(s, document, func(s *scope) bool {
 			all.add(q, s)
 			return true
-		})
+		}); err != nil {
+			return nil, err
+		}
 	}
 	s.bindings, s.totals = s.bindings[:0], all
-	return q.project(s)
+	return q.project(s), nil
 }

@@ -13,8 +13,8 @@ import (
 const (
 	// maxRows bounds what a query that must see everything before it answers keeps.
 	maxRows = 200_000
-	// maxJoined bounds the rows that one document can make.
-	maxJoined = 10_000
+	// maxLooked bounds the rows that are looked at for one document, in joins and subqueries together: they multiply when they nest.
+	maxLooked = 10_000
 )
 
 // Parameters are the values of a query's parameters, by name with the @.
@@ -25,16 +25,17 @@ func (q *Query) Streams() bool {
 	return !q.distinct && q.top == nil && len(q.order) == 0 && q.offset == nil && len(q.aggregates) == 0
 }
 
-// Rows answers the rows that one document makes, until emit says that it is enough.
-func (q *Query) Rows(document rawjson.Value, parameters Parameters, emit func(rawjson.Value)) {
-	s := &scope{parameters: parameters}
-	q.rowsOf(s, document, func(s *scope) bool {
+// Rows answers the rows that one document makes. It fails if they take too much looking for.
+func (q *Query) Rows(document rawjson.Value, parameters Parameters, emit func(rawjson.Value)) error {
+	return q.rowsOf(newScope(parameters), document, func(s *scope) bool {
 		if v := q.project(s); v != nil {
 			emit(v)
 		}
 		return true
 	})
 }
+
+func newScope(parameters Parameters) *scope { return &scope{parameters: parameters, budget: new(int)} }
 
 // Execute answers all rows of a query that does not stream.
 func (q *Query) Execute(documents iter.Seq[rawjson.Value], parameters Parameters) ([]rawjson.Value, error) {
@@ -43,18 +44,18 @@ func (q *Query) Execute(documents iter.Seq[rawjson.Value], parameters Parameters
 		return nil, err
 	}
 	if len(q.aggregates) > 0 {
-		rows := []rawjson.Value{q.aggregate(documents, parameters)}
-		if rows[0] == nil {
-			rows = nil
+		row, err := q.aggregate(documents, parameters)
+		if err != nil || row == nil {
+			return nil, err
 		}
-		return window.cut(rows), nil
+		return window.cut([]rawjson.Value{row}), nil
 	}
 	var found []sortable
 	seen := map[string]bool{}
-	s := &scope{parameters: parameters}
+	s := newScope(parameters)
 	full := false
 	for document := range documents {
-		q.rowsOf(s, document, func(s *scope) bool {
+		err := q.rowsOf(s, document, func(s *scope) bool {
 			v := q.project(s)
 			if v == nil {
 				return true
@@ -73,6 +74,9 @@ func (q *Query) Execute(documents iter.Seq[rawjson.Value], parameters Parameters
 			full = len(q.order) == 0 && len(found) >= window.end
 			return !full && len(found) <= maxRows
 		})
+		if err != nil {
+			return nil, err
+		}
 		if full {
 			break
 		}
@@ -152,26 +156,23 @@ func (q *Query) window(parameters Parameters) (window, error) {
 }
 
 // rowsOf calls visit for each combination of the sources over one document that the WHERE accepts.
-func (q *Query) rowsOf(s *scope, document rawjson.Value, visit func(*scope) bool) {
+func (q *Query) rowsOf(s *scope, document rawjson.Value, visit func(*scope) bool) error {
 	s.bindings = s.bindings[:0]
-	if len(q.sources) == 0 {
-		if q.accepts(s) {
-			visit(s)
-		}
-		return
-	}
-	first := q.sources[0]
-	if first.path != nil {
+	*s.budget = maxLooked
+	if len(q.sources) > 0 && q.sources[0].path != nil {
 		// FROM x IN c.path: what the path starts with is the document, whatever it is called.
-		s.bindings = append(s.bindings, binding{rootOf(first.path), document})
+		s.bindings = append(s.bindings, binding{rootOf(q.sources[0].path), document})
 	}
-	rows := 0
-	q.bind(s, 0, document, &rows, visit)
+	q.bind(s, 0, document, visit)
+	if *s.budget < 0 {
+		return fmt.Errorf("%w: the query looks at more than %d rows of one document", ErrSyntax, maxLooked)
+	}
+	return nil
 }
 
 // rows calls emit for what a subquery selects in the scope around it.
 func (q *Query) rows(outer *scope, emit func(rawjson.Value) bool) {
-	s := &scope{parameters: outer.parameters, bindings: append(outer.bindings[:len(outer.bindings):len(outer.bindings)], binding{})[:len(outer.bindings)]}
+	s := &scope{parameters: outer.parameters, budget: outer.budget, bindings: append(outer.bindings[:len(outer.bindings):len(outer.bindings)], binding{})[:len(outer.bindings)]}
 	visit := func(s *scope) bool {
 		if v := q.project(s); v != nil {
 			return emit(v)
@@ -180,30 +181,22 @@ func (q *Query) rows(outer *scope, emit func(rawjson.Value) bool) {
 	}
 	if len(q.aggregates) > 0 {
 		totals := newTotals(q)
-		all := 0
-		q.bind(s, 0, nil, &all, func(s *scope) bool { totals.add(q, s); return true })
+		q.bind(s, 0, nil, func(s *scope) bool { totals.add(q, s); return true })
 		s.totals = totals
 		if v := q.project(s); v != nil {
 			emit(v)
 		}
 		return
 	}
-	if len(q.sources) == 0 {
-		if q.accepts(s) {
-			visit(s)
-		}
-		return
-	}
-	rows := 0
-	q.bind(s, 0, nil, &rows, visit)
+	q.bind(s, 0, nil, visit)
 }
 
 // bind gives the sources from number on their values, one after another, and visits what the WHERE accepts.
-func (q *Query) bind(s *scope, number int, document rawjson.Value, rows *int, visit func(*scope) bool) bool {
+func (q *Query) bind(s *scope, number int, document rawjson.Value, visit func(*scope) bool) bool {
+	if *s.budget--; *s.budget < 0 {
+		return false
+	}
 	if number == len(q.sources) {
-		if *rows++; *rows > maxJoined {
-			return false
-		}
 		return !q.accepts(s) || visit(s)
 	}
 	from := q.sources[number]
@@ -216,7 +209,7 @@ func (q *Query) bind(s *scope, number int, document rawjson.Value, rows *int, vi
 	depth := len(s.bindings)
 	with := func(v rawjson.Value) bool {
 		s.bindings = append(s.bindings[:depth], binding{from.name, v})
-		return q.bind(s, number+1, document, rows, visit)
+		return q.bind(s, number+1, document, visit)
 	}
 	defer func() { s.bindings = s.bindings[:depth] }()
 	if !from.each {

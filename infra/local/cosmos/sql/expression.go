@@ -17,6 +17,7 @@ type scope struct {
 	parameters map[string]rawjson.Value
 	bindings   []binding
 	totals     []total // of the query whose aggregates are being written out
+	budget     *int    // rows that may still be looked at, in all subqueries together
 }
 
 type binding struct {
@@ -53,6 +54,9 @@ type (
 		left expression
 		list []expression
 	}
+	between struct {
+		of, low, high expression
+	}
 	arithmetic struct {
 		operator    string
 		left, right expression
@@ -72,7 +76,7 @@ type (
 // property is a step down from an expression; steps are gathered into one path.
 func property(of expression, step string) expression {
 	if p, ok := of.(properties); ok {
-		return properties{p.of, append(p.path[:len(p.path):len(p.path)], step)}
+		return properties{p.of, append(p.path, step)} // the parser has no other use for p
 	}
 	return properties{of, []string{step}}
 }
@@ -198,6 +202,11 @@ func (e in) evaluate(s *scope) rawjson.Value {
 		return nil
 	}
 	return rawjson.False
+}
+
+func (e between) evaluate(s *scope) rawjson.Value {
+	of := literal{e.of.evaluate(s)}
+	return and{comparison{">=", of, e.low}, comparison{"<=", of, e.high}}.evaluate(s)
 }
 
 func (e arithmetic) evaluate(s *scope) rawjson.Value {

@@ -440,7 +440,7 @@ func (p *parser) parseBetween(left expression) (expression, error) {
 		return nil, err
 	}
 	high, err := p.parseSum()
-	return and{comparison{">=", left, low}, comparison{"<=", left, high}}, err
+	return between{left, low, high}, err
 }
 
 func (p *parser) parseSum() (expression, error) {

@@ -37,7 +37,9 @@ func rows(t *testing.T, text string, parameters Parameters, documents ...string)
 		return found
 	}
 	for _, v := range values {
-		q.Rows(v, parameters, func(row rawjson.Value) { found = append(found, string(row)) })
+		if err := q.Rows(v, parameters, func(row rawjson.Value) { found = append(found, string(row)) }); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
 	}
 	return found
 }
@@ -168,6 +170,31 @@ func TestSyntaxErrors(t *testing.T) {
 	}
 }
 
+// TestLimits: what nests multiplies, and ends.
+func TestLimits(t *testing.T) {
+	nested := "1"
+	for range 30 {
+		nested = "ARRAY(SELECT VALUE " + nested + " FROM s IN c.list)"
+	}
+	between := "c.n"
+	for range 20 {
+		between = "(" + between + " BETWEEN 1 AND 9)"
+	}
+	for text, want := range map[string]error{
+		"SELECT VALUE " + nested + " FROM c":                                         ErrSyntax,
+		"SELECT * FROM c JOIN x IN c.list" + strings.Repeat(" JOIN x IN c.list", 20): ErrSyntax,
+		"SELECT VALUE " + between + " FROM c":                                        nil,
+	} {
+		q, err := Parse(text)
+		if err == nil {
+			err = q.Rows(rawjson.Of([]byte(sample)), nil, func(rawjson.Value) {})
+		}
+		if !errors.Is(err, want) {
+			t.Errorf("%.60s: %v", text, err)
+		}
+	}
+}
+
 func TestConstraints(t *testing.T) {
 	q, err := Parse(`SELECT * FROM c WHERE c.kind = @k AND c.dueAt <= 'x' AND (c.id = 'y' OR true) AND c.body.id = 'z' AND c["id"] IN ('p', @k) AND d.id = 'q'`)
 	if err != nil {
@@ -235,7 +262,9 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		if q.Streams() {
-			q.Rows(document, parameters, check)
+			if err := q.Rows(document, parameters, check); err != nil && !errors.Is(err, ErrSyntax) {
+				t.Fatalf("%v", err)
+			}
 			return
 		}
 		all, err := q.Execute(slices.Values([]rawjson.Value{document, document}), parameters)
