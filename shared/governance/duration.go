@@ -149,7 +149,8 @@ func (d Duration) String() string {
 		fmt.Fprintf(&text, "%dM", minutes)
 	}
 	if seconds := rest % time.Minute; seconds != 0 {
-		text.WriteString(strconv.FormatFloat(seconds.Seconds(), 'f', -1, 64) + "S")
+		number := fmt.Sprintf("%d.%09d", seconds/time.Second, seconds%time.Second) // exact, where a float would not be
+		text.WriteString(strings.TrimRight(strings.TrimRight(number, "0"), ".") + "S")
 	}
 	return text.String()
 }

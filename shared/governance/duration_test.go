@@ -30,6 +30,8 @@ func TestParseDurationReadsISO8601(t *testing.T) {
 		{"PT90M", governance.Duration{Time: 90 * time.Minute}, "PT1H30M"},
 		{"PT1.5S", governance.Duration{Time: 1500 * time.Millisecond}, "PT1.5S"},
 		{"PT1H0.25S", governance.Duration{Time: time.Hour + 250*time.Millisecond}, "PT1H0.25S"},
+		{"PT1.9012271S", governance.Duration{Time: 1_901_227_100}, "PT1.9012271S"}, // a float made 1.9012270999999998 of it, which cannot be read
+		{"PT10S", governance.Duration{Time: 10 * time.Second}, "PT10S"},
 		{"P1DT12H", governance.Duration{Days: 1, Time: 12 * time.Hour}, "P1DT12H"},
 		{"P0D", governance.Duration{}, "P0D"},
 		{"PT0S", governance.Duration{}, "P0D"},
