@@ -2,11 +2,13 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"html"
 	"slices"
 	"strings"
 
+	"latchkey/shared/directory"
 	"latchkey/shared/governance"
 	"latchkey/shared/store"
 )
@@ -47,7 +49,12 @@ func (a *App) notify(ctx context.Context, effect governance.Effect) error {
 	}
 	mail := a.compose(request, effect)
 	mail.To = to
-	if err := a.directory.SendMail(ctx, mail); err != nil {
+	err = a.directory.SendMail(ctx, mail)
+	if errors.Is(err, directory.ErrRefused) || isNotFound(err) { // waiting mends neither a bad address nor a missing sender
+		a.log.ErrorContext(ctx, "a notification was refused", "alert", true, "requestId", request.ID, "notification", effect.Notification, "error", err)
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("send the mail %q: %w", effect.Notification, err)
 	}
 	return nil

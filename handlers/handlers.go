@@ -1,0 +1,154 @@
+// Package handlers is the composition root: it makes the adapters, the use cases and the routes of one process from its settings. It is the only place that names a
+// production adapter, and both main.go and infra/local call it.
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	"github.com/Azure/azure-sdk-for-go/sdk/data/azcosmos"
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+
+	"latchkey/handlers/api"
+	"latchkey/handlers/hostwire"
+	"latchkey/handlers/triggers"
+	"latchkey/shared/app"
+	"latchkey/shared/bus/servicebus"
+	"latchkey/shared/directory/graph"
+	"latchkey/shared/identity"
+	"latchkey/shared/platform"
+	"latchkey/shared/store/cosmos"
+)
+
+// Options are what a process may add to its settings. The zero value is production's.
+type Options struct {
+	Clock  platform.Clock // nil: the machine's
+	Logger *slog.Logger   // nil: JSON to stdout, as the host wants it
+	// OnStore hears of every request to Cosmos DB, with its charge in request units.
+	OnStore func(operation string, requestCharge float32, err error)
+	// OnDirectory hears of every request to Microsoft Graph.
+	OnDirectory func(operation string, status int, err error, took time.Duration)
+}
+
+// Handler is everything that the Functions host talks to.
+type Handler struct {
+	http.Handler
+	Routes    []string // method and path of every API route, below api.Prefix
+	Functions []string // names of the functions that the host invokes
+	App       *app.App
+
+	bus    *servicebus.Bus
+	client *azservicebus.Client
+	cancel context.CancelFunc
+}
+
+// New makes a Handler. It does no I/O: what it connects to is reached when it is first needed, so that a start is quick and a dependency that is away stops only what
+// needs it. Errors name the setting that is wrong.
+func New(ctx context.Context, settings platform.Settings, options Options) (*Handler, error) {
+	logger := options.Logger
+	if logger == nil {
+		logger = slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: settings.LogLevel}))
+	}
+	credential, err := newCredential(settings)
+	if err != nil {
+		return nil, fmt.Errorf("credential: %w", err)
+	}
+	documents, err := newStore(settings, credential, options)
+	if err != nil {
+		return nil, fmt.Errorf("setting CosmosConnection: %w", err)
+	}
+	client, err := newBusClient(settings, credential)
+	if err != nil {
+		return nil, fmt.Errorf("setting ServiceBusConnection: %w", err)
+	}
+	tenant, err := graph.New(credential, graph.Options{BaseURL: settings.GraphEndpoint, Sender: settings.MailSender, Observe: observer(options)})
+	if err != nil {
+		return nil, fmt.Errorf("setting GraphEndpoint: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	validator, err := identity.New(ctx, identity.Options{
+		TenantID: settings.TenantID, Audiences: settings.Audiences, Authority: settings.TokenAuthority, AllowInsecureLoopback: true, Clock: options.Clock,
+	})
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("settings TenantId, Audience, TokenAuthority: %w", err)
+	}
+	queues := servicebus.New(client, servicebus.Options{})
+	useCases := app.New(app.Options{Store: documents, Bus: queues, Directory: tenant, Clock: options.Clock, Logger: logger, PortalURL: settings.PortalURL})
+	server := api.New(api.Options{App: useCases, Identity: validator, TokenFrom: identity.FromHeader, Logger: logger, PublicURL: settings.PublicURL, Clock: options.Clock})
+	functions := triggers.Functions(useCases, queues, logger)
+	h := &Handler{Handler: hostwire.NewRoot(server, functions), Routes: server.Routes(), App: useCases, bus: queues, client: client, cancel: cancel}
+	for name := range functions {
+		h.Functions = append(h.Functions, name)
+	}
+	return h, nil
+}
+
+// Close lets go of connections. What was sent stays sent.
+func (h *Handler) Close(ctx context.Context) error {
+	h.cancel()
+	return errors.Join(h.bus.Close(ctx), h.client.Close(ctx))
+}
+
+// newCredential is the managed identity where there is one, and a developer's own sign-in elsewhere.
+func newCredential(settings platform.Settings) (azcore.TokenCredential, error) {
+	if os.Getenv("IDENTITY_ENDPOINT") == "" {
+		return azidentity.NewDefaultAzureCredential(nil)
+	}
+	options := &azidentity.ManagedIdentityCredentialOptions{}
+	if settings.ManagedIdentityClientID != "" {
+		options.ID = azidentity.ClientID(settings.ManagedIdentityClientID)
+	}
+	return azidentity.NewManagedIdentityCredential(options)
+}
+
+func newStore(settings platform.Settings, credential azcore.TokenCredential, options Options) (*cosmos.Store, error) {
+	var client *azcosmos.Client
+	var err error
+	clientOptions := cosmos.ClientOptions()
+	clientOptions.Transport = &http.Client{Transport: newTransport()}
+	if settings.CosmosConnection != "" {
+		client, err = azcosmos.NewClientFromConnectionString(settings.CosmosConnection, clientOptions)
+	} else {
+		client, err = azcosmos.NewClient(settings.CosmosEndpoint, credential, clientOptions)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return cosmos.New(client, settings.CosmosDatabase, cosmos.Options{Observe: options.OnStore})
+}
+
+// newTransport keeps enough connections for the host's concurrency: the default keeps two a host, and would open a new one for almost every request.
+func newTransport() *http.Transport {
+	transport, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return &http.Transport{}
+	}
+	transport = transport.Clone()
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 200, 200
+	return transport
+}
+
+func newBusClient(settings platform.Settings, credential azcore.TokenCredential) (*azservicebus.Client, error) {
+	options := &azservicebus.ClientOptions{RetryOptions: servicebus.RetryOptions()}
+	if settings.ServiceBusConnection != "" {
+		return azservicebus.NewClientFromConnectionString(settings.ServiceBusConnection, options)
+	}
+	return azservicebus.NewClient(settings.ServiceBusNamespace, credential, options)
+}
+
+func observer(options Options) func(graph.Operation, int, error, time.Duration) {
+	if options.OnDirectory == nil {
+		return nil
+	}
+	return func(operation graph.Operation, status int, err error, took time.Duration) {
+		options.OnDirectory(string(operation), status, err, took)
+	}
+}

@@ -1,0 +1,23 @@
+// Package triggers holds what runs on Service Bus messages and timers: each file decodes what set it off and makes one call into app.
+package triggers
+
+import (
+	"log/slog"
+	"net/http"
+
+	"latchkey/handlers/hostwire"
+	"latchkey/shared/app"
+	"latchkey/shared/bus"
+)
+
+// Functions are the handlers of the functions that are no HTTP functions, by the names of their folders. Messages that nobody can read go to parking.
+func Functions(a *app.App, parking bus.Bus, logger *slog.Logger) map[string]http.Handler {
+	options := hostwire.Options{Logger: logger, DataType: hostwire.Binary}
+	effects := hostwire.ServiceBus(handleEffect(a, parking, logger), options)
+	return map[string]http.Handler{
+		"provisioning":  effects,
+		"notifications": effects,
+		"expirations":   hostwire.Timer(expireDue(a), options),
+		"outbox":        hostwire.Timer(flushOutbox(a), options),
+	}
+}

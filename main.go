@@ -1,0 +1,57 @@
+// Latchkey is the custom handler of an Azure Functions app: settings, handlers, a listener on the port that the host names, and nothing else.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"latchkey/handlers"
+	"latchkey/shared/platform"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Getenv); err != nil {
+		fmt.Fprintln(os.Stderr, "latchkey:", err) // the host logs it as an error
+		os.Exit(1)                                // never 0: an old host would not start it again
+	}
+}
+
+// farewell is how long a stop waits for requests that are being answered.
+const farewell = 10 * time.Second
+
+func run(ctx context.Context, getenv func(string) string) error {
+	settings, err := platform.Load(getenv)
+	if err != nil {
+		return err
+	}
+	handler, err := handlers.New(ctx, settings, handlers.Options{})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(settings.Port)))
+	if err != nil {
+		return fmt.Errorf("setting FUNCTIONS_CUSTOMHANDLER_PORT: %w", err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10}
+	go func() {
+		<-ctx.Done()
+		ctx, cancel := context.WithTimeout(context.Background(), farewell)
+		defer cancel()
+		_ = server.Shutdown(ctx) // what does not end in time is redelivered
+		_ = handler.Close(ctx)   // the process ends either way
+	}()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return errors.New("stopped")
+}
