@@ -115,7 +115,7 @@ func (r receiver) Receive(ctx context.Context, queue, session string, n int) ([]
 	defer from.Close(context.Background())
 	var got []bus.Message
 	for len(got) < n {
-		list, err := from.ReceiveMessages(ctx, n-len(got), nil)
+		list, err := from.ReceiveMessages(ctx, 1, nil) // of more, the SDK gives back what comes too late, and the order is lost
 		if err != nil {
 			return got, err
 		}

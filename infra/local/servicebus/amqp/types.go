@@ -12,8 +12,8 @@ var ErrMalformed = errors.New("amqp: malformed")
 
 // The limits of the decoder.
 const (
-	maxDepth      = 16   // of values within values
-	maxZeroLength = 4096 // elements of an array whose elements take no bytes
+	maxDepth      = 16 // of values within values
+	maxZeroLength = 16 // elements of an array whose elements take no bytes; nobody sends such
 )
 
 // The Go types of AMQP values, where they are not those of the language: null is nil, boolean bool, ubyte to ulong uint8 to uint64, byte to long int8 to
