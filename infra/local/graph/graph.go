@@ -4,11 +4,12 @@
 // Temporary Access Passes with their policy, invitations, Intune apps with assignments, directory roles held, and the resume calls of custom extensions. It keeps
 // Graph's error shape, paging, default properties and odd answers, such as 400 for a member who is one already.
 //
-// It does not serve what no client here needs: $search, schema extensions, subscriptions, licences, photos. An option or a property that it does not know is a 400
+// It does not serve what no client here needs: $search, schema extensions, subscriptions, licences, photos. An option, or a property of a user or a group, that it does not know is a 400
 // that names it, never silently ignored. Consistency is immediate, while Graph's is eventual. It is for loopback: see Options.RequireToken.
 package graph
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -30,6 +31,7 @@ type Options struct {
 	Faults    *fault.Injector   // nil has none
 	IDs       platform.IDSource // ids of what is created; nil is platform.RandomIDs
 	Directory *memory.Directory // nil is a new and empty one, by Clock
+	Domain    string            // of invited guests' user principal names; empty is contoso.onmicrosoft.com
 
 	// ValidateToken checks a bearer token and returns its application permissions. nil accepts every token with every permission.
 	ValidateToken func(token string) (permissions []string, err error)
@@ -46,6 +48,7 @@ type Server struct {
 	faults     *fault.Injector
 	ids        platform.IDSource
 	directory  *memory.Directory
+	domain     string
 	validate   func(string) ([]string, error)
 	mustHave   bool
 	retryAfter time.Duration
@@ -60,7 +63,7 @@ type Server struct {
 // New makes an emulator.
 func New(options Options) *Server {
 	s := &Server{
-		clock: options.Clock, faults: options.Faults, ids: options.IDs, directory: options.Directory,
+		clock: options.Clock, faults: options.Faults, ids: options.IDs, directory: options.Directory, domain: cmp.Or(options.Domain, "contoso.onmicrosoft.com"),
 		validate: options.ValidateToken, mustHave: options.RequireToken, retryAfter: options.RetryAfter,
 		state: newState(),
 	}

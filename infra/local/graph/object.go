@@ -24,7 +24,7 @@ func (c *call) memberOf() (reply, error) {
 	if !ok {
 		return reply{}, absent(c.id())
 	}
-	return c.mixed(groups)
+	return c.mixed(append(groups, c.roles(nil)...))
 }
 
 func (c *call) transitiveMemberOf() (reply, error) {
@@ -32,7 +32,16 @@ func (c *call) transitiveMemberOf() (reply, error) {
 	if !ok {
 		return reply{}, absent(c.id())
 	}
-	return c.mixed(groups)
+	return c.mixed(append(groups, c.roles(groups)...))
+}
+
+// roles are the directory roles of the path's object, and of the groups that it is in: Graph lists them among memberships.
+func (c *call) roles(groups []*memory.Object) []*memory.Object {
+	o, ok := c.server.directory.Object(c.id())
+	if !ok {
+		return nil
+	}
+	return c.server.rolesHeld(o.ID(), groups)
 }
 
 func (c *call) ownedObjects() (reply, error) {

@@ -133,6 +133,8 @@ func propertiesOf(kind memory.Kind) []property {
 	switch kind {
 	case "":
 		return objectProperties
+	case kindDirectoryRole:
+		return directoryRoleProperties
 	case memory.KindUser:
 		return userProperties
 	case memory.KindGroup:

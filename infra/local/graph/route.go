@@ -78,6 +78,16 @@ var (
 	canReadApps     = []string{"Application.Read.All", "Application.ReadWrite.OwnedBy", "Application.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
 	canAssignApps   = []string{"AppRoleAssignment.ReadWrite.All"}
 	canSendMail     = []string{"Mail.Send"}
+
+	canReadPasses  = []string{"UserAuthMethod-TAP.Read.All", "UserAuthMethod-TAP.ReadWrite.All", "UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All"}
+	canWritePasses = []string{"UserAuthMethod-TAP.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All"}
+	canReadPolicy  = []string{"Policy.Read.AuthenticationMethod", "Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod"}
+	canWritePolicy = []string{"Policy.ReadWrite.AuthenticationMethod"}
+	canReadIntune  = []string{"DeviceManagementApps.Read.All", "DeviceManagementApps.ReadWrite.All"}
+	canWriteIntune = []string{"DeviceManagementApps.ReadWrite.All"}
+	canReadRoles   = []string{"RoleManagement.Read.Directory", "RoleManagement.Read.All", "RoleManagement.ReadWrite.Directory", "Directory.Read.All", "Directory.ReadWrite.All"}
+	canWriteRoles  = []string{"RoleManagement.ReadWrite.Directory"}
+	canResumeTasks = []string{"LifecycleWorkflows.ReadWrite.All", "LifecycleWorkflows-Workflow.ReadWrite.All"}
 )
 
 // route fills the table.
@@ -149,6 +159,44 @@ func (s *Server) route() {
 
 	s.on(get, "/servicePrincipals", canReadApps, (*call).listServicePrincipals)
 	s.on(get, "/servicePrincipals/{id}", canReadApps, (*call).getServicePrincipal)
+	s.on(get, "/servicePrincipals/{id}/appRoleAssignedTo", canReadApps, (*call).listAppRoleAssignedTo)
+	s.on(post, "/servicePrincipals/{id}/appRoleAssignedTo", canAssignApps, (*call).addAppRoleAssignedTo)
+	s.on(remove, "/servicePrincipals/{id}/appRoleAssignedTo/{other}", canAssignApps, (*call).removeAppRoleAssignedTo)
+	s.on(get, "/users/{id}/appRoleAssignments", canReadObjects, (*call).listAppRolesOf)
+	s.on(get, "/groups/{id}/appRoleAssignments", canReadObjects, (*call).listAppRolesOf)
+
+	for _, function := range []string{"delta", "delta()", "microsoft.graph.delta", "microsoft.graph.delta()"} {
+		s.on(get, "/users/"+function, canReadUsers, (*call).usersDelta)
+	}
+	s.on(post, "/invitations", canInvite, (*call).invite)
+
+	s.on(get, "/users/{id}/authentication/temporaryAccessPassMethods", canReadPasses, (*call).listPasses)
+	s.on(post, "/users/{id}/authentication/temporaryAccessPassMethods", canWritePasses, (*call).createPass)
+	s.on(get, "/users/{id}/authentication/temporaryAccessPassMethods/{other}", canReadPasses, (*call).getPass)
+	s.on(remove, "/users/{id}/authentication/temporaryAccessPassMethods/{other}", canWritePasses, (*call).deletePass)
+	s.on(get, "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/{id}", canReadPolicy, (*call).getPassPolicy)
+	s.on(patch, "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/{id}", canWritePolicy, (*call).patchPassPolicy)
+
+	s.on(get, "/deviceAppManagement/mobileApps", canReadIntune, (*call).listApps)
+	s.on(post, "/deviceAppManagement/mobileApps", canWriteIntune, (*call).createApp)
+	s.on(get, "/deviceAppManagement/mobileApps/{id}", canReadIntune, (*call).getApp)
+	s.on(get, "/deviceAppManagement/mobileApps/{id}/assignments", canReadIntune, (*call).listAppAssignments)
+	s.on(post, "/deviceAppManagement/mobileApps/{id}/assignments", canWriteIntune, (*call).addAppAssignment)
+	s.on(remove, "/deviceAppManagement/mobileApps/{id}/assignments/{other}", canWriteIntune, (*call).deleteAppAssignment)
+	s.on(post, "/deviceAppManagement/mobileApps/{id}/assign", canWriteIntune, (*call).assignApp)
+
+	s.on(get, "/roleManagement/directory/roleAssignments", canReadRoles, (*call).listRoleAssignments)
+	s.on(post, "/roleManagement/directory/roleAssignments", canWriteRoles, (*call).createRoleAssignment)
+	s.on(remove, "/roleManagement/directory/roleAssignments/{id}", canWriteRoles, (*call).deleteRoleAssignment)
+	s.on(get, "/roleManagement/directory/roleDefinitions/{id}", canReadRoles, (*call).getRoleDefinition)
+
+	// A role on the catalog is enough to resume (RULES EXT-22), and it is not in a token: a valid one will do.
+	s.on(post, "/identityGovernance/entitlementManagement/assignmentRequests/{id}/resume", nil, (*call).resumeRequest)
+	s.on(post, "/identityGovernance/entitlementManagement/accessPackageAssignmentRequests/{id}/resume", nil, (*call).resumeRequest)
+	const workflow = "/identityGovernance/lifecycleWorkflows/workflows/{id}"
+	for _, way := range []string{"/tasks/{part}", "/taskReports/{part}", "/userProcessingResults/{part}", "/runs/{run}/taskProcessingResults/{part}", "/runs/{run}/userProcessingResults/{part}"} {
+		s.on(post, workflow+way+"/taskProcessingResults/{other}/resume", canResumeTasks, (*call).resumeTask)
+	}
 }
 
 // on adds a route, below both versions.

@@ -1,17 +1,26 @@
 package graph
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 )
 
-// state is what the emulator keeps beside the directory. Its JSON is in snapshots.
+// state is what the emulator keeps beside the directory. Its JSON is in snapshots. A secret is not in it: of a pass the value is in the answer that made it, nowhere else.
 type state struct {
-	Sponsors map[string][]string `json:"sponsors"` // user -> users and groups
+	Sponsors    map[string][]string        `json:"sponsors"` // user -> users and groups
+	PassPolicy  passPolicy                 `json:"passPolicy"`
+	Passes      map[string]pass            `json:"passes"` // user -> the one pass
+	Apps        []mobileApp                `json:"mobileApps"`
+	Roles       []roleAssignment           `json:"roleAssignments"`
+	AppRoles    map[string][]appAssignment `json:"appRoleAssignments"` // service principal -> who has which of its roles
+	Resumes     []Resume                   `json:"resumes"`
+	Invitations int                        `json:"invitations"`
 }
 
 func newState() state {
-	return state{Sponsors: map[string][]string{}}
+	return state{Sponsors: map[string][]string{}, Passes: map[string]pass{}, AppRoles: map[string][]appAssignment{}, PassPolicy: defaultPassPolicy()}
 }
 
 // stateKey is how state is keyed by an object's id.
@@ -22,6 +31,11 @@ func (s *Server) forget(userID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.state.Sponsors, stateKey(userID))
+	delete(s.state.Passes, stateKey(userID))
+	s.state.Roles = slices.DeleteFunc(s.state.Roles, func(a roleAssignment) bool { return strings.EqualFold(a.PrincipalID, userID) })
+	for app, list := range s.state.AppRoles {
+		s.state.AppRoles[app] = slices.DeleteFunc(list, func(a appAssignment) bool { return strings.EqualFold(a.PrincipalID, userID) })
+	}
 }
 
 func (s *Server) addSponsor(userID, sponsorID string) bool {
@@ -49,3 +63,20 @@ func (s *Server) removeSponsor(userID, sponsorID string) bool {
 
 // PutSponsor makes somebody a sponsor of a user, when a tenant is seeded.
 func (s *Server) PutSponsor(userID, sponsorID string) { s.addSponsor(userID, sponsorID) }
+
+// Resume is one call that ended a custom extension's wait.
+type Resume struct {
+	Path     string          `json:"path"` // below the version
+	Body     json.RawMessage `json:"body"`
+	DateTime time.Time       `json:"dateTime"`
+}
+
+// maxResumes is how many are kept, the latest.
+const maxResumes = 10_000
+
+// Resumes returns the resume calls that were answered with 204, oldest first.
+func (s *Server) Resumes() []Resume {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Clone(s.state.Resumes)
+}
