@@ -25,6 +25,7 @@ type inlet struct {
 	delivery uint32
 	format   uint32
 	settled  bool
+	oversize bool // it is larger than limit: its payload is dropped
 	payload  []byte
 }
 
@@ -79,12 +80,11 @@ func (in *inlet) tell() {
 
 // transfer takes a delivery or a part of one.
 func (in *inlet) transfer(t *amqp.Transfer) error {
-	s := in.session
 	if !in.begun {
 		if !t.HasDeliveryID {
 			return fmt.Errorf("%w: a delivery without an id", amqp.ErrMalformed)
 		}
-		in.begun, in.delivery, in.format, in.settled, in.payload = true, t.DeliveryID, t.Format, false, nil
+		in.begun, in.delivery, in.format, in.settled, in.oversize, in.payload = true, t.DeliveryID, t.Format, false, false, nil
 	}
 	in.settled = in.settled || t.Settled
 	if t.Aborted {
@@ -92,26 +92,28 @@ func (in *inlet) transfer(t *amqp.Transfer) error {
 		return nil
 	}
 	if len(in.payload)+len(t.Payload) > in.limit {
-		s.settleNow()
-		delete(s.links, in.handle)
-		return s.detachWith(in.handle, &amqp.Error{
-			Condition: condTooLarge, Description: fmt.Sprintf("The message is larger than %d bytes.", in.limit),
-		})
+		in.oversize, in.payload = true, nil
 	}
-	in.payload = append(in.payload, t.Payload...) // a copy: the frame is overwritten by the next
+	if !in.oversize {
+		in.payload = append(in.payload, t.Payload...) // a copy: the frame is overwritten by the next
+	}
 	if t.More {
 		return nil
 	}
-	payload := in.payload
+	payload, oversize := in.payload, in.oversize
 	in.begun, in.payload = false, nil
 	in.deliveryCount++
 	if in.credit--; in.credit < inletCredit/2 {
 		in.credit = inletCredit
 		in.tell()
 	}
+	if oversize {
+		in.settle(&amqp.Error{Condition: condTooLarge, Description: fmt.Sprintf("The received message exceeds the limit of %d bytes currently allowed on the link.", in.limit)})
+		return nil
+	}
 	if in.node.claims || in.node.management {
 		in.settle(nil)
-		return s.connection.request(in, payload)
+		return in.session.connection.request(in, payload)
 	}
 	return in.send(payload)
 }

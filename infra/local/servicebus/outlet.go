@@ -251,10 +251,7 @@ func (o *outlet) letGo() {
 
 func (o *outlet) flow(flow amqp.Flow) {
 	if flow.HasCredit {
-		o.credit = flow.DeliveryCount + flow.LinkCredit - o.deliveryCount
-		if int32(o.credit) < 0 {
-			o.credit = 0 // more is on its way than the peer wants now
-		}
+		o.credit = remaining(flow.LinkCredit, o.deliveryCount, flow.DeliveryCount)
 	}
 	o.drain = flow.Drain
 	if o.source == nil {

@@ -103,10 +103,7 @@ func (s *session) flow(r *amqp.Reader) error {
 	if err != nil {
 		return err
 	}
-	s.remoteWindow = flow.NextIncomingID + flow.IncomingWindow - s.nextOutgoing // NextIncomingID is 0, as ours at first, if the peer does not know it
-	if int32(s.remoteWindow) < 0 {
-		s.remoteWindow = 0 // more is on its way than it takes now
-	}
+	s.remoteWindow = remaining(flow.IncomingWindow, s.nextOutgoing, flow.NextIncomingID) // which is 0, as ours was at first, if the peer does not know it
 	if !flow.HasHandle {
 		s.wake()
 		if flow.Echo {
@@ -118,6 +115,11 @@ func (s *session) flow(r *amqp.Reader) error {
 		l.flow(flow)
 	}
 	return nil
+}
+
+// remaining is what is left of what a peer granted when it had seen so many of those that were sent. It may have granted less than what is on its way.
+func remaining(granted, sent, seen uint32) uint32 {
+	return uint32(max(int64(granted)-int64(sent-seen), 0))
 }
 
 // wake lets the pumps see that the peer takes more.
