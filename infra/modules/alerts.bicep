@@ -220,6 +220,47 @@ resource deadLetters 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   }
 }
 
+resource parked 'Microsoft.Insights/metricAlerts@2018-03-01' = {
+  name: 'latchkey-parked'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'A message could not be read by any handler and was parked. Keep it and report it; see docs/operate/stuck-request.md.'
+    severity: 2
+    enabled: true
+    scopes: [
+      serviceBusId
+    ]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    autoMitigate: true
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          criterionType: 'StaticThresholdCriterion'
+          name: 'parked'
+          metricNamespace: 'Microsoft.ServiceBus/namespaces'
+          metricName: 'ActiveMessages'
+          dimensions: [
+            {
+              name: 'EntityName'
+              operator: 'Include'
+              values: [
+                'parked'
+              ]
+            }
+          ]
+          timeAggregation: 'Average'
+          operator: 'GreaterThan'
+          threshold: 0
+        }
+      ]
+    }
+    actions: empty(email) ? [] : [{ actionGroupId: people.id }]
+  }
+}
+
 resource busThrottled 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   name: 'latchkey-service-bus-throttled'
   location: 'global'

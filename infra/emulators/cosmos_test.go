@@ -1,0 +1,41 @@
+// Package emulators_test runs cosmos.sh against the account of infra/local, which checks the signature of each request as the emulator does.
+package emulators_test
+
+import (
+	"net/http/httptest"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"latchkey/infra/local/cosmos"
+	"latchkey/shared/store"
+)
+
+func TestCosmosScriptMakesTheContainersOnce(t *testing.T) {
+	server := httptest.NewServer(cosmos.New(cosmos.Options{Databases: []cosmos.Database{}}))
+	defer server.Close()
+	for _, want := range []string{"changed  created ", "found    "} {
+		out, err := exec.CommandContext(t.Context(), "bash", "cosmos.sh", server.URL).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		names := []string{"latchkey"}
+		for _, container := range store.Containers() {
+			names = append(names, string(container))
+		}
+		for _, name := range names {
+			if !strings.Contains(string(out), want+name+"\n") {
+				t.Errorf("it does not say %q:\n%s", want+name, out)
+			}
+		}
+	}
+}
+
+func TestCosmosScriptSaysWhatFails(t *testing.T) {
+	server := httptest.NewServer(cosmos.New(cosmos.Options{Key: "b3RoZXI=", Databases: []cosmos.Database{}}))
+	defer server.Close()
+	out, err := exec.CommandContext(t.Context(), "bash", "cosmos.sh", server.URL).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "answered 401; is the emulator up") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
