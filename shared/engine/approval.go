@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"latchkey/shared/governance"
 )
@@ -148,7 +149,7 @@ func Decide(s Subject, d Decision, now time.Time) (Change, error) {
 	if d.Result != governance.ResultApprove && d.Result != governance.ResultDeny {
 		return Change{}, governance.Invalid("reviewResult", "reviewResult must be Approve or Deny.")
 	}
-	if len(d.Justification) > governance.MaxJustification {
+	if utf8.RuneCountInString(d.Justification) > governance.MaxJustification {
 		return Change{}, governance.Invalid("justification", "justification is longer than %d characters.", governance.MaxJustification)
 	}
 	if request.Policy.Approval().Stages[index].IsApproverJustificationRequired && strings.TrimSpace(d.Justification) == "" {
@@ -217,7 +218,11 @@ func (c *Change) notify(request *governance.AssignmentRequest, kind governance.N
 		if request.RequestType != governance.RequestUserAdd && request.RequestType != governance.RequestUserRemove && kind != governance.NotifyEnded {
 			return
 		}
-		if request.Policy != nil && request.Policy.NotificationSettings != nil && request.Policy.NotificationSettings.IsAssignmentNotificationDisabled {
+		policy := request.Policy
+		if policy == nil { // a removal: the assignment knows what its policy said
+			policy = request.Assignment.AssignmentPolicy
+		}
+		if policy != nil && policy.NotificationSettings != nil && policy.NotificationSettings.IsAssignmentNotificationDisabled {
 			return
 		}
 	}

@@ -30,7 +30,11 @@ func (c *Change) begin(request *governance.AssignmentRequest, pack *governance.A
 	if pack == nil {
 		return governance.Conflict("The access package no longer exists, so the request cannot be granted.")
 	}
-	ends := request.Schedule.Expiration.End(now)
+	fixed := request.Schedule.Expiration
+	ends := fixed.End(now)
+	if latest := request.Policy.Expiration.End(now); !latest.IsZero() && (ends.IsZero() || ends.After(latest)) {
+		ends, fixed = latest, request.Policy.Expiration // a duration that was asked for counts from now, and may have come to reach past the policy's date (RULES LIF-10)
+	}
 	if !ends.IsZero() && !ends.After(now) {
 		return governance.Conflict("The access would have ended at %s, so the request cannot be granted any more.", governance.FormatInstant(ends))
 	}
@@ -41,7 +45,7 @@ func (c *Change) begin(request *governance.AssignmentRequest, pack *governance.A
 	expiration := &governance.Expiration{Type: governance.ExpirationNone}
 	if !ends.IsZero() {
 		expiration = &governance.Expiration{Type: governance.ExpirationAfterDateTime, EndDateTime: governance.At(ends)}
-		if fixed := request.Schedule.Expiration; fixed.Type == governance.ExpirationAfterDateTime {
+		if fixed.Type == governance.ExpirationAfterDateTime {
 			expiration.EndDateTime = fixed.EndDateTime // as the client wrote it
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"latchkey/shared/governance"
 )
@@ -28,7 +29,7 @@ type Submission struct {
 // Submit decides about a new request. Errors: CodeForbidden when no policy allows it, CodeConflict when the subject has or is getting or losing the package
 // already, CodeInvalid naming what is missing or wrong.
 func Submit(s Subject, cmd Submission, now time.Time) (Change, error) {
-	if len(cmd.Justification) > governance.MaxJustification {
+	if utf8.RuneCountInString(cmd.Justification) > governance.MaxJustification {
 		return Change{}, governance.Invalid("justification", "justification is longer than %d characters.", governance.MaxJustification)
 	}
 	switch cmd.Type {
@@ -83,7 +84,7 @@ func submitAdd(s Subject, cmd Submission, now time.Time) (Change, error) {
 		Assignment: &governance.Assignment{
 			ID:               cmd.AssignmentID,
 			Target:           &target,
-			AssignmentPolicy: &governance.AssignmentPolicy{ID: policy.ID, DisplayName: policy.DisplayName},
+			AssignmentPolicy: &governance.AssignmentPolicy{ID: policy.ID, DisplayName: policy.DisplayName, NotificationSettings: policy.NotificationSettings},
 		},
 		Requestor: &cmd.Requestor,
 		Policy:    &policy,
@@ -191,11 +192,16 @@ func requestedSchedule(policy governance.AssignmentPolicy, cmd Submission, now t
 	if len(asked.Recurrence) > 0 && string(asked.Recurrence) != "null" {
 		return nil, governance.Invalid("schedule/recurrence", "A request has no recurrence.")
 	}
-	if err := asked.Expiration.Validate("schedule/expiration"); err != nil {
+	expiration := asked.Expiration
+	if expiration != nil {
+		completed := *expiration // Validate completes it, and the command is to stay as it is
+		expiration = &completed
+	}
+	if err := expiration.Validate("schedule/expiration"); err != nil {
 		return nil, err
 	}
 	starts := asked.StartDateTime.Instant()
-	ends := asked.Expiration != nil && asked.Expiration.Type != governance.ExpirationNotSpecified
+	ends := expiration != nil && expiration.Type != governance.ExpirationNotSpecified
 	if cmd.Type == governance.RequestUserAdd && (ends || starts.After(now)) && !policy.Requestor().AllowCustomAssignmentSchedule {
 		return nil, governance.Invalid("schedule", "The policy %q does not allow a schedule of one's own; leave schedule out.", policy.DisplayName)
 	}
@@ -209,14 +215,16 @@ func requestedSchedule(policy governance.AssignmentPolicy, cmd Submission, now t
 	}
 	if ends {
 		latest := policy.Expiration.End(starts)
-		end := asked.Expiration.End(starts)
+		end := expiration.End(starts)
 		switch {
+		case cmd.Type == governance.RequestAdminAdd && end.IsZero() && !latest.IsZero():
+			return schedule, deliverable(schedule, now) // a direct assignment without an end lives as long as its policy says (RULES LIF-11)
 		case !end.IsZero() && !end.After(starts):
 			return nil, governance.Invalid("schedule/expiration/endDateTime", "The access would end before it starts.")
 		case !latest.IsZero() && (end.IsZero() || end.After(latest)):
 			return nil, governance.Invalid("schedule/expiration", "The policy %q allows access until %s at most.", policy.DisplayName, governance.FormatInstant(latest))
 		}
-		schedule.Expiration = asked.Expiration
+		schedule.Expiration = expiration
 	}
 	return schedule, deliverable(schedule, now)
 }
