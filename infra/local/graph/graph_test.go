@@ -370,6 +370,43 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// rules: PRV-01 PRV-02
+func TestMembersAnswerAsGraphDoes(t *testing.T) {
+	server := seeded(t, graph.Options{}, 2)
+	for _, edge := range []string{"members", "owners"} {
+		path := "/v1.0/groups/" + groupID(1) + "/" + edge
+		want(t, ask(t, server, "POST", path+"/$ref", `{"@odata.id":"https://graph.microsoft.com/v1.0/directoryObjects/`+user(1).ID+`"}`), 204)
+		again := want(t, ask(t, server, "POST", path+"/$ref", `{"@odata.id":"https://graph.microsoft.com/v1.0/users/`+user(1).ID+`"}`), 400)
+		if again.message() != "One or more added object references already exist for the following modified properties: '"+edge+"'." {
+			t.Errorf("got %s", again.text)
+		}
+		if a := want(t, ask(t, server, "GET", path, ""), 200); !slices.Equal(a.ids(), []string{user(1).ID}) || !strings.Contains(a.text, "#microsoft.graph.user") {
+			t.Errorf("%s are %s", edge, a.text)
+		}
+		want(t, ask(t, server, "DELETE", path+"/"+user(0).ID+"/$ref", ""), 404)
+	}
+	want(t, ask(t, server, "DELETE", "/v1.0/groups/"+groupID(1)+"/members/"+user(1).ID+"/$ref", ""), 204)
+	want(t, ask(t, server, "DELETE", "/v1.0/groups/"+groupID(1)+"/members/"+user(1).ID+"/$ref", ""), 404)
+	want(t, ask(t, server, "DELETE", "/v1.0/groups/"+groupID(1)+"/owners/"+user(1).ID+"/$ref", ""), 400) // the last one
+}
+
+func TestManagersAndReports(t *testing.T) {
+	server := seeded(t, graph.Options{}, 3)
+	u := "/v1.0/users/" + user(1).ID
+	want(t, ask(t, server, "GET", u+"/manager", ""), 404)
+	want(t, ask(t, server, "DELETE", u+"/manager/$ref", ""), 404)
+	want(t, ask(t, server, "PUT", u+"/manager/$ref", `{"@odata.id":"https://graph.microsoft.com/v1.0/users/absent"}`), 404)
+	want(t, ask(t, server, "PUT", u+"/manager/$ref", `{"@odata.id":"https://graph.microsoft.com/v1.0/users/`+user(2).ID+`"}`), 204)
+	if a := want(t, ask(t, server, "GET", u+"/manager?$select=id", ""), 200); a.body["id"] != user(2).ID {
+		t.Errorf("got %s", a.text)
+	}
+	if a := want(t, ask(t, server, "GET", "/v1.0/users/"+user(2).ID+"/directReports", ""), 200); !slices.Equal(a.ids(), []string{user(1).ID}) {
+		t.Errorf("got %s", a.text)
+	}
+	want(t, ask(t, server, "DELETE", u+"/manager/$ref", ""), 204)
+	want(t, ask(t, server, "GET", u+"/manager", ""), 404)
+}
+
 func TestDynamicGroupRefuses(t *testing.T) {
 	server := seeded(t, graph.Options{}, 2)
 	server.Directory().PutGroup(governance.Group{ID: groupID(2), GroupTypes: []string{"DynamicMembership"}})

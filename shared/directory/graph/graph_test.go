@@ -213,7 +213,8 @@ func BenchmarkMemberOf(b *testing.B) {
 	}
 }
 
-func BenchmarkAddMember(b *testing.B) {
+// Two round trips: stopping the timer between them would cost more than they do.
+func BenchmarkAddAndRemoveMember(b *testing.B) {
 	dir, server := start(b, emulator.Options{}, nil)
 	server.Directory().PutUser(person(1))
 	server.Directory().PutGroup(team(1))
@@ -222,11 +223,9 @@ func BenchmarkAddMember(b *testing.B) {
 		if err := dir.AddMember(b.Context(), team(1).ID, person(1).ID); err != nil {
 			b.Fatal(err)
 		}
-		b.StopTimer()
-		if err := server.Directory().RemoveMember(b.Context(), team(1).ID, person(1).ID); err != nil {
+		if err := dir.RemoveMember(b.Context(), team(1).ID, person(1).ID); err != nil {
 			b.Fatal(err)
 		}
-		b.StartTimer()
 	}
 }
 
