@@ -83,7 +83,8 @@ func (a *App) Once(ctx context.Context, caller governance.Caller, key string, wh
 	count := 0
 	answer, err := do(func() string {
 		count++
-		return governance.NameID(fmt.Sprintf("%s:%d", partition, count))
+		// The fingerprint is part of the name: a key that was freed or forgotten, and is used again for another request, must not find what the first one made.
+		return governance.NameID(fmt.Sprintf("%s:%s:%d", partition, fingerprint, count))
 	})
 	if err != nil {
 		free := []store.Operation{{Verb: store.Delete, Document: store.Document{ID: kindIdempotency}, IfMatch: etag}}
