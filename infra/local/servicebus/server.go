@@ -12,11 +12,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
 	"latchkey/infra/local/fault"
+	"latchkey/infra/local/servicebus/amqp"
 	"latchkey/shared/bus/memory"
 	"latchkey/shared/platform"
 )
@@ -172,6 +175,45 @@ func (s *Server) dropAll() {
 	for c := range s.connections {
 		c.drop()
 	}
+}
+
+// EndLinks ends all links to a queue and its dead letters with an error, as Service Bus does when it moves, disables or deletes a queue. The queue
+// stays as it is: clients may attach again.
+func (s *Server) EndLinks(queue, condition string) {
+	s.mu.Lock()
+	connections := slices.Collect(maps.Keys(s.connections))
+	s.mu.Unlock()
+	for _, c := range connections {
+		if c.endLinks(queue, &amqp.Error{Condition: condition, Description: "The link was ended by the broker."}) != nil || c.flush() != nil {
+			c.drop()
+		}
+	}
+}
+
+func (c *connection) endLinks(queue string, reason *amqp.Error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.sessions {
+		s.settleNow()
+		for handle, l := range s.links {
+			var at node
+			switch l := l.(type) {
+			case *inlet:
+				at = l.node
+			case *outlet:
+				at = l.node
+			}
+			if at.queue == nil || at.queue.Name() != queue || at.management {
+				continue
+			}
+			l.end()
+			delete(s.links, handle)
+			if err := s.detachWith(handle, reason); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // tick lets what is due happen when the clock says so. How long that takes is guessed by the machine's clock; a clock that is moved by hand ticks when it is

@@ -74,17 +74,23 @@ func (b *Bus) Send(ctx context.Context, queue string, messages ...bus.Message) e
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
-	sender, err := b.sender(ctx, queue)
-	if err != nil {
-		return fmt.Errorf("opening %s: %w", queue, translate(ctx, err))
-	}
-	if err := send(ctx, sender, messages); err != nil {
+	for first := true; ; first = false {
+		sender, err := b.sender(ctx, queue)
+		if err != nil {
+			return fmt.Errorf("opening %s: %w", queue, translate(ctx, err))
+		}
+		err = send(ctx, sender, messages)
+		if err == nil {
+			return nil
+		}
 		if broken(err) {
 			b.retire(queue, sender)
+			if first && ctx.Err() == nil {
+				continue // the error may be about the past; a new link tells what is true now
+			}
 		}
 		return fmt.Errorf("sending to %s: %w", queue, translate(ctx, err))
 	}
-	return nil
 }
 
 func send(ctx context.Context, sender *azservicebus.Sender, messages []bus.Message) error {

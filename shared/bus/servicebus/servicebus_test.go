@@ -220,6 +220,23 @@ func TestReopensAfterTheBrokerWasGone(t *testing.T) {
 	}
 }
 
+// TestMakesANewLinkAfterAFatalError: the SDK would return the same error for ever.
+func TestMakesANewLinkAfterAFatalError(t *testing.T) {
+	server, address := serve(t, local.Options{})
+	b := open(t, connect(t, address, "c2VjcmV0"))
+	for n, condition := range []string{"amqp:not-found", "amqp:unauthorized-access", "com.microsoft:entity-disabled", "amqp:link:detach-forced"} {
+		if err := b.Send(t.Context(), bus.Notifications, bus.Message{ID: fmt.Sprint(n)}); err != nil {
+			t.Fatal(err)
+		}
+		server.EndLinks(bus.Notifications, condition)
+		for k := range 2 {
+			if err := b.Send(t.Context(), bus.Notifications, bus.Message{ID: fmt.Sprint(n, k)}); err != nil {
+				t.Errorf("sending after %s: %v", condition, err)
+			}
+		}
+	}
+}
+
 func TestClose(t *testing.T) {
 	_, address := serve(t, local.Options{})
 	b := servicebus.New(connect(t, address, "c2VjcmV0"), servicebus.Options{})
