@@ -9,7 +9,7 @@ import (
 )
 
 func routeApprovals(s *Server) {
-	s.handle("GET /accessPackageAssignmentApprovals/filterByCurrentUser/{on}", listed(approvalKind, func(c *call) lister[governance.Approval] {
+	s.handle("GET /accessPackageAssignmentApprovals.filterByCurrentUser/{on}", listed(approvalKind, func(c *call) lister[governance.Approval] {
 		return func(o app.ListOptions, _ options) (app.Page[governance.Approval], error) {
 			return s.app.ApprovalsByCurrentUser(c.ctx(), c.caller, app.By(c.id("on")), o)
 		}

@@ -13,7 +13,7 @@ func routeRequests(s *Server) {
 			return s.app.ListRequests(c.ctx(), c.caller, o)
 		}
 	}))
-	s.handle("GET /assignmentRequests/filterByCurrentUser/{on}", listed(requestKind, func(c *call) lister[governance.AssignmentRequest] {
+	s.handle("GET /assignmentRequests.filterByCurrentUser/{on}", listed(requestKind, func(c *call) lister[governance.AssignmentRequest] {
 		return func(o app.ListOptions, _ options) (app.Page[governance.AssignmentRequest], error) {
 			return s.app.RequestsByCurrentUser(c.ctx(), c.caller, app.By(c.id("on")), o)
 		}
@@ -49,7 +49,7 @@ func routeAssignments(s *Server) {
 			return s.app.ListAssignments(c.ctx(), c.caller, o)
 		}
 	}))
-	s.handle("GET /assignments/filterByCurrentUser/{on}", listed(assignmentKind, func(c *call) lister[governance.Assignment] {
+	s.handle("GET /assignments.filterByCurrentUser/{on}", listed(assignmentKind, func(c *call) lister[governance.Assignment] {
 		return func(o app.ListOptions, _ options) (app.Page[governance.Assignment], error) {
 			return s.app.AssignmentsByCurrentUser(c.ctx(), c.caller, app.By(c.id("on")), o)
 		}

@@ -135,15 +135,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 const maxPath = 1024
 
 var (
-	functionCall = regexp.MustCompile(`/(?:microsoft\.graph\.)?([A-Za-z]+)\(on='([A-Za-z]*)'\)`)
+	functionCall = regexp.MustCompile(`/(?:microsoft\.graph\.)?(filterByCurrentUser)\(on='([A-Za-z]*)'\)`)
 	keyInParens  = regexp.MustCompile(`/([A-Za-z]+)\('?([0-9A-Fa-f-]{36})'?\)`)
 )
 
-// canonical writes OData's spellings of a path as plain segments: filterByCurrentUser(on='target') and catalogs('id').
+// canonical writes OData's spellings of a path as plain segments: catalogs('id') as catalogs/id, and assignments/filterByCurrentUser(on='target') as
+// assignments.filterByCurrentUser/target, which no id can be mistaken for.
 func canonical(path string) string {
 	path = strings.TrimRight(path, "/")
 	if strings.Contains(path, "(") {
-		path = functionCall.ReplaceAllString(path, "/$1/$2")
+		path = functionCall.ReplaceAllString(path, ".$1/$2")
 		path = keyInParens.ReplaceAllString(path, "/$1/$2")
 	}
 	return path

@@ -1,0 +1,203 @@
+// Azure in miniature: everything that Latchkey needs, on this machine's loopback, with nothing to install. See the package stack for what it is made of.
+//
+//	go run ./infra/local          starts it and prints where things are
+//	go run ./infra/local demo     plays a story and prints each step
+//	go run ./infra/local bench    drives whole lifecycles and prints what they cost
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"latchkey/infra/local/bench"
+	"latchkey/infra/local/demo"
+	"latchkey/infra/local/stack"
+	"latchkey/infra/local/tenant"
+)
+
+type commands struct {
+	Start startCommand `cmd:"" default:"withargs" help:"Start Azure in miniature and keep it running (the default)."`
+	Demo  demoCommand  `cmd:"" help:"Play a story on a stack of its own and print each step; exits 0 only if the directory is right at the end."`
+	Bench benchCommand `cmd:"" help:"Drive whole lifecycles through all the wires and print rates, latencies and costs."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var cli commands
+	parsed := kong.Parse(&cli, kong.Name("local"), kong.Description("Azure in miniature for Latchkey: Functions host, Cosmos DB, Service Bus, Microsoft Graph and Entra tokens on loopback."),
+		kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)))
+	if err := parsed.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "local:", err)
+		os.Exit(1)
+	}
+}
+
+type startCommand struct {
+	HostPort       int    `default:"7071" help:"Port of the Functions host; 0 is any free one, as for all ports."`
+	GraphPort      int    `default:"7072" help:"Port of Microsoft Graph."`
+	TokenPort      int    `default:"7073" help:"Port of the token service."`
+	CosmosPort     int    `default:"8081" help:"Port of Cosmos DB."`
+	ServicebusPort int    `default:"5672" help:"Port of Service Bus."`
+	ControlPort    int    `default:"7070" help:"Port of the control API."`
+	Data           string `placeholder:"DIR" help:"Keep state across restarts in this folder."`
+	Seed           string `placeholder:"FILE" help:"Start with this tenant instead of the sample; GET /tenant shows the form."`
+	Handler        string `placeholder:"PATH" help:"Run this binary as the handler, as a child process, instead of the one in this process."`
+	Endpoints      string `placeholder:"FILE" help:"Write all addresses there as JSON when everything is ready."`
+	Verbose        bool   `help:"Also print what the parts log."`
+}
+
+func (c *startCommand) Run(ctx context.Context) error {
+	options, err := baseOptions(c.Verbose)
+	if err != nil {
+		return err
+	}
+	options.Ports = stack.Ports{Host: c.HostPort, Graph: c.GraphPort, Token: c.TokenPort, Cosmos: c.CosmosPort, ServiceBus: c.ServicebusPort, Control: c.ControlPort}
+	options.DataDir = c.Data
+	if c.Handler != "" {
+		if options.HandlerPath, err = filepath.Abs(c.Handler); err != nil {
+			return err
+		}
+	}
+	options.HandlerLog = os.Stdout
+	if c.Seed != "" {
+		seeded, err := tenant.Load(c.Seed)
+		if err != nil {
+			return err
+		}
+		options.Tenant = &seeded
+	}
+	s, err := stack.Start(ctx, options)
+	if err != nil {
+		return err
+	}
+	defer s.Close(context.WithoutCancel(ctx))
+	if c.Endpoints != "" {
+		if err := writeEndpoints(c.Endpoints, s.Endpoints); err != nil {
+			return err
+		}
+	}
+	if err := announce(os.Stdout, s); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.Host.Done():
+		return fmt.Errorf("the host has given the handler up: %w", s.Host.Err())
+	}
+}
+
+// writeEndpoints writes the file whole: who waits for it never reads a half.
+func writeEndpoints(path string, endpoints stack.Endpoints) error {
+	data, err := json.MarshalIndent(endpoints, "", "  ")
+	if err != nil {
+		return err
+	}
+	temporary := path + ".tmp"
+	if err := os.WriteFile(temporary, append(data, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(temporary, path)
+}
+
+func announce(out io.Writer, s *stack.Stack) error {
+	e := s.Endpoints
+	var text strings.Builder
+	text.WriteString("Latchkey is running on this machine.\n\n")
+	for _, row := range [][2]string{
+		{"API", e.Host + "/api/v1.0/identityGovernance/entitlementManagement"}, {"Microsoft Graph", e.Graph + "/v1.0"}, {"Tokens", e.Token + "/" + e.TenantID + "/oauth2/v2.0/token"},
+		{"Cosmos DB", e.Cosmos}, {"Service Bus", e.ServiceBus}, {"Control", e.Control + "/tenant, /clock, /mail, /faults, /drain, /reset, /stats"},
+	} {
+		fmt.Fprintf(&text, "  %-16s %s\n", row[0], row[1])
+	}
+	text.WriteString("\nSign in as anybody in the tenant; every password does:\n")
+	for _, user := range s.Tenant.Users {
+		fmt.Fprintf(&text, "  %-46s %s %s\n", user.UserPrincipalName, user.DisplayName, strings.Join(user.Roles, ", "))
+	}
+	fmt.Fprintf(&text, "\n  curl -d grant_type=password -d username=%s -d password=any -d client_id=any \\\n    -d scope=%s/.default %s/%s/oauth2/v2.0/token\n\nStop it with Ctrl-C.\n",
+		s.Tenant.Users[0].UserPrincipalName, e.Audience, e.Token, e.TenantID)
+	_, err := io.WriteString(out, text.String())
+	return err
+}
+
+type demoCommand struct {
+	Story   string `default:"cloudpc" enum:"cloudpc" help:"The story: ${enum}."`
+	Verbose bool   `help:"Also print what the parts log."`
+}
+
+func (c *demoCommand) Run(ctx context.Context) error {
+	s, err := ownStack(ctx, c.Verbose)
+	if err != nil {
+		return err
+	}
+	defer s.Close(context.WithoutCancel(ctx))
+	if err := demo.Play(ctx, s, c.Story, os.Stdout); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(os.Stdout, "The story ended as it should.")
+	return err
+}
+
+type benchCommand struct {
+	Clients  int           `default:"16" help:"How many clients at a time."`
+	Duration time.Duration `default:"10s" help:"For how long."`
+	JSON     bool          `name:"json" help:"Print the report as JSON."`
+	Verbose  bool          `help:"Also print what the parts log."`
+}
+
+func (c *benchCommand) Run(ctx context.Context) error {
+	if c.Clients < 1 || c.Clients > 1000 || c.Duration < time.Second || c.Duration > time.Hour {
+		return errors.New("--clients is from 1 to 1000, --duration from 1s to 1h")
+	}
+	s, err := ownStack(ctx, c.Verbose)
+	if err != nil {
+		return err
+	}
+	defer s.Close(context.WithoutCancel(ctx))
+	report, err := bench.Run(ctx, s, bench.Options{Clients: c.Clients, Duration: c.Duration})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		encoder := json.NewEncoder(os.Stdout)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(report)
+	}
+	return report.Print(os.Stdout)
+}
+
+// ownStack is a stack on free ports whose time is ours alone.
+func ownStack(ctx context.Context, verbose bool) (*stack.Stack, error) {
+	options, err := baseOptions(verbose)
+	if err != nil {
+		return nil, err
+	}
+	options.ManualTimers = true
+	return stack.Start(ctx, options)
+}
+
+func baseOptions(verbose bool) (stack.Options, error) {
+	hostJSON, err := stack.ReadHostJSON()
+	if err != nil {
+		return stack.Options{}, err
+	}
+	options := stack.Options{HostJSON: hostJSON}
+	if verbose {
+		options.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		options.HandlerLog = os.Stderr
+	}
+	return options, nil
+}
