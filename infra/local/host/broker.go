@@ -23,6 +23,9 @@ func (s brokerSource) Receive(ctx context.Context, queue string) (Delivery, erro
 	if err != nil {
 		return nil, err
 	}
+	if ctx.Err() != nil { // both came at once; who has stopped must not cost the message a delivery
+		return nil, errors.Join(ctx.Err(), lost(q.Release(d.LockToken)))
+	}
 	return newBrokerDelivery(q, nil, d), nil
 }
 
@@ -34,6 +37,9 @@ func (s brokerSource) AcceptSession(ctx context.Context, queue string) (Session,
 	session, err := q.AcceptNextWait(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, errors.Join(ctx.Err(), lost(session.Release()))
 	}
 	return brokerSession{session}, nil
 }

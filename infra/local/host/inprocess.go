@@ -57,8 +57,8 @@ func (w *inProcess) kill(at *endpoint, crash bool) {
 	defer w.mu.Unlock()
 	if w.current == at {
 		w.current = newEndpoint(w.base)
-		at.die()
 		w.restarted(crash)
+		at.die()
 	}
 }
 

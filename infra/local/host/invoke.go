@@ -72,10 +72,11 @@ func (h *Host) attempt(ctx context.Context, f *function, body []byte) error {
 	var used lifeUsed
 	if h.config.functionTimeout > 0 {
 		timer := time.AfterFunc(h.config.functionTimeout, func() {
-			cancel(ErrTimeout)
-			if at := used.Load(); at != nil {
+			used.late.Store(true)
+			if at := used.Load(); at != nil { // before the message can come back to it
 				h.worker.kill(at, false)
 			}
+			cancel(ErrTimeout)
 		})
 		defer timer.Stop()
 	}
@@ -92,12 +93,12 @@ func (h *Host) attempt(ctx context.Context, f *function, body []byte) error {
 	}
 	response, err := h.client.Do(request)
 	if err != nil {
-		return because(running, err)
+		return used.judge(ctx, err)
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err != nil {
-		return because(running, err)
+		return used.judge(ctx, err)
 	}
 	if err := h.judge(f, response, answer); err != nil {
 		return err
@@ -109,14 +110,27 @@ func (h *Host) attempt(ctx context.Context, f *function, body []byte) error {
 }
 
 // lifeUsed is the life of the handler that got an invocation: the one to end when the invocation takes too long, and not its successor.
-type lifeUsed struct{ atomic.Pointer[endpoint] }
+type lifeUsed struct {
+	atomic.Pointer[endpoint]
+	late atomic.Bool
+}
 
 type lifeKey struct{}
 
-// because prefers the reason for which the host broke off to the broken connection that it left.
-func because(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
+// judge says why an invocation was not answered. It returns when it is clear whether the handler lives. A process that dies breaks its connections before its parent learns of
+// it: a message that was given back in between would come straight back over another dead connection, and use up its delivery count within a millisecond.
+func (l *lifeUsed) judge(ctx context.Context, err error) error {
+	if at := l.Load(); at != nil && ctx.Err() == nil {
+		probing, cancel := context.WithTimeout(ctx, killPatience)
+		defer cancel()
+		defer context.AfterFunc(at.gone, cancel)()
+		_ = at.probe(probing) // an answer: it lives, and has broken this one connection
+	}
+	switch {
+	case l.late.Load():
+		return ErrTimeout
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
 	}
 	return fmt.Errorf("host: the handler did not answer: %w", err)
 }

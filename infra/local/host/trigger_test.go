@@ -262,20 +262,23 @@ func TestFaults(t *testing.T) {
 	}
 	t.Run("kill", func(t *testing.T) {
 		t.Parallel()
-		var calls atomic.Int64
+		var killed <-chan struct{}
 		s := newStand(t, true, mux(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
-			if calls.Add(1) == 1 {
-				<-r.Context().Done()
-				return
-			}
+			<-killed // it may strike before the request has come this far
 			ok(w)
 		}), nil).start()
+		at, err := s.worker.endpoint(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		killed = at.gone.Done()
 		s.faults.Add(fault.Fault{Target: fault.Handler, Kind: fault.Kill, Count: 1})
 		s.send(sessionsQ, bus.Message{ID: "a", SessionID: "s"})
 		s.drain()
-		if m := s.Metrics(); calls.Load() != 2 || m.Crashes != 1 {
-			t.Errorf("%d calls, %+v", calls.Load(), m)
+		<-killed
+		if m := s.Metrics(); m.Crashes != 1 || s.dead(sessionsQ) != 0 {
+			t.Errorf("%+v, %d dead", m, s.dead(sessionsQ))
 		}
 	})
 }
