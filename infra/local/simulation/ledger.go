@@ -1,0 +1,468 @@
+package simulation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/shared/bus"
+	busmemory "latchkey/shared/bus/memory"
+	"latchkey/shared/directory"
+	directorymemory "latchkey/shared/directory/memory"
+	"latchkey/shared/governance"
+	"latchkey/shared/store"
+)
+
+// subject is what the ledger knows of a subject's partition: the decoded documents as they are.
+type subject struct {
+	person      *person
+	head        governance.Head
+	requests    map[string]governance.AssignmentRequest
+	assignments map[string]governance.Assignment
+}
+
+// key names a document.
+type key struct {
+	container store.Container
+	partition string
+	id        string
+}
+
+// kept is a document as it was committed.
+type kept struct {
+	body string
+	due  time.Time
+}
+
+// chain is how far the audit chain of a partition is.
+type chain struct {
+	sequence int64
+	hash     string
+}
+
+// effect is an effect that was committed, and what became of it.
+type effect struct {
+	governance.Effect
+	sent    bool // a queue has accepted it
+	handled bool // an invocation has carried it out
+}
+
+// decision is that a person said something about a stage.
+type decision struct {
+	stage  string
+	person string
+	result governance.ReviewResult
+}
+
+// issued is a submission that somebody sent, and what the app answered to it.
+type issued struct {
+	caller   governance.Caller
+	kind     governance.RequestType
+	pack     string
+	target   *person
+	removes  string // assignment
+	accepted bool
+}
+
+// ledger sees what really happens below the faults and holds it against the rules.
+type ledger struct {
+	world     *world
+	trace     []string
+	documents map[key]kept
+	chains    map[string]chain // by container and partition
+	subjects  map[string]*subject
+	order     []string // ids of requests as they came
+	held      []string // ids of assignments as they came
+	where     map[string]string
+	policies  map[string]map[string]bool // by id: each version that ever was, as JSON
+	packages  map[string]governance.AccessPackage
+	effects   map[string]*effect
+	sequence  []string // ids of effects as they came
+	issued    map[string]*issued
+	decisions map[decision]bool // that were sent
+	taken     map[string]int    // by stage: decisions that were answered with success
+	hits      map[int64]int     // by sequence number: deliveries that a fault ended
+}
+
+func newLedger(w *world) *ledger {
+	return &ledger{
+		world: w, documents: map[key]kept{}, chains: map[string]chain{}, subjects: map[string]*subject{}, where: map[string]string{}, policies: map[string]map[string]bool{},
+		packages: map[string]governance.AccessPackage{}, effects: map[string]*effect{}, issued: map[string]*issued{}, decisions: map[decision]bool{}, taken: map[string]int{},
+		hits: map[int64]int{},
+	}
+}
+
+// storeLedger shows each commit to the ledger.
+type storeLedger struct {
+	store.Store
+	ledger *ledger
+}
+
+func (s storeLedger) Commit(ctx context.Context, container store.Container, partition string, operations []store.Operation) ([]string, error) {
+	etags, err := s.Store.Commit(ctx, container, partition, operations)
+	if err == nil {
+		s.ledger.committed(container, partition, operations)
+	}
+	return etags, err
+}
+
+// busLedger shows each message that was accepted.
+type busLedger struct {
+	bus.Bus
+	ledger *ledger
+}
+
+func (b busLedger) Send(ctx context.Context, queue string, messages ...bus.Message) error {
+	err := b.Bus.Send(ctx, queue, messages...)
+	if err == nil {
+		clear(b.ledger.world.blocked)
+		for _, m := range messages {
+			if effect := b.ledger.effects[original(m.ID)]; effect != nil {
+				effect.sent = true
+			}
+		}
+	}
+	return err
+}
+
+// original is the id of an effect before it was put off.
+func original(id string) string {
+	first, _, _ := strings.Cut(id, "-again-")
+	return first
+}
+
+// directoryLedger shows each grant.
+type directoryLedger struct {
+	*directorymemory.Directory
+	ledger *ledger
+}
+
+var _ directory.Directory = directoryLedger{}
+
+func (d directoryLedger) AddMember(ctx context.Context, groupID, principalID string) error {
+	had := d.IsMember(groupID, principalID)
+	err := d.Directory.AddMember(ctx, groupID, principalID)
+	if err == nil && !had {
+		d.ledger.granted(governance.Grant{OriginSystem: governance.OriginGroup, ResourceID: groupID, Role: governance.GrantMember}, principalID)
+	}
+	return err
+}
+
+func (d directoryLedger) AddOwner(ctx context.Context, groupID, principalID string) error {
+	had := d.IsOwner(groupID, principalID)
+	err := d.Directory.AddOwner(ctx, groupID, principalID)
+	if err == nil && !had {
+		d.ledger.granted(governance.Grant{OriginSystem: governance.OriginGroup, ResourceID: groupID, Role: governance.GrantOwner}, principalID)
+	}
+	return err
+}
+
+// granted: nobody gets anything but by an assignment that has begun. That an assignment begins only with its approval is checked where it begins.
+func (l *ledger) granted(grant governance.Grant, principalID string) {
+	p := l.world.tenant.byID[principalID]
+	if p == nil {
+		l.world.fail("grant", "", "%v was given to %s, whom nobody asked about", grant, principalID)
+		return
+	}
+	if s := l.subjects[p.subject]; s != nil {
+		for _, assignment := range s.assignments {
+			if slices.ContainsFunc(assignment.Deliveries, func(d governance.Delivery) bool { return d.Grant == grant }) &&
+				!assignment.Schedule.StartDateTime.Instant().After(l.world.clock.Now()) {
+				return
+			}
+		}
+	}
+	l.world.fail("grant", p.subject, "%s became %s of %s without an assignment that has begun", p.name, grant.Role, l.world.groupName(grant.ResourceID))
+}
+
+// committed takes in one commit and checks it.
+func (l *ledger) committed(container store.Container, partition string, operations []store.Operation) {
+	c := commit{ledger: l, container: container, partition: partition, states: map[string]bool{}}
+	for _, operation := range operations {
+		c.take(operation)
+	}
+	c.check()
+}
+
+// commit is one commit as it is being taken in.
+type commit struct {
+	ledger      *ledger
+	container   store.Container
+	partition   string
+	head        *governance.Head
+	entries     []governance.AuditEntry
+	requests    []governance.AssignmentRequest
+	assignments []governance.Assignment
+	effects     []governance.Effect
+	states      map[string]bool
+	changes     int // of documents that a head guards
+}
+
+func (c *commit) broken(rule, format string, args ...any) {
+	c.ledger.world.fail(rule, c.partition, format, args...)
+}
+
+func decode[T any](c *commit, document store.Document) (value T) {
+	if err := json.Unmarshal(document.Body, &value); err != nil {
+		c.broken("document", "%s cannot be read: %v", document.ID, err)
+	}
+	return value
+}
+
+// take notes one write.
+func (c *commit) take(operation store.Operation) {
+	l := c.ledger
+	document := operation.Document
+	at := key{c.container, c.partition, document.ID}
+	kind, _, _ := strings.Cut(document.ID, ":")
+	if operation.Verb == store.Delete {
+		delete(l.documents, at)
+		switch kind {
+		case "outbox":
+			if effect := l.effects[strings.TrimPrefix(document.ID, "outbox:")]; effect == nil || !effect.sent {
+				c.broken("outbox", "the effect %s was forgotten before any queue had it", document.ID)
+			}
+		case "package":
+			delete(l.packages, strings.TrimPrefix(document.ID, "package:"))
+			c.changes++
+		case "idempotency":
+		default:
+			c.changes++
+		}
+		return
+	}
+	if kind == "idempotency" {
+		return
+	}
+	l.documents[at] = kept{body: string(document.Body), due: document.DueAt}
+	c.changes++
+	switch kind {
+	case "head":
+		head := decode[governance.Head](c, document)
+		c.head = &head
+	case "audit":
+		c.entries = append(c.entries, decode[governance.AuditEntry](c, document))
+	case "request":
+		c.requests = append(c.requests, decode[governance.AssignmentRequest](c, document))
+	case "assignment":
+		c.assignments = append(c.assignments, decode[governance.Assignment](c, document))
+	case "outbox":
+		c.effects = append(c.effects, decode[governance.Effect](c, document))
+	case "policy":
+		policy := decode[governance.AssignmentPolicy](c, document)
+		if l.policies[policy.ID] == nil {
+			l.policies[policy.ID] = map[string]bool{}
+		}
+		l.policies[policy.ID][text(policy)] = true
+	case "package":
+		pack := decode[governance.AccessPackage](c, document)
+		l.packages[pack.ID] = pack
+	}
+}
+
+func text(value any) string {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return err.Error()
+	}
+	return string(data)
+}
+
+// check holds a commit against the rules.
+func (c *commit) check() {
+	if c.changes == 0 {
+		return
+	}
+	if c.head == nil {
+		c.broken("head", "a commit that changes documents does not hold the head")
+		return
+	}
+	c.checkChain()
+	if c.container != store.Subjects {
+		return
+	}
+	l := c.ledger
+	s := l.subjects[c.partition]
+	if s == nil {
+		s = &subject{person: l.world.tenant.subjects[c.partition], requests: map[string]governance.AssignmentRequest{}, assignments: map[string]governance.Assignment{}}
+		if s.person == nil {
+			c.broken("subject", "nobody has the partition %s", c.partition)
+			return
+		}
+		l.subjects[c.partition] = s
+	}
+	for _, sent := range c.effects {
+		l.effects[sent.ID] = &effect{Effect: sent}
+		l.sequence = append(l.sequence, sent.ID)
+	}
+	for _, next := range c.assignments {
+		before, known := s.assignments[next.ID]
+		if !known {
+			l.held = append(l.held, next.ID)
+			l.where[next.ID] = c.partition
+		}
+		s.assignments[next.ID] = next
+		c.assignmentChanged(s, before, known, next)
+	}
+	for _, next := range c.requests {
+		before, known := s.requests[next.ID]
+		if !known {
+			l.order = append(l.order, next.ID)
+			l.where[next.ID] = c.partition
+		}
+		s.requests[next.ID] = next
+		l.world.report.States[string(next.State)]++
+		c.requestChanged(s, before, next)
+	}
+	s.head = *c.head
+	c.checkHead(s)
+}
+
+// checkChain: each entry continues the chain of its partition, and the head knows its end.
+func (c *commit) checkChain() {
+	l := c.ledger
+	id := string(c.container) + "/" + c.partition
+	end := l.chains[id]
+	if len(c.entries) == 0 {
+		c.broken("audit", "documents changed without an audit entry")
+	}
+	for _, entry := range c.entries {
+		sealed := entry
+		sealed.Seal(c.partition, end.sequence+1, end.hash)
+		if sealed.Hash != entry.Hash || sealed.ID != entry.ID {
+			c.broken("audit", "the audit entry %d does not continue the chain, which ends at %d", entry.Sequence, end.sequence)
+		}
+		end = chain{entry.Sequence, entry.Hash}
+		if entry.ActivityDateTime.Instant().After(l.world.clock.Now()) {
+			c.broken("audit", "the audit entry %d is from the future", entry.Sequence)
+		}
+	}
+	if c.head.AuditSequence != end.sequence || c.head.AuditHash != end.hash {
+		c.broken("audit", "the head says that the chain ends at %d, it ends at %d", c.head.AuditSequence, end.sequence)
+	}
+	l.chains[id] = end
+}
+
+// audited says whether an entry of this commit belongs to a request.
+func (c *commit) audited(requestID string) bool {
+	return slices.ContainsFunc(c.entries, func(e governance.AuditEntry) bool { return e.CorrelationID == requestID || e.TargetID == requestID })
+}
+
+// checkHead: what the head says is what the documents say, and no package is held or asked for twice (DESIGN section 3).
+func (c *commit) checkHead(s *subject) {
+	holdings, flights := map[string]governance.Holding{}, map[string]governance.InFlight{}
+	live, open := map[string]int{}, map[string]int{}
+	for _, holding := range s.head.Holdings {
+		holdings[holding.AssignmentID] = holding
+	}
+	for _, flight := range s.head.InFlight {
+		flights[flight.RequestID] = flight
+	}
+	if len(holdings) != len(s.head.Holdings) || len(flights) != len(s.head.InFlight) {
+		c.broken("head", "the head names a holding or a request twice")
+	}
+	for id, assignment := range s.assignments {
+		holding, held := holdings[id]
+		if alive := assignment.State != governance.AssignmentExpired; alive != held {
+			c.broken("head", "the assignment %s is %s, but in the holdings: %t", id, assignment.State, held)
+		}
+		delete(holdings, id)
+		if !held {
+			continue
+		}
+		live[assignment.AccessPackage.ID]++
+		if holding.State != assignment.State || holding.Removing != assignment.Removing || holding.PackageID != assignment.AccessPackage.ID || !slices.Equal(holding.Grants, grantsOf(assignment)) {
+			c.broken("head", "the holding of the assignment %s is not what the assignment says", id)
+		}
+	}
+	for id, request := range s.requests {
+		flight, flies := flights[id]
+		if flies != request.State.IsInFlight() {
+			c.broken("head", "the request %s is %s, but among those in flight: %t", id, request.State, flies)
+		}
+		delete(flights, id)
+		if flies {
+			open[request.AccessPackage.ID]++
+			if flight.State != request.State || flight.PackageID != request.AccessPackage.ID {
+				c.broken("head", "the head has the request %s as %s, it is %s", id, flight.State, request.State)
+			}
+		}
+	}
+	if len(holdings)+len(flights) > 0 {
+		c.broken("head", "the head names what does not exist")
+	}
+	for _, id := range slices.Sorted(maps.Keys(live)) {
+		if live[id] > 1 {
+			c.broken("twice", "%s has %s %d times", s.person.name, c.ledger.world.nameOf(id), live[id])
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(open)) {
+		if open[id] > 1 {
+			c.broken("twice", "%s has %d requests for %s in flight", s.person.name, open[id], c.ledger.world.nameOf(id))
+		}
+	}
+}
+
+func grantsOf(assignment governance.Assignment) []governance.Grant {
+	var grants []governance.Grant
+	for _, delivery := range assignment.Deliveries {
+		grants = append(grants, delivery.Grant)
+	}
+	return grants
+}
+
+// handled notes how the handling of a message went.
+func (l *ledger) handled(t *task, delivery busmemory.Delivery, message governance.Effect, err error) {
+	w := l.world
+	if err != nil {
+		if !t.struck && !passing(err) {
+			w.fail("effect", message.SubjectID, "handling %s failed although nothing was wrong: %v", delivery.Message.ID, err)
+		}
+		if passing(err) {
+			l.hit(delivery)
+		}
+		return
+	}
+	w.report.Operations["effect "+string(message.Kind)]++
+	first := original(delivery.Message.ID)
+	if slices.ContainsFunc(t.sent, func(id string) bool { return original(id) == first && id != delivery.Message.ID }) {
+		return // put off: it comes again
+	}
+	if effect := l.effects[first]; effect != nil {
+		effect.handled = true
+	}
+}
+
+// hit notes that a delivery came to nothing because of a fault: the message may be dead in the end.
+func (l *ledger) hit(delivery busmemory.Delivery) { l.hits[delivery.SequenceNumber]++ }
+
+// nextDue is when the next document is due.
+func (l *ledger) nextDue() time.Time {
+	var next time.Time
+	for _, document := range l.documents {
+		if !document.due.IsZero() && (next.IsZero() || document.due.Before(next)) {
+			next = document.due
+		}
+	}
+	return next
+}
+
+func (l *ledger) overdue(now time.Time) string {
+	var texts []string
+	for at, document := range l.documents {
+		if !document.due.IsZero() && !document.due.After(now) {
+			texts = append(texts, fmt.Sprintf("%s of %s since %s", at.id, l.world.nameOf(at.partition), document.due.Format(time.RFC3339)))
+		}
+	}
+	for _, name := range bus.Queues() {
+		if counts, err := l.world.broker.Counts(name); err == nil && counts.Active+counts.Locked > 0 {
+			texts = append(texts, fmt.Sprintf("%+v in %s", counts, name))
+		}
+	}
+	slices.Sort(texts)
+	return l.world.legible(strings.Join(texts, ", "))
+}

@@ -1,0 +1,522 @@
+package simulation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"latchkey/shared/app"
+	"latchkey/shared/governance"
+	"latchkey/shared/platform"
+)
+
+// operation is one thing that somebody does, or that time or an operator does to the app.
+type operation struct {
+	name   string
+	weight int
+	do     func(w *world, o op)
+}
+
+// op is an operation that is being started.
+type op struct {
+	number int
+	name   string
+	luck   *luck
+}
+
+// operations are all there are, by how often they happen.
+var operations = []operation{
+	{"userAdd", 22, (*world).userAdd},
+	{"userRemove", 7, (*world).userRemove},
+	{"adminAdd", 5, (*world).adminAdd},
+	{"adminRemove", 4, (*world).adminRemove},
+	{"cancel", 6, (*world).cancel},
+	{"decide", 22, (*world).decide},
+	{"decideTogether", 6, (*world).decideTogether},
+	{"reprocess", 4, (*world).reprocess},
+	{"editPolicy", 3, (*world).editPolicy},
+	{"editRoles", 4, (*world).editRoles},
+	{"publish", 2, (*world).publish},
+	{"deletePackage", 1, (*world).deletePackage},
+	{"deletePolicy", 1, (*world).deletePolicy},
+	{"expire", 7, func(w *world, _ op) { w.startTimer("expire") }},
+	{"flush", 6, func(w *world, _ op) { w.startTimer("flush") }},
+	{"pass", 14, (*world).pass},
+	{"restart", 1, (*world).restart},
+}
+
+// countOperations is how many operations a run has.
+func (w *world) countOperations() int {
+	luck := luck{chance: w.chance.about(named("count"))}
+	return 40 + luck.below(40)
+}
+
+// startOperation starts the next operation.
+func (w *world) startOperation() {
+	number := w.operation
+	w.operation++
+	if w.options.Skip[number] {
+		return
+	}
+	l := &luck{chance: w.chance.about(named("operation"), uint64(number))}
+	total := 0
+	for _, operation := range operations {
+		total += operation.weight
+	}
+	draw := l.below(total)
+	for _, operation := range operations {
+		if draw -= operation.weight; draw < 0 {
+			operation.do(w, op{number: number, name: operation.name, luck: l})
+			return
+		}
+	}
+}
+
+// maxAttempts is how often a caller tries who gets no answer, or one that says to try again.
+const maxAttempts = 3
+
+// call is an API call of somebody, who may repeat it when it dies or is told to come again.
+func (w *world) call(o op, who string, attempt int, do func(context.Context, *app.App) error, answered func(error)) {
+	name := fmt.Sprintf("op%d.%s.%s", o.number, o.name, who)
+	if attempt > 1 {
+		name = fmt.Sprintf("%s.try%d", name, attempt)
+	}
+	var err error
+	t := w.spawn(name, callDeadline, func(ctx context.Context, t *task) {
+		instance := w.apps[t.luck.below(2)]
+		err = do(ctx, instance)
+		w.note(t, "", "answered%s", outcome(err))
+		switch {
+		case err == nil:
+			w.report.Operations[o.name]++
+		case app.CodeOf(err) == governance.CodeInternal:
+			w.fail("internal", "", "%s was answered with an internal error: %v", t.name, err)
+		case !passing(err):
+			w.report.Refused[o.name]++
+		case !t.struck && w.calm:
+			w.fail("unavailable", "", "%s was refused although nothing was wrong: %v", t.name, err)
+		}
+		if answered != nil {
+			answered(err)
+		}
+	})
+	t.after = func(t *task) {
+		clear(w.blocked)
+		if (t.crashed || passing(err) && err != nil) && attempt < maxAttempts && !w.calm && t.luck.odds(0.7) {
+			delay := time.Duration(1+t.luck.below(40)) * time.Second
+			w.call(o, who, attempt+1, do, answered)
+			last := w.tasks[len(w.tasks)-1]
+			last.wakeAt = w.clock.Now().Add(delay)
+			last.deadline = last.wakeAt.Add(callDeadline)
+		}
+	}
+}
+
+// submit sends a request with an Idempotency-Key, as a client that wants no second one.
+func (w *world) submit(o op, who string, caller governance.Caller, asked issued, draft governance.AssignmentRequest) {
+	asked.caller, asked.kind = caller, draft.RequestType
+	body := text(draft)
+	sum := fmt.Sprintf("key-%d-%s", w.options.Seed, w.keyOf(o))
+	id := ""
+	w.call(o, who, 1, func(ctx context.Context, a *app.App) error {
+		answer, err := a.Once(ctx, caller, sum, []byte(body), func(ids platform.IDSource) (app.Answer, error) {
+			repeated := draft
+			repeated.ID = ids()
+			if known := w.ledger.issued[repeated.ID]; known == nil {
+				mine := asked
+				w.ledger.issued[repeated.ID] = &mine
+			} else if known.kind != asked.kind || known.pack != asked.pack || known.target != asked.target || known.removes != asked.removes {
+				w.fail("idempotency", "", "two different requests with the key %s have the id %s", sum, repeated.ID)
+			}
+			made, err := a.SubmitRequest(ctx, caller, repeated)
+			if err != nil {
+				return app.Answer{}, err
+			}
+			data, err := json.Marshal(made)
+			return app.Answer{Status: 201, Body: data}, err
+		})
+		if err != nil {
+			return err
+		}
+		var made governance.AssignmentRequest
+		if err := json.Unmarshal(answer.Body, &made); err != nil {
+			return err
+		}
+		w.submitted(asked, made)
+		if id != "" && id != made.ID {
+			w.fail("idempotency", "", "the key %s was answered with %s, then with %s", sum, id, made.ID)
+		}
+		id = made.ID
+		return nil
+	}, nil)
+}
+
+// keyOf is the Idempotency-Key of an operation: sometimes that of one before, by a careless client.
+func (w *world) keyOf(o op) string {
+	number := o.number
+	if number > 0 && o.luck.odds(0.04) {
+		number = o.luck.below(number)
+	}
+	return fmt.Sprint(number)
+}
+
+// submitted: what was answered is what was asked for, and it is there.
+func (w *world) submitted(asked issued, made governance.AssignmentRequest) {
+	partition := w.ledger.where[made.ID]
+	s := w.ledger.subjects[partition]
+	if s == nil {
+		w.fail("answer", "", "the request %s was accepted, but is not there", made.ID)
+		return
+	}
+	present, ok := s.requests[made.ID]
+	switch {
+	case !ok:
+		w.fail("answer", partition, "the request %s was accepted, but is not there", made.ID)
+	case present.RequestType != asked.kind || asked.removes != "" && present.Assignment.ID != asked.removes || asked.removes == "" && (present.AccessPackage.ID != asked.pack || s.person != asked.target):
+		w.fail("answer", partition, "the answer is the request %s, which is another than the one that was sent", made.ID)
+	}
+}
+
+// scheduleOf invents a schedule of one's own, mostly none.
+func (w *world) scheduleOf(luck *luck) *governance.Schedule {
+	if !luck.odds(0.35) {
+		return nil
+	}
+	schedule := &governance.Schedule{}
+	if luck.odds(0.5) {
+		schedule.StartDateTime = governance.At(w.later(luck, 20*24*time.Hour))
+	}
+	switch luck.below(4) {
+	case 0:
+		d := one(luck, []governance.Duration{governance.Hours(4), governance.Days(2), governance.Days(20)})
+		schedule.Expiration = &governance.Expiration{Type: governance.ExpirationAfterDuration, Duration: &d}
+	case 1:
+		start := schedule.StartDateTime.Instant()
+		if start.IsZero() {
+			start = w.clock.Now()
+		}
+		schedule.Expiration = &governance.Expiration{Type: governance.ExpirationAfterDateTime, EndDateTime: governance.At(start.Add(time.Duration(1+luck.below(24*20)) * time.Hour))}
+	case 2:
+		schedule.Expiration = &governance.Expiration{Type: governance.ExpirationNone}
+	}
+	return schedule
+}
+
+func (w *world) add(o op, kind governance.RequestType, caller governance.Caller, target *person, who string) {
+	pack := one(o.luck, w.tenant.packages)
+	draft := governance.AssignmentRequest{RequestType: kind, Schedule: w.scheduleOf(o.luck), Assignment: &governance.Assignment{AccessPackageID: pack.id}}
+	if o.luck.odds(0.8) {
+		draft.Justification = "because"
+	}
+	policies := w.policiesOf(pack.name)
+	if kind == governance.RequestAdminAdd || len(policies) > 1 && o.luck.odds(0.7) {
+		draft.Assignment.AssignmentPolicyID = one(o.luck, policies).id
+	}
+	if kind == governance.RequestAdminAdd {
+		draft.Assignment.TargetID = target.ID
+	}
+	w.submit(o, who, caller, issued{pack: pack.id, target: target}, draft)
+}
+
+func (w *world) policiesOf(pack string) []place {
+	var list []place
+	for _, policy := range w.tenant.policies {
+		if len(policy.name) > len(pack) && policy.name[:len(pack)+1] == pack+"." {
+			list = append(list, policy)
+		}
+	}
+	return list
+}
+
+func (w *world) userAdd(o op) {
+	p := one(o.luck, w.tenant.members)
+	w.add(o, governance.RequestUserAdd, p.caller, p, p.name)
+}
+
+func (w *world) adminAdd(o op) {
+	caller, who := w.tenant.admin.caller, "ada"
+	switch o.luck.below(6) {
+	case 0, 1:
+		caller, who = w.tenant.robot, "robot"
+	case 2:
+		p := one(o.luck, w.tenant.members)
+		caller, who = p.caller, p.name // who may not
+	}
+	w.add(o, governance.RequestAdminAdd, caller, one(o.luck, w.tenant.members), who)
+}
+
+// assignment picks an assignment that has not ended, mostly.
+func (w *world) assignment(luck *luck) (governance.Assignment, *subject, bool) {
+	var live []string
+	for _, id := range w.ledger.held {
+		if w.ledger.subjects[w.ledger.where[id]].assignments[id].State != governance.AssignmentExpired || luck.odds(0.05) {
+			live = append(live, id)
+		}
+	}
+	if len(live) == 0 {
+		return governance.Assignment{}, nil, false
+	}
+	id := one(luck, live)
+	s := w.ledger.subjects[w.ledger.where[id]]
+	return s.assignments[id], s, true
+}
+
+// request picks a request in one of these states.
+func (w *world) request(luck *luck, states ...governance.RequestState) (governance.AssignmentRequest, *subject, bool) {
+	var fitting []string
+	for _, id := range w.ledger.order {
+		if slices.Contains(states, w.ledger.subjects[w.ledger.where[id]].requests[id].State) {
+			fitting = append(fitting, id)
+		}
+	}
+	if len(fitting) == 0 {
+		return governance.AssignmentRequest{}, nil, false
+	}
+	id := one(luck, fitting)
+	s := w.ledger.subjects[w.ledger.where[id]]
+	return s.requests[id], s, true
+}
+
+func (w *world) userRemove(o op) {
+	assignment, s, ok := w.assignment(o.luck)
+	if !ok {
+		return
+	}
+	p := s.person
+	if o.luck.odds(0.1) {
+		p = one(o.luck, w.tenant.people)
+	}
+	w.submit(o, p.name, p.caller, issued{removes: assignment.ID}, governance.AssignmentRequest{RequestType: governance.RequestUserRemove, Assignment: &governance.Assignment{ID: assignment.ID}})
+}
+
+func (w *world) adminRemove(o op) {
+	if assignment, _, ok := w.assignment(o.luck); ok {
+		w.submit(o, "ada", w.tenant.admin.caller, issued{removes: assignment.ID}, governance.AssignmentRequest{RequestType: governance.RequestAdminRemove, Assignment: &governance.Assignment{ID: assignment.ID}})
+	}
+}
+
+func (w *world) cancel(o op) {
+	request, s, ok := w.request(o.luck, governance.StatePendingApproval, governance.StateScheduled, governance.StateDelivering)
+	if !ok {
+		return
+	}
+	p := s.person
+	switch o.luck.below(6) {
+	case 0:
+		p = w.tenant.admin
+	case 1:
+		p = one(o.luck, w.tenant.people)
+	}
+	w.call(o, p.name, 1, func(ctx context.Context, a *app.App) error { return a.CancelRequest(ctx, p.caller, request.ID) }, func(err error) {
+		if err != nil {
+			return
+		}
+		if state := s.requests[request.ID].State; state != governance.StateCanceled {
+			w.fail("answer", s.person.subject, "canceling the request %s succeeded, it is %s", request.ID, state)
+		}
+		if made := w.ledger.issued[request.ID]; p != w.tenant.admin && made != nil && made.caller.ObjectID != p.ID {
+			w.fail("forbidden", s.person.subject, "%s canceled the request %s of another", p.name, request.ID)
+		}
+	})
+}
+
+// openStage is the stage of a request that waits for a decision.
+func openStage(request governance.AssignmentRequest) (int, bool) {
+	if request.Approval == nil {
+		return 0, false
+	}
+	at := slices.IndexFunc(request.Approval.Stages, func(s governance.ApprovalStage) bool { return s.Status == governance.StageInProgress })
+	return at, at >= 0
+}
+
+func (w *world) decide(o op) {
+	request, s, ok := w.request(o.luck, governance.StatePendingApproval)
+	if !ok {
+		if request, s, ok = w.request(o.luck, governance.StateDenied, governance.StateCanceled, governance.StateDelivered); !ok || request.Approval == nil {
+			return
+		}
+	}
+	index, open := openStage(request)
+	if !open || o.luck.odds(0.05) {
+		index = o.luck.below(len(request.Approval.Stages)) // one that is not the one
+	}
+	p := one(o.luck, w.tenant.people)
+	if o.luck.odds(0.8) {
+		p = w.approver(o.luck, request, s, index)
+	}
+	w.decides(o, p, request, s, index, o.luck.odds(0.8))
+}
+
+// approver picks somebody who may decide a stage, as far as there is somebody.
+func (w *world) approver(luck *luck, request governance.AssignmentRequest, s *subject, index int) *person {
+	stage := request.Approval.Stages[index]
+	var fitting []*person
+	for _, p := range w.tenant.people {
+		if w.mayDecide(request.Policy.Approval().Stages[index], p, s.person, stage.Escalated) {
+			fitting = append(fitting, p)
+		}
+	}
+	if len(fitting) == 0 {
+		return one(luck, w.tenant.people)
+	}
+	return one(luck, fitting)
+}
+
+func (w *world) decideTogether(o op) {
+	request, s, ok := w.request(o.luck, governance.StatePendingApproval)
+	if !ok {
+		return
+	}
+	index, open := openStage(request)
+	if !open {
+		return
+	}
+	first := w.approver(o.luck, request, s, index)
+	w.decides(o, first, request, s, index, true)
+	if second := w.approver(o.luck, request, s, index); second != first {
+		w.decides(o, second, request, s, index, o.luck.odds(0.5))
+	}
+}
+
+// decides has a person decide a stage.
+func (w *world) decides(o op, p *person, request governance.AssignmentRequest, s *subject, index int, approve bool) {
+	stage := request.Approval.Stages[index]
+	result := governance.ResultDeny
+	if approve {
+		result = governance.ResultApprove
+	}
+	justification := "fine"
+	if o.luck.odds(0.1) {
+		justification = ""
+	}
+	w.ledger.decisions[decision{stage.ID, p.ID, result}] = true
+	w.call(o, p.name, 1, func(ctx context.Context, a *app.App) error {
+		return a.DecideApproval(ctx, p.caller, request.ID, stage.ID, result, justification)
+	}, func(err error) {
+		if err != nil {
+			return
+		}
+		present := s.requests[request.ID].Approval.Stages[index]
+		if present.Status != governance.StageCompleted || present.ReviewedBy.ID != p.ID || present.ReviewResult != result {
+			w.fail("answer", s.person.subject, "%s was told to have decided stage %d of the request %s, but it is %s %s by %s", p.name, index+1, request.ID, present.Status, present.ReviewResult, w.nameOf(present.ReviewedBy.ID))
+		}
+		if w.ledger.taken[stage.ID]++; w.ledger.taken[stage.ID] > 1 {
+			w.fail("decision", s.person.subject, "%d people were told to have decided stage %d of the request %s", w.ledger.taken[stage.ID], index+1, request.ID)
+		}
+	})
+}
+
+func (w *world) reprocess(o op) {
+	request, s, ok := w.request(o.luck, governance.StateDeliveryFailed, governance.StatePartiallyDelivered)
+	if !ok {
+		return
+	}
+	p := w.tenant.admin
+	if o.luck.odds(0.1) {
+		p = s.person
+	}
+	w.call(o, p.name, 1, func(ctx context.Context, a *app.App) error { return a.ReprocessRequest(ctx, p.caller, request.ID) }, func(err error) {
+		if err == nil && p != w.tenant.admin {
+			w.fail("forbidden", s.person.subject, "%s reprocessed a request", p.name)
+		}
+	})
+}
+
+// managed is an operation of an administrator, sometimes tried by somebody who is none.
+func (w *world) managed(o op, do func(context.Context, *app.App, governance.Caller) error) {
+	p := w.tenant.admin
+	if o.luck.odds(0.05) {
+		p = one(o.luck, w.tenant.members)
+	}
+	w.call(o, p.name, 1, func(ctx context.Context, a *app.App) error { return do(ctx, a, p.caller) }, func(err error) {
+		if err == nil && p != w.tenant.admin {
+			w.fail("forbidden", "", "%s did what an administrator may: %s", p.name, o.name)
+		}
+	})
+}
+
+func (w *world) editPolicy(o op) {
+	policy := one(o.luck, w.tenant.policies)
+	next := w.policy(o.luck, policy.name)
+	w.managed(o, func(ctx context.Context, a *app.App, caller governance.Caller) error {
+		_, err := a.UpdatePolicy(ctx, caller, policy.id, "", func(p *governance.AssignmentPolicy) error {
+			*p = next
+			return nil
+		})
+		return err
+	})
+}
+
+func (w *world) editRoles(o op) {
+	pack := one(o.luck, w.tenant.packages)
+	role := one(o.luck, pack.roles)
+	present := w.ledger.packages[pack.id]
+	if len(present.ResourceRoleScopes) > 0 && o.luck.odds(0.5) {
+		id := one(o.luck, present.ResourceRoleScopes).ID
+		w.managed(o, func(ctx context.Context, a *app.App, caller governance.Caller) error {
+			return a.RemoveRoleScope(ctx, caller, pack.id, id)
+		})
+		return
+	}
+	w.managed(o, func(ctx context.Context, a *app.App, caller governance.Caller) error {
+		_, err := a.AddRoleScope(ctx, caller, pack.id, governance.ResourceRoleScope{Role: &governance.ResourceRole{OriginID: role}})
+		return err
+	})
+}
+
+func (w *world) publish(o op) {
+	catalog := one(o.luck, w.tenant.catalogs)
+	state := governance.CatalogPublished
+	if o.luck.odds(0.3) {
+		state = governance.CatalogUnpublished
+	}
+	w.managed(o, func(ctx context.Context, a *app.App, caller governance.Caller) error {
+		_, err := a.UpdateCatalog(ctx, caller, catalog, "", func(c *governance.Catalog) error {
+			c.State = state
+			return nil
+		})
+		return err
+	})
+}
+
+func (w *world) deletePackage(o op) {
+	pack := one(o.luck, w.tenant.packages)
+	w.managed(o, func(ctx context.Context, a *app.App, caller governance.Caller) error {
+		return a.DeletePackage(ctx, caller, pack.id, "")
+	})
+}
+
+func (w *world) deletePolicy(o op) {
+	policy := one(o.luck, w.tenant.policies)
+	w.managed(o, func(ctx context.Context, a *app.App, caller governance.Caller) error {
+		return a.DeletePolicy(ctx, caller, policy.id, "")
+	})
+}
+
+// pass lets time go by: seconds, minutes, hours, days or months.
+func (w *world) pass(o op) {
+	var most time.Duration
+	switch draw := o.luck.below(20); {
+	case draw < 7:
+		most = 20 * time.Second
+	case draw < 12:
+		most = 12 * time.Minute
+	case draw < 15:
+		most = 6 * time.Hour
+	case draw < 19:
+		most = 6 * 24 * time.Hour
+	default:
+		most = 120 * 24 * time.Hour
+	}
+	w.advanceTo(w.clock.Now().Add(time.Duration(o.luck.next().share() * float64(most)).Truncate(time.Millisecond)))
+	w.note(nil, "", "op%d: time passes", o.number)
+}
+
+// restart ends the process of one instance: what it was doing is lost, and its caches are empty.
+func (w *world) restart(o op) {
+	at := o.luck.below(2)
+	w.apps[at] = app.New(w.ports)
+	w.note(nil, "", "op%d: instance %d starts again", o.number, at)
+}

@@ -1,0 +1,260 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"latchkey/shared/bus"
+	"latchkey/shared/directory"
+	"latchkey/shared/governance"
+	"latchkey/shared/store"
+)
+
+// Sabotage puts something between the faults and the ledger: a port that does not keep its promise. The mutation tests prove by it that the simulation can fail.
+type Sabotage struct {
+	Store     func(store.Store) store.Store
+	Bus       func(bus.Bus) bus.Bus
+	Directory func(directory.Directory) directory.Directory
+	NoExpiry  bool // the timer of the expirations never runs
+}
+
+// storePort is the store as the app sees it: with the scheduler and the faults before it.
+type storePort struct {
+	world *world
+	inner store.Store
+}
+
+var _ store.Store = storePort{}
+
+func (p storePort) Get(ctx context.Context, container store.Container, partition string, ids ...string) ([]store.Document, error) {
+	w := p.world
+	t := w.current
+	t.point()
+	fault := w.strike(t, StoreThrottled, StoreUnavailable)
+	if w.tracing {
+		w.note(t, partition, "get %s%s", strings.Join(ids, " "), injected(fault))
+	}
+	if err := storeFault(fault); err != nil {
+		return nil, err
+	}
+	return p.inner.Get(ctx, container, partition, ids...)
+}
+
+func (p storePort) Commit(ctx context.Context, container store.Container, partition string, operations []store.Operation) ([]string, error) {
+	w := p.world
+	t := w.current
+	t.point()
+	fault := w.strike(t, StoreConflict, StoreThrottled, StoreUnavailable, StoreLostResponse)
+	if fault == StoreLostResponse || fault == "" {
+		etags, err := p.inner.Commit(ctx, container, partition, operations)
+		if w.tracing {
+			w.note(t, partition, "commit %s%s%s", describe(operations), outcome(err), injected(fault))
+		}
+		if err == nil && w.strikes(t, Crash) {
+			panic(crash{})
+		}
+		if err == nil && fault == StoreLostResponse {
+			return nil, fmt.Errorf("%w: the answer was lost", store.ErrUnavailable)
+		}
+		return etags, err
+	}
+	if w.tracing {
+		w.note(t, partition, "commit %s%s", describe(operations), injected(fault))
+	}
+	return nil, storeFault(fault)
+}
+
+func (p storePort) Query(ctx context.Context, container store.Container, query store.Query) (store.Page, error) {
+	w := p.world
+	t := w.current
+	t.point()
+	fault := w.strike(t, StoreThrottled, StoreUnavailable)
+	if err := storeFault(fault); err != nil {
+		w.note(t, query.Partition, "query %s %s%s", query.Kind, query.ID, injected(fault))
+		return store.Page{}, err
+	}
+	page, err := p.inner.Query(ctx, container, query)
+	if w.tracing {
+		w.note(t, query.Partition, "query %s %s: %d found%s", query.Kind, query.ID, len(page.Documents), outcome(err))
+	}
+	return page, err
+}
+
+func storeFault(fault Fault) error {
+	switch fault {
+	case StoreConflict:
+		return fmt.Errorf("%w: injected", store.ErrConflict)
+	case StoreThrottled:
+		return &store.ThrottledError{After: 2 * time.Second}
+	case StoreUnavailable:
+		return fmt.Errorf("%w: injected", store.ErrUnavailable)
+	default:
+		return nil
+	}
+}
+
+// busPort is the bus as the app sees it.
+type busPort struct {
+	world *world
+	inner bus.Bus
+}
+
+var _ bus.Bus = busPort{}
+
+func (p busPort) Send(ctx context.Context, queue string, messages ...bus.Message) error {
+	w := p.world
+	t := w.current
+	t.point()
+	fault := w.strike(t, BusThrottled, BusUnavailable, BusTorn, BusLostResponse)
+	accepted := messages
+	switch fault {
+	case BusThrottled, BusUnavailable:
+		accepted = nil
+	case BusTorn:
+		accepted = messages[:len(messages)/2]
+	}
+	var err error
+	if len(accepted) > 0 {
+		err = p.inner.Send(ctx, queue, accepted...)
+	}
+	if w.tracing {
+		for _, m := range messages {
+			w.note(t, m.SessionID, "send to %s %s%s%s", queue, m.ID, outcome(err), injected(fault))
+		}
+	}
+	if err == nil {
+		for _, m := range accepted {
+			t.sent = append(t.sent, m.ID)
+		}
+		if len(accepted) > 0 && w.strikes(t, Crash) {
+			panic(crash{})
+		}
+	}
+	switch {
+	case err != nil:
+		return err
+	case fault == BusThrottled:
+		return fmt.Errorf("%w: injected", bus.ErrThrottled)
+	case fault != "":
+		return fmt.Errorf("%w: injected", bus.ErrUnavailable)
+	}
+	return nil
+}
+
+// directoryPort is the directory as the app sees it.
+type directoryPort struct {
+	world *world
+	inner directory.Directory
+}
+
+var _ directory.Directory = directoryPort{}
+
+// call makes a call to the directory with whatever goes wrong with it.
+func call[T any](p directoryPort, what, about string, change bool, do func() (T, error)) (T, error) {
+	var none T
+	w := p.world
+	t := w.current
+	t.point()
+	var fault Fault
+	if change {
+		fault = w.strike(t, DirectoryThrottled, DirectoryUnavailable, DirectoryLost, DirectoryForbidden)
+	} else {
+		fault = w.strike(t, DirectoryThrottled, DirectoryUnavailable)
+	}
+	switch fault {
+	case DirectoryThrottled:
+		w.note(t, "", "directory %s %s%s", what, about, injected(fault))
+		return none, &directory.ThrottledError{After: time.Duration(1+t.luck.below(300)) * time.Second}
+	case DirectoryUnavailable:
+		w.note(t, "", "directory %s %s%s", what, about, injected(fault))
+		return none, fmt.Errorf("%w: injected", directory.ErrUnavailable)
+	case DirectoryForbidden:
+		w.note(t, "", "directory %s %s%s", what, about, injected(fault))
+		return none, fmt.Errorf("%w: injected", directory.ErrForbidden)
+	}
+	value, err := do()
+	if w.tracing {
+		w.note(t, "", "directory %s %s%s%s", what, about, outcome(err), injected(fault))
+	}
+	if change && err == nil && w.strikes(t, Crash) {
+		panic(crash{})
+	}
+	if fault == DirectoryLost {
+		return none, fmt.Errorf("%w: the answer was lost", directory.ErrUnavailable)
+	}
+	return value, err
+}
+
+func (p directoryPort) User(ctx context.Context, id string) (governance.User, error) {
+	return call(p, "user", id, false, func() (governance.User, error) { return p.inner.User(ctx, id) })
+}
+
+func (p directoryPort) Group(ctx context.Context, id string) (governance.Group, error) {
+	return call(p, "group", id, false, func() (governance.Group, error) { return p.inner.Group(ctx, id) })
+}
+
+func (p directoryPort) MemberOf(ctx context.Context, userID string) ([]string, error) {
+	return call(p, "memberOf", userID, false, func() ([]string, error) { return p.inner.MemberOf(ctx, userID) })
+}
+
+func (p directoryPort) GroupMembers(ctx context.Context, groupID string) ([]governance.User, error) {
+	return call(p, "members", groupID, false, func() ([]governance.User, error) { return p.inner.GroupMembers(ctx, groupID) })
+}
+
+func (p directoryPort) change(what, groupID, principalID string, do func() error) error {
+	_, err := call(p, what, p.world.groupName(groupID)+" "+p.world.personName(principalID), true, func() (struct{}, error) { return struct{}{}, do() })
+	return err
+}
+
+func (p directoryPort) AddMember(ctx context.Context, groupID, principalID string) error {
+	return p.change("addMember", groupID, principalID, func() error { return p.inner.AddMember(ctx, groupID, principalID) })
+}
+
+func (p directoryPort) RemoveMember(ctx context.Context, groupID, principalID string) error {
+	return p.change("removeMember", groupID, principalID, func() error { return p.inner.RemoveMember(ctx, groupID, principalID) })
+}
+
+func (p directoryPort) AddOwner(ctx context.Context, groupID, principalID string) error {
+	return p.change("addOwner", groupID, principalID, func() error { return p.inner.AddOwner(ctx, groupID, principalID) })
+}
+
+func (p directoryPort) RemoveOwner(ctx context.Context, groupID, principalID string) error {
+	return p.change("removeOwner", groupID, principalID, func() error { return p.inner.RemoveOwner(ctx, groupID, principalID) })
+}
+
+func (p directoryPort) SendMail(ctx context.Context, mail governance.Mail) error {
+	_, err := call(p, "mail", mail.Subject, true, func() (struct{}, error) { return struct{}{}, p.inner.SendMail(ctx, mail) })
+	return err
+}
+
+// The words of a trace.
+
+func injected(fault Fault) string {
+	if fault == "" {
+		return ""
+	}
+	return " !" + string(fault)
+}
+
+func outcome(err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, store.ErrConflict):
+		return ": conflict"
+	default:
+		return ": " + err.Error()
+	}
+}
+
+func describe(operations []store.Operation) string {
+	verbs := map[store.Verb]string{store.Create: "+", store.Replace: "=", store.Upsert: "~", store.Delete: "-"}
+	var texts []string
+	for _, operation := range operations {
+		texts = append(texts, verbs[operation.Verb]+operation.Document.ID)
+	}
+	return strings.Join(texts, " ")
+}

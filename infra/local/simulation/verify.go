@@ -1,0 +1,220 @@
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"latchkey/shared/app"
+	"latchkey/shared/bus"
+	"latchkey/shared/governance"
+	"latchkey/shared/store"
+)
+
+// verify holds everything against everything when nothing is left to do: queues are drained and timers ran.
+func (w *world) verify(when string) {
+	if w.failure != nil {
+		return
+	}
+	w.verifyStore(when)
+	w.verifyQueues(when)
+	w.verifyRequests(when)
+	w.verifyDirectory(when)
+	w.verifyChains(when)
+}
+
+// verifyStore: what is in the store is what was committed, and nothing waits in an outbox.
+func (w *world) verifyStore(when string) {
+	found := 0
+	for _, container := range store.Containers() {
+		query := store.Query{PageSize: store.MaxPageSize}
+		for {
+			page, err := w.store.Query(context.Background(), container, query)
+			if err != nil {
+				w.fail("setup", "", "%v", err)
+				return
+			}
+			for _, document := range page.Documents {
+				if document.Kind == "idempotency" {
+					continue
+				}
+				found++
+				if known := w.ledger.documents[key{container, document.Partition, document.ID}]; known.body != string(document.Body) {
+					w.fail("store", document.Partition, "%s: %s is not what was committed", when, document.ID)
+				}
+				if document.Kind == "outbox" {
+					w.fail("outbox", document.Partition, "%s: %s is still in the outbox", when, document.ID)
+				}
+			}
+			if page.Continuation == "" {
+				break
+			}
+			query.Continuation = page.Continuation
+		}
+	}
+	if found != len(w.ledger.documents) {
+		w.fail("store", "", "%s: the store has %d documents, %d were committed", when, found, len(w.ledger.documents))
+	}
+}
+
+// verifyQueues: nothing is left in a queue; a dead letter is one that faults killed; every effect that was committed was carried out.
+func (w *world) verifyQueues(when string) {
+	dead := map[string]bool{}
+	for _, name := range bus.Queues() {
+		queue, err := w.broker.Queue(name)
+		if err != nil {
+			w.fail("setup", "", "%v", err)
+			return
+		}
+		if counts := queue.Counts(); counts.Active+counts.Locked+counts.Scheduled+counts.Deferred > 0 {
+			w.fail("queue", "", "%s: %s still has messages: %+v", when, name, counts)
+		}
+		for _, letter := range queue.DeadLetters().Peek(0, 1000, nil) {
+			dead[original(letter.Message.ID)] = true
+			if hits := w.ledger.hits[letter.EnqueuedSequence]; hits < queue.Options().MaxDeliveryCount-1 {
+				w.fail("deadLetter", letter.Message.SessionID, "%s: the message %s is dead although faults struck only %d of its deliveries", when, letter.Message.ID, hits)
+			}
+		}
+	}
+	for _, id := range w.ledger.sequence {
+		if effect := w.ledger.effects[id]; !effect.handled && !dead[id] {
+			w.fail("effect", effect.SubjectID, "%s: the effect %s (%s %s of the request %s) was committed and never carried out", when, id, effect.Kind, effect.Notification, effect.RequestID)
+		}
+	}
+}
+
+// verifyRequests: whoever waits has something to wait for, and what has ended has ended.
+func (w *world) verifyRequests(when string) {
+	now := w.clock.Now()
+	for _, id := range w.ledger.order {
+		partition := w.ledger.where[id]
+		s := w.ledger.subjects[partition]
+		request := s.requests[id]
+		switch request.State {
+		case governance.StatePendingApproval:
+			at, open := openStage(request)
+			if !open || !request.Approval.Stages[at].EndsDateTime.Instant().After(now) {
+				w.fail("stuck", partition, "%s: the request %s waits for an approval whose time is up", when, id)
+			}
+		case governance.StateScheduled:
+			if !request.Schedule.StartDateTime.Instant().After(now) {
+				w.fail("stuck", partition, "%s: the request %s is scheduled for %s and has not begun", when, id, request.Schedule.StartDateTime)
+			}
+		case governance.StateSubmitted, governance.StateDelivering:
+			w.fail("stuck", partition, "%s: the request %s (%s) is still %s", when, id, request.RequestType, request.State)
+		case governance.StateDelivered:
+			if assignment, ok := s.assignments[request.Assignment.ID]; !ok || request.RequestType.IsRemoval() && assignment.State != governance.AssignmentExpired {
+				w.fail("stuck", partition, "%s: the request %s (%s) is delivered, its assignment is %q", when, id, request.RequestType, assignment.State)
+			}
+		case governance.StatePartiallyDelivered, governance.StateDeliveryFailed, governance.StateDenied, governance.StateCanceled:
+		}
+	}
+	for _, id := range w.ledger.held {
+		partition := w.ledger.where[id]
+		s := w.ledger.subjects[partition]
+		assignment := s.assignments[id]
+		if assignment.State == governance.AssignmentExpired {
+			continue
+		}
+		if end := endOf(assignment); !end.IsZero() && !end.After(now) {
+			w.fail("late", partition, "%s: the assignment %s of %s ended at %s and is %s", when, id, w.nameOf(assignment.AccessPackage.ID), end, assignment.State)
+		}
+		if assignment.Removing {
+			w.fail("stuck", partition, "%s: the assignment %s is still being taken away", when, id)
+		}
+		if request, ok := s.requests[assignment.RequestID]; !ok || string(request.State) != string(assignment.State) {
+			w.fail("stuck", partition, "%s: the assignment %s is %s, its request %q", when, id, assignment.State, request.State)
+		}
+		for _, delivery := range assignment.Deliveries {
+			if delivery.State == governance.DeliveryFailed && delivery.Reason == "" || delivery.State == governance.DeliveryPending {
+				w.fail("stuck", partition, "%s: the assignment %s is %s with %+v", when, id, assignment.State, delivery)
+			}
+		}
+	}
+}
+
+// verifyDirectory: people have what their live assignments delivered, and nothing that no live assignment grants (RULES RES-10).
+func (w *world) verifyDirectory(when string) {
+	for _, p := range w.tenant.people {
+		delivered, wanted := map[governance.Grant]bool{}, map[governance.Grant]bool{}
+		if s := w.ledger.subjects[p.subject]; s != nil {
+			for _, assignment := range s.assignments {
+				if assignment.State == governance.AssignmentExpired {
+					continue
+				}
+				for _, delivery := range assignment.Deliveries {
+					wanted[delivery.Grant] = true
+					if delivery.State == governance.DeliveryDelivered {
+						delivered[delivery.Grant] = true
+					}
+				}
+			}
+		}
+		for _, group := range w.tenant.managed {
+			for role, has := range map[string]bool{governance.GrantMember: w.directory.IsMember(group, p.ID), governance.GrantOwner: w.directory.IsOwner(group, p.ID) && p.name != "root"} {
+				grant := governance.Grant{OriginSystem: governance.OriginGroup, ResourceID: group, Role: role}
+				if has && !wanted[grant] {
+					w.fail("leak", p.subject, "%s: %s is %s of %s without any assignment that grants it", when, p.name, role, w.nameOf(group))
+				}
+				if !has && delivered[grant] {
+					w.fail("lost", p.subject, "%s: %s is no %s of %s, although an assignment has delivered it", when, p.name, role, w.nameOf(group))
+				}
+			}
+		}
+	}
+}
+
+// verifyChains asks the app itself whether its audit chains are whole.
+func (w *world) verifyChains(when string) {
+	var partitions []string
+	for at := range w.ledger.chains {
+		partitions = append(partitions, at)
+	}
+	slices.Sort(partitions)
+	w.do("verifyAudit", func(ctx context.Context, a *app.App) error {
+		for _, at := range partitions {
+			container, partition, _ := strings.Cut(at, "/")
+			report, err := a.VerifyAudit(ctx, w.tenant.admin.caller, container == string(store.Catalogs), partition)
+			if err != nil {
+				return err
+			}
+			if end := w.ledger.chains[at]; !report.Verified || report.Entries != end.sequence {
+				w.fail("audit", partition, "%s: the chain is broken at %d of %d", when, report.BrokenAt, end.sequence)
+			}
+		}
+		return nil
+	})
+}
+
+// endEverything has an administrator take back every assignment that is left.
+func (w *world) endEverything() {
+	for _, id := range w.ledger.held {
+		if w.failure != nil {
+			return
+		}
+		if w.ledger.subjects[w.ledger.where[id]].assignments[id].State == governance.AssignmentExpired {
+			continue
+		}
+		w.do("takeBack", func(ctx context.Context, a *app.App) error {
+			removal := governance.NameID(fmt.Sprint("takeBack", id))
+			w.ledger.issued[removal] = &issued{caller: w.tenant.admin.caller, kind: governance.RequestAdminRemove, removes: id}
+			_, err := a.SubmitRequest(ctx, w.tenant.admin.caller, governance.AssignmentRequest{ID: removal, RequestType: governance.RequestAdminRemove, Assignment: &governance.Assignment{ID: id}})
+			return err
+		})
+	}
+}
+
+// verifyNothingLeft: nobody has anything any more.
+func (w *world) verifyNothingLeft() {
+	for _, id := range w.ledger.held {
+		if assignment := w.ledger.subjects[w.ledger.where[id]].assignments[id]; w.failure == nil && assignment.State != governance.AssignmentExpired {
+			w.fail("stuck", w.ledger.where[id], "everything was taken back, but the assignment %s is %s", id, assignment.State)
+		}
+	}
+	for _, group := range w.tenant.managed {
+		if left := w.directory.MemberIDs(group); len(left) > 0 {
+			w.fail("leak", "", "everything was taken back, but %s still has %d members", w.nameOf(group), len(left))
+		}
+	}
+}
