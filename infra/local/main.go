@@ -15,6 +15,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
+	"runtime/pprof"
 	"strings"
 	"syscall"
 	"time"
@@ -33,7 +35,11 @@ type commands struct {
 	Bench benchCommand `cmd:"" help:"Drive whole lifecycles through all the wires and print rates, latencies and costs."`
 }
 
+// gcPercent trades memory, of which a developer's machine has plenty, for time: a whole cloud shares two cores here.
+const gcPercent = 400
+
 func main() {
+	debug.SetGCPercent(gcPercent)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var cli commands
@@ -154,6 +160,7 @@ func (c *demoCommand) Run(ctx context.Context) error {
 type benchCommand struct {
 	Clients  int           `default:"16" help:"How many clients at a time."`
 	Duration time.Duration `default:"10s" help:"For how long."`
+	Profile  string        `placeholder:"FILE" help:"Write a CPU profile of the run there, for go tool pprof."`
 	JSON     bool          `name:"json" help:"Print the report as JSON."`
 	Verbose  bool          `help:"Also print what the parts log."`
 }
@@ -167,6 +174,17 @@ func (c *benchCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.Close(context.WithoutCancel(ctx))
+	if c.Profile != "" {
+		file, err := os.Create(c.Profile)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = file.Close() }()
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	report, err := bench.Run(ctx, s, bench.Options{Clients: c.Clients, Duration: c.Duration})
 	if err != nil {
 		return err

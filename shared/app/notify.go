@@ -40,8 +40,8 @@ func (a *App) notify(ctx context.Context, effect governance.Effect) error {
 		if to, err = a.approverAddresses(ctx, request, request.Approval.Stages[effect.Stage], effect.Notification == governance.NotifyAlternates); err != nil {
 			return err
 		}
-	} else if to, err = a.addresses(ctx, []string{request.Assignment.Target.ObjectID}, nil, ""); err != nil {
-		return err
+	} else if address := request.Assignment.Target.Email; address != "" {
+		to = []string{address}
 	}
 	if len(to) == 0 {
 		a.log.InfoContext(ctx, "a notification has nobody to go to", "requestId", request.ID, "notification", effect.Notification)

@@ -29,16 +29,19 @@ func (a *App) SubmitRequest(ctx context.Context, caller governance.Caller, draft
 	if draft.Assignment == nil {
 		return governance.AssignmentRequest{}, governance.Invalid("assignment", "assignment is missing: it names the access package (accessPackageId) to add, or the assignment (id) to remove.")
 	}
-	if draft.ID == "" {
+	var before []string // where to look for what a repeated command made
+	if draft.ID != "" {
+		before = []string{documentID(kindRequest, draft.ID)}
+	} else {
 		draft.ID = a.newID()
 	}
 	if draft.RequestType.IsRemoval() {
-		return a.submitRemoval(ctx, caller, draft)
+		return a.submitRemoval(ctx, caller, draft, before)
 	}
-	return a.submitAdd(ctx, caller, draft)
+	return a.submitAdd(ctx, caller, draft, before)
 }
 
-func (a *App) submitAdd(ctx context.Context, caller governance.Caller, draft governance.AssignmentRequest) (governance.AssignmentRequest, error) {
+func (a *App) submitAdd(ctx context.Context, caller governance.Caller, draft governance.AssignmentRequest, documents []string) (governance.AssignmentRequest, error) {
 	packageID, policyID, targetID, err := wantedOf(caller, draft)
 	if err != nil {
 		return governance.AssignmentRequest{}, err
@@ -64,7 +67,7 @@ func (a *App) submitAdd(ctx context.Context, caller governance.Caller, draft gov
 		RequestID: draft.ID, AssignmentID: governance.NameID("assignment:" + draft.ID), Type: draft.RequestType, Justification: draft.Justification, Answers: draft.Answers,
 		Schedule: draft.Schedule, Caller: caller, Requestor: requestor, Target: target, Catalog: state.catalog, Package: pack, Policies: policies, PolicyID: policyID,
 	}
-	return a.submit(ctx, subject.ID, submission)
+	return a.submit(ctx, subject.ID, submission, documents)
 }
 
 // wantedOf reads which package, policy and person a request to add is about, in either of the forms that clients use (RULES REQ-10).
@@ -102,9 +105,8 @@ func wantedOf(caller governance.Caller, draft governance.AssignmentRequest) (pac
 }
 
 // submit commits a submission, or finds that it was committed before.
-func (a *App) submit(ctx context.Context, subjectID string, submission engine.Submission, documents ...string) (governance.AssignmentRequest, error) {
+func (a *App) submit(ctx context.Context, subjectID string, submission engine.Submission, documents []string) (governance.AssignmentRequest, error) {
 	var made governance.AssignmentRequest
-	documents = append(documents, documentID(kindRequest, submission.RequestID))
 	change, err := a.Update(ctx, subjectID, documents, func(s engine.Subject) (engine.Change, error) {
 		if before, ok := s.Requests[submission.RequestID]; ok {
 			made = before
@@ -123,7 +125,7 @@ func (a *App) submit(ctx context.Context, subjectID string, submission engine.Su
 	return made, nil
 }
 
-func (a *App) submitRemoval(ctx context.Context, caller governance.Caller, draft governance.AssignmentRequest) (governance.AssignmentRequest, error) {
+func (a *App) submitRemoval(ctx context.Context, caller governance.Caller, draft governance.AssignmentRequest, documents []string) (governance.AssignmentRequest, error) {
 	if draft.Assignment.ID == "" {
 		return governance.AssignmentRequest{}, governance.Invalid("assignment/id", "assignment/id is missing: which assignment is to be removed?")
 	}
@@ -152,5 +154,5 @@ func (a *App) submitRemoval(ctx context.Context, caller governance.Caller, draft
 			return governance.AssignmentRequest{}, err
 		}
 	}
-	return a.submit(ctx, subjectID, submission, document)
+	return a.submit(ctx, subjectID, submission, append(documents, document))
 }
