@@ -83,7 +83,7 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 	queues := servicebus.New(client, servicebus.Options{})
 	useCases := app.New(app.Options{Store: documents, Bus: queues, Directory: tenant, Clock: options.Clock, Logger: logger, PortalURL: settings.PortalURL})
 	server := api.New(api.Options{App: useCases, Identity: validator, TokenFrom: identity.FromHeader, Logger: logger, PublicURL: settings.PublicURL, Clock: options.Clock})
-	functions := triggers.Functions(useCases, queues, logger)
+	functions := triggers.Functions(useCases, logger)
 	h := &Handler{Handler: hostwire.NewRoot(server, functions), Routes: server.Routes(), App: useCases, bus: queues, client: client, cancel: cancel}
 	for name := range functions {
 		h.Functions = append(h.Functions, name)

@@ -7,13 +7,12 @@ import (
 
 	"latchkey/handlers/hostwire"
 	"latchkey/shared/app"
-	"latchkey/shared/bus"
 )
 
-// Functions are the handlers of the functions that are no HTTP functions, by the names of their folders. Messages that nobody can read go to parking.
-func Functions(a *app.App, parking bus.Bus, logger *slog.Logger) map[string]http.Handler {
+// Functions are the handlers of the functions that are no HTTP functions, by the names of their folders.
+func Functions(a *app.App, logger *slog.Logger) map[string]http.Handler {
 	options := hostwire.Options{Logger: logger, DataType: hostwire.Binary}
-	effects := hostwire.ServiceBus(handleEffect(a, parking, logger), options)
+	effects := hostwire.ServiceBus(handleEffect(a), options)
 	return map[string]http.Handler{
 		"provisioning":  effects,
 		"notifications": effects,
