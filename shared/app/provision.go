@@ -67,31 +67,38 @@ var errStale = errors.New("the plan has changed")
 // maxPlans bounds how often a plan is made anew because the subject changed under it.
 const maxPlans = 5
 
-// provision brings the directory to what an assignment wants, and records it (DESIGN section 4, 3).
+// provision brings the directory to what an assignment wants, and records it (DESIGN section 4, 3). Should its lock have been lost without its knowing, so that another call has
+// carried out the same effect and the subject has moved on, it undoes what it did too late.
 func (a *App) provision(ctx context.Context, effect governance.Effect) error {
 	documents := []string{documentID(kindAssignment, effect.AssignmentID), documentID(kindRequest, effect.RequestID)}
-	var removed []governance.Grant // by this call, which a later plan may want back
+	var done []engine.Step // what this call has changed, or may have
 	for range maxPlans {
 		state, err := a.loadSubject(ctx, effect.SubjectID, documents...)
 		if err != nil {
 			return err
 		}
 		assignment, ok := state.Assignments[effect.AssignmentID]
-		if !ok || assignment.RequestID != effect.RequestID || state.Requests[effect.RequestID].State != governance.StateDelivering {
-			return a.restore(ctx, state, effect.AssignmentID, removed) // done, or taken over by another request with an effect of its own
-		}
-		steps := engine.Plan(state.Subject, effect.AssignmentID)
-		if err := a.restore(ctx, state, effect.AssignmentID, removed); err != nil {
-			return err
-		}
-		outcomes := make([]engine.Outcome, 0, len(steps))
-		for _, step := range steps {
-			outcome, err := a.carryOut(ctx, assignment.Target.ObjectID, step)
+		if ok {
+			undone, err := a.undo(ctx, state, assignment.Target.ObjectID, done)
 			if err != nil {
 				return err
 			}
-			if step.Action == engine.ActionRemove {
-				removed = append(removed, step.Grant)
+			if undone { // what was wanted then may be different by now: read again
+				continue
+			}
+		}
+		if !ok || assignment.RequestID != effect.RequestID || state.Requests[effect.RequestID].State != governance.StateDelivering {
+			return nil // done, or taken over by another request with an effect of its own
+		}
+		steps := engine.Plan(state.Subject, effect.AssignmentID)
+		outcomes := make([]engine.Outcome, 0, len(steps))
+		for _, step := range steps {
+			if step.Action != engine.ActionKeep {
+				done = append(slices.DeleteFunc(done, func(d engine.Step) bool { return d.Grant == step.Grant }), step)
+			}
+			outcome, err := a.carryOut(ctx, assignment.Target.ObjectID, step)
+			if err != nil {
+				return err
 			}
 			outcomes = append(outcomes, outcome)
 		}
@@ -112,28 +119,31 @@ func (a *App) provision(ctx context.Context, effect governance.Effect) error {
 	return unavailable("The subject", errStale)
 }
 
-// restore gives back what this call removed before it learned that another assignment of the subject grants it.
-func (a *App) restore(ctx context.Context, state subjectState, assignmentID string, removed []governance.Grant) error {
-	objectID := ""
-	if assignment, ok := state.Assignments[assignmentID]; ok {
-		objectID = assignment.Target.ObjectID
-	}
-	for _, grant := range removed {
-		wanted := slices.ContainsFunc(state.Head.Holdings, func(h governance.Holding) bool {
-			return h.AssignmentID != assignmentID && !h.Removing && slices.Contains(h.Grants, grant)
-		})
-		if !wanted || objectID == "" {
+// undo gives back what this call removed although an assignment of the subject grants it by now, and takes back what it added although none does any more. It says whether there was
+// anything to undo, and notes it in done.
+func (a *App) undo(ctx context.Context, state subjectState, objectID string, done []engine.Step) (bool, error) {
+	undone := false
+	for i := range done {
+		wanted := slices.ContainsFunc(state.Head.Holdings, func(h governance.Holding) bool { return !h.Removing && slices.Contains(h.Grants, done[i].Grant) })
+		opposite := engine.Step{Grant: done[i].Grant, Action: engine.ActionRemove}
+		if wanted {
+			opposite.Action = engine.ActionAdd
+		}
+		if opposite.Action == done[i].Action {
 			continue
 		}
-		outcome, err := a.carryOut(ctx, objectID, engine.Step{Grant: grant, Action: engine.ActionAdd})
-		if err != nil {
-			return err
+		outcome, err := a.carryOut(ctx, objectID, opposite)
+		if err == nil && outcome.Reason != "" {
+			err = unavailable("The directory", errors.New(outcome.Reason))
 		}
-		if outcome.Reason != "" {
-			return unavailable("The directory", errors.New(outcome.Reason))
+		if err != nil { // a repetition does not know of it any more
+			a.log.ErrorContext(ctx, "a resource role that changed too late could not be put right", "alert", true, "subjectId", state.Head.ID, "role", opposite.Grant.Role,
+				"groupId", opposite.Grant.ResourceID, "wanted", wanted, "error", err)
+			return undone, err
 		}
+		done[i], undone = opposite, true
 	}
-	return nil
+	return undone, nil
 }
 
 // carryOut does one step in the directory. An error means that this call is over, not that the step failed.
