@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -34,7 +35,9 @@ func run(ctx context.Context, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	handler, err := handlers.New(ctx, settings, handlers.Options{})
+	logger := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: settings.LogLevel}))
+	slog.SetDefault(logger) // what libraries write to the standard log goes there too: the host takes every line on stderr for an error
+	handler, err := handlers.New(ctx, settings, handlers.Options{Logger: logger})
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ import (
 // Options are what a process may add to its settings. The zero value is production's.
 type Options struct {
 	Clock  platform.Clock // nil: the machine's
-	Logger *slog.Logger   // nil: JSON to stdout, as the host wants it
+	Logger *slog.Logger   // nil: slog's default
 	// OnStore hears of every request to Cosmos DB, with its charge in request units.
 	OnStore func(operation string, requestCharge float32, err error)
 	// OnDirectory hears of every request to Microsoft Graph.
@@ -54,7 +54,7 @@ type Handler struct {
 func New(ctx context.Context, settings platform.Settings, options Options) (*Handler, error) {
 	logger := options.Logger
 	if logger == nil {
-		logger = slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: settings.LogLevel}))
+		logger = slog.Default()
 	}
 	credential, err := newCredential(settings)
 	if err != nil {
