@@ -89,6 +89,9 @@ func (w *world) loseLock(t *task) {
 	t.lock()
 	t.lock = nil
 	clear(w.blocked)
+	if t.luck.odds(0.7) { // it stalls long enough for much to happen
+		t.pause(w.clock.Now().Add(time.Duration(t.luck.next().share() * float64(one(&t.luck, []time.Duration{time.Minute, time.Hour, 3 * 24 * time.Hour})))))
+	}
 }
 
 // nextDue is when something happens next by itself: a message becomes visible or a lock ends (messages), or a document is due (documents).

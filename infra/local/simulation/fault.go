@@ -22,20 +22,34 @@ const (
 	DirectoryUnavailable Fault = "directoryUnavailable" // 5xx, nothing is done
 	DirectoryLost        Fault = "directoryLost"        // it is done, the answer is lost
 	DirectoryForbidden   Fault = "directoryForbidden"   // 403: an operator has to grant something first
+	Outage               Fault = "outage"               // a dependency does not answer at all, for hours
 )
 
 // rates are the shares of calls that each fault strikes at intensity 1.
 var rates = map[Fault]float64{
-	Crash: 0.012, LockLost: 0.006,
+	Crash: 0.012, LockLost: 0.04,
 	StoreConflict: 0.02, StoreThrottled: 0.015, StoreUnavailable: 0.015, StoreLostResponse: 0.02,
 	BusThrottled: 0.03, BusUnavailable: 0.03, BusTorn: 0.03, BusLostResponse: 0.04, BusDuplicate: 0.06, BusDelay: 0.05, BusReorder: 0.3,
-	DirectoryThrottled: 0.05, DirectoryUnavailable: 0.05, DirectoryLost: 0.06, DirectoryForbidden: 0.03,
+	DirectoryThrottled: 0.05, DirectoryUnavailable: 0.05, DirectoryLost: 0.06, DirectoryForbidden: 0.08,
 }
+
+// dependency is what an outage is of.
+type dependency string
+
+// The dependencies.
+const (
+	ofStore     dependency = "store"
+	ofBus       dependency = "bus"
+	ofDirectory dependency = "directory"
+)
+
+// unavailable is the fault of each call during an outage.
+var unavailable = map[dependency]Fault{ofStore: StoreUnavailable, ofBus: BusUnavailable, ofDirectory: DirectoryUnavailable}
 
 // Faults lists all of them.
 func Faults() []Fault {
 	return []Fault{Crash, LockLost, StoreConflict, StoreThrottled, StoreUnavailable, StoreLostResponse, BusThrottled, BusUnavailable, BusTorn, BusLostResponse, BusDuplicate,
-		BusDelay, BusReorder, DirectoryThrottled, DirectoryUnavailable, DirectoryLost, DirectoryForbidden}
+		BusDelay, BusReorder, DirectoryThrottled, DirectoryUnavailable, DirectoryLost, DirectoryForbidden, Outage}
 }
 
 // strikes decides whether a fault happens to a task now.
@@ -49,8 +63,13 @@ func (w *world) strikes(t *task, fault Fault) bool {
 	return true
 }
 
-// strike picks the fault, if any, that happens to a call that these may happen to.
-func (w *world) strike(t *task, faults ...Fault) Fault {
+// strike picks the fault, if any, that happens to a call of this dependency that these may happen to.
+func (w *world) strike(t *task, of dependency, faults ...Fault) Fault {
+	if !w.calm && !t.timeless && w.clock.Now().Before(w.outages[of]) {
+		t.struck = true
+		w.report.Faults[Outage]++
+		return unavailable[of]
+	}
 	for _, fault := range faults {
 		if w.strikes(t, fault) {
 			return fault

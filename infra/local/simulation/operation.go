@@ -39,18 +39,18 @@ var operations = []operation{
 	{"editPolicy", 3, (*world).editPolicy},
 	{"editRoles", 4, (*world).editRoles},
 	{"publish", 2, (*world).publish},
-	{"deletePackage", 1, (*world).deletePackage},
-	{"deletePolicy", 1, (*world).deletePolicy},
+	{"delete", 1, (*world).deleteOne},
 	{"expire", 7, func(w *world, _ op) { w.startTimer("expire") }},
 	{"flush", 6, func(w *world, _ op) { w.startTimer("flush") }},
 	{"pass", 14, (*world).pass},
 	{"restart", 1, (*world).restart},
+	{"outage", 2, (*world).outage},
 }
 
 // countOperations is how many operations a run has.
 func (w *world) countOperations() int {
 	luck := luck{chance: w.chance.about(named("count"))}
-	return 40 + luck.below(40)
+	return 50 + luck.below(50)
 }
 
 // startOperation starts the next operation.
@@ -481,6 +481,14 @@ func (w *world) publish(o op) {
 	})
 }
 
+func (w *world) deleteOne(o op) {
+	if o.luck.odds(0.5) {
+		w.deletePolicy(o)
+	} else {
+		w.deletePackage(o)
+	}
+}
+
 func (w *world) deletePackage(o op) {
 	pack := one(o.luck, w.tenant.packages)
 	w.managed(o, func(ctx context.Context, a *app.App, caller governance.Caller) error {
@@ -519,4 +527,14 @@ func (w *world) restart(o op) {
 	at := o.luck.below(2)
 	w.apps[at] = app.New(w.ports)
 	w.note(nil, "", "op%d: instance %d starts again", o.number, at)
+}
+
+// outage has a dependency stop answering for a while.
+func (w *world) outage(o op) {
+	of := one(o.luck, []dependency{ofStore, ofBus, ofDirectory, ofDirectory})
+	until := w.clock.Now().Add(time.Duration(o.luck.next().share() * float64(12*time.Hour)))
+	if !w.options.Without[Outage] && w.intensity > 0 {
+		w.outages[of] = until
+		w.note(nil, "", "op%d: the %s is down until %s", o.number, of, until.Format(time.RFC3339))
+	}
 }

@@ -33,7 +33,7 @@ func (p storePort) Get(ctx context.Context, container store.Container, partition
 	w := p.world
 	t := w.current
 	t.point()
-	fault := w.strike(t, StoreThrottled, StoreUnavailable)
+	fault := w.strike(t, ofStore, StoreThrottled, StoreUnavailable)
 	if w.tracing {
 		w.note(t, partition, "get %s%s", strings.Join(ids, " "), injected(fault))
 	}
@@ -47,7 +47,7 @@ func (p storePort) Commit(ctx context.Context, container store.Container, partit
 	w := p.world
 	t := w.current
 	t.point()
-	fault := w.strike(t, StoreConflict, StoreThrottled, StoreUnavailable, StoreLostResponse)
+	fault := w.strike(t, ofStore, StoreConflict, StoreThrottled, StoreUnavailable, StoreLostResponse)
 	if fault == StoreLostResponse || fault == "" {
 		etags, err := p.inner.Commit(ctx, container, partition, operations)
 		if w.tracing {
@@ -71,7 +71,7 @@ func (p storePort) Query(ctx context.Context, container store.Container, query s
 	w := p.world
 	t := w.current
 	t.point()
-	fault := w.strike(t, StoreThrottled, StoreUnavailable)
+	fault := w.strike(t, ofStore, StoreThrottled, StoreUnavailable)
 	if err := storeFault(fault); err != nil {
 		w.note(t, query.Partition, "query %s %s%s", query.Kind, query.ID, injected(fault))
 		return store.Page{}, err
@@ -108,7 +108,7 @@ func (p busPort) Send(ctx context.Context, queue string, messages ...bus.Message
 	w := p.world
 	t := w.current
 	t.point()
-	fault := w.strike(t, BusThrottled, BusUnavailable, BusTorn, BusLostResponse)
+	fault := w.strike(t, ofBus, BusThrottled, BusUnavailable, BusTorn, BusLostResponse)
 	accepted := messages
 	switch fault {
 	case BusThrottled, BusUnavailable:
@@ -160,9 +160,9 @@ func call[T any](p directoryPort, what, about string, change bool, do func() (T,
 	t.point()
 	var fault Fault
 	if change {
-		fault = w.strike(t, DirectoryThrottled, DirectoryUnavailable, DirectoryLost, DirectoryForbidden)
+		fault = w.strike(t, ofDirectory, DirectoryThrottled, DirectoryUnavailable, DirectoryLost, DirectoryForbidden)
 	} else {
-		fault = w.strike(t, DirectoryThrottled, DirectoryUnavailable)
+		fault = w.strike(t, ofDirectory, DirectoryThrottled, DirectoryUnavailable)
 	}
 	switch fault {
 	case DirectoryThrottled:

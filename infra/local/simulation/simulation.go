@@ -80,6 +80,7 @@ type world struct {
 	blocked   map[string]bool
 	pumped    uint64
 	timers    int
+	outages   map[dependency]time.Time // until when each does not answer
 	spawned   int
 	failure   *Failure
 	report    Report
@@ -100,7 +101,7 @@ func Run(options Options) (Report, error) {
 
 func newWorld(options Options) *world {
 	w := &world{
-		options: options, chance: chance(scramble(options.Seed + 1)), tracing: options.Trace, clock: platform.NewManualClock(startOfTime), blocked: map[string]bool{},
+		options: options, chance: chance(scramble(options.Seed + 1)), tracing: options.Trace, clock: platform.NewManualClock(startOfTime), blocked: map[string]bool{}, outages: map[dependency]time.Time{},
 		report: Report{Operations: map[string]int{}, Refused: map[string]int{}, Faults: map[Fault]int{}, States: map[string]int{}},
 	}
 	w.intensity = []float64{0, 0.4, 1, 1, 2}[uint64(w.chance.about(named("intensity")))%5]

@@ -96,6 +96,10 @@ func (w *world) makeTenant() {
 	t.robot = governance.Caller{Kind: governance.CallerApplication, TenantID: "tenant", ObjectID: personID("robot"), AppID: personID("robotApp"), Permissions: []string{governance.PermissionReadWriteAll}}
 
 	luck := &luck{chance: w.chance.about(named("tenant"))}
+	for len(t.members) > 4 { // few, so that much happens to each
+		at := luck.below(len(t.members))
+		t.members = slices.Delete(t.members, at, at+1)
+	}
 	for i := range 4 {
 		id := groupID(fmt.Sprintf("g%d", i))
 		group(id, fmt.Sprintf("g%d", i))

@@ -1,0 +1,207 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"latchkey/shared/bus"
+	"latchkey/shared/directory"
+	"latchkey/shared/store"
+)
+
+// mutationSeeds is within how many seeds a broken promise must show.
+const mutationSeeds = 400
+
+// TestMutations breaks one promise of a port at a time, and wants the simulation to see it: a simulation that cannot fail proves nothing.
+func TestMutations(t *testing.T) {
+	mutations := []struct {
+		name     string
+		sabotage Sabotage
+	}{
+		{"the store ignores ETags", Sabotage{Store: func(inner store.Store) store.Store { return forgetfulOfETags{inner} }}},
+		{"the store keeps half of a batch", Sabotage{Store: func(inner store.Store) store.Store { return &tearing{Store: inner} }}},
+		{"the store loses audit entries", Sabotage{Store: func(inner store.Store) store.Store { return without{inner, "audit"} }}},
+		{"the store loses effects", Sabotage{Store: func(inner store.Store) store.Store { return without{inner, "outbox"} }}},
+		{"the store answers from before", Sabotage{Store: func(inner store.Store) store.Store { return &stale{Store: inner, seen: map[string]store.Document{}} }}},
+		{"the bus drops messages", Sabotage{Bus: func(inner bus.Bus) bus.Bus { return &dropping{Bus: inner} }}},
+		{"the directory forgets removals", Sabotage{Directory: func(inner directory.Directory) directory.Directory {
+			return &forgetful{Directory: inner, removals: true}
+		}}},
+		{"the directory forgets grants", Sabotage{Directory: func(inner directory.Directory) directory.Directory { return &forgetful{Directory: inner} }}},
+		{"the directory says that everybody is in every group", Sabotage{Directory: func(inner directory.Directory) directory.Directory { return generous{inner} }}},
+		{"the directory confuses people", Sabotage{Directory: func(inner directory.Directory) directory.Directory { return confused{inner} }}},
+		{"access never expires", Sabotage{NoExpiry: true}},
+	}
+	for _, mutation := range mutations {
+		t.Run(mutation.name, func(t *testing.T) {
+			t.Parallel()
+			for seed := uint64(1); seed <= mutationSeeds; seed++ {
+				var failure *Failure
+				if _, err := Run(Options{Seed: seed, Sabotage: mutation.sabotage}); errors.As(err, &failure) {
+					t.Logf("seen with %v", failure)
+					return
+				}
+			}
+			t.Errorf("%d seeds did not see it", mutationSeeds)
+		})
+	}
+}
+
+// TestShrink: a failing run is made smaller and still fails in the same way.
+func TestShrink(t *testing.T) {
+	options := Options{Sabotage: Sabotage{Directory: func(inner directory.Directory) directory.Directory {
+		return &forgetful{Directory: inner, removals: true}
+	}}}
+	for options.Seed = 1; options.Seed <= mutationSeeds; options.Seed++ {
+		report, err := Run(options)
+		var failure *Failure
+		if !errors.As(err, &failure) {
+			continue
+		}
+		small, smaller := Shrink(options, failure)
+		if smaller.Rule != failure.Rule || len(smaller.Trace) == 0 {
+			t.Fatalf("it failed with %v, smaller with %v and %d lines", failure, smaller, len(smaller.Trace))
+		}
+		if left := report.Count - len(small.Skip); left > report.Count/3 {
+			t.Errorf("%d of %d operations are left", left, report.Count)
+		}
+		t.Log(Explain(small, smaller))
+		return
+	}
+	t.Fatal("no seed failed")
+}
+
+// forgetfulOfETags does as it is told, whoever was faster.
+type forgetfulOfETags struct{ store.Store }
+
+func (s forgetfulOfETags) Commit(ctx context.Context, container store.Container, partition string, operations []store.Operation) ([]string, error) {
+	blind := make([]store.Operation, len(operations))
+	for i, operation := range operations {
+		operation.IfMatch = ""
+		if operation.Verb != store.Delete {
+			operation.Verb = store.Upsert
+		}
+		blind[i] = operation
+	}
+	return s.Store.Commit(ctx, container, partition, blind)
+}
+
+// tearing keeps only the first half of a batch now and then, and says that it failed.
+type tearing struct {
+	store.Store
+	commits int
+}
+
+func (s *tearing) Commit(ctx context.Context, container store.Container, partition string, operations []store.Operation) ([]string, error) {
+	if s.commits++; s.commits%23 == 0 && container == store.Subjects && len(operations) > 1 {
+		if _, err := s.Store.Commit(ctx, container, partition, operations[:len(operations)/2]); err != nil {
+			return nil, err
+		}
+		return nil, store.ErrUnavailable
+	}
+	return s.Store.Commit(ctx, container, partition, operations)
+}
+
+// without loses all documents of a kind.
+type without struct {
+	store.Store
+	kind string
+}
+
+func (s without) Commit(ctx context.Context, container store.Container, partition string, operations []store.Operation) ([]string, error) {
+	var kept []store.Operation
+	for _, operation := range operations {
+		if operation.Document.Kind != s.kind || container != store.Subjects {
+			kept = append(kept, operation)
+		}
+	}
+	etags, err := s.Store.Commit(ctx, container, partition, kept)
+	for len(etags) < len(operations) && err == nil {
+		etags = append(etags, "")
+	}
+	return etags, err
+}
+
+// stale answers with an old version now and then, and lets it be written over.
+type stale struct {
+	store.Store
+	gets int
+	seen map[string]store.Document
+}
+
+func (s *stale) Get(ctx context.Context, container store.Container, partition string, ids ...string) ([]store.Document, error) {
+	documents, err := s.Store.Get(ctx, container, partition, ids...)
+	if err != nil || container != store.Subjects {
+		return documents, err
+	}
+	s.gets++
+	for i, document := range documents {
+		if document.ID == "" {
+			continue
+		}
+		at := partition + document.ID
+		if before, ok := s.seen[at]; ok && s.gets%7 == 0 {
+			before.ETag = document.ETag
+			documents[i] = before
+		}
+		s.seen[at] = document
+	}
+	return documents, nil
+}
+
+// dropping accepts messages now and then and loses them.
+type dropping struct {
+	bus.Bus
+	sends int
+}
+
+func (b *dropping) Send(ctx context.Context, queue string, messages ...bus.Message) error {
+	if b.sends++; b.sends%19 == 0 {
+		return nil
+	}
+	return b.Bus.Send(ctx, queue, messages...)
+}
+
+// forgetful says that a change is done now and then, and does nothing.
+type forgetful struct {
+	directory.Directory
+	removals bool
+	changes  int
+}
+
+func (d *forgetful) forgets(removal bool) bool {
+	if removal != d.removals {
+		return false
+	}
+	d.changes++
+	return d.changes%5 == 0
+}
+
+func (d *forgetful) AddMember(ctx context.Context, groupID, principalID string) error {
+	if d.forgets(false) {
+		return nil
+	}
+	return d.Directory.AddMember(ctx, groupID, principalID)
+}
+
+func (d *forgetful) RemoveMember(ctx context.Context, groupID, principalID string) error {
+	if d.forgets(true) {
+		return nil
+	}
+	return d.Directory.RemoveMember(ctx, groupID, principalID)
+}
+
+// generous says that everybody is in the help desk and in sales.
+type generous struct{ directory.Directory }
+
+func (generous) MemberOf(context.Context, string) ([]string, error) {
+	return []string{groupID("helpdesk"), groupID("sales")}, nil
+}
+
+// confused grants to somebody else.
+type confused struct{ directory.Directory }
+
+func (d confused) AddMember(ctx context.Context, groupID, _ string) error {
+	return d.Directory.AddMember(ctx, groupID, personID("eve"))
+}
