@@ -60,16 +60,18 @@ func (a *App) CreatePolicy(ctx context.Context, caller governance.Caller, draft 
 
 // peopleExist refuses a policy that names a person or group that the directory does not know: it would be found out by the first who requests.
 func (a *App) peopleExist(ctx context.Context, policy governance.AssignmentPolicy) error {
-	named := map[string]governance.SubjectSets{"specificAllowedTargets": policy.SpecificAllowed}
+	type place struct {
+		target string
+		sets   governance.SubjectSets
+	}
+	named := []place{{"specificAllowedTargets", policy.SpecificAllowed}} // in an order: of several that are unknown, the first is named
 	for i, stage := range policy.Approval().Stages {
 		at := fmt.Sprintf("requestApprovalSettings/stages/%d/", i)
-		named[at+"primaryApprovers"] = stage.PrimaryApprovers
-		named[at+"fallbackPrimaryApprovers"] = stage.FallbackPrimaryApprovers
-		named[at+"escalationApprovers"] = stage.EscalationApprovers
-		named[at+"fallbackEscalationApprovers"] = stage.FallbackEscalationApprovers
+		named = append(named, place{at + "primaryApprovers", stage.PrimaryApprovers}, place{at + "fallbackPrimaryApprovers", stage.FallbackPrimaryApprovers},
+			place{at + "escalationApprovers", stage.EscalationApprovers}, place{at + "fallbackEscalationApprovers", stage.FallbackEscalationApprovers})
 	}
-	for target, sets := range named {
-		for _, set := range sets {
+	for _, place := range named {
+		for _, set := range place.sets {
 			var err error
 			var what, id string
 			switch set := set.(type) {
@@ -82,7 +84,7 @@ func (a *App) peopleExist(ctx context.Context, policy governance.AssignmentPolic
 			case governance.RequestorManager:
 			}
 			if isNotFound(err) {
-				return governance.Invalid(target, "The directory has no %s %s.", what, id)
+				return governance.Invalid(place.target, "The directory has no %s %s.", what, id)
 			}
 			if err != nil {
 				return fmt.Errorf("look up the %s of a policy: %w", what, err)
