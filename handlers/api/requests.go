@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 
 	"latchkey/shared/app"
@@ -45,8 +46,14 @@ func routeRequests(s *Server) {
 
 func routeAssignments(s *Server) {
 	s.handle("GET /assignments", listed(assignmentKind, func(c *call) lister[governance.Assignment] {
-		return func(o app.ListOptions, _ options) (app.Page[governance.Assignment], error) {
-			return s.app.ListAssignments(c.ctx(), c.caller, o)
+		return func(o app.ListOptions, options options) (app.Page[governance.Assignment], error) {
+			page, err := s.app.ListAssignments(c.ctx(), c.caller, o)
+			if err == nil && refers(options.shape) {
+				for i := range page.Items {
+					err = errors.Join(err, s.app.Resolve(c.ctx(), c.caller, &page.Items[i].Value))
+				}
+			}
+			return page, err
 		}
 	}))
 	s.handle("GET /assignments.filterByCurrentUser/{on}", listed(assignmentKind, func(c *call) lister[governance.Assignment] {
@@ -60,6 +67,12 @@ func routeAssignments(s *Server) {
 			return response{}, err
 		}
 		found, err := s.app.Assignment(c.ctx(), c.caller, c.id("id"))
+		if err == nil && refers(o.shape) {
+			err = s.app.Resolve(c.ctx(), c.caller, &found.Value)
+		}
 		return response{status: http.StatusOK, value: found.Value, etag: found.ETag, shape: o.shape}, err
 	})
 }
+
+// refers says whether an assignment is to be shown with what it only refers to.
+func refers(s *shape) bool { return s.has("accessPackage") || s.has("assignmentPolicy") }

@@ -251,3 +251,27 @@ func (a *App) ApplicableRequirements(ctx context.Context, caller governance.Call
 	}
 	return requirements, nil
 }
+
+// Resolve puts the access package and the policy as they are now in the place of an assignment's references to them, for callers who may read policies. What has been deleted stays a
+// reference. Errors: those of the store.
+func (a *App) Resolve(ctx context.Context, caller governance.Caller, assignment *governance.Assignment) error {
+	if !Allowed(caller, OpReadPolicies) || assignment == nil || assignment.AccessPackage == nil {
+		return nil
+	}
+	state, pack, err := a.packageState(ctx, assignment.AccessPackage.ID)
+	if err != nil {
+		if governance.CodeOf(err) == governance.CodeNotFound {
+			return nil
+		}
+		return err
+	}
+	present := whole(state, pack)
+	assignment.AccessPackage = &present
+	if assignment.AssignmentPolicy != nil {
+		if policy, ok := state.policies[assignment.AssignmentPolicy.ID]; ok {
+			policy = wholePolicy(state, policy)
+			assignment.AssignmentPolicy = &policy
+		}
+	}
+	return nil
+}
