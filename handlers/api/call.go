@@ -114,7 +114,7 @@ func (a response) encode(c *call) (json.RawMessage, error) {
 		resource["@odata.etag"] = quoted(a.etag)
 	}
 	if c.r.Method == http.MethodGet {
-		resource["@odata.context"] = c.context(a.shape)
+		resource["@odata.context"] = c.context(a.shape) + "/$entity"
 	}
 	return json.Marshal(resource)
 }

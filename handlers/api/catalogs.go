@@ -9,11 +9,7 @@ import (
 )
 
 func routeCatalogs(s *Server) {
-	s.handle("GET /catalogs", listed(catalogKind, func(c *call) lister[governance.Catalog] {
-		return func(o app.ListOptions, _ options) (app.Page[governance.Catalog], error) {
-			return s.app.ListCatalogs(c.ctx(), c.caller, o)
-		}
-	}))
+	s.handle("GET /catalogs", listed(catalogKind, listCatalogs))
 	s.handle("POST /catalogs", createCatalog)
 	s.handle("GET /catalogs/{id}", readCatalog)
 	s.handle("PATCH /catalogs/{id}", updateCatalog)
@@ -47,12 +43,45 @@ func readCatalog(c *call) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	value := struct {
-		governance.Catalog
-		Packages  []governance.AccessPackage `json:"accessPackages"`
-		Resources []governance.Resource      `json:"resources"`
-	}{Catalog: found.Value, Packages: values(found.Packages), Resources: values(found.Resources)}
-	return response{status: http.StatusOK, value: value, etag: found.ETag, shape: o.shape}, nil
+	return response{status: http.StatusOK, value: wholeCatalog(found), etag: found.ETag, shape: o.shape}, nil
+}
+
+// expandedCatalog is a catalog with what $expand may ask for.
+type expandedCatalog struct {
+	governance.Catalog
+	Packages  []governance.AccessPackage `json:"accessPackages"`
+	Resources []governance.Resource      `json:"resources"`
+}
+
+func wholeCatalog(content app.CatalogContent) expandedCatalog {
+	return expandedCatalog{Catalog: content.Value, Packages: values(content.Packages), Resources: values(content.Resources)}
+}
+
+// listCatalogs lists catalogs; what is in them is read only when $expand asks for it.
+func listCatalogs(c *call) lister[expandedCatalog] {
+	return func(o app.ListOptions, options options) (app.Page[expandedCatalog], error) {
+		found, err := c.server.app.ListCatalogs(c.ctx(), c.caller, o)
+		if err != nil {
+			return app.Page[expandedCatalog]{}, err
+		}
+		page := app.Page[expandedCatalog]{Continuation: found.Continuation}
+		for _, item := range found.Items {
+			catalog := app.Versioned[expandedCatalog]{Value: expandedCatalog{Catalog: item.Value}, ETag: item.ETag}
+			if len(options.shape.expanded) > 0 {
+				content, err := c.server.app.Catalog(c.ctx(), c.caller, item.Value.ID)
+				switch {
+				case err == nil:
+					catalog = app.Versioned[expandedCatalog]{Value: wholeCatalog(content), ETag: content.ETag}
+				case governance.CodeOf(err) == governance.CodeNotFound:
+					continue // deleted meanwhile
+				default:
+					return app.Page[expandedCatalog]{}, err
+				}
+			}
+			page.Items = append(page.Items, catalog)
+		}
+		return page, nil
+	}
 }
 
 // values are the values without their versions; never null.

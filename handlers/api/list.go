@@ -34,6 +34,15 @@ type options struct {
 	skipToken string
 }
 
+// query reads the query string. OData separates options inside $expand with semicolons, which clients need not encode and net/url refuses.
+func (c *call) query() (url.Values, error) {
+	query, err := url.ParseQuery(strings.ReplaceAll(c.r.URL.RawQuery, ";", "%3B"))
+	if err != nil {
+		return nil, governance.Invalid("query", "The query string cannot be read.")
+	}
+	return query, nil
+}
+
 type ordering struct {
 	path       []string
 	descending bool
@@ -42,9 +51,9 @@ type ordering struct {
 // parseOptions reads the options that a route supports; any other that begins with $ is refused by name.
 func (c *call) parseOptions(k *kind, supported ...string) (options, error) {
 	o := options{shape: plain(k), top: defaultTop}
-	query, err := url.ParseQuery(c.r.URL.RawQuery)
+	query, err := c.query()
 	if err != nil {
-		return o, governance.Invalid("query", "The query string cannot be read.")
+		return o, err
 	}
 	for name, values := range query {
 		if !strings.HasPrefix(name, "$") {
@@ -292,7 +301,7 @@ func asObject(value any) (map[string]any, error) {
 
 // link is the address of another part of the same list.
 func (c *call) link(change func(url.Values)) string {
-	query := c.r.URL.Query()
+	query, _ := c.query() // it was read before
 	change(query)
 	return c.base() + c.original.EscapedPath() + "?" + strings.ReplaceAll(query.Encode(), "%24", "$")
 }

@@ -1,0 +1,216 @@
+package stack_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// rules: OBJ-03 OBJ-07 OBJ-18 OBJ-20 CAT-01 CAT-03 CAT-04
+func TestCatalogs(t *testing.T) {
+	ida := administrator(t)
+	name := unique("Catalog")
+	// Read-only noise, as a client sends that sends back what it got, is ignored.
+	created := ida.call("POST", "/catalogs", object{
+		"displayName": name, "description": "by a test", "state": "Published", "catalogType": "ServiceDefault", "createdDateTime": "2020-01-01T00:00:00Z",
+		"modifiedDateTime": "2020-01-01T00:00:00Z", "id": "11111111-1111-4111-8111-111111111111", "@odata.type": "#microsoft.graph.accessPackageCatalog", "@odata.etag": "W/\"x\"",
+	}).want(http.StatusCreated)
+	catalog := created.object()
+	id := text(t, catalog, "id")
+	same(t, catalog, "displayName", name)
+	same(t, catalog, "state", "published")
+	same(t, catalog, "catalogType", "userManaged")
+	same(t, catalog, "isExternallyVisible", true)
+	if id == "11111111-1111-4111-8111-111111111111" || strings.HasPrefix(text(t, catalog, "createdDateTime"), "2020") {
+		t.Errorf("a client chose what the service decides: %v", catalog)
+	}
+	if etag := created.header.Get("ETag"); etag == "" || etag != text(t, catalog, "@odata.etag") {
+		t.Errorf("ETag %q, @odata.etag %v", etag, catalog["@odata.etag"])
+	}
+
+	ida.call("POST", "/catalogs", object{"displayName": strings.ToUpper(name)}).refused(http.StatusConflict, "displayName")
+
+	// The key in parentheses, quoted or not, is the same resource.
+	for _, path := range []string{"/catalogs/" + id, "/catalogs('" + id + "')", "/catalogs(" + id + ")", "/catalogs/" + strings.ToUpper(id), "/catalogs/" + id + "/"} {
+		read := ida.get(path)
+		same(t, read, "id", id)
+		if !strings.HasSuffix(text(t, read, "@odata.context"), "/api/v1.0/$metadata#catalogs/$entity") {
+			t.Errorf("@odata.context is %v", read["@odata.context"])
+		}
+	}
+
+	etag := created.header.Get("ETag")
+	patched := ida.call("PATCH", "/catalogs/"+id, object{"description": "patched", "catalogType": "nonsense", "unknown": object{"deep": 1}}, "If-Match", etag).want(http.StatusNoContent)
+	if len(patched.body) != 0 || patched.header.Get("ETag") == "" || patched.header.Get("ETag") == etag {
+		t.Errorf("PATCH answered the ETag %q and %q", patched.header.Get("ETag"), patched.body)
+	}
+	ida.call("PATCH", "/catalogs/"+id, object{"description": "lost"}, "If-Match", etag).refused(http.StatusPreconditionFailed, "If-Match")
+	ida.call("DELETE", "/catalogs/"+id, nil, "If-Match", etag).refused(http.StatusPreconditionFailed, "If-Match")
+	read := ida.get("/catalogs/" + id)
+	same(t, read, "description", "patched")
+	same(t, read, "displayName", name)
+	same(t, read, "@odata.etag", patched.header.Get("ETag"))
+	whole := ida.call("PATCH", "/catalogs/"+id, object{"state": "UNPUBLISHED", "isExternallyVisible": false, "description": nil}, "If-Match", "*", "Prefer", "return=representation").want(http.StatusOK).object()
+	same(t, whole, "state", "unpublished")
+	same(t, whole, "isExternallyVisible", false)
+	if _, ok := whole["description"]; ok {
+		t.Errorf("null did not take the description away: %v", whole)
+	}
+
+	pack := newPackage(t, id)
+	ida.call("DELETE", "/catalogs/"+id, nil).refused(http.StatusConflict, "access packages")
+	ida.call("DELETE", "/accessPackages/"+pack, nil).want(http.StatusNoContent)
+	ida.call("DELETE", "/catalogs/"+id, nil, "If-Match", text(t, ida.get("/catalogs/"+id), "@odata.etag")).want(http.StatusNoContent)
+	ida.call("GET", "/catalogs/"+id, nil).refused(http.StatusNotFound, id)
+	ida.call("PATCH", "/catalogs/"+id, object{"description": "late"}).refused(http.StatusNotFound)
+	ida.call("DELETE", "/catalogs/"+id, nil).refused(http.StatusNotFound)
+}
+
+// What is expanded is there, also when it is nothing: a list, never null.
+//
+// rules: OBJ-11
+func TestCatalogExpands(t *testing.T) {
+	ida := administrator(t)
+	o := newOffer(t, nil)
+	for _, path := range []string{"/catalogs/" + o.catalog + "?$expand=accessPackages,resources", "/catalogs?$expand=accessPackages,resources&$filter=id%20eq%20'" + o.catalog + "'"} {
+		catalog := ida.get(path)
+		if strings.Contains(path, "filter") {
+			catalog = at[object](t, catalog, "value/0")
+		}
+		same(t, catalog, "accessPackages/0/id", o.pack)
+		same(t, catalog, "resources/0/originId", o.group)
+	}
+	empty := ida.get("/catalogs/" + newCatalog(t) + "?$expand=accessPackages,resources")
+	same(t, empty, "accessPackages", list{})
+	same(t, empty, "resources", list{})
+	if plain := ida.get("/catalogs/" + o.catalog); plain["accessPackages"] != nil || plain["resources"] != nil {
+		t.Errorf("not expanded, and there all the same: %v", plain)
+	}
+}
+
+// rules: OBJ-09 OBJ-11 OBJ-12 OBJ-19 RES-01 RES-02 RES-06
+func TestResources(t *testing.T) {
+	ida := administrator(t)
+	catalog, group := newCatalog(t), newGroup(t)
+	order := func(kind string, resource object) object {
+		return object{"requestType": kind, "catalog": object{"id": catalog}, "resource": resource}
+	}
+	request := ida.post("/resourceRequests", order("AdminAdd", object{"originId": strings.ToUpper(group), "originSystem": "aadGroup", "displayName": "noise"}))
+	same(t, request, "state", "delivered")
+	same(t, request, "requestType", "adminAdd")
+	same(t, ida.get("/resourceRequests/"+text(t, request, "id")+"?$expand=resource"), "resource/originId", group)
+	ida.call("POST", "/resourceRequests", order("adminAdd", object{"originId": group, "originSystem": "AadGroup"})).refused(http.StatusConflict, "already has the resource")
+	listed := ida.values("/resourceRequests?$filter=catalog/id%20eq%20'" + catalog + "'&$expand=catalog,resource")
+	if len(listed) != 1 {
+		t.Fatalf("%d resource requests of the catalog: %v", len(listed), listed)
+	}
+	same(t, listed[0], "catalog/id", catalog)
+
+	resource := ida.get("/catalogs/" + catalog + "/resources?$filter=originId%20eq%20'" + group + "'&$expand=roles,scopes")
+	same(t, resource, "value/0/originSystem", "AadGroup")
+	same(t, resource, "value/0/roles/0/originId", "Member_"+group)
+	same(t, resource, "value/0/roles/1/originId", "Owner_"+group)
+	same(t, resource, "value/0/scopes/0/isRootScope", true)
+	resourceID := text(t, resource, "value/0/id")
+	if plain := at[object](t, ida.get("/catalogs/"+catalog+"/resources"), "value/0"); plain["roles"] != nil || plain["catalog"] != nil {
+		t.Errorf("not expanded, and there all the same: %v", plain)
+	}
+	roles := ida.values("/catalogs/" + catalog + "/resourceRoles?$expand=resource&$filter=%28originSystem%20eq%20%27AadGroup%27%20and%20resource%2Fid%20eq%20%27" + resourceID + "%27%29")
+	if len(roles) != 2 {
+		t.Fatalf("roles: %v", roles)
+	}
+	same(t, roles[0], "resource/id", resourceID)
+	scopes := ida.values("/catalogs/" + catalog + "/resourceScopes?$expand=resource&$filter=resource/originId%20eq%20'" + group + "'")
+	if len(scopes) != 1 {
+		t.Fatalf("scopes: %v", scopes)
+	}
+	same(t, scopes[0], "resource/originId", group)
+
+	pack := newPackage(t, catalog)
+	scope := ida.post("/accessPackages/"+pack+"/resourceRoleScopes", roleScope(group))
+	ida.call("POST", "/resourceRequests", order("adminRemove", object{"id": resourceID})).refused(http.StatusConflict, "is used by the access package")
+	ida.call("DELETE", "/accessPackages/"+pack+"/resourceRoleScopes/"+text(t, scope, "id"), nil).want(http.StatusNoContent)
+	ida.post("/resourceRequests", order("adminRemove", object{"originId": group, "originSystem": "AadGroup"}))
+	same(t, ida.get("/catalogs/"+catalog+"/resources"), "value", list{})
+}
+
+// rules: OBJ-07 OBJ-10 OBJ-11 OBJ-17 CAT-06 RES-02 RES-06
+func TestPackages(t *testing.T) {
+	ida := administrator(t)
+	catalog, group := newCatalog(t), newGroup(t)
+	name := unique("Package")
+	created := ida.call("POST", "/accessPackages", object{"displayName": name, "description": "d", "isHidden": false, "catalog": object{"id": catalog}}).want(http.StatusCreated)
+	pack := text(t, created.object(), "id")
+	ida.call("POST", "/accessPackages", object{"displayName": strings.ToLower(name), "catalog": object{"id": catalog}}).refused(http.StatusConflict, "displayName")
+
+	ida.call("POST", "/accessPackages/"+pack+"/resourceRoleScopes", roleScope(group)).refused(http.StatusBadRequest, "role/originId")
+	ida.post("/resourceRequests", object{"requestType": "adminAdd", "catalog": object{"id": catalog}, "resource": object{"originId": group, "originSystem": "AadGroup"}})
+	scope := text(t, ida.post("/accessPackages/"+pack+"/resourceRoleScopes", roleScope(group)), "id")
+	if again := text(t, ida.post("/accessPackages/"+pack+"/resourceRoleScopes", roleScope(group)), "id"); again != scope || strings.Count(scope, "_") != 1 {
+		t.Errorf("the role scope is %s, then %s", scope, again)
+	}
+	same(t, ida.get("/accessPackages/"+pack+"/resourceRoleScopes/"+scope+"?$expand=role,scope"), "role/originId", "Member_"+group)
+	same(t, ida.get("/accessPackages/"+pack+"/resourceRoleScopes?$expand=role,scope"), "value/0/scope/isRootScope", true)
+	policy := text(t, ida.post("/assignmentPolicies", policyFor(pack, nil)), "id")
+
+	// As msgraph-sdk-go sends it: nested, percent-encoded but for the dollar signs (CLIENTS 5); azuread encodes those as well.
+	for _, query := range []string{
+		"?$expand=resourceRoleScopes%28$expand%3Drole%2Cscope%29,assignmentPolicies,catalog",
+		"?%24expand=resourceRoleScopes%28%24expand%3Drole%28%24expand%3Dresource%29%2Cscope%29%2CassignmentPolicies%2Ccatalog",
+		"?$expand=resourceRoleScopes($expand=role($select=displayName,originId;$expand=resource),scope),assignmentPolicies,catalog($select=displayName)",
+	} {
+		whole := ida.get("/accessPackages/" + pack + query)
+		same(t, whole, "resourceRoleScopes/0/role/originId", "Member_"+group)
+		same(t, whole, "resourceRoleScopes/0/scope/originId", group)
+		same(t, whole, "assignmentPolicies/0/id", policy)
+		same(t, whole, "catalog/id", catalog)
+		if strings.Contains(query, "resource)") && !strings.Contains(query, "select") {
+			same(t, whole, "resourceRoleScopes/0/role/resource/originId", group)
+		}
+		if _, shown := at[object](t, whole, "catalog")["state"]; shown == strings.Contains(query, "catalog(") {
+			t.Errorf("%s: the catalog is %v", query, whole["catalog"])
+		}
+	}
+	bare := ida.get("/accessPackages/" + newPackage(t, catalog) + "?$expand=resourceRoleScopes,assignmentPolicies")
+	same(t, bare, "resourceRoleScopes", list{})
+	same(t, bare, "assignmentPolicies", list{})
+	listed := ida.values("/accessPackages?$filter=catalog/id%20eq%20'" + catalog + "'&$expand=catalog,resourceRoleScopes,assignmentPolicies")
+	if len(listed) != 2 {
+		t.Fatalf("packages of the catalog: %v", listed)
+	}
+	same(t, listed[0], "catalog/state", "published")
+	same(t, ida.get("/accessPackages/"+pack+"/assignmentPolicies"), "value/0/id", policy)
+	same(t, ida.get("/catalogs/"+catalog+"/accessPackages?$filter=displayName%20eq%20'"+strings.ReplaceAll(name, " ", "%20")+"'"), "value/0/id", pack)
+
+	etag := text(t, ida.get("/accessPackages/"+pack), "@odata.etag")
+	ida.call("PATCH", "/accessPackages/"+pack, object{"isHidden": true, "catalog": object{"id": newCatalog(t)}}, "If-Match", etag).want(http.StatusNoContent)
+	ida.call("PATCH", "/accessPackages/"+pack, object{"isHidden": false}, "If-Match", etag).refused(http.StatusPreconditionFailed, "If-Match")
+	changed := ida.get("/accessPackages/" + pack + "?$expand=catalog,resourceRoleScopes")
+	same(t, changed, "isHidden", true)
+	same(t, changed, "description", "d")
+	same(t, changed, "catalog/id", catalog) // a package does not move
+	same(t, changed, "resourceRoleScopes/0/id", scope)
+
+	ida.call("DELETE", "/accessPackages/"+pack+"/resourceRoleScopes/"+scope, nil).want(http.StatusNoContent)
+	ida.call("DELETE", "/accessPackages/"+pack+"/resourceRoleScopes/"+scope, nil).refused(http.StatusNotFound)
+	ida.call("DELETE", "/accessPackages/"+pack, nil, "If-Match", etag).refused(http.StatusPreconditionFailed)
+	ida.call("DELETE", "/accessPackages/"+pack, nil).want(http.StatusNoContent)
+	ida.call("GET", "/accessPackages/"+pack, nil).refused(http.StatusNotFound)
+	ida.call("GET", "/assignmentPolicies/"+policy, nil).refused(http.StatusNotFound)
+}
+
+// rules: OBJ-17
+func TestPackageInUseStays(t *testing.T) {
+	ida := administrator(t)
+	o := newOffer(t, nil)
+	someone := hire(t, "")
+	request := ida.post("/assignmentRequests", assign(o, someone.ID))
+	ida.call("DELETE", "/accessPackages/"+o.pack, nil).refused(http.StatusConflict, "assignments")
+	ida.call("DELETE", "/assignmentPolicies/"+o.policy, nil).refused(http.StatusConflict, "assignments")
+	drain(t)
+	assignment := text(t, ida.get("/assignmentRequests/"+text(t, request, "id")+"?$expand=assignment"), "assignment/id")
+	ida.post("/assignmentRequests", object{"requestType": "adminRemove", "assignment": object{"id": assignment}})
+	drain(t)
+	ida.call("DELETE", "/assignmentPolicies/"+o.policy, nil).want(http.StatusNoContent)
+	ida.call("DELETE", "/accessPackages/"+o.pack, nil).want(http.StatusNoContent)
+}
