@@ -38,6 +38,15 @@ func (w *world) deliver(name string) {
 		w.blocked[name] = true // until something is sent, or time passes, or a session is given back
 		return
 	}
+	if w.happens(BusDead, name+delivery.Message.ID, uint64(delivery.SequenceNumber)) {
+		w.note(nil, delivery.Message.SessionID, "%s goes to the dead letters", delivery.Message.ID)
+		w.ledger.killed(delivery)
+		_ = queue.DeadLetter(delivery.LockToken, "Simulated", "a fault of the simulation")
+		if session != nil {
+			_ = session.Release()
+		}
+		return
+	}
 	var effect governance.Effect
 	if err := json.Unmarshal(delivery.Message.Body, &effect); err != nil {
 		w.fail("effect", "", "the message %s cannot be read: %v", delivery.Message.ID, err)

@@ -18,6 +18,7 @@ const (
 	BusDuplicate         Fault = "busDuplicate"         // delivered twice in spite of duplicate detection
 	BusDelay             Fault = "busDelay"             // visible too late
 	BusReorder           Fault = "busReorder"           //
+	BusDead              Fault = "busDead"              // the message goes to the dead letters, as if handling it had failed too often
 	DirectoryThrottled   Fault = "directoryThrottled"   // 429 with Retry-After
 	DirectoryUnavailable Fault = "directoryUnavailable" // 5xx, nothing is done
 	DirectoryLost        Fault = "directoryLost"        // it is done, the answer is lost
@@ -29,7 +30,7 @@ const (
 var rates = map[Fault]float64{
 	Crash: 0.012, LockLost: 0.04,
 	StoreConflict: 0.02, StoreThrottled: 0.015, StoreUnavailable: 0.015, StoreLostResponse: 0.02,
-	BusThrottled: 0.03, BusUnavailable: 0.03, BusTorn: 0.03, BusLostResponse: 0.04, BusDuplicate: 0.06, BusDelay: 0.05, BusReorder: 0.3,
+	BusThrottled: 0.03, BusUnavailable: 0.03, BusTorn: 0.03, BusLostResponse: 0.04, BusDuplicate: 0.06, BusDelay: 0.05, BusReorder: 0.3, BusDead: 0.012,
 	DirectoryThrottled: 0.05, DirectoryUnavailable: 0.05, DirectoryLost: 0.06, DirectoryForbidden: 0.08,
 }
 
@@ -49,7 +50,7 @@ var unavailable = map[dependency]Fault{ofStore: StoreUnavailable, ofBus: BusUnav
 // Faults lists all of them.
 func Faults() []Fault {
 	return []Fault{Crash, LockLost, StoreConflict, StoreThrottled, StoreUnavailable, StoreLostResponse, BusThrottled, BusUnavailable, BusTorn, BusLostResponse, BusDuplicate,
-		BusDelay, BusReorder, DirectoryThrottled, DirectoryUnavailable, DirectoryLost, DirectoryForbidden, Outage}
+		BusDelay, BusReorder, BusDead, DirectoryThrottled, DirectoryUnavailable, DirectoryLost, DirectoryForbidden, Outage}
 }
 
 // strikes decides whether a fault happens to a task now.

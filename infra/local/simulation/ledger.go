@@ -86,13 +86,14 @@ type ledger struct {
 	decisions map[decision]bool // that were sent
 	taken     map[string]int    // by stage: decisions that were answered with success
 	hits      map[int64]int     // by sequence number: deliveries that a fault ended
+	born      map[string]int    // by id of a request or assignment: the step in which it was made
 }
 
 func newLedger(w *world) *ledger {
 	return &ledger{
 		world: w, documents: map[key]kept{}, chains: map[string]chain{}, subjects: map[string]*subject{}, where: map[string]string{}, policies: map[string]map[string]bool{},
 		packages: map[string]governance.AccessPackage{}, effects: map[string]*effect{}, issued: map[string]*issued{}, decisions: map[decision]bool{}, taken: map[string]int{},
-		hits: map[int64]int{},
+		hits: map[int64]int{}, born: map[string]int{},
 	}
 }
 
@@ -227,8 +228,10 @@ func (c *commit) take(operation store.Operation) {
 				c.broken("outbox", "the effect %s was forgotten before any queue had it", document.ID)
 			}
 		case "package":
-			delete(l.packages, strings.TrimPrefix(document.ID, "package:"))
+			id := strings.TrimPrefix(document.ID, "package:")
+			delete(l.packages, id)
 			c.changes++
+			c.unused(id)
 		case "idempotency":
 		default:
 			c.changes++
@@ -303,6 +306,7 @@ func (c *commit) check() {
 		before, known := s.assignments[next.ID]
 		if !known {
 			l.held = append(l.held, next.ID)
+			l.born[next.ID] = l.world.report.Steps
 			l.where[next.ID] = c.partition
 		}
 		s.assignments[next.ID] = next
@@ -312,6 +316,7 @@ func (c *commit) check() {
 		before, known := s.requests[next.ID]
 		if !known {
 			l.order = append(l.order, next.ID)
+			l.born[next.ID] = l.world.report.Steps
 			l.where[next.ID] = c.partition
 		}
 		s.requests[next.ID] = next
@@ -320,6 +325,25 @@ func (c *commit) check() {
 	}
 	s.head = *c.head
 	c.checkHead(s)
+}
+
+// unused: a package is not deleted while somebody has it or waits for it (RULES OBJ-17). What began while it was being deleted is not seen by who deletes it: no commit spans
+// two partitions. Such a request cannot be approved any more, and such an assignment ends as any other.
+func (c *commit) unused(pack string) {
+	l := c.ledger
+	began := l.world.current.began
+	for _, id := range l.held {
+		s := l.subjects[l.where[id]]
+		if assignment := s.assignments[id]; assignment.AccessPackage.ID == pack && assignment.State != governance.AssignmentExpired && l.born[id] < began {
+			c.broken("used", "%s was deleted while %s has it", l.world.nameOf(pack), s.person.name)
+		}
+	}
+	for _, id := range l.order {
+		s := l.subjects[l.where[id]]
+		if request := s.requests[id]; request.AccessPackage.ID == pack && request.State.IsInFlight() && l.born[id] < began {
+			c.broken("used", "%s was deleted while %s waits for it", l.world.nameOf(pack), s.person.name)
+		}
+	}
 }
 
 // checkChain: each entry continues the chain of its partition, and the head knows its end.
@@ -429,7 +453,7 @@ func (l *ledger) handled(t *task, delivery busmemory.Delivery, message governanc
 	}
 	w.report.Operations["effect "+string(message.Kind)]++
 	first := original(delivery.Message.ID)
-	if slices.ContainsFunc(t.sent, func(id string) bool { return original(id) == first && id != delivery.Message.ID }) {
+	if slices.ContainsFunc(t.sent, func(id string) bool { return original(id) == first }) {
 		return // put off: it comes again
 	}
 	if effect := l.effects[first]; effect != nil {
@@ -439,6 +463,9 @@ func (l *ledger) handled(t *task, delivery busmemory.Delivery, message governanc
 
 // hit notes that a delivery came to nothing because of a fault: the message may be dead in the end.
 func (l *ledger) hit(delivery busmemory.Delivery) { l.hits[delivery.SequenceNumber]++ }
+
+// killed notes that a fault has made a message a dead letter.
+func (l *ledger) killed(delivery busmemory.Delivery) { l.hits[delivery.SequenceNumber] += 1000 }
 
 // nextDue is when the next document is due.
 func (l *ledger) nextDue() time.Time {

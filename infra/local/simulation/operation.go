@@ -395,10 +395,13 @@ func (w *world) decides(o op, p *person, request governance.AssignmentRequest, s
 	w.call(o, p.name, 1, func(ctx context.Context, a *app.App) error {
 		return a.DecideApproval(ctx, p.caller, request.ID, stage.ID, result, justification)
 	}, func(err error) {
+		present := s.requests[request.ID].Approval.Stages[index]
+		if governance.CodeOf(err) == governance.CodeForbidden && w.mayDecide(request.Policy.Approval().Stages[index], p, s.person, false) {
+			w.fail("refused", s.person.subject, "%s may decide stage %d of the request %s, and was told not to: %v", p.name, index+1, request.ID, err)
+		}
 		if err != nil {
 			return
 		}
-		present := s.requests[request.ID].Approval.Stages[index]
 		if present.Status != governance.StageCompleted || present.ReviewedBy.ID != p.ID || present.ReviewResult != result {
 			w.fail("answer", s.person.subject, "%s was told to have decided stage %d of the request %s, but it is %s %s by %s", p.name, index+1, request.ID, present.Status, present.ReviewResult, w.nameOf(present.ReviewedBy.ID))
 		}

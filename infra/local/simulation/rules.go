@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/shared/directory"
 	"latchkey/shared/governance"
 )
 
@@ -74,6 +75,10 @@ func (c *commit) requestMade(s *subject, next governance.AssignmentRequest) {
 		}
 		if !next.Policy.Requestor().EnableTargetsToSelfAddAccess || !w.inScope(*next.Policy, s.person) {
 			c.broken("policy", "%s requested %s under the policy %s, which is not for them", s.person.name, w.nameOf(made.pack), w.nameOf(next.Policy.ID))
+		}
+		own := next.Schedule.StartDateTime != nil || text(next.Schedule.Expiration) != text(next.Policy.Expiration)
+		if own && !next.Policy.Requestor().AllowCustomAssignmentSchedule {
+			c.broken("schedule", "%s requested %s for a time of their own, which the policy %s does not allow", s.person.name, w.nameOf(made.pack), w.nameOf(next.Policy.ID))
 		}
 	case governance.RequestAdminAdd:
 		if next.AccessPackage.ID != made.pack || made.target != s.person || !administrative {
@@ -155,6 +160,9 @@ func (c *commit) mayBegin(s *subject, next governance.AssignmentRequest) {
 	}
 }
 
+// attempts is how often a delivery that fails for a passing reason is tried again (DESIGN section 2, 6).
+const attempts = 5
+
 func endOf(assignment governance.Assignment) time.Time {
 	if assignment.Schedule == nil || assignment.Schedule.Expiration == nil {
 		return time.Time{}
@@ -183,6 +191,13 @@ func (c *commit) assignmentChanged(s *subject, before governance.Assignment, kno
 	}
 	if before.State != next.State && !c.audited(before.RequestID) && !c.audited(next.RequestID) {
 		c.broken("audit", "the assignment %s went from %s to %s without an audit entry", next.ID, before.State, next.State)
+	}
+	failed := next.State == governance.AssignmentPartiallyDelivered || next.State == governance.AssignmentDeliveryFailed
+	for _, delivery := range next.Deliveries {
+		passing := strings.Contains(delivery.Reason, directory.ErrUnavailable.Error()) || strings.Contains(delivery.Reason, "retry after")
+		if failed && before.State != next.State && delivery.State == governance.DeliveryFailed && passing && before.Attempt < attempts {
+			c.broken("retry", "the assignment %s was given up after %d tries, although %s of %s failed for a passing reason: %s", next.ID, before.Attempt+1, delivery.Grant.Role, w.nameOf(delivery.Grant.ResourceID), delivery.Reason)
+		}
 	}
 	if next.State == governance.AssignmentDelivered && !next.Removing || next.State == governance.AssignmentExpired {
 		for _, delivery := range next.Deliveries {

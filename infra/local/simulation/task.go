@@ -30,16 +30,17 @@ type task struct {
 	yield    func(struct{}) bool
 	ended    bool
 	crashed  bool
-	struck   bool   // a fault was injected into it
-	timeless bool   // its deadline is waived, and no more faults strike it; see world.loseLock
-	lock     func() // gives up the lock under which it runs; nil if it has none to lose
-	sent     []string
+	struck   bool        // a fault was injected into it
+	timeless bool        // its deadline is waived, and no more faults strike it; see world.loseLock
+	lock     func()      // gives up the lock under which it runs; nil if it has none to lose
+	sent     []string    // ids of messages that a queue has accepted from it
+	began    int         // the step of the scheduler in which it did
 	after    func(*task) // runs in the scheduler when it has ended, crashed or not
 }
 
 // spawn starts an invocation; it first runs when the scheduler picks it.
 func (w *world) spawn(name string, deadline time.Duration, do func(context.Context, *task)) *task {
-	t := &task{world: w, name: name, luck: luck{chance: w.chance.about(named(name))}}
+	t := &task{world: w, name: name, began: w.report.Steps, luck: luck{chance: w.chance.about(named(name))}}
 	t.wakeAt = w.clock.Now()
 	t.deadline = t.wakeAt.Add(deadline)
 	t.priority = uint64(t.luck.next())
