@@ -99,7 +99,7 @@ func (h *Handler) Close(ctx context.Context) error {
 
 // newCredential is the managed identity where there is one, and a developer's own sign-in elsewhere.
 func newCredential(settings platform.Settings) (azcore.TokenCredential, error) {
-	if os.Getenv("IDENTITY_ENDPOINT") == "" {
+	if settings.IdentityEndpoint == "" {
 		return azidentity.NewDefaultAzureCredential(nil)
 	}
 	options := &azidentity.ManagedIdentityCredentialOptions{}

@@ -43,6 +43,14 @@ param mailSender string = ''
 @description('Sign people in by App Service authentication, for the pages (infra/entra/setup.sh --pages goes with it).')
 param pages bool = false
 
+@description('Where the links in mails lead, such as https://access.contoso.com. Empty: mails have no links.')
+@maxLength(2048)
+param portalUrl string = ''
+
+@description('What links to next pages begin with, where callers reach the API by another address than the app\'s. Empty: the address that a request was sent to.')
+@maxLength(2048)
+param publicUrl string = ''
+
 // When the timers run: six fields, the first one is the second.
 
 @description('When ends of access and deadlines are looked for.')
@@ -126,6 +134,19 @@ param logRetentionDays int = 30
 @description('Who is told of alerts by mail. Empty: alerts only show in the portal.')
 @maxLength(320)
 param alertEmail string = ''
+
+@description('The least severe log lines that are written.')
+@allowed([
+  'debug'
+  'info'
+  'warn'
+  'error'
+])
+param logLevel string = 'info'
+
+@description('OpenTelemetry collector that takes OTLP over HTTP, such as https://collector.contoso.com:4318. Empty: no traces and metrics beside those of Application Insights.')
+@maxLength(2048)
+param otlpEndpoint string = ''
 
 var abbreviations = loadJsonContent('abbreviations.json')
 var token = uniqueString(subscription().id, environmentName, location)
@@ -243,6 +264,10 @@ module app 'modules/function-app.bicep' = {
     graphEndpoint: graphEndpoint
     mailSender: mailSender
     pages: pages
+    portalUrl: portalUrl
+    publicUrl: publicUrl
+    logLevel: logLevel
+    otlpEndpoint: otlpEndpoint
     expirationsSchedule: expirationsSchedule
     outboxSchedule: outboxSchedule
   }
@@ -273,6 +298,10 @@ module nextApp 'modules/function-app.bicep' = if (secondApp) {
     graphEndpoint: graphEndpoint
     mailSender: mailSender
     pages: pages
+    portalUrl: portalUrl
+    publicUrl: publicUrl
+    logLevel: logLevel
+    otlpEndpoint: otlpEndpoint
     expirationsSchedule: expirationsSchedule
     outboxSchedule: outboxSchedule
   }

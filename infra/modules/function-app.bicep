@@ -70,6 +70,18 @@ param graphEndpoint string
 @description('Mailbox that notifications are sent from. Empty: no mail.')
 param mailSender string
 
+@description('Where the links in mails lead. Empty: mails have no links.')
+param portalUrl string
+
+@description('What links to next pages begin with. Empty: the address that a request was sent to.')
+param publicUrl string
+
+@description('The least severe log lines that are written.')
+param logLevel string
+
+@description('OpenTelemetry collector that takes OTLP over HTTP. Empty: no traces and metrics beside those of Application Insights.')
+param otlpEndpoint string
+
 @description('When ends of access and deadlines are looked for.')
 param expirationsSchedule string
 
@@ -117,6 +129,10 @@ var settings = {
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identity.properties.clientId
   AZURE_CLIENT_ID: identity.properties.clientId
+  PortalUrl: portalUrl
+  PublicUrl: publicUrl
+  LogLevel: logLevel
+  OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint
   ExpirationsSchedule: expirationsSchedule
   OutboxSchedule: outboxSchedule
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
@@ -126,7 +142,9 @@ var settings = {
 
 // App Service authentication proves itself to Entra by the identity (a federated credential of the app registration) instead of a client secret.
 var pagesSettings = {
+  // app settings begin
   OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identity.properties.clientId
+  // app settings end
 }
 
 resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {

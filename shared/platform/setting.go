@@ -12,83 +12,131 @@ import (
 
 // Settings are what the process is told by its environment, checked. Each is declared once, in Declarations.
 type Settings struct {
-	Port                    int        // where to listen on 127.0.0.1
-	TenantID                string     // the tenant's GUID
-	Audiences               []string   // the API's identifiers, as tokens name them
-	TokenAuthority          string     // who issues tokens
-	GraphEndpoint           string     // Microsoft Graph, with version
-	MailSender              string     // the mailbox that notifications are sent from; empty: none are
-	CosmosEndpoint          string     // with an identity
-	CosmosConnection        string     // or with a key: emulators only
-	CosmosDatabase          string     //
-	ServiceBusNamespace     string     // with an identity
-	ServiceBusConnection    string     // or with a key: emulators only
-	ManagedIdentityClientID string     // which user-assigned identity; empty: the system-assigned one
-	PortalURL               string     // where links in mails lead; empty: no links
-	PublicURL               string     // what links to next pages begin with; empty: what the request was sent to
-	LogLevel                slog.Level //
+	Port                    int               // where to listen on 127.0.0.1
+	TenantID                string            // the tenant's GUID
+	Audiences               []string          // the API's identifiers, as tokens name them
+	TokenAuthority          string            // who issues tokens
+	GraphEndpoint           string            // Microsoft Graph, with version
+	MailSender              string            // the mailbox that notifications are sent from; empty: none are
+	CosmosEndpoint          string            // with an identity
+	CosmosConnection        string            // or with a key: emulators only
+	CosmosDatabase          string            //
+	ServiceBusNamespace     string            // with an identity
+	ServiceBusConnection    string            // or with a key: emulators only
+	ManagedIdentityClientID string            // which user-assigned identity; empty: the system-assigned one
+	IdentityEndpoint        string            // where App Service gives its tokens; empty: there is no managed identity here
+	PortalURL               string            // where links in mails lead; empty: no links
+	PublicURL               string            // what links to next pages begin with; empty: what the request was sent to
+	LogLevel                slog.Level        //
+	OTLPEndpoint            string            // where traces and metrics go; empty: there are none
+	OTLPHeaders             map[string]string // that go with them
 }
+
+// Place says where a setting is given a value.
+type Place uint8
+
+// The places. A setting that has none is set by the platform itself.
+const (
+	OnAzure  Place = 1 << iota // among the app settings of infra/modules/function-app.bicep
+	InSample                   // in local.settings.sample.json, for Microsoft's own tools
+)
 
 // Declaration is one setting: its name, what it may be, and what it is for. Docs, samples and infrastructure are checked against this list.
 type Declaration struct {
 	Name        string
 	Type        string // text, GUID, URL, list, number, level, NCRONTAB
+	Limits      string // what of its type it may be; empty: anything
 	Default     string // empty: none
 	Required    bool   // without a default it must be given; of alternatives, one
-	Secret      bool   // never on Azure, where an identity takes its place
-	ByHost      bool   // read by the Functions host, not by the handler
+	Secret      bool   // never on Azure, where an identity takes its place; its value is never repeated
+	ByHost      bool   // read by the Functions host or an SDK, not by the handler
+	Places      Place  // where it is given; 0: the platform sets it
+	Azd         string // variable of the azd environment that its value comes from; empty: the Bicep files know it
 	Description string
 
 	set func(*Settings, string) error
 }
 
-// Declarations lists every setting.
+// The Limits that several settings share.
+const (
+	webAddress = "https://…, or http://… on this machine; no user, query or fragment"
+	sixFields  = "six fields, the first one is the second"
+)
+
+// Declarations lists every setting, those of the handler first.
 func Declarations() []Declaration {
 	return []Declaration{
-		{Name: "FUNCTIONS_CUSTOMHANDLER_PORT", Type: "number", Default: "8080", Description: "Port on 127.0.0.1 that the handler listens on; the Functions host sets it.",
+		{Name: "FUNCTIONS_CUSTOMHANDLER_PORT", Type: "number", Limits: "0 to 65535", Default: "8080", Description: "Port on 127.0.0.1 that the handler listens on; the Functions host sets it.",
 			set: func(s *Settings, v string) (err error) { s.Port, err = number(v, 0, 65535); return err }},
-		{Name: "TenantId", Type: "GUID", Required: true, Description: "The Entra tenant whose tokens are accepted.",
+		{Name: "TenantId", Type: "GUID", Required: true, Places: OnAzure | InSample, Description: "The Entra tenant whose tokens are accepted.",
 			set: func(s *Settings, v string) error { s.TenantID = strings.ToLower(v); return isGUID(v) }},
-		{Name: "Audience", Type: "list", Required: true, Description: "Identifiers of the API as tokens name them, separated by commas: the application id, and its identifier URI for v1 tokens.",
-			set: func(s *Settings, v string) (err error) { s.Audiences, err = items(v); return err }},
-		{Name: "TokenAuthority", Type: "URL", Default: "https://login.microsoftonline.com", Description: "Who issues tokens; the signing keys are found below it.",
+		{Name: "Audience", Type: "list", Limits: "at least one, separated by commas", Required: true, Places: OnAzure | InSample, Azd: "LATCHKEY_AUDIENCE",
+			Description: "Identifiers of the API as tokens name them: the application id, and its identifier URI for v1 tokens.",
+			set:         func(s *Settings, v string) (err error) { s.Audiences, err = items(v); return err }},
+		{Name: "TokenAuthority", Type: "URL", Limits: webAddress, Default: "https://login.microsoftonline.com", Places: OnAzure | InSample, Description: "Who issues tokens; the signing keys are found below it.",
 			set: func(s *Settings, v string) (err error) { s.TokenAuthority, err = address(v); return err }},
-		{Name: "GraphEndpoint", Type: "URL", Default: "https://graph.microsoft.com/v1.0", Description: "Microsoft Graph, with its version.",
+		{Name: "GraphEndpoint", Type: "URL", Limits: webAddress, Default: "https://graph.microsoft.com/v1.0", Places: OnAzure | InSample, Description: "Microsoft Graph, with its version.",
 			set: func(s *Settings, v string) (err error) { s.GraphEndpoint, err = address(v); return err }},
-		{Name: "MailSender", Type: "text", Description: "Mailbox that notifications are sent from: object id or user principal name. Without it no mail is sent.",
-			set: func(s *Settings, v string) error { s.MailSender = v; return nil }},
-		{Name: "CosmosConnection__accountEndpoint", Type: "URL", Required: true, Description: "The Cosmos DB account, reached with the managed identity.",
+		{Name: "MailSender", Type: "text", Limits: "object id or user principal name", Places: OnAzure | InSample, Azd: "LATCHKEY_MAIL_SENDER",
+			Description: "Mailbox that notifications are sent from. Without it no mail is sent.",
+			set:         func(s *Settings, v string) error { s.MailSender = v; return mailbox(v) }},
+		{Name: "CosmosConnection__accountEndpoint", Type: "URL", Limits: webAddress, Required: true, Places: OnAzure, Description: "The Cosmos DB account, reached with the managed identity.",
 			set: func(s *Settings, v string) (err error) { s.CosmosEndpoint, err = address(v); return err }},
-		{Name: "CosmosConnection", Type: "text", Secret: true, Description: "Instead of the endpoint: a connection string with a key, for emulators.",
+		{Name: "CosmosConnection", Type: "text", Limits: "AccountEndpoint=…;AccountKey=…", Secret: true, Places: InSample, Description: "Instead of the endpoint: a connection string with a key, for emulators.",
 			set: func(s *Settings, v string) error {
 				s.CosmosConnection = v
 				return connection(v, "AccountEndpoint=", "AccountKey=")
 			}},
-		{Name: "CosmosDatabase", Type: "text", Default: "latchkey", Description: "The database with the containers subjects, catalogs and reviews.",
-			set: func(s *Settings, v string) error { s.CosmosDatabase = v; return nil }},
-		{Name: "ServiceBusConnection__fullyQualifiedNamespace", Type: "text", Required: true, Description: "The Service Bus namespace, such as name.servicebus.windows.net, reached with the managed identity; the Functions host reads it too.",
-			set: func(s *Settings, v string) error { s.ServiceBusNamespace = v; return hostName(v) }},
-		{Name: "ServiceBusConnection", Type: "text", Secret: true, Description: "Instead of the namespace: a connection string with a key, for emulators.",
+		{Name: "CosmosDatabase", Type: "text", Limits: "1 to 255 characters, none of / \\ # ?", Default: "latchkey", Places: OnAzure | InSample, Description: "The database with the containers subjects, catalogs and reviews.",
+			set: func(s *Settings, v string) error { s.CosmosDatabase = v; return databaseName(v) }},
+		{Name: "ServiceBusConnection__fullyQualifiedNamespace", Type: "text", Limits: "a host name such as name.servicebus.windows.net", Required: true, Places: OnAzure,
+			Description: "The Service Bus namespace, reached with the managed identity; the Functions host reads it too.",
+			set:         func(s *Settings, v string) error { s.ServiceBusNamespace = v; return hostName(v) }},
+		{Name: "ServiceBusConnection", Type: "text", Limits: "Endpoint=sb://…", Secret: true, Places: InSample, Description: "Instead of the namespace: a connection string with a key, for emulators.",
 			set: func(s *Settings, v string) error { s.ServiceBusConnection = v; return connection(v, "Endpoint=sb://") }},
-		{Name: "AZURE_CLIENT_ID", Type: "GUID", Description: "Client id of the user-assigned managed identity; empty means the system-assigned one.",
+		{Name: "AZURE_CLIENT_ID", Type: "GUID", Places: OnAzure, Description: "Client id of the user-assigned managed identity; empty means the system-assigned one.",
 			set: func(s *Settings, v string) error { s.ManagedIdentityClientID = v; return isGUID(v) }},
-		{Name: "PortalUrl", Type: "URL", Description: "Where the links in mails lead. Without it mails have no links.",
+		{Name: "PortalUrl", Type: "URL", Limits: webAddress, Places: OnAzure | InSample, Azd: "LATCHKEY_PORTAL_URL", Description: "Where the links in mails lead. Without it mails have no links.",
 			set: func(s *Settings, v string) (err error) { s.PortalURL, err = address(v); return err }},
-		{Name: "PublicUrl", Type: "URL", Description: "What links to the next page begin with. Without it, the address that the request was sent to.",
+		{Name: "PublicUrl", Type: "URL", Limits: webAddress, Places: OnAzure | InSample, Azd: "LATCHKEY_PUBLIC_URL", Description: "What links to the next page begin with. Without it, the address that the request was sent to.",
 			set: func(s *Settings, v string) (err error) { s.PublicURL, err = address(v); return err }},
-		{Name: "LogLevel", Type: "level", Default: "info", Description: "The least severe log lines that are written: debug, info, warn or error.",
+		{Name: "LogLevel", Type: "level", Limits: "debug, info, warn or error", Default: "info", Places: OnAzure | InSample, Azd: "LATCHKEY_LOG_LEVEL", Description: "The least severe log lines that are written.",
 			set: func(s *Settings, v string) error {
 				if s.LogLevel.UnmarshalText([]byte(v)) != nil {
 					return errors.New("must be debug, info, warn or error")
 				}
 				return nil
 			}},
-		{Name: "ExpirationsSchedule", Type: "NCRONTAB", ByHost: true, Default: "0 */5 * * * *", Description: "When due requests and assignments are looked for."},
-		{Name: "OutboxSchedule", Type: "NCRONTAB", ByHost: true, Default: "0 * * * * *", Description: "When effects that a crash left behind are looked for."},
+		{Name: "IDENTITY_ENDPOINT", Type: "URL", Limits: "http://… or https://…", Places: InSample, Description: "Where App Service gives tokens of the managed identity; it sets it itself. Without it a developer's own sign-in is used.",
+			set: func(s *Settings, v string) error { s.IdentityEndpoint = v; return endpoint(v) }},
+		{Name: "IDENTITY_HEADER", Type: "text", Secret: true, ByHost: true, Places: InSample, Description: "What that endpoint asks for; App Service sets it, the Azure SDK sends it."},
+
+		{Name: "OTEL_EXPORTER_OTLP_ENDPOINT", Type: "URL", Limits: "http://… or https://…", Places: OnAzure | InSample, Azd: "LATCHKEY_OTLP_ENDPOINT",
+			Description: "OpenTelemetry collector that takes OTLP over HTTP. Without it there is no telemetry; docs/observe.md names the other variables.",
+			set:         func(s *Settings, v string) error { s.OTLPEndpoint = v; return endpoint(v) }},
+		{Name: "OTEL_EXPORTER_OTLP_HEADERS", Type: "list", Limits: "name=value, separated by commas", Secret: true, Places: InSample, Description: "Headers that a collector elsewhere asks for.",
+			set: func(s *Settings, v string) (err error) { s.OTLPHeaders, err = headers(v); return err }},
+
+		{Name: "ExpirationsSchedule", Type: "NCRONTAB", Limits: sixFields, ByHost: true, Default: "0 */5 * * * *", Places: OnAzure | InSample, Description: "When due requests and assignments are looked for.", set: schedule},
+		{Name: "OutboxSchedule", Type: "NCRONTAB", Limits: sixFields, ByHost: true, Default: "30 * * * * *", Places: OnAzure | InSample, Description: "When effects that a crash left behind are looked for.", set: schedule},
+		{Name: "ServiceBusConnection__credential", Type: "text", Limits: "managedidentity", ByHost: true, Places: OnAzure, Description: "How the Functions host signs in to Service Bus."},
+		{Name: "ServiceBusConnection__clientId", Type: "GUID", ByHost: true, Places: OnAzure, Description: "Client id of the identity that the Functions host signs in to Service Bus with."},
+		{Name: "AzureWebJobsStorage", Type: "text", Secret: true, ByHost: true, Places: InSample, Description: "The Functions host's own storage, for Azurite."},
+		{Name: "AzureWebJobsStorage__accountName", Type: "text", ByHost: true, Places: OnAzure, Description: "The Functions host's own storage: leases of timers, and the published package."},
+		{Name: "AzureWebJobsStorage__credential", Type: "text", Limits: "managedidentity", ByHost: true, Places: OnAzure, Description: "How the Functions host signs in to its storage."},
+		{Name: "AzureWebJobsStorage__clientId", Type: "GUID", ByHost: true, Places: OnAzure, Description: "Client id of the identity that the Functions host signs in to its storage with."},
+		{Name: "FUNCTIONS_WORKER_RUNTIME", Type: "text", Limits: "custom", ByHost: true, Places: InSample, Description: "What runs the functions; on Flex Consumption it is part of the app, not a setting."},
+		{Name: "APPLICATIONINSIGHTS_CONNECTION_STRING", Type: "text", ByHost: true, Places: OnAzure, Description: "Where the Functions host sends its telemetry and the handler's log lines. It holds no secret: local authentication is off."},
+		{Name: "APPLICATIONINSIGHTS_AUTHENTICATION_STRING", Type: "text", ByHost: true, Places: OnAzure, Description: "That the Functions host signs in to Application Insights with the identity."},
+		{Name: "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID", Type: "GUID", ByHost: true, Places: OnAzure, Description: "With pages: the identity that App Service authentication proves itself with, instead of a client secret."},
 	}
 }
 
-// Load reads the settings. The error names every setting that is missing or wrong, and says what was expected; it holds no value of a secret.
+// maxSetting bounds a setting: what is longer is none that somebody meant.
+const maxSetting = 8 << 10
+
+// Load reads the settings. The error has one line for every setting that is missing or wrong: its name, what was expected, and the command that mends it. It holds no
+// value of a secret.
 func Load(getenv func(string) string) (Settings, error) {
 	var settings Settings
 	var wrong []error
@@ -105,29 +153,46 @@ func Load(getenv func(string) string) (Settings, error) {
 		if value == "" {
 			continue
 		}
+		if len(value) > maxSetting {
+			wrong = append(wrong, fmt.Errorf("setting %s must not be longer than %d bytes%s", declaration.Name, maxSetting, declaration.mend()))
+			continue
+		}
 		if err := declaration.set(&settings, value); err != nil {
-			shown := ""
-			if !declaration.Secret {
-				shown = fmt.Sprintf(" (it is %q)", shorten(value))
-			}
-			wrong = append(wrong, fmt.Errorf("setting %s %w%s", declaration.Name, err, shown))
+			wrong = append(wrong, fmt.Errorf("setting %s %w%s%s", declaration.Name, err, declaration.shown(value), declaration.mend()))
 		}
 	}
 	for _, declaration := range Declarations() {
 		alternative, _, _ := strings.Cut(declaration.Name, "__")
 		if declaration.Required && !given[declaration.Name] && !given[alternative] {
-			wrong = append(wrong, fmt.Errorf("setting %s is missing: %s", declaration.Name, declaration.Description))
+			wrong = append(wrong, fmt.Errorf("setting %s is missing: %s%s", declaration.Name, declaration.Description, declaration.mend()))
 		}
 	}
 	return settings, errors.Join(wrong...)
 }
 
-func shorten(text string) string {
-	const most = 80
-	if len(text) > most {
-		return text[:most] + "…"
+// mend says what a wrong setting stops, and the command that puts it right.
+func (d Declaration) mend() string {
+	how := "`azd provision` sets it on Azure"
+	switch {
+	case d.Places&OnAzure == 0 && d.Places&InSample == 0:
+		how = "the Functions host sets it, so take it out of the app's settings: `az functionapp config appsettings delete --setting-names " + d.Name + "`"
+	case d.Places&OnAzure == 0:
+		how = "it belongs in local.settings.json alone; take it out on Azure: `az functionapp config appsettings delete --setting-names " + d.Name + "`"
+	case d.Azd != "":
+		how = "`azd env set " + d.Azd + " <value> && azd provision` sets it on Azure"
 	}
-	return text
+	return "; nothing runs until it is right; " + how
+}
+
+// maxShown bounds what an error repeats of a value.
+const maxShown = 80
+
+// shown is a wrong value as an error may repeat it. What may be a secret in the wrong place, or a person's address, is not repeated.
+func (d Declaration) shown(value string) string {
+	if d.Secret || strings.ContainsAny(value, "@=;&+") || len(value) > maxShown {
+		return ""
+	}
+	return fmt.Sprintf(" (it is %q)", value)
 }
 
 func number(text string, least, most int) (int, error) {
@@ -193,4 +258,64 @@ func connection(text string, parts ...string) error {
 		}
 	}
 	return nil
+}
+
+// endpoint checks the address that App Service gives for tokens: a private one, over http.
+func endpoint(text string) error {
+	at, err := url.Parse(text)
+	if err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" {
+		return errors.New("must be a URL that begins with http:// or https://")
+	}
+	return nil
+}
+
+// mailbox checks what Graph takes for a user in a path.
+func mailbox(text string) error {
+	if isGUID(text) == nil {
+		return nil
+	}
+	name, domain, found := strings.Cut(text, "@")
+	if !found || name == "" || domain == "" || len(text) > 256 || strings.ContainsAny(text, "/\\?% \t") || strings.Contains(domain, "@") {
+		return errors.New("must be an object id or a user principal name such as latchkey@contoso.com")
+	}
+	return nil
+}
+
+func databaseName(text string) error {
+	if len(text) > 255 || strings.ContainsAny(text, "/\\#?") {
+		return errors.New("must have 1 to 255 characters, none of / \\ # ?")
+	}
+	return nil
+}
+
+// schedule checks a timer's schedule as far as a typing error goes; the host has the last word.
+func schedule(_ *Settings, text string) error {
+	fields := strings.Fields(text)
+	for _, field := range fields {
+		if strings.Trim(strings.ToUpper(field), "0123456789*/,-ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+			fields = nil
+			break
+		}
+	}
+	if len(fields) != 6 {
+		return errors.New("must be an NCRONTAB expression of six fields, the first one is the second, such as 0 */5 * * * *")
+	}
+	return nil
+}
+
+// headers reads the list of name=value of OpenTelemetry's variables, percent-encoded.
+func headers(text string) (map[string]string, error) {
+	list := map[string]string{}
+	for _, item := range strings.Split(text, ",") {
+		if item = strings.TrimSpace(item); item == "" {
+			continue
+		}
+		name, value, found := strings.Cut(item, "=")
+		decoded, err := url.PathUnescape(strings.TrimSpace(value))
+		if name = strings.TrimSpace(name); !found || err != nil || name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c > '~' || c == ':' }) || strings.ContainsAny(decoded, "\r\n") {
+			return nil, errors.New("must be a list of name=value, separated by commas")
+		}
+		list[name] = decoded
+	}
+	return list, nil
 }

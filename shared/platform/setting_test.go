@@ -1,0 +1,214 @@
+package platform
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+//go:generate go test . -run TestSettingsPage -update
+
+var update = flag.Bool("update", false, "write docs/settings.md anew instead of comparing it")
+
+// sound is an environment with which Load succeeds, as on Azure.
+func sound() map[string]string {
+	return map[string]string{
+		"TenantId": "7E5A1C3B-0000-4000-8000-000000000001", "Audience": "api://latchkey, 5e0b7d34-9a68-4f1d-b2c7-64d1a0f3e8b9",
+		"CosmosConnection__accountEndpoint": "https://x.documents.azure.com:443/", "ServiceBusConnection__fullyQualifiedNamespace": "x.servicebus.windows.net",
+	}
+}
+
+func load(changes map[string]string) (Settings, error) {
+	given := sound()
+	for name, value := range changes {
+		given[name] = value
+	}
+	return Load(func(name string) string { return given[name] })
+}
+
+func TestLoadReadsSettings(t *testing.T) {
+	settings, err := load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if settings.TenantID != "7e5a1c3b-0000-4000-8000-000000000001" || len(settings.Audiences) != 2 || settings.CosmosEndpoint != "https://x.documents.azure.com:443" ||
+		settings.Port != 8080 || settings.CosmosDatabase != "latchkey" || settings.GraphEndpoint != "https://graph.microsoft.com/v1.0" {
+		t.Errorf("%+v", settings)
+	}
+	// On Azure the Bicep files give every setting, empty or not; App Service's own endpoint is no loopback address.
+	settings, err = load(map[string]string{"PortalUrl": " ", "LogLevel": "", "MailSender": "", "FUNCTIONS_CUSTOMHANDLER_PORT": "0", "IDENTITY_ENDPOINT": "http://169.254.131.2:8081/msi/token"})
+	if err != nil || settings.PortalURL != "" || settings.Port != 0 || settings.IdentityEndpoint == "" {
+		t.Errorf("%v %+v", err, settings)
+	}
+}
+
+func TestLoadRefusesWrongSettings(t *testing.T) {
+	long := strings.Repeat("x", maxSetting+1)
+	for name, wrong := range map[string][]string{
+		"FUNCTIONS_CUSTOMHANDLER_PORT": {"eighty", "-1", "65536", "80.5", long}, "TenantId": {"contoso", "7e5a1c3b-0000-4000-8000-00000000000", "7e5a1c3b-0000-4000-8000-00000000000g"},
+		"Audience": {",", " , ,"}, "TokenAuthority": {"http://login.example", "login.example", "https://a@b", "https://x?y", "https://x#y", "ftp://x", "https://"}, "GraphEndpoint": {"http://graph.example/v1.0", "::"},
+		"MailSender": {"latchkey", "a@b@c", "a b@c", "/me@x", "@x", "x@"}, "CosmosConnection__accountEndpoint": {"http://x.example", "x"},
+		"CosmosConnection": {"AccountEndpoint=http://127.0.0.1:1/;", "AccountKey=c2VjcmV0;"}, "CosmosDatabase": {"a/b", "a#b", strings.Repeat("x", 256)},
+		"ServiceBusConnection__fullyQualifiedNamespace": {"sb://x.servicebus.windows.net/", "x", "x.y:5671"}, "ServiceBusConnection": {"SharedAccessKey=c2VjcmV0"},
+		"AZURE_CLIENT_ID": {"me"}, "PortalUrl": {"portal"}, "PublicUrl": {"//x"}, "LogLevel": {"loud"}, "IDENTITY_ENDPOINT": {"169.254.131.2", "/msi"},
+		"OTEL_EXPORTER_OTLP_ENDPOINT": {"collector:4318", "/v1"}, "OTEL_EXPORTER_OTLP_HEADERS": {"token", "=x", "a b=c", "a=%zz", "a=%0a"},
+		"ExpirationsSchedule": {"*/5 * * * *", "0 */5 * * * * *", "00:05:00", "%Other%"}, "OutboxSchedule": {"hourly"},
+	} {
+		for _, value := range wrong {
+			settings, err := load(map[string]string{name: value})
+			if err == nil {
+				t.Errorf("%s=%q is taken: %+v", name, value, settings)
+				continue
+			}
+			line := err.Error()
+			if strings.Contains(line, "\n") || !strings.HasPrefix(line, "setting "+name+" must ") || !strings.Contains(line, "nothing runs until it is right") || strings.Count(line, "`") != 2 {
+				t.Errorf("%s=%q: one line should say what was expected, what stops and which command mends it: %s", name, value, line)
+			}
+		}
+	}
+}
+
+// Every setting that the handler reads has a case above, so a new one cannot do without.
+func TestEverySettingCanBeWrong(t *testing.T) {
+	source, err := os.ReadFile("setting_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, declaration := range Declarations() {
+		if declaration.set != nil && strings.Count(string(source), `"`+declaration.Name+`": {`) == 0 {
+			t.Errorf("TestLoadRefusesWrongSettings has no wrong value of %s", declaration.Name)
+		}
+		if declaration.Description == "" || declaration.Type == "" || !strings.HasSuffix(declaration.Description, ".") {
+			t.Errorf("%s needs a type and a description that is a sentence", declaration.Name)
+		}
+	}
+}
+
+func TestLoadNamesEverySettingThatIsMissing(t *testing.T) {
+	_, err := Load(func(string) string { return "" })
+	if err == nil {
+		t.Fatal("nothing is taken for settings")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) != 4 {
+		t.Errorf("%d lines:\n%v", len(lines), err)
+	}
+	for i, name := range []string{"TenantId", "Audience", "CosmosConnection__accountEndpoint", "ServiceBusConnection__fullyQualifiedNamespace"} {
+		if !strings.HasPrefix(lines[i], "setting "+name+" is missing: ") || !strings.Contains(lines[i], "azd ") {
+			t.Errorf("line %d should name %s and the command that mends it: %s", i, name, lines[i])
+		}
+	}
+	// A connection string stands in for the endpoint of an emulator.
+	if _, err := load(map[string]string{"CosmosConnection__accountEndpoint": "", "CosmosConnection": "AccountEndpoint=http://127.0.0.1:8081/;AccountKey=a2V5;"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// A secret may also be pasted into the wrong setting, and an address of a person is nobody's business.
+func TestErrorsHoldNoSecret(t *testing.T) {
+	const secret = "dG9wc2VjcmV0"
+	for _, declaration := range Declarations() {
+		for _, value := range []string{"AccountKey=" + secret + ";", "https://user:" + secret + "@host/x y", secret + "@" + secret + "@x", "/;" + secret} {
+			if _, err := load(map[string]string{declaration.Name: value}); err != nil && strings.Contains(err.Error(), secret) {
+				t.Errorf("%s: the error tells the secret: %v", declaration.Name, err)
+			}
+		}
+	}
+}
+
+func TestSettingsAreDeclaredOnce(t *testing.T) {
+	seen := map[string]bool{}
+	for _, d := range Declarations() {
+		if seen[strings.ToLower(d.Name)] {
+			t.Errorf("%s is declared twice", d.Name)
+		}
+		seen[strings.ToLower(d.Name)] = true
+		if d.Secret && d.Places&OnAzure != 0 {
+			t.Errorf("%s would be a secret in a setting on Azure", d.Name)
+		}
+		if d.set == nil && !d.ByHost {
+			t.Errorf("%s is read by nobody", d.Name)
+		}
+	}
+}
+
+func TestSettingsPageIsFresh(t *testing.T) {
+	page := filepath.Join("..", "..", "docs", "settings.md")
+	want := settingsPage()
+	if *update {
+		if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(page)
+	if err != nil || string(got) != want {
+		t.Errorf("docs/settings.md is not what shared/platform/setting.go declares (%v); write it anew: go generate ./shared/platform", err)
+	}
+}
+
+// settingsPage is docs/settings.md.
+func settingsPage() string {
+	var page strings.Builder
+	page.WriteString(`# Settings
+
+Generated from ` + "`shared/platform/setting.go`" + ` by ` + "`go generate ./shared/platform`" + `; do not edit. A setting that is wrong or missing stops the process at its start, with one line that
+names it, says what was expected and which command mends it. On Azure ` + "`azd provision`" + ` sets all of them: what is changed by hand there is lost with the next one, so
+change what can be chosen with ` + "`azd env set`" + `.
+
+`)
+	table := func(title string, of func(Declaration) bool) {
+		fmt.Fprintf(&page, "## %s\n\n| setting | type and limits | default | on Azure | in the sample | what it is for |\n|---|---|---|---|---|---|\n", title)
+		for _, d := range Declarations() {
+			if of(d) {
+				fmt.Fprintf(&page, "| `%s` | %s | %s | %s | %s | %s |\n", d.Name, kindOf(d), defaultOf(d), azureOf(d), mark(d.Places&InSample != 0), cell(d.Description))
+			}
+		}
+		page.WriteString("\n")
+	}
+	table("Read by the handler", func(d Declaration) bool { return !d.ByHost })
+	table("Read by the Functions host and the Azure SDK", func(d Declaration) bool { return d.ByHost })
+	return strings.TrimRight(page.String(), "\n") + "\n"
+}
+
+func cell(text string) string { return strings.ReplaceAll(text, "|", "\\|") }
+
+func mark(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return ""
+}
+
+func kindOf(d Declaration) string {
+	text := d.Type
+	if d.Limits != "" {
+		text += ": " + cell(d.Limits)
+	}
+	if d.Secret {
+		text += "; a secret"
+	}
+	return text
+}
+
+func defaultOf(d Declaration) string {
+	switch {
+	case d.Default != "":
+		return "`" + d.Default + "`"
+	case d.Required:
+		return "**required**"
+	}
+	return ""
+}
+
+func azureOf(d Declaration) string {
+	switch {
+	case d.Places&OnAzure == 0:
+		return ""
+	case d.Azd != "":
+		return "`" + d.Azd + "`"
+	}
+	return "yes"
+}
