@@ -78,7 +78,7 @@ type ledger struct {
 	order     []string // ids of requests as they came
 	held      []string // ids of assignments as they came
 	where     map[string]string
-	policies  map[string]map[string]bool // by id: each version that ever was, as JSON
+	policies  map[string]map[string]governance.AssignmentPolicy // by id: each version that ever was, by its JSON
 	packages  map[string]governance.AccessPackage
 	effects   map[string]*effect
 	sequence  []string // ids of effects as they came
@@ -91,7 +91,7 @@ type ledger struct {
 
 func newLedger(w *world) *ledger {
 	return &ledger{
-		world: w, documents: map[key]kept{}, chains: map[string]chain{}, subjects: map[string]*subject{}, where: map[string]string{}, policies: map[string]map[string]bool{},
+		world: w, documents: map[key]kept{}, chains: map[string]chain{}, subjects: map[string]*subject{}, where: map[string]string{}, policies: map[string]map[string]governance.AssignmentPolicy{},
 		packages: map[string]governance.AccessPackage{}, effects: map[string]*effect{}, issued: map[string]*issued{}, decisions: map[decision]bool{}, taken: map[string]int{},
 		hits: map[int64]int{}, born: map[string]int{},
 	}
@@ -258,9 +258,9 @@ func (c *commit) take(operation store.Operation) {
 	case "policy":
 		policy := decode[governance.AssignmentPolicy](c, document)
 		if l.policies[policy.ID] == nil {
-			l.policies[policy.ID] = map[string]bool{}
+			l.policies[policy.ID] = map[string]governance.AssignmentPolicy{}
 		}
-		l.policies[policy.ID][text(policy)] = true
+		l.policies[policy.ID][text(policy)] = policy
 	case "package":
 		pack := decode[governance.AccessPackage](c, document)
 		l.packages[pack.ID] = pack
@@ -284,6 +284,7 @@ func (c *commit) check() {
 		c.broken("head", "a commit that changes documents does not hold the head")
 		return
 	}
+	c.ledger.world.current.wrote = true
 	c.checkChain()
 	if c.container != store.Subjects {
 		return

@@ -95,6 +95,9 @@ func (w *world) call(o op, who string, attempt int, do func(context.Context, *ap
 			w.fail("internal", "", "%s was answered with an internal error: %v", t.name, err)
 		case !passing(err):
 			w.report.Refused[o.name]++
+			if t.wrote {
+				w.fail("answer", "", "%s was refused although its change was committed: %v", t.name, err)
+			}
 		case !t.struck && w.calm:
 			w.fail("unavailable", "", "%s was refused although nothing was wrong: %v", t.name, err)
 		}

@@ -92,8 +92,18 @@ func (c *commit) requestMade(s *subject, next governance.AssignmentRequest) {
 		if made.caller.ObjectID != s.person.ID || next.Assignment.ID != made.removes {
 			c.broken("request", "the removal %s is not what %s asked for or may", next.ID, w.nameOf(made.caller.ObjectID))
 		}
+		allowed := false // by the policy as it is, or as it was a moment ago
+		for _, policy := range c.ledger.policies[next.Assignment.AssignmentPolicy.ID] {
+			allowed = allowed || policy.Requestor().EnableTargetsToSelfRemoveAccess
+		}
+		if !allowed {
+			c.broken("policy", "%s gave back %s, which its policy never allowed", s.person.name, w.nameOf(next.AccessPackage.ID))
+		}
 	}
-	if !next.RequestType.IsRemoval() && !c.ledger.policies[next.Policy.ID][text(next.Policy)] {
+	if next.RequestType.IsRemoval() {
+		return
+	}
+	if _, was := c.ledger.policies[next.Policy.ID][text(next.Policy)]; !was {
 		c.broken("policy", "the policy that the request %s keeps never was like that", next.ID)
 	}
 }

@@ -34,6 +34,7 @@ type task struct {
 	timeless bool        // its deadline is waived, and no more faults strike it; see world.loseLock
 	lock     func()      // gives up the lock under which it runs; nil if it has none to lose
 	sent     []string    // ids of messages that a queue has accepted from it
+	wrote    bool        // it has changed documents that a head guards
 	began    int         // the step of the scheduler in which it did
 	after    func(*task) // runs in the scheduler when it has ended, crashed or not
 }

@@ -247,9 +247,11 @@ func (w *world) stage(luck *luck) governance.ApprovalStageSettings {
 }
 
 func (w *world) approvers(luck *luck) governance.SubjectSets {
-	switch luck.below(6) {
+	switch luck.below(7) {
 	case 0, 1:
 		return governance.SubjectSets{governance.RequestorManager{ManagerLevel: 1}}
+	case 6:
+		return governance.SubjectSets{governance.SingleUser{UserID: one(luck, w.tenant.members).ID}}
 	case 2:
 		return governance.SubjectSets{governance.RequestorManager{ManagerLevel: 2}}
 	case 3:
