@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"strings"
 
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
@@ -130,10 +131,11 @@ func (a *App) submitRemoval(ctx context.Context, caller governance.Caller, draft
 		return governance.AssignmentRequest{}, governance.Invalid("assignment/id", "assignment/id is missing: which assignment is to be removed?")
 	}
 	id := lower(draft.Assignment.ID)
+	missing := governance.Invalid("assignment/id", "There is no assignment %q.", shorten(id))
 	subjectID, err := a.locate(ctx, store.Subjects, kindAssignment, id, "assignment")
 	if err != nil {
 		if governance.CodeOf(err) == governance.CodeNotFound {
-			err = governance.Invalid("assignment/id", "There is no assignment %q.", shorten(draft.Assignment.ID))
+			err = missing
 		}
 		return governance.AssignmentRequest{}, err
 	}
@@ -144,6 +146,9 @@ func (a *App) submitRemoval(ctx context.Context, caller governance.Caller, draft
 	}
 	submission := engine.Submission{RequestID: draft.ID, AssignmentID: id, Type: draft.RequestType, Justification: draft.Justification, Caller: caller, Requestor: subjectOf(caller)}
 	if assignment, ok := present.Assignments[id]; ok {
+		if draft.RequestType == governance.RequestUserRemove && !strings.EqualFold(assignment.Target.ObjectID, caller.ObjectID) {
+			return governance.AssignmentRequest{}, missing // another's: who asks does not learn that it exists
+		}
 		if lower(assignment.Target.ObjectID) == lower(caller.ObjectID) {
 			submission.Requestor = *assignment.Target
 		}
