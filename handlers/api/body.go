@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"latchkey/shared/governance"
 )
@@ -54,20 +55,26 @@ func (c *call) body() ([]byte, error) {
 			return nil, &governance.Error{Code: governance.CodeUnsupported, Target: "Content-Type", Message: "The body must be application/json."}
 		}
 	}
-	if err := checkNesting(data); err != nil {
+	if !utf8.Valid(data) { // encoding/json would put other characters in its place
+		return nil, governance.Invalid("body", "The body is not valid UTF-8.")
+	}
+	if err := checkText(data); err != nil {
 		return nil, err
 	}
 	c.payload, c.hasPayload = data, true
 	return data, nil
 }
 
-// checkNesting refuses JSON that is nested too deeply, before anything recursive looks at it.
-func checkNesting(data []byte) error {
+// checkText refuses JSON that is nested too deeply, before anything recursive looks at it, and strings with a NUL, which no name or text has and other services cut off.
+func checkText(data []byte) error {
 	depth, inString := 0, false
 	for i := 0; i < len(data); i++ {
 		switch c := data[i]; {
 		case inString:
 			if c == '\\' {
+				if bytes.HasPrefix(data[i:], []byte(`\u0000`)) {
+					return governance.Invalid("body", "The body has a NUL character (\\u0000) in a string, at byte %d.", i)
+				}
 				i++
 			} else if c == '"' {
 				inString = false

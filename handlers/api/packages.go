@@ -14,7 +14,7 @@ func routePackages(s *Server) {
 			return s.app.ListPackages(c.ctx(), c.caller, o, needsCatalog(options.shape))
 		}
 	}))
-	s.handle("GET /accessPackages.filterByCurrentUser/{on}", listed(packageKind, func(c *call) lister[governance.AccessPackage] {
+	s.handle("GET /accessPackages.filterByCurrentUser/{on}", listed(offeredKind, func(c *call) lister[governance.AccessPackage] {
 		return func(o app.ListOptions, _ options) (app.Page[governance.AccessPackage], error) {
 			return s.app.PackagesByCurrentUser(c.ctx(), c.caller, app.By(c.id("on")), o)
 		}

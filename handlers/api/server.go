@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"path"
 	"regexp"
 	"runtime/debug"
 	"strings"
@@ -116,17 +117,21 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			c.fail(&governance.Error{Code: governance.CodeInternal, Message: "The service failed; the request id leads to the log."})
 		}
 	}()
-	path, ok := strings.CutPrefix(r.URL.Path, strings.TrimSuffix(Prefix, "/"))
-	if !ok || len(path) > maxPath {
+	below, ok := strings.CutPrefix(r.URL.Path, strings.TrimSuffix(Prefix, "/"))
+	if !ok || len(below) > maxPath {
 		c.r = r
 		c.fail(governance.NotFound("There is nothing at this path; the API begins with %s.", Prefix))
 		return
 	}
 	inner := r.Clone(context.WithValue(ctx, callKey{}, c))
-	inner.URL.Path, inner.URL.RawPath = canonical(path), ""
+	inner.URL.Path, inner.URL.RawPath = canonical(below), ""
 	c.r = inner
+	if !plainPath(inner.URL.Path) { // the mux would redirect it to another path, without the prefix
+		c.fail(governance.NotFound("There is no resource at this path."))
+		return
+	}
 	if _, pattern := s.mux.Handler(inner); pattern == "" {
-		c.fail(s.noRoute(inner))
+		c.fail(s.noRoute(c, inner))
 		return
 	}
 	s.mux.ServeHTTP(w, inner)
@@ -150,14 +155,23 @@ func canonical(path string) string {
 	return path
 }
 
-// noRoute tells a wrong method from a wrong path.
-func (s *Server) noRoute(r *http.Request) error {
+// plainPath says whether a path has neither empty segments nor dots for segments.
+func plainPath(p string) bool { return path.Clean(p) == p }
+
+// noRoute tells a wrong method from a wrong path, and says which methods there are.
+func (s *Server) noRoute(c *call, r *http.Request) error {
+	var methods []string
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete} {
 		other := r.Clone(r.Context())
 		other.Method = method
 		if _, pattern := s.mux.Handler(other); pattern != "" {
-			return &governance.Error{Code: codeMethod, Message: r.Method + " is not supported here; " + method + " is."}
+			methods = append(methods, method)
 		}
 	}
-	return governance.NotFound("There is no resource at this path.")
+	if len(methods) == 0 {
+		return governance.NotFound("There is no resource at this path.")
+	}
+	allowed := strings.Join(methods, ", ")
+	c.w.Header().Set("Allow", allowed)
+	return &governance.Error{Code: codeMethod, Message: r.Method + " is not supported here; use " + allowed + "."}
 }

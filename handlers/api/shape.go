@@ -12,45 +12,73 @@ import (
 // kind describes a resource type to the outside: which of its members are only shown when $expand asks, which never are, and what $filter and $orderby may name.
 type kind struct {
 	set        string           // the name of its entity set, for @odata.context
-	expandable map[string]*kind // navigation properties
+	navigation []string         // navigation properties, which are shown only when they are expanded
+	expandable map[string]*kind // those of them that can be expanded
+	shown      []string         // all that is known of it here; nil: everything
 	internal   []string         // members that are stored with it but are no part of it
 	fields     map[string]field // what $filter may compare
 }
 
 var (
-	resourceKind      = &kind{set: "resources", internal: []string{"catalog"}, fields: resourceFields}
-	resourceRoleKind  = &kind{set: "resourceRoles", fields: resourceRoleFields}
-	resourceScopeKind = &kind{set: "resourceScopes", fields: resourceRoleFields}
-	roleScopeKind     = &kind{set: "resourceRoleScopes", expandable: map[string]*kind{"role": resourceRoleKind, "scope": resourceScopeKind}}
-	catalogKind       = &kind{set: "catalogs", fields: catalogFields}
-	packageKind       = &kind{set: "accessPackages", fields: packageFields}
-	policyKind        = &kind{set: "assignmentPolicies", fields: policyFields}
-	subjectKind       = &kind{set: "subjects"}
-	assignmentKind    = &kind{
-		set: "assignments", fields: assignmentFields,
+	resourceKind      = &kind{set: "resources", navigation: []string{"roles", "scopes"}, internal: []string{"catalog"}, fields: resourceFields}
+	resourceRoleKind  = &kind{set: "resourceRoles", navigation: []string{"resource"}, fields: resourceRoleFields}
+	resourceScopeKind = &kind{set: "resourceScopes", navigation: []string{"resource"}, fields: resourceRoleFields}
+	roleScopeKind     = &kind{
+		set: "resourceRoleScopes", navigation: []string{"role", "scope"}, expandable: map[string]*kind{"role": resourceRoleKind, "scope": resourceScopeKind},
+	}
+	catalogKind    = &kind{set: "catalogs", navigation: []string{"accessPackages", "resources"}, fields: catalogFields}
+	packageKind    = &kind{set: "accessPackages", navigation: []string{"catalog", "resourceRoleScopes", "assignmentPolicies"}, fields: packageFields}
+	policyKind     = &kind{set: "assignmentPolicies", navigation: []string{"accessPackage", "catalog"}, fields: policyFields}
+	subjectKind    = &kind{set: "subjects"}
+	assignmentKind = &kind{
+		set: "assignments", navigation: []string{"accessPackage", "assignmentPolicy", "target", "deliveries"}, fields: assignmentFields,
 		internal: []string{"requestId", "removing", "attempt", "nextAttemptDateTime", "targetId", "accessPackageId", "assignmentPolicyId"},
 	}
-	requestKind         = &kind{set: "assignmentRequests", fields: requestFields, internal: []string{"policy", "approval"}}
-	resourceRequestKind = &kind{set: "resourceRequests", fields: resourceRequestFields}
+	requestKind = &kind{
+		set: "assignmentRequests", navigation: []string{"accessPackage", "assignment", "requestor"}, fields: requestFields, internal: []string{"policy", "approval"},
+	}
+	resourceRequestKind = &kind{set: "resourceRequests", navigation: []string{"catalog", "resource"}, fields: resourceRequestFields}
 	stageKind           = &kind{
 		set:      "stages",
 		internal: []string{"approverUserIds", "approverGroupIds", "alternateUserIds", "alternateGroupIds", "escalatesDateTime", "endsDateTime", "escalated"},
 	}
-	approvalKind = &kind{set: "accessPackageAssignmentApprovals", expandable: map[string]*kind{"stages": stageKind}}
+	approvalKind = &kind{set: "accessPackageAssignmentApprovals", navigation: []string{"stages"}, expandable: map[string]*kind{"stages": stageKind}}
 	auditKind    = &kind{set: "audit", fields: auditFields}
 	deliveryKind = &kind{set: "deliveries"}
+
+	// What is stored with an assignment or a request of what these are: enough to name them.
+	namedPackage = &kind{set: "accessPackages", shown: []string{"id", "displayName", "description"}}
+	namedPolicy  = &kind{set: "assignmentPolicies", shown: []string{"id", "displayName"}}
+	namedCatalog = &kind{set: "catalogs", shown: []string{"id", "displayName", "description"}}
+	// offeredKind is a package as those see it who may request it.
+	offeredKind = packageKind.inside(map[string]*kind{"catalog": namedCatalog, "resourceRoleScopes": roleScopeKind})
 )
 
 func init() { // kinds refer to one another in circles
-	resourceKind.expandable = map[string]*kind{"roles": resourceRoleKind, "scopes": resourceScopeKind}
-	resourceRoleKind.expandable = map[string]*kind{"resource": resourceKind}
-	resourceScopeKind.expandable = map[string]*kind{"resource": resourceKind}
-	catalogKind.expandable = map[string]*kind{"accessPackages": packageKind, "resources": resourceKind}
-	packageKind.expandable = map[string]*kind{"catalog": catalogKind, "resourceRoleScopes": roleScopeKind, "assignmentPolicies": policyKind}
-	policyKind.expandable = map[string]*kind{"accessPackage": packageKind, "catalog": catalogKind}
-	assignmentKind.expandable = map[string]*kind{"accessPackage": packageKind, "assignmentPolicy": policyKind, "target": subjectKind, "deliveries": deliveryKind}
-	requestKind.expandable = map[string]*kind{"accessPackage": packageKind, "assignment": assignmentKind, "requestor": subjectKind}
-	resourceRequestKind.expandable = map[string]*kind{"catalog": catalogKind, "resource": resourceKind}
+	// What is inside something else is there as far as it is stored with it or filled in, and no farther: an $expand that would answer with nothing is refused.
+	origin, catalog, policy := resourceKind.inside(nil), catalogKind.inside(nil), policyKind.inside(nil)
+	resourceKind.expandable = map[string]*kind{"roles": resourceRoleKind.inside(nil), "scopes": resourceScopeKind.inside(nil)}
+	resourceRoleKind.expandable = map[string]*kind{"resource": origin}
+	resourceScopeKind.expandable = map[string]*kind{"resource": origin}
+	catalogKind.expandable = map[string]*kind{"accessPackages": packageKind.inside(map[string]*kind{"resourceRoleScopes": roleScopeKind}), "resources": resourceKind}
+	packageKind.expandable = map[string]*kind{"catalog": catalog, "resourceRoleScopes": roleScopeKind, "assignmentPolicies": policy}
+	policyKind.expandable = map[string]*kind{"accessPackage": packageKind.inside(nil), "catalog": catalog}
+	resourceRequestKind.expandable = map[string]*kind{"catalog": namedCatalog, "resource": resourceKind}
+
+	assignmentKind.expandable = map[string]*kind{"accessPackage": namedPackage, "assignmentPolicy": namedPolicy, "target": subjectKind, "deliveries": deliveryKind}
+	requestKind.expandable = map[string]*kind{
+		"accessPackage": namedPackage, "requestor": subjectKind,
+		"assignment": {
+			set: "assignments", navigation: assignmentKind.navigation, shown: []string{"id"}, expandable: map[string]*kind{"assignmentPolicy": namedPolicy, "target": subjectKind},
+		},
+	}
+}
+
+// inside is the kind as it is inside another, where only these of its navigation properties can be expanded.
+func (k *kind) inside(expandable map[string]*kind) *kind {
+	inner := *k
+	inner.expandable = expandable
+	return &inner
 }
 
 // shape is what $select and $expand make of a kind.
@@ -84,7 +112,7 @@ func (s *shape) apply(resource map[string]any) {
 	for _, name := range s.kind.internal {
 		delete(resource, name)
 	}
-	for name := range s.kind.expandable {
+	for _, name := range s.kind.navigation {
 		inner := s.expanded[name]
 		if inner == nil {
 			delete(resource, name)
@@ -105,9 +133,9 @@ func (s *shape) apply(resource map[string]any) {
 			}
 		}
 	}
-	if len(s.selected) > 0 {
+	for _, only := range [][]string{s.kind.shown, s.selected} {
 		for name := range resource {
-			if !slices.Contains(s.selected, name) && s.expanded[name] == nil && !strings.HasPrefix(name, "@odata.") {
+			if len(only) > 0 && !slices.Contains(only, name) && s.expanded[name] == nil && !strings.HasPrefix(name, "@odata.") {
 				delete(resource, name)
 			}
 		}
