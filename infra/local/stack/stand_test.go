@@ -424,7 +424,9 @@ func approvedBy(approvers ...any) func(object) {
 	}
 }
 
-func user(id string) object { return object{"@odata.type": "#microsoft.graph.singleUser", "userId": id} }
+func user(id string) object {
+	return object{"@odata.type": "#microsoft.graph.singleUser", "userId": id}
+}
 func groupOf(id string) object {
 	return object{"@odata.type": "#microsoft.graph.groupMembers", "groupId": id}
 }
