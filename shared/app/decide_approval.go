@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"latchkey/shared/engine"
@@ -12,17 +11,13 @@ import (
 )
 
 // DecideApproval lets the caller decide a stage of an approval (RULES APR-03, APR-07, APR-13, APR-14). Two who decide at once make one decision: the other gets CodeConflict and what was
-// decided. Who has nothing to do with the request does not learn that there is one. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodeInvalid.
+// decided. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodeInvalid.
 func (a *App) DecideApproval(ctx context.Context, caller governance.Caller, approvalID, stageID string, result governance.ReviewResult, justification string) error {
 	if err := authorize(caller, OpDecideApprovals); err != nil {
 		return err
 	}
-	missing := governance.NotFound("There is no approval %s that you could decide.", shorten(lower(approvalID)))
 	subjectID, err := a.locate(ctx, store.Subjects, kindRequest, approvalID, "approval")
 	if err != nil {
-		if governance.CodeOf(err) == governance.CodeNotFound {
-			err = missing
-		}
 		return err
 	}
 	id := lower(approvalID)
@@ -33,11 +28,8 @@ func (a *App) DecideApproval(ctx context.Context, caller governance.Caller, appr
 	}
 	decision := engine.Decision{RequestID: id, StageID: lower(stageID), Result: result, Justification: justification, Approver: caller}
 	if request, ok := first.Requests[id]; ok && request.Approval != nil {
-		if decision.GroupIDs, err = a.approverGroups(ctx, request, caller); err != nil {
+		if decision.GroupIDs, err = a.approverGroups(ctx, request, decision.StageID, caller); err != nil {
 			return err
-		}
-		if _, assigned := seenBy(request, caller, decision.GroupIDs); !assigned && !isParty(request, caller) && !Allowed(caller, OpReadApprovals) {
-			return missing
 		}
 		if result == governance.ResultApprove {
 			if decision.Package, err = a.presentPackage(ctx, request.AccessPackage.ID); err != nil {
@@ -51,12 +43,15 @@ func (a *App) DecideApproval(ctx context.Context, caller governance.Caller, appr
 	return err
 }
 
-// approverGroups are the caller's groups, if it takes them to know which stages the caller may decide.
-func (a *App) approverGroups(ctx context.Context, request governance.AssignmentRequest, caller governance.Caller) ([]string, error) {
-	if !slices.ContainsFunc(request.Approval.Stages, func(stage governance.ApprovalStage) bool { return engine.NeedsGroups(stage, caller.ObjectID) }) {
-		return nil, nil
+// approverGroups are the caller's groups, if it takes them to know whether the caller may decide the stage.
+func (a *App) approverGroups(ctx context.Context, request governance.AssignmentRequest, stageID string, caller governance.Caller) ([]string, error) {
+	for _, stage := range request.Approval.Stages {
+		if !strings.EqualFold(stage.ID, stageID) || !engine.NeedsGroups(stage, caller.ObjectID) {
+			continue
+		}
+		return a.groupsOf(ctx, caller)
 	}
-	return a.groupsOf(ctx, caller)
+	return nil, nil
 }
 
 // groupsOf are the ids of the groups that the caller is in.
@@ -99,9 +94,14 @@ func (a *App) Approval(ctx context.Context, caller governance.Caller, id string)
 	if request.Approval == nil {
 		return governance.Approval{}, governance.NotFound("The request %s has no approval.", id)
 	}
-	groups, err := a.approverGroups(ctx, request, caller)
-	if err != nil {
-		return governance.Approval{}, err
+	var groups []string
+	for _, stage := range request.Approval.Stages {
+		if engine.NeedsGroups(stage, caller.ObjectID) {
+			if groups, err = a.groupsOf(ctx, caller); err != nil {
+				return governance.Approval{}, err
+			}
+			break
+		}
 	}
 	approval, assigned := seenBy(request, caller, groups)
 	if !assigned && !isParty(request, caller) && !Allowed(caller, OpReadApprovals) {
