@@ -8,6 +8,7 @@ import (
 
 	"latchkey/shared/bus"
 	"latchkey/shared/directory"
+	"latchkey/shared/governance"
 	"latchkey/shared/platform"
 	"latchkey/shared/store"
 )
@@ -17,9 +18,15 @@ type Options struct {
 	Store     store.Store
 	Bus       bus.Bus
 	Directory directory.Directory
-	Clock     platform.Clock
-	NewID     platform.IDSource
-	Logger    *slog.Logger
+	// Actions is what custom extensions have done in the directory; nil: Directory, if it can do that.
+	Actions directory.Actions
+	// Outbound sends what webhooks and tickets send; nil: nothing is sent.
+	Outbound Outbound
+	// Secret is a secret that settings name, such as a webhook's key; nil: there are none.
+	Secret func(name string) governance.Secret
+	Clock  platform.Clock
+	NewID  platform.IDSource
+	Logger *slog.Logger
 	// Sleep waits between tries of a commit; it returns early with the context's error. Default: a timer.
 	Sleep func(ctx context.Context, d time.Duration) error
 	// Jitter picks a wait below most, so that rivals do not meet again. Default: random.
@@ -33,6 +40,9 @@ type App struct {
 	store     store.Store
 	bus       bus.Bus
 	directory directory.Directory
+	actions   directory.Actions
+	outbound  Outbound
+	secret    func(name string) governance.Secret
 	clock     platform.Clock
 	newID     platform.IDSource
 	log       *slog.Logger
@@ -50,6 +60,16 @@ func New(o Options) *App {
 		store: o.Store, bus: o.Bus, directory: o.Directory, clock: o.Clock, newID: o.NewID, log: o.Logger, sleep: o.Sleep, jitter: o.Jitter,
 		portalURL: o.PortalURL, places: newPlaceCache(), catalogs: newCatalogCache(),
 	}
+	if a.actions = o.Actions; a.actions == nil {
+		a.actions, _ = o.Directory.(directory.Actions) // a directory without them has no custom extensions
+	}
+	a.outbound, a.secret = o.Outbound, o.Secret
+	if a.outbound == nil {
+		a.outbound = platform.NoOutbound{}
+	}
+	if a.secret == nil {
+		a.secret = func(string) governance.Secret { return governance.Secret{} }
+	}
 	if a.clock == nil {
 		a.clock = platform.SystemClock{}
 	}
@@ -63,7 +83,7 @@ func New(o Options) *App {
 		a.sleep = sleep
 	}
 	if a.jitter == nil {
-		a.jitter = func(most time.Duration) time.Duration { return rand.N(most) }
+		a.jitter = func(most time.Duration) time.Duration { return rand.N(most) } //nolint:gosec // it spreads retries and keeps no secret
 	}
 	return a
 }

@@ -32,13 +32,17 @@ const (
 	OpReadOwn          Operation = "readOwn"          // assignments of or made by the caller
 	OpReadAudit        Operation = "readAudit"        //
 	OpRunLifecycle     Operation = "runLifecycle"     // timers and queues
+	OpReadActions      Operation = "readActions"      // the actions of custom extensions, and callouts
+	OpWriteActions     Operation = "writeActions"     //
+	OpCallOut          Operation = "callOut"          // what a custom extension does
+	OpSeeOwnPass       Operation = "seeOwnPass"       // a pass that one asked for
 )
 
 // Operations lists all of them.
 func Operations() []Operation {
 	return []Operation{OpReadCatalogs, OpWriteCatalogs, OpReadPackages, OpWritePackages, OpReadPolicies, OpWritePolicies, OpBrowsePackages, OpSubmitForSelf,
 		OpSubmitForAnyone, OpReadRequests, OpReadOwnRequests, OpCancelRequests, OpCancelOwnRequest, OpReprocess, OpReadApprovals, OpDecideApprovals,
-		OpReadAssignments, OpReadOwn, OpReadAudit, OpRunLifecycle}
+		OpReadAssignments, OpReadOwn, OpReadAudit, OpRunLifecycle, OpReadActions, OpWriteActions, OpCallOut, OpSeeOwnPass}
 }
 
 // Role is what a caller is to Latchkey.
@@ -52,11 +56,12 @@ const (
 	RoleApplicationRead   Role = "applicationRead"   // an application with EntitlementManagement.Read.All
 	RoleUser              Role = "user"              // any signed-in person whose client may act for them (RULES REQ-15)
 	RoleSystem            Role = "system"            // Latchkey's own timers and queues
+	RoleExtension         Role = "extension"         // Entra's custom extensions, or a Logic App in between
 )
 
 // Roles lists all of them.
 func Roles() []Role {
-	return []Role{RoleAdministrator, RoleAdministratorRead, RoleApplication, RoleApplicationRead, RoleUser, RoleSystem}
+	return []Role{RoleAdministrator, RoleAdministratorRead, RoleApplication, RoleApplicationRead, RoleUser, RoleSystem, RoleExtension}
 }
 
 var (
@@ -88,6 +93,10 @@ var permissions = map[Operation][]Role{
 	OpReadOwn:          personal,
 	OpReadAudit:        reading,
 	OpRunLifecycle:     {RoleSystem},
+	OpReadActions:      reading,
+	OpWriteActions:     writing,
+	OpCallOut:          {RoleExtension},
+	OpSeeOwnPass:       personal,
 }
 
 // RolesOf are the roles that a caller has: a directory role counts only as far as the client's scope lets it, and a scope alone makes nobody an administrator.
@@ -96,6 +105,8 @@ func RolesOf(caller governance.Caller) []Role {
 	switch caller.Kind {
 	case governance.CallerSystem:
 		roles = append(roles, RoleSystem)
+	case governance.CallerExtension:
+		roles = append(roles, RoleExtension)
 	case governance.CallerApplication:
 		if has(caller.Permissions, governance.PermissionReadWriteAll) {
 			roles = append(roles, RoleApplication)
@@ -142,6 +153,7 @@ func wanted(operation Operation) string {
 		RoleApplicationRead:   "an application with " + governance.PermissionReadAll,
 		RoleUser:              "a signed-in user with " + governance.PermissionSubjectAccess,
 		RoleSystem:            "Latchkey itself",
+		RoleExtension:         "an application that the setting CalloutCallers names",
 	}
 	var texts []string
 	for _, role := range permissions[operation] {

@@ -16,6 +16,8 @@ const (
 	kindHead            = "head"
 	kindRequest         = "request"
 	kindAssignment      = "assignment"
+	kindCallout         = "callout"
+	kindAction          = "action"
 	kindAudit           = "audit"
 	kindOutbox          = "outbox"
 	kindIdempotency     = "idempotency"

@@ -15,10 +15,14 @@ import (
 
 // queueOf is the queue that an effect goes to.
 func queueOf(kind governance.EffectKind) string {
-	if kind == governance.EffectNotify {
+	switch kind {
+	case governance.EffectNotify:
 		return bus.Notifications
+	case governance.EffectCallout:
+		return bus.Extensions
+	default:
+		return bus.Provisioning
 	}
-	return bus.Provisioning
 }
 
 // message is an effect on its way.
@@ -163,7 +167,7 @@ func (a *App) each(ctx context.Context, query store.Query, do func([]store.Docum
 	}
 }
 
-// ExpireDue finds the requests and assignments whose time has come and sends one message for each (DESIGN section 2, 7): what happens to them is decided where their
+// ExpireDue finds the requests, assignments and callouts whose time has come and sends one message for each (DESIGN section 2, 7): what happens to them is decided where their
 // subject's other messages are handled.
 func (a *App) ExpireDue(ctx context.Context, caller governance.Caller) (Sweep, error) {
 	if err := authorize(caller, OpRunLifecycle); err != nil {
@@ -171,10 +175,14 @@ func (a *App) ExpireDue(ctx context.Context, caller governance.Caller) (Sweep, e
 	}
 	now := a.now()
 	var sweep Sweep
-	for _, kind := range []string{kindAssignment, kindRequest} {
+	for _, kind := range []string{kindAssignment, kindRequest, kindCallout} {
 		err := a.each(ctx, store.Query{Kind: kind, DueBefore: now, PageSize: sweepPage}, func(documents []store.Document) error {
 			sweep.Found += len(documents)
 			messages := make([]bus.Message, 0, len(documents))
+			queue := bus.Provisioning
+			if kind == kindCallout {
+				queue = bus.Extensions
+			}
 			for _, document := range documents {
 				m, err := message(dueEffect(document))
 				if err != nil {
@@ -182,7 +190,7 @@ func (a *App) ExpireDue(ctx context.Context, caller governance.Caller) (Sweep, e
 				}
 				messages = append(messages, m)
 			}
-			if err := a.bus.Send(ctx, bus.Provisioning, messages...); err != nil {
+			if err := a.bus.Send(ctx, queue, messages...); err != nil {
 				return fmt.Errorf("send what is due: %w", err)
 			}
 			sweep.Sent += len(messages)
@@ -193,7 +201,7 @@ func (a *App) ExpireDue(ctx context.Context, caller governance.Caller) (Sweep, e
 		}
 	}
 	if sweep.Found > 0 {
-		a.log.LogAttrs(ctx, slog.LevelInfo, "due requests and assignments sent on", slog.Int("found", sweep.Found))
+		a.log.LogAttrs(ctx, slog.LevelInfo, "due requests, assignments and callouts sent on", slog.Int("found", sweep.Found))
 	}
 	return sweep, nil
 }
@@ -206,9 +214,12 @@ func dueEffect(document store.Document) governance.Effect {
 		SubjectID: document.Partition,
 	}
 	id := document.ID[len(document.Kind)+1:]
-	if document.Kind == kindAssignment {
+	switch document.Kind {
+	case kindAssignment:
 		effect.AssignmentID = id
-	} else {
+	case kindCallout:
+		effect.Kind, effect.CalloutID = governance.EffectCallout, id
+	default:
 		effect.RequestID = id
 	}
 	return effect

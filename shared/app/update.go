@@ -35,6 +35,7 @@ func (a *App) loadSubject(ctx context.Context, subjectID string, documents ...st
 			Head:        governance.Head{ID: subjectID},
 			Requests:    map[string]governance.AssignmentRequest{},
 			Assignments: map[string]governance.Assignment{},
+			Callouts:    map[string]governance.Callout{},
 		},
 		etags: map[string]string{},
 	}
@@ -57,6 +58,10 @@ func (a *App) loadSubject(ctx context.Context, subjectID string, documents ...st
 			var assignment governance.Assignment
 			assignment, err = decode[governance.Assignment](document)
 			state.Assignments[assignment.ID] = assignment
+		case kindCallout:
+			var callout governance.Callout
+			callout, err = decode[governance.Callout](document)
+			state.Callouts[callout.ID] = callout
 		}
 		if err != nil {
 			return state, err
@@ -115,6 +120,9 @@ func (a *App) updateFrom(ctx context.Context, first *subjectState, subjectID str
 		for _, assignment := range change.Assignments {
 			a.places.put(documentID(kindAssignment, assignment.ID), subjectID)
 		}
+		for _, callout := range change.Callouts {
+			a.places.put(documentID(kindCallout, callout.ID), subjectID)
+		}
 		a.flush(ctx, subjectID, change.Effects)
 	}
 	return change, nil
@@ -158,6 +166,9 @@ func subjectOperations(state subjectState, head governance.Head, change engine.C
 	}
 	for _, assignment := range change.Assignments {
 		batch.put(documentID(kindAssignment, assignment.ID), kindAssignment, engine.AssignmentDue(assignment), assignment)
+	}
+	for _, callout := range change.Callouts {
+		batch.put(documentID(kindCallout, callout.ID), kindCallout, engine.CalloutDue(callout), callout)
 	}
 	batch.audit(change.Audit)
 	for i := range change.Effects {

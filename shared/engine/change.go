@@ -16,19 +16,21 @@ type Subject struct {
 	Head        governance.Head
 	Requests    map[string]governance.AssignmentRequest
 	Assignments map[string]governance.Assignment
+	Callouts    map[string]governance.Callout
 }
 
 // Change is what a command decides: documents to write, audit entries, effects. It is committed whole or not at all.
 type Change struct {
 	Requests    []governance.AssignmentRequest
 	Assignments []governance.Assignment
+	Callouts    []governance.Callout
 	Audit       []governance.AuditEntry // not sealed yet
 	Effects     []governance.Effect     // without ids yet
 }
 
 // IsEmpty says whether there is nothing to write.
 func (c Change) IsEmpty() bool {
-	return len(c.Requests)+len(c.Assignments)+len(c.Audit)+len(c.Effects) == 0
+	return len(c.Requests)+len(c.Assignments)+len(c.Callouts)+len(c.Audit)+len(c.Effects) == 0
 }
 
 // Seal makes a change ready to be committed: the head after it, the audit entries in their chain, the effects with stable ids. commandID tells this commit from others.
@@ -38,6 +40,9 @@ func Seal(head governance.Head, change Change, commandID string) (governance.Hea
 	}
 	for _, request := range change.Requests {
 		head = fly(head, request)
+	}
+	for _, callout := range change.Callouts {
+		head = claim(head, callout)
 	}
 	audit := slices.Clone(change.Audit)
 	for i := range audit {

@@ -46,6 +46,9 @@ const (
 	ActivityRemoveResource     Activity = "Create resource remove request"
 	ActivityAddResourceRole    Activity = "Create access package resource role scope"
 	ActivityRemoveResourceRole Activity = "Delete access package resource role scope"
+	ActivityCallout            Activity = "Execute custom extension" // RULES EXT-25
+	ActivityWriteAction        Activity = "Configure custom extension action"
+	ActivityDeleteAction       Activity = "Delete custom extension action"
 )
 
 // AuditEntry says who did what to what, when and why. Entries of a partition form a chain: each holds the hash of the one before, so that one that is

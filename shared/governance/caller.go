@@ -8,6 +8,7 @@ const (
 	CallerUser        CallerKind = "user"        // a delegated token: scopes, and the person's directory roles
 	CallerApplication CallerKind = "application" // an app-only token: application permissions
 	CallerSystem      CallerKind = "system"      // Latchkey's own timers and queues; never from a token
+	CallerExtension   CallerKind = "extension"   // what calls custom extensions: Entra, or a Logic App in between; it may do nothing else
 )
 
 // Caller is who asks, as a validated token says. Every use case takes one and decides by it.

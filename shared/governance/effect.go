@@ -10,6 +10,7 @@ const (
 	EffectProvision EffectKind = "provision" // carry out what an assignment wants in the directory
 	EffectDue       EffectKind = "due"       // look at a request or assignment whose time has come
 	EffectNotify    EffectKind = "notify"    // tell people
+	EffectCallout   EffectKind = "callout"   // take the work for a callout further
 )
 
 // NotificationKind says which mail an effect sends (RULES NOT-01 to NOT-06).
@@ -33,6 +34,7 @@ type Effect struct {
 	SubjectID    string           `json:"subjectId"`
 	RequestID    string           `json:"requestId,omitempty"`
 	AssignmentID string           `json:"assignmentId,omitempty"`
+	CalloutID    string           `json:"calloutId,omitempty"`
 	Notification NotificationKind `json:"notification,omitempty"`
 	Attempt      int              `json:"attempt,omitempty"` // how often handling it was put off
 	Stage        int              `json:"stage,omitempty"`   // index of the approval stage that a notification is about

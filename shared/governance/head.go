@@ -9,6 +9,9 @@ type Head struct {
 	AuditSequence  int64      `json:"auditSequence"`
 	AuditHash      string     `json:"auditHash"`
 	RecentCommands []string   `json:"recentCommands,omitempty"` // so that a lost answer to a commit can be told from a lost commit
+
+	Claims []CalloutClaim `json:"calloutClaims,omitempty"`
+	Marks  []CalloutMark  `json:"calloutMarks,omitempty"`
 }
 
 // MaxRecentCommands is how many commands a head remembers: more than can be between a commit and the retry that looks for it.

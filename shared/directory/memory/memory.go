@@ -121,6 +121,8 @@ type Directory struct {
 	changes    uint64
 	tombstones []Deleted
 	sent       []Sent
+
+	actions actions
 }
 
 var _ directory.Directory = (*Directory)(nil)

@@ -1,0 +1,311 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/shared/directory"
+	"latchkey/shared/engine"
+	"latchkey/shared/governance"
+	"latchkey/shared/store"
+)
+
+// action is a kind of work that a custom extension can have done. One is a file of its own, action_*.go, that declares itself; nothing else has to know of it.
+type action struct {
+	kind        string
+	displayName string
+	description string
+	schema      string     // JSON schema of its settings
+	permissions [][]string // of Microsoft Graph; of each line one will do, the least privileged first
+	settings    func() plan
+}
+
+// plan is the settings of an action, read, with what is done by them.
+//
+// run may be broken off anywhere and is then run again, so each of its steps either finds its work done or is guarded by work.once. It answers with a giveUp for what waiting does not mend, and with
+// the error as it is for the rest.
+type plan interface {
+	// validate checks the settings and sets what they leave out. Errors: CodeInvalid naming the setting.
+	validate() error
+	// claim names what two callouts must not work on at a time; empty: nothing.
+	claim(callout governance.Callout) string
+	// preflight looks for what is missing: a group, a policy, a sender. Permissions are checked for it.
+	preflight(ctx context.Context, a *App) []governance.Finding
+	run(ctx context.Context, w *work) (outcome, error)
+	// rehearse says in words what run would do for a callout, and changes nothing.
+	rehearse(ctx context.Context, w *work) ([]string, error)
+}
+
+// follower is a plan that does something for a time: followUp undoes it and says so.
+type follower interface {
+	followUp(ctx context.Context, w *work) (string, error)
+}
+
+// abandoner is a plan that leaves nothing behind when its work is given up.
+type abandoner interface {
+	abandon(ctx context.Context, w *work) error
+}
+
+// outcome is what came of a run that did not fail.
+type outcome struct {
+	detail   string
+	followUp time.Time
+	waits    bool // it is somebody else's turn
+}
+
+// actions are all kinds, by name.
+var actions = map[string]action{}
+
+// declare adds a kind. It is called once for each file, when the program starts.
+func declare(a action) string {
+	if _, taken := actions[a.kind]; taken || a.settings == nil || !json.Valid([]byte(a.schema)) {
+		panic("app: the action " + a.kind + " is not declared as it should be") // a programmer's mistake that no start survives
+	}
+	actions[a.kind] = a
+	return a.kind
+}
+
+// maxSettings bounds the settings of an action, in bytes.
+const maxSettings = 16 << 10
+
+// planOf reads the settings of a kind. Errors: CodeInvalid naming the setting.
+func planOf(kind string, settings json.RawMessage) (plan, error) {
+	a, ok := actions[kind]
+	if !ok {
+		return nil, governance.Invalid("kind", "There is no kind of action %q; there are %s.", shorten(kind), strings.Join(actionKinds(), ", "))
+	}
+	if len(settings) > maxSettings {
+		return nil, governance.Invalid("settings", "The settings have more than %d bytes.", maxSettings)
+	}
+	if len(settings) == 0 || string(settings) == "null" {
+		settings = json.RawMessage("{}")
+	}
+	p := a.settings()
+	decoder := json.NewDecoder(bytes.NewReader(settings))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(p); err != nil {
+		var coded *governance.Error
+		if errors.As(err, &coded) {
+			return nil, governance.Invalid("settings/"+coded.Target, "%s", coded.Message)
+		}
+		return nil, governance.Invalid("settings", "The settings are not those of %s: %s.", kind, strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if err := p.validate(); err != nil {
+		var coded *governance.Error
+		if errors.As(err, &coded) {
+			return nil, governance.Invalid("settings/"+coded.Target, "%s", coded.Message)
+		}
+		return nil, err
+	}
+	return p, nil
+}
+
+func actionKinds() []string {
+	kinds := make([]string, 0, len(actions))
+	for kind := range actions {
+		kinds = append(kinds, kind)
+	}
+	slices.Sort(kinds)
+	return kinds
+}
+
+// giveUp is a failure that waiting does not mend. Its detail is for people: an approver reads it.
+type giveUp struct {
+	detail string
+	cause  error // for the log
+}
+
+func (g *giveUp) Error() string {
+	if g.cause != nil {
+		return g.detail + ": " + g.cause.Error()
+	}
+	return g.detail
+}
+
+func (g *giveUp) Unwrap() error { return g.cause }
+
+func giveUpf(cause error, format string, args ...any) error {
+	return &giveUp{detail: fmt.Sprintf(format, args...), cause: cause}
+}
+
+// work is one callout that is being worked on.
+type work struct {
+	app       *App
+	subjectID string
+	callout   governance.Callout
+}
+
+// documents are what a change of the callout reads.
+func (w *work) documents() []string { return []string{documentID(kindCallout, w.callout.ID)} }
+
+// update changes the callout and keeps the new version.
+func (w *work) update(ctx context.Context, decide func(engine.Subject) (engine.Change, error)) error {
+	change, err := w.app.Update(ctx, w.subjectID, w.documents(), decide)
+	if err != nil {
+		return err
+	}
+	for _, callout := range change.Callouts {
+		w.callout = callout
+	}
+	return nil
+}
+
+// once does a step unless it is recorded as done, and records it. A crash between the two does it again, so a step finds its work done or is harmless to repeat.
+func (w *work) once(ctx context.Context, step string, do func() (note string, err error)) error {
+	if _, done := w.callout.Done(step); done {
+		return nil
+	}
+	note, err := do()
+	if err != nil {
+		return err
+	}
+	return w.record(ctx, step, note)
+}
+
+func (w *work) record(ctx context.Context, step, note string) error {
+	return w.update(ctx, func(s engine.Subject) (engine.Change, error) {
+		return engine.RecordCalloutStep(s, w.callout.ID, step, note, w.app.now())
+	})
+}
+
+// target is the person whom the callout is about, as the directory knows them now.
+func (w *work) target(ctx context.Context) (governance.User, error) {
+	return w.person(ctx, w.callout.Target.ObjectID, "The person whom this is for")
+}
+
+func (w *work) person(ctx context.Context, id, who string) (governance.User, error) {
+	if id == "" {
+		return governance.User{}, giveUpf(nil, "%s is not named.", who)
+	}
+	user, err := w.app.directory.User(ctx, id)
+	if isNotFound(err) {
+		return user, giveUpf(err, "%s no longer exists in the directory.", who)
+	}
+	return user, err
+}
+
+// addressee is whom a plan sends something to.
+func (w *work) addressee(ctx context.Context, to string) (governance.User, error) {
+	switch to {
+	case toTarget:
+		return w.reachable(w.target(ctx))
+	case toRequestor:
+		id := w.callout.Requestor.ObjectID
+		if id == "" {
+			return governance.User{}, giveUpf(nil, "The request does not say who asked.")
+		}
+		return w.reachable(w.person(ctx, id, "The person who asked"))
+	}
+	user, err := w.target(ctx)
+	if err != nil {
+		return user, err
+	}
+	if user.ManagerID == "" || strings.EqualFold(user.ManagerID, user.ID) {
+		return user, giveUpf(nil, "%s has no manager in the directory.", nameOf(user))
+	}
+	return w.reachable(w.person(ctx, user.ManagerID, "The manager of "+nameOf(user)))
+}
+
+func (w *work) reachable(user governance.User, err error) (governance.User, error) {
+	switch {
+	case err != nil:
+	case !user.AccountEnabled:
+		err = giveUpf(nil, "The account of %s is disabled.", nameOf(user))
+	case user.Mail == "":
+		err = giveUpf(nil, "%s has no mail address.", nameOf(user))
+	}
+	return user, err
+}
+
+// To whom things are sent.
+const (
+	toTarget    = "target"
+	toManager   = "manager"
+	toRequestor = "requestor"
+)
+
+func nameOf(user governance.User) string {
+	if user.DisplayName != "" {
+		return oneLine(user.DisplayName)
+	}
+	return user.UserPrincipalName
+}
+
+// inWords makes of a directory's refusal what an approver can read; what waiting may mend stays as it is.
+func inWords(err error, what string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, directory.ErrForbidden):
+		return giveUpf(err, "%s failed: Latchkey lacks a permission in Microsoft Graph.", what)
+	case errors.Is(err, directory.ErrNotFound):
+		return giveUpf(err, "%s failed: the directory has no such object any more.", what)
+	case errors.Is(err, directory.ErrRefused):
+		return giveUpf(err, "%s failed: the directory refuses it.", what)
+	}
+	return err
+}
+
+// groupFinding looks whether a group is there and takes members.
+func groupFinding(ctx context.Context, a *App, id, setting string) []governance.Finding {
+	group, err := a.directory.Group(ctx, id)
+	switch {
+	case isNotFound(err):
+		return []governance.Finding{{Severity: "error", Target: setting, Message: "The group does not exist."}}
+	case err != nil:
+		return []governance.Finding{{Severity: "warning", Target: setting, Message: "The group could not be looked up: " + classOf(err) + "."}}
+	case slices.Contains(group.GroupTypes, "DynamicMembership"):
+		return []governance.Finding{{Severity: "error", Target: setting, Message: "The members of the group follow a rule; choose a group with assigned members."}}
+	case group.OnPremisesSync:
+		return []governance.Finding{{Severity: "error", Target: setting, Message: "The group is synchronised from on-premises; choose one of the cloud."}}
+	}
+	return nil
+}
+
+// classOf says in words of what kind an error of the directory is, without what it holds.
+func classOf(err error) string {
+	switch {
+	case errors.Is(err, directory.ErrForbidden):
+		return "a permission is missing"
+	case errors.Is(err, directory.ErrNotFound):
+		return "it does not exist"
+	case errors.Is(err, directory.ErrRefused):
+		return "it is refused"
+	case errors.Is(err, directory.ErrThrottled):
+		return "the directory asks for patience"
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, directory.ErrUnavailable):
+		return "there was no answer"
+	}
+	return "an unexpected error"
+}
+
+// direction says whether something is given or taken away: as the settings say, or by the stage.
+func direction(setting string, stage governance.CalloutStage) (give bool, err error) {
+	switch setting {
+	case "add":
+		return true, nil
+	case "remove":
+		return false, nil
+	}
+	if stage == governance.StageLifecycleTask {
+		return false, giveUpf(nil, "The action does not say whether it gives or takes away; a task of a lifecycle workflow needs that in its settings.")
+	}
+	return !stage.IsRemoval(), nil
+}
+
+func validDirection(setting *string) error {
+	switch *setting {
+	case "":
+		*setting = "byStage"
+	case "byStage", "add", "remove":
+	default:
+		return governance.Invalid("direction", "direction is byStage, add or remove.")
+	}
+	return nil
+}

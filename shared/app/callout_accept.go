@@ -1,0 +1,94 @@
+package app
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"latchkey/shared/engine"
+	"latchkey/shared/governance"
+)
+
+// The application ids of the services that call out themselves (RULES EXT-20); each speaks for itself only.
+const (
+	appOfEntitlement = "810dcf14-1858-4bf2-8134-4c369fa3235b"
+	appOfLifecycle   = "ce79fdc4-cd1d-4ea5-8139-e74d7dbe0bb7"
+)
+
+// Accepted is what a source is answered.
+type Accepted struct {
+	ID    string                  `json:"id,omitempty"`
+	State governance.CalloutState `json:"state"`
+	Test  bool                    `json:"test,omitempty"` // it was a connection test: nothing is done
+}
+
+// AcceptCallout takes on what a custom extension sends for an action: checked, committed and on its way to the queue when it returns, not begun. A repetition is one piece of work.
+// Errors: CodeForbidden, CodeNotFound for an unknown action, CodeInvalid naming what is wrong, CodeConflict for a stage that is over.
+func (a *App) AcceptCallout(ctx context.Context, caller governance.Caller, name string, payload []byte) (Accepted, error) {
+	if err := authorize(caller, OpCallOut); err != nil {
+		return Accepted{}, err
+	}
+	if a.actions == nil {
+		return Accepted{}, governance.Forbidden("This directory serves no custom extensions.")
+	}
+	configured, err := a.calloutAction(ctx, name)
+	if err != nil {
+		return Accepted{}, err
+	}
+	if len(configured.Callers) > 0 && !has(configured.Callers, caller.AppID) {
+		return Accepted{}, governance.Forbidden("The application %s may not call the action %s.", caller.AppID, configured.Name)
+	}
+	if !configured.Enabled() {
+		return Accepted{}, governance.Forbidden("The action %s is switched off.", configured.Name)
+	}
+	call, err := governance.ParseCallout(payload)
+	if err != nil {
+		return Accepted{}, err
+	}
+	if err := agrees(call, caller); err != nil {
+		return Accepted{}, err
+	}
+	if call.Stage == governance.StageConnectionTest {
+		return Accepted{State: governance.CalloutAccepted, Test: true}, nil
+	}
+	if len(configured.Stages) > 0 && !slices.Contains(configured.Stages, call.Stage) {
+		return Accepted{}, governance.Invalid("Stage", "The action %s is not for the stage %s.", configured.Name, call.Stage)
+	}
+	p, err := planOf(configured.Kind, configured.Settings)
+	if err != nil {
+		return Accepted{}, err
+	}
+	now := a.now()
+	callout := governance.Callout{
+		ID: engine.CalloutID(configured.Name, call), Action: configured.Name, Kind: configured.Kind, Settings: configured.Settings, OnFailure: configured.OnFailure,
+		Source: call.Source, Stage: call.Stage, RequestID: call.RequestID, StageInstanceID: call.StageInstanceID, ResumePath: call.ResumePath,
+		AccessPackage: call.Package, Catalog: call.Catalog, Target: call.Target, Requestor: call.Requestor, Waits: call.Waits,
+		DeadlineTime: governance.At(engine.Deadline(call, now)),
+	}
+	// By object id even for guests: a source waits two seconds at most, too short to ask the directory for a mail address first, and the person may be gone from it.
+	callout.Target.ID = governance.NameID("oid:" + callout.Target.ObjectID)
+	callout.Claim = p.claim(callout)
+	answer := Accepted{ID: callout.ID, State: governance.CalloutAccepted}
+	_, err = a.Update(ctx, callout.Target.ID, []string{documentID(kindCallout, callout.ID)}, func(s engine.Subject) (engine.Change, error) {
+		if known, ok := s.Callouts[callout.ID]; ok {
+			answer.State = known.State
+		}
+		return engine.AcceptCallout(s, callout, call.RequestState, a.now())
+	})
+	if err != nil {
+		return Accepted{}, err
+	}
+	return answer, nil
+}
+
+// agrees holds a payload against the token it came with. Errors: CodeForbidden.
+func agrees(call governance.CalloutCall, caller governance.Caller) error {
+	switch {
+	case call.TenantID != "" && !strings.EqualFold(call.TenantID, caller.TenantID):
+		return governance.Forbidden("The payload names another tenant than its token.")
+	case caller.AppID == appOfEntitlement && call.Source != governance.SourceEntitlement,
+		caller.AppID == appOfLifecycle && call.Source != governance.SourceLifecycle:
+		return governance.Forbidden("The payload is not one of the application that its token names.")
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"latchkey/shared/directory"
+	"latchkey/shared/engine"
+	"latchkey/shared/governance"
+)
+
+// tell ends the wait of the source with what came of the work (RULES EXT-13 to EXT-17). An answer that would come too late is not sent. perhapsTold says that a call before this one may
+// have told it already: then a source that waits no more has the answer.
+func (w *work) tell(ctx context.Context, perhapsTold bool) error {
+	if !engine.MayTell(w.callout, w.app.now()) {
+		return w.told(ctx, false, "The answer would have come too late and was not sent.", nil)
+	}
+	body, err := resumeBody(w.callout)
+	if err != nil {
+		return err
+	}
+	err = w.app.actions.Resume(ctx, w.callout.ResumePath, body)
+	switch {
+	case err == nil:
+		return w.told(ctx, true, "The source was told.", nil)
+	case errors.Is(err, directory.ErrRefused) && perhapsTold:
+		return w.told(ctx, true, "The source waits no more: an answer that was sent before has reached it.", err)
+	case errors.Is(err, directory.ErrRefused):
+		return w.told(ctx, false, "The source does not wait for an answer any more.", err)
+	case errors.Is(err, directory.ErrNotFound):
+		return w.told(ctx, false, "The source does not know the request any more.", err)
+	case errors.Is(err, directory.ErrForbidden):
+		return w.told(ctx, false, "Latchkey may not answer the source: it needs the role access package assignment manager on the catalog, or LifecycleWorkflows.ReadWrite.All.", err)
+	}
+	return err
+}
+
+func (w *work) told(ctx context.Context, told bool, detail string, cause error) error {
+	err := w.update(ctx, func(s engine.Subject) (engine.Change, error) {
+		return engine.TellCallout(s, w.callout.ID, told, detail, w.app.now())
+	})
+	if err == nil && !told {
+		w.alert(ctx, "a callout could not be answered", detail, cause)
+	}
+	return err
+}
+
+// resumeSource is what Latchkey calls itself to a source.
+const resumeSource = "Latchkey"
+
+// resumeBody is the answer to a source.
+func resumeBody(callout governance.Callout) ([]byte, error) {
+	if callout.Source == governance.SourceLifecycle {
+		status := "Completed"
+		if !callout.Succeeded {
+			status = "Failed"
+		}
+		return json.Marshal(map[string]any{
+			"source": resumeSource,
+			"type":   "lifecycleEvent",
+			"data":   map[string]any{"@odata.type": "#microsoft.graph.identityGovernance.customTaskExtensionCallbackData", "operationStatus": status},
+		})
+	}
+	data := map[string]any{
+		"@odata.type":                        "#microsoft.graph.accessPackageAssignmentRequestCallbackData",
+		"stage":                              callout.Stage,
+		"customExtensionStageInstanceId":     callout.StageInstanceID,
+		"customExtensionStageInstanceDetail": callout.Detail,
+	}
+	if !callout.Succeeded && callout.OnFailure == governance.FailureDenies && (callout.Stage == governance.StageRequestCreated || callout.Stage == governance.StageRequestApproved) {
+		data["state"] = "Denied"
+	}
+	return json.Marshal(map[string]any{"source": resumeSource, "type": "microsoft.graph.accessPackageCustomExtensionStage." + string(callout.Stage), "data": data})
+}

@@ -1,0 +1,166 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"latchkey/shared/directory"
+	"latchkey/shared/engine"
+	"latchkey/shared/governance"
+)
+
+// workCallout takes the work for a callout as far as it goes now: begins it, does it, tells the source, undoes what was for a time. It may be called any number of times.
+// Errors: those after which the message comes back, now or later.
+func (a *App) workCallout(ctx context.Context, effect governance.Effect) error {
+	state, err := a.loadSubject(ctx, effect.SubjectID, documentID(kindCallout, effect.CalloutID))
+	if err != nil {
+		return err
+	}
+	callout, ok := state.Callouts[effect.CalloutID]
+	if !ok {
+		return nil
+	}
+	w := &work{app: a, subjectID: effect.SubjectID, callout: callout}
+	p, err := planOf(callout.Kind, callout.Settings)
+	if err != nil { // of another release
+		if callout.State.IsOpen() {
+			err = w.end(ctx, engine.CalloutResult{Failed: true, Detail: "This release cannot read the settings of the action."}, err)
+		}
+		return settled(err)
+	}
+	begun := false
+	if callout.State.IsOpen() {
+		if begun, err = w.advance(ctx, p, state.Subject, effect.Attempt); err != nil {
+			return settled(err)
+		}
+	}
+	if w.callout.Waits && (w.callout.State == governance.CalloutSucceeded || w.callout.State == governance.CalloutFailed) {
+		if err := w.tell(ctx, !begun); err != nil {
+			return settled(err)
+		}
+	}
+	return settled(w.followUp(ctx, p))
+}
+
+// settled drops the conflict that says that somebody else has taken the callout further meanwhile.
+func settled(err error) error {
+	if governance.CodeOf(err) == governance.CodeConflict {
+		return nil
+	}
+	return err
+}
+
+// advance works on a callout that is open. It says whether it ended it here and now.
+func (w *work) advance(ctx context.Context, p plan, s engine.Subject, attempt int) (bool, error) {
+	now := w.app.now()
+	switch {
+	case !now.Before(w.callout.DeadlineTime.Instant()):
+		return false, w.timeOut(ctx, p)
+	case w.callout.State == governance.CalloutWaiting:
+		return false, nil
+	case engine.IsSuperseded(s, w.callout):
+		return true, w.end(ctx, engine.CalloutResult{Failed: true, Detail: "A newer request for the same has taken over."}, nil)
+	}
+	if err := w.update(ctx, func(s engine.Subject) (engine.Change, error) {
+		return engine.BeginCallout(s, w.callout.ID, w.app.now())
+	}); err != nil {
+		return false, err
+	}
+	done, err := p.run(ctx, w)
+	if err == nil && done.waits {
+		return false, w.update(ctx, func(s engine.Subject) (engine.Change, error) {
+			return engine.WaitCallout(s, w.callout.ID, done.detail, w.app.now())
+		})
+	}
+	if err == nil {
+		return true, w.end(ctx, engine.CalloutResult{Detail: done.detail, FollowUp: done.followUp}, nil)
+	}
+	result := engine.CalloutResult{Failed: true}
+	var final *giveUp
+	switch {
+	case errors.As(err, &final):
+		result.Detail = final.detail
+	case governance.CodeOf(err) == governance.CodeConflict:
+		return false, err // somebody else has taken it further
+	case errors.Is(err, directory.ErrForbidden):
+		result.Detail = "Latchkey lacks a permission in Microsoft Graph."
+	case isPassing(err) && attempt < len(engine.RetryDelays):
+		return false, err
+	case isPassing(err):
+		result.Detail = "A service that this needs did not answer, for hours."
+	default:
+		result.Detail = "The work failed in a way that nobody foresaw; those who look after it have been told."
+	}
+	if left, ok := p.(abandoner); ok {
+		if err := left.abandon(ctx, w); err != nil {
+			return false, err
+		}
+	}
+	return true, w.end(ctx, result, err)
+}
+
+// isPassing says whether waiting may mend an error.
+func isPassing(err error) bool {
+	code := CodeOf(err)
+	return code == governance.CodeThrottled || code == governance.CodeUnavailable
+}
+
+// end records how the work ended. A failure is told to those who look after it.
+func (w *work) end(ctx context.Context, result engine.CalloutResult, cause error) error {
+	err := w.update(ctx, func(s engine.Subject) (engine.Change, error) {
+		return engine.EndCallout(s, w.callout.ID, result, governance.System(), w.app.now())
+	})
+	if err == nil && result.Failed {
+		w.alert(ctx, "a callout has failed", result.Detail, cause)
+	}
+	return err
+}
+
+func (w *work) timeOut(ctx context.Context, p plan) error {
+	if left, ok := p.(abandoner); ok {
+		if err := left.abandon(ctx, w); err != nil {
+			return err
+		}
+	}
+	err := w.update(ctx, func(s engine.Subject) (engine.Change, error) {
+		return engine.TimeOutCallout(s, w.callout.ID, w.app.now())
+	})
+	if err == nil {
+		w.alert(ctx, "a callout has timed out", w.callout.Detail, nil)
+	}
+	return err
+}
+
+func (w *work) alert(ctx context.Context, what, detail string, cause error) {
+	arguments := []any{"alert", true, "calloutId", w.callout.ID, "action", w.callout.Action, "stage", w.callout.Stage, "requestId", w.callout.RequestID, "subjectId", w.subjectID, "detail", detail}
+	if cause != nil {
+		arguments = append(arguments, "error", cause)
+	}
+	w.app.log.ErrorContext(ctx, what, arguments...)
+}
+
+// followUp undoes what was done for a time, when that time is over and nothing newer has taken over.
+func (w *work) followUp(ctx context.Context, p plan) error {
+	due := w.callout.FollowUpDateTime.Instant()
+	if due.IsZero() || w.app.now().Before(due) {
+		return nil
+	}
+	state, err := w.app.loadSubject(ctx, w.subjectID)
+	if err != nil {
+		return err
+	}
+	detail := "A newer request has taken over; nothing was left to undo."
+	if undo, ok := p.(follower); ok && !engine.IsSuperseded(state.Subject, w.callout) {
+		if detail, err = undo.followUp(ctx, w); err != nil {
+			var final *giveUp
+			if !errors.As(err, &final) {
+				return err
+			}
+			detail = final.detail
+			w.alert(ctx, "what a callout did for a time could not be undone", detail, err)
+		}
+	}
+	return w.update(ctx, func(s engine.Subject) (engine.Change, error) {
+		return engine.FollowUpCallout(s, w.callout.ID, detail, w.app.now())
+	})
+}

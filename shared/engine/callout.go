@@ -1,0 +1,350 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/shared/governance"
+)
+
+// CalloutEvent is what happens to a callout.
+type CalloutEvent string
+
+// The events of a callout's life.
+const (
+	CalloutBegins   CalloutEvent = "begins"   // its work is begun, or taken up again
+	CalloutWaits    CalloutEvent = "waits"    // it is somebody else's turn
+	CalloutSucceeds CalloutEvent = "succeeds" //
+	CalloutFails    CalloutEvent = "fails"    // for good
+	CalloutTimesOut CalloutEvent = "timesOut" // before the work ended
+	CalloutIsTold   CalloutEvent = "isTold"   // the source has the answer
+	CalloutLapses   CalloutEvent = "lapses"   // the source cannot be told any more
+)
+
+// CalloutEvents lists all of them.
+func CalloutEvents() []CalloutEvent {
+	return []CalloutEvent{CalloutBegins, CalloutWaits, CalloutSucceeds, CalloutFails, CalloutTimesOut, CalloutIsTold, CalloutLapses}
+}
+
+// calloutTransitions is the life of a callout: the only place that says which state follows which. What is not in it does not happen, so a wait is answered or timed out, never both.
+var calloutTransitions = map[governance.CalloutState]map[CalloutEvent]governance.CalloutState{
+	governance.CalloutAccepted: {
+		CalloutBegins:   governance.CalloutWorking,
+		CalloutFails:    governance.CalloutFailed,
+		CalloutTimesOut: governance.CalloutTimedOut,
+	},
+	governance.CalloutWorking: {
+		CalloutBegins:   governance.CalloutWorking,
+		CalloutWaits:    governance.CalloutWaiting,
+		CalloutSucceeds: governance.CalloutSucceeded,
+		CalloutFails:    governance.CalloutFailed,
+		CalloutTimesOut: governance.CalloutTimedOut,
+	},
+	governance.CalloutWaiting: {
+		CalloutSucceeds: governance.CalloutSucceeded,
+		CalloutFails:    governance.CalloutFailed,
+		CalloutTimesOut: governance.CalloutTimedOut,
+	},
+	governance.CalloutSucceeded: {
+		CalloutIsTold: governance.CalloutResumed,
+		CalloutLapses: governance.CalloutNotResumed,
+	},
+	governance.CalloutFailed: {
+		CalloutIsTold: governance.CalloutResumed,
+		CalloutLapses: governance.CalloutNotResumed,
+	},
+	governance.CalloutTimedOut:   {},
+	governance.CalloutResumed:    {},
+	governance.CalloutNotResumed: {},
+}
+
+// NextCallout is the state that event leads to from state. Errors: CodeConflict if it leads nowhere.
+func NextCallout(state governance.CalloutState, event CalloutEvent) (governance.CalloutState, error) {
+	next, ok := calloutTransitions[state][event]
+	if !ok {
+		return "", governance.Conflict("A callout that is %s cannot be changed this way (%s).", state, event)
+	}
+	return next, nil
+}
+
+const (
+	// lastCall is how long before the end of a wait an answer is still sent: a later one might cross the source's own decision.
+	lastCall = 10 * time.Second
+	// patience is how long work is tried that nobody waits for.
+	patience = 24 * time.Hour
+	// longestTask is how long a lifecycle workflow waits for a task at most, and entitlement management for a callout.
+	longestTask, longestRequest = 3 * time.Hour, 14 * 24 * time.Hour
+)
+
+// CalloutID is the id of a callout: the same for a repetition of it.
+func CalloutID(action string, call governance.CalloutCall) string {
+	return governance.NameID("callout:" + strings.Join([]string{action, string(call.Source), string(call.Stage), call.RequestID, call.StageInstanceID}, ":"))
+}
+
+// Deadline is when the source of a callout stops waiting, or when work that nobody waits for is given up.
+func Deadline(call governance.CalloutCall, now time.Time) time.Time {
+	if !call.Waits {
+		return now.Add(patience)
+	}
+	from := now
+	if !call.SentAt.IsZero() && call.SentAt.Before(now) {
+		from = call.SentAt
+	}
+	longest := longestRequest
+	if call.Source == governance.SourceLifecycle {
+		longest = longestTask
+	}
+	end := from.Add(longest)
+	if !call.Timeout.IsZero() {
+		if asked := call.Timeout.AddTo(from); asked.Before(end) {
+			end = asked
+		}
+	}
+	return end
+}
+
+// over are the states of a request in which nothing waits for an extension any more.
+var over = map[governance.CalloutStage][]string{
+	governance.StageRequestCreated:  {"denied", "canceled", "expired", "delivered", "delivering", "deliveryFailed", "fulfilled"},
+	governance.StageRequestApproved: {"denied", "canceled", "expired", "delivered", "fulfilled"},
+	governance.StageRequestGranted:  {"denied", "canceled"},
+}
+
+// AcceptCallout takes a callout on. A repetition is an empty change. Errors: CodeConflict for a stage that is over.
+func AcceptCallout(s Subject, callout governance.Callout, requestState string, now time.Time) (Change, error) {
+	if _, known := s.Callouts[callout.ID]; known {
+		return Change{}, nil
+	}
+	if slices.ContainsFunc(over[callout.Stage], func(state string) bool { return strings.EqualFold(state, requestState) }) {
+		return Change{}, governance.Conflict("The stage %s is over: the request is %s.", callout.Stage, strings.ToLower(requestState))
+	}
+	if !callout.DeadlineTime.After(now) {
+		return Change{}, governance.Conflict("The stage %s is over: its time has passed.", callout.Stage)
+	}
+	order := governance.CalloutStages()
+	for _, mark := range s.Head.Marks {
+		if mark.RequestID == callout.RequestID && slices.Index(order, mark.Stage) > slices.Index(order, callout.Stage) {
+			return Change{}, governance.Conflict("The stage %s is over: the request has come to %s.", callout.Stage, mark.Stage)
+		}
+	}
+	callout.State, callout.AcceptedDateTime = governance.CalloutAccepted, governance.At(now)
+	audit := calloutEntry(callout, now, fmt.Sprintf("accepted: %s for the stage %s", callout.Action, callout.Stage))
+	audit.InitiatedBy.Kind = governance.CallerExtension
+	return Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{audit}, Effects: []governance.Effect{calloutEffect(callout)}}, nil
+}
+
+// BeginCallout marks the work as begun. An empty change means that it was before. Errors: CodeConflict if it is over or was never accepted.
+func BeginCallout(s Subject, id string, now time.Time) (Change, error) {
+	callout, err := openCallout(s, id)
+	if err != nil || callout.State == governance.CalloutWorking {
+		return Change{}, err
+	}
+	if err := moveCallout(&callout, CalloutBegins, now); err != nil {
+		return Change{}, err
+	}
+	callout.BeganDateTime = governance.At(now)
+	return Change{Callouts: []governance.Callout{callout}}, nil
+}
+
+// IsSuperseded says whether a newer callout has taken over what this one works on.
+func IsSuperseded(s Subject, callout governance.Callout) bool {
+	return callout.Claim != "" && !slices.Contains(s.Head.Claims, governance.CalloutClaim{Key: callout.Claim, CalloutID: callout.ID})
+}
+
+// RecordCalloutStep notes that a step is done. Errors: CodeConflict if the callout is not being worked on, or a newer one has taken over.
+func RecordCalloutStep(s Subject, id, step, note string, now time.Time) (Change, error) {
+	callout, err := openCallout(s, id)
+	if err != nil {
+		return Change{}, err
+	}
+	if callout.State != governance.CalloutWorking && callout.State != governance.CalloutWaiting || IsSuperseded(s, callout) {
+		return Change{}, governance.Conflict("The callout is not being worked on.")
+	}
+	callout.Steps = slices.DeleteFunc(slices.Clone(callout.Steps), func(one governance.CalloutStep) bool { return one.Name == step })
+	if len(callout.Steps) >= governance.MaxCalloutSteps {
+		return Change{}, governance.Conflict("The callout has too many steps.")
+	}
+	callout.Steps = append(callout.Steps, governance.CalloutStep{Name: step, Note: clipDetail(note), DateTime: governance.At(now)})
+	return Change{Callouts: []governance.Callout{callout}}, nil
+}
+
+// WaitCallout leaves the callout to somebody else.
+func WaitCallout(s Subject, id, detail string, now time.Time) (Change, error) {
+	callout, err := openCallout(s, id)
+	if err != nil {
+		return Change{}, err
+	}
+	if err := moveCallout(&callout, CalloutWaits, now); err != nil {
+		return Change{}, err
+	}
+	callout.Detail = clipDetail(detail)
+	return Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{calloutEntry(callout, now, detail)}}, nil
+}
+
+// CalloutResult is how the work for a callout ended.
+type CalloutResult struct {
+	Failed   bool
+	Detail   string
+	FollowUp time.Time // when what was done for a time is to be undone; zero: never
+}
+
+// EndCallout records how the work ended. byWho is who ended it; when it is not Latchkey's own worker, an effect sees to the rest.
+func EndCallout(s Subject, id string, result CalloutResult, byWho governance.Caller, now time.Time) (Change, error) {
+	callout, err := openCallout(s, id)
+	if err != nil {
+		return Change{}, err
+	}
+	event := CalloutSucceeds
+	if result.Failed {
+		event = CalloutFails
+	}
+	if err := moveCallout(&callout, event, now); err != nil {
+		return Change{}, err
+	}
+	callout.Succeeded, callout.Detail, callout.EndedDateTime = !result.Failed, clipDetail(result.Detail), governance.At(now)
+	if !result.FollowUp.IsZero() {
+		callout.FollowUpDateTime = governance.At(result.FollowUp)
+	}
+	audit := calloutEntry(callout, now, callout.Detail)
+	audit.InitiatedBy = byWho.Initiator()
+	change := Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{audit}}
+	if callout.Waits && byWho.Kind != governance.CallerSystem {
+		change.Effects = append(change.Effects, calloutEffect(callout))
+	}
+	return change, nil
+}
+
+// TimeOutCallout gives the work up because its time is over.
+func TimeOutCallout(s Subject, id string, now time.Time) (Change, error) {
+	callout, err := openCallout(s, id)
+	if err != nil {
+		return Change{}, err
+	}
+	if err := moveCallout(&callout, CalloutTimesOut, now); err != nil {
+		return Change{}, err
+	}
+	callout.EndedDateTime = governance.At(now)
+	callout.Detail = "The work did not end in time and was given up."
+	if callout.Waits {
+		callout.Detail = "The work did not end before the request stopped waiting; no answer was sent."
+	}
+	audit := calloutEntry(callout, now, callout.Detail)
+	audit.Result = "failure"
+	return Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{audit}}, nil
+}
+
+// TellCallout records whether the source was told how the work ended, and if not, why.
+func TellCallout(s Subject, id string, told bool, detail string, now time.Time) (Change, error) {
+	callout, ok := s.Callouts[id]
+	if !ok {
+		return Change{}, governance.NotFound("There is no callout %s.", id)
+	}
+	event := CalloutIsTold
+	if !told {
+		event = CalloutLapses
+	}
+	if err := moveCallout(&callout, event, now); err != nil {
+		return Change{}, err
+	}
+	audit := calloutEntry(callout, now, detail)
+	if !told {
+		callout.Detail = clipDetail(strings.TrimSpace(callout.Detail + " " + detail))
+		audit.Result = "failure"
+	}
+	return Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{audit}}, nil
+}
+
+// FollowUpCallout records that what was done for a time is undone.
+func FollowUpCallout(s Subject, id, detail string, now time.Time) (Change, error) {
+	callout, ok := s.Callouts[id]
+	if !ok || callout.FollowUpDateTime == nil {
+		return Change{}, nil
+	}
+	callout.FollowUpDateTime = nil
+	callout.Steps = append(slices.Clone(callout.Steps), governance.CalloutStep{Name: "followUp", Note: clipDetail(detail), DateTime: governance.At(now)})
+	return Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{calloutEntry(callout, now, detail)}}, nil
+}
+
+// MayTell says whether there is still time to tell the source of a callout how its work ended.
+func MayTell(callout governance.Callout, now time.Time) bool {
+	return now.Add(lastCall).Before(callout.DeadlineTime.Instant())
+}
+
+// CalloutDue is when something must happen to a callout by itself; the zero time means never.
+func CalloutDue(callout governance.Callout) time.Time {
+	untold := callout.Waits && (callout.State == governance.CalloutSucceeded || callout.State == governance.CalloutFailed)
+	due := callout.FollowUpDateTime.Instant()
+	if ends := callout.DeadlineTime.Instant(); (callout.State.IsOpen() || untold) && (due.IsZero() || ends.Before(due)) {
+		due = ends
+	}
+	return due
+}
+
+func openCallout(s Subject, id string) (governance.Callout, error) {
+	callout, ok := s.Callouts[id]
+	switch {
+	case !ok:
+		return callout, governance.NotFound("There is no callout %s.", id)
+	case !callout.State.IsOpen():
+		return callout, governance.Conflict("The callout is %s already.", callout.State)
+	}
+	return callout, nil
+}
+
+func moveCallout(callout *governance.Callout, event CalloutEvent, _ time.Time) error {
+	next, err := NextCallout(callout.State, event)
+	if err != nil {
+		return err
+	}
+	callout.State = next
+	return nil
+}
+
+func calloutEffect(callout governance.Callout) governance.Effect {
+	return governance.Effect{Kind: governance.EffectCallout, RequestID: callout.RequestID, CalloutID: callout.ID}
+}
+
+func calloutEntry(callout governance.Callout, now time.Time, detail string) governance.AuditEntry {
+	entry := governance.AuditEntry{
+		Activity: governance.ActivityCallout, ActivityDateTime: governance.At(now), Result: "success", InitiatedBy: governance.System().Initiator(),
+		TargetID: callout.ID, CorrelationID: callout.RequestID, Detail: clipDetail(detail),
+	}
+	if callout.State == governance.CalloutFailed {
+		entry.Result = "failure"
+	}
+	return entry
+}
+
+func clipDetail(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > governance.MaxCalloutDetail {
+		text = strings.ToValidUTF8(text[:governance.MaxCalloutDetail], "") + "…"
+	}
+	return text
+}
+
+// claim brings the head's claims and marks in line with a callout: the newest that is accepted has the claim, and keeps it until nothing is left to do.
+func claim(head governance.Head, callout governance.Callout) governance.Head {
+	if callout.State == governance.CalloutAccepted {
+		marks := slices.DeleteFunc(slices.Clone(head.Marks), func(m governance.CalloutMark) bool { return m.RequestID == callout.RequestID })
+		marks = append(marks, governance.CalloutMark{RequestID: callout.RequestID, Stage: callout.Stage})
+		head.Marks = marks[max(0, len(marks)-governance.MaxCalloutMarks):]
+	}
+	if callout.Claim == "" {
+		return head
+	}
+	own := governance.CalloutClaim{Key: callout.Claim, CalloutID: callout.ID}
+	claims := slices.Clone(head.Claims)
+	switch {
+	case callout.State == governance.CalloutAccepted:
+		claims = slices.DeleteFunc(claims, func(c governance.CalloutClaim) bool { return c.Key == callout.Claim })
+		claims = append(claims, own)
+		claims = claims[max(0, len(claims)-governance.MaxCalloutClaims):]
+	case !callout.State.IsOpen() && callout.FollowUpDateTime == nil:
+		claims = slices.DeleteFunc(claims, func(c governance.CalloutClaim) bool { return c == own })
+	}
+	head.Claims = claims
+	return head
+}

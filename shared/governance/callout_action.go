@@ -1,0 +1,77 @@
+package governance
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// OnFailure says what the source is told when the work has failed for good.
+type OnFailure string
+
+// The choices.
+const (
+	FailureReports OnFailure = "report" // the process goes on, with the reason
+	FailureDenies  OnFailure = "deny"   // the request is denied, where the stage allows it (RULES EXT-15)
+)
+
+// CalloutAction is an action that sources may call, as it is configured: the name in the path, what it does, how, and for whom.
+type CalloutAction struct {
+	Name             string          `json:"name"`
+	DisplayName      string          `json:"displayName,omitempty"`
+	Kind             string          `json:"kind"`
+	IsEnabled        *bool           `json:"isEnabled,omitempty"` // absent: yes
+	Settings         json.RawMessage `json:"settings"`
+	Callers          []string        `json:"callers,omitempty"` // application ids; empty: every configured caller
+	Stages           []CalloutStage  `json:"stages,omitempty"`  // empty: every stage that the kind can serve
+	OnFailure        OnFailure       `json:"onFailure,omitempty"`
+	ModifiedDateTime *DateTime       `json:"modifiedDateTime,omitempty"`
+}
+
+// Finding is something that a pre-flight check found.
+type Finding struct {
+	Severity string `json:"severity"` // error: it will fail; warning: it may
+	Target   string `json:"target,omitempty"`
+	Message  string `json:"message"`
+}
+
+var actionName = regexp.MustCompile(`^[a-z][a-z0-9-]{1,39}$`)
+
+// reservedActionNames mean something else in the path.
+var reservedActionNames = []string{"tickets"}
+
+// Enabled says whether it may be called.
+func (a *CalloutAction) Enabled() bool { return a.IsEnabled == nil || *a.IsEnabled }
+
+// Validate checks everything but the settings, which are the kind's. Errors: CodeInvalid.
+func (a *CalloutAction) Validate() error {
+	switch {
+	case !actionName.MatchString(a.Name):
+		return Invalid("name", "name is the action in the path: 2 to 40 of a to z, 0 to 9 and -, a letter first.")
+	case slices.Contains(reservedActionNames, a.Name):
+		return Invalid("name", "%q is not free; choose another name.", a.Name)
+	case len(a.DisplayName) > 200 || strings.ContainsAny(a.DisplayName, "\r\n"):
+		return Invalid("displayName", "displayName is one line of at most 200 bytes.")
+	case len(a.Callers) > 20:
+		return Invalid("callers", "callers names at most 20 applications.")
+	}
+	for _, id := range a.Callers {
+		if !IsGUID(id) {
+			return Invalid("callers", "%q is no application id.", clip(id))
+		}
+	}
+	for _, stage := range a.Stages {
+		if !slices.Contains(CalloutStages(), stage) {
+			return Invalid("stages", "There is no stage %q.", clip(string(stage)))
+		}
+	}
+	switch a.OnFailure {
+	case "":
+		a.OnFailure = FailureReports
+	case FailureReports, FailureDenies:
+	default:
+		return Invalid("onFailure", "onFailure is report or deny.")
+	}
+	return nil
+}

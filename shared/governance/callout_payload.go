@@ -1,0 +1,330 @@
+package governance
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// CalloutCall is what a source sent, read: the same whichever form it came in.
+type CalloutCall struct {
+	Source          CalloutSource
+	Stage           CalloutStage
+	RequestID       string // of entitlement management's request, or the task's processing result
+	StageInstanceID string
+	ResumePath      string // below the version of Graph
+	Waits           bool
+	Timeout         Duration // how long the source waits; zero: it did not say
+	SentAt          time.Time
+	Package         Named
+	Catalog         Named
+	Target          Subject // only what the payload says; the directory is asked for the rest
+	Requestor       Subject
+	RequestState    string // of the request, as the source sees it
+	TenantID        string // that the payload names, if it names one
+}
+
+// calloutBody is entitlement management's payload: in camelCase within the documented envelope (RULES EXT-12), and in PascalCase without one as it is really sent (RULES EXT-11).
+// encoding/json reads both into the same fields, since it does not mind the case.
+type calloutBody struct {
+	AccessPackageAssignmentRequestID string `json:"accessPackageAssignmentRequestId"`
+	RequestID                        string `json:"requestId"`
+	CallbackURIPath                  string `json:"callbackUriPath"`
+	StageInstanceID                  string `json:"customExtensionStageInstanceId"`
+	Stage                            string `json:"stage"`
+	State                            string `json:"state"`
+	Status                           string `json:"status"`
+	TenantID                         string `json:"tenantId"`
+	CallbackConfiguration            *struct {
+		DurationBeforeTimeout string `json:"durationBeforeTimeout"`
+		TimeoutDuration       string `json:"timeoutDuration"` // RULES EXT-04: both are in use
+	} `json:"callbackConfiguration"`
+	AccessPackage        Named `json:"accessPackage"`
+	AccessPackageCatalog Named `json:"accessPackageCatalog"`
+	Catalog              Named `json:"catalog"`
+	Assignment           *struct {
+		ID     string     `json:"id"`
+		Target calloutWho `json:"target"`
+	} `json:"assignment"`
+	Requestor *calloutWho `json:"requestor"`
+
+	// Of a lifecycle workflow's task.
+	Subject              *calloutWho `json:"subject"`
+	Task                 *Named      `json:"task"`
+	Workflow             *Named      `json:"workflow"`
+	TaskProcessingResult *struct {
+		ID              string    `json:"id"`
+		CreatedDateTime time.Time `json:"createdDateTime"`
+	} `json:"taskProcessingResult"`
+}
+
+type calloutWho struct {
+	ID                string `json:"id"`
+	ObjectID          string `json:"objectId"`
+	DisplayName       string `json:"displayName"`
+	PrincipalName     string `json:"principalName"`
+	UserPrincipalName string `json:"userPrincipalName"`
+	Email             string `json:"email"`
+}
+
+// maxCalloutName bounds a name that a payload brings along.
+const maxCalloutName = 256
+
+func (w *calloutWho) subject(objectID string) Subject {
+	name := w.PrincipalName
+	if name == "" {
+		name = w.UserPrincipalName
+	}
+	return Subject{ObjectID: strings.ToLower(objectID), DisplayName: cut(w.DisplayName), PrincipalName: cut(name), SubjectType: SubjectUser}
+}
+
+func cut(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > maxCalloutName {
+		text = strings.ToValidUTF8(text[:maxCalloutName], "")
+	}
+	return text
+}
+
+// ParseCallout reads what a source sent. Errors: CodeInvalid, which name the property.
+func ParseCallout(data []byte) (CalloutCall, error) {
+	if err := checkMembers(data); err != nil {
+		return CalloutCall{}, err
+	}
+	var envelope struct {
+		Type     string          `json:"type"`
+		Source   string          `json:"source"`
+		TenantID string          `json:"tenantId"`
+		Data     json.RawMessage `json:"data"`
+	}
+	if err := json.Unmarshal(data, &envelope); err != nil {
+		return CalloutCall{}, Invalid("body", "The payload is not one of a custom extension.")
+	}
+	payload := data
+	if len(envelope.Data) > 0 && string(envelope.Data) != "null" {
+		if envelope.Data[0] != '{' {
+			return CalloutCall{}, Invalid("data", "data must be an object.")
+		}
+		payload = envelope.Data
+	}
+	var body calloutBody
+	if err := json.Unmarshal(payload, &body); err != nil {
+		var wrong *json.UnmarshalTypeError
+		if errors.As(err, &wrong) {
+			return CalloutCall{}, Invalid(strings.ReplaceAll(wrong.Field, ".", "/"), "%s has the wrong type.", wrong.Field)
+		}
+		return CalloutCall{}, Invalid("body", "The payload is not one of a custom extension.")
+	}
+	call := CalloutCall{TenantID: envelope.TenantID}
+	if body.TenantID != "" {
+		if call.TenantID != "" && !strings.EqualFold(call.TenantID, body.TenantID) {
+			return CalloutCall{}, Invalid("tenantId", "The payload names two tenants.")
+		}
+		call.TenantID = body.TenantID
+	}
+	if body.TaskProcessingResult != nil || body.Task != nil || body.Workflow != nil {
+		return call.lifecycle(body)
+	}
+	return call.entitlement(body)
+}
+
+func (c CalloutCall) entitlement(body calloutBody) (CalloutCall, error) {
+	c.Source = SourceEntitlement
+	if strings.EqualFold(body.Stage, string(StageConnectionTest)) {
+		c.Stage = StageConnectionTest
+		return c, nil
+	}
+	known := slices.IndexFunc(CalloutStages(), func(s CalloutStage) bool { return strings.EqualFold(string(s), body.Stage) })
+	if known < 0 || CalloutStages()[known] == StageLifecycleTask {
+		if body.Stage == "" {
+			return c, Invalid("Stage", "The payload has no Stage: it is not one of a custom extension.")
+		}
+		return c, Invalid("Stage", "The stage %q is not known.", clip(body.Stage))
+	}
+	c.Stage = CalloutStages()[known]
+	c.RequestID = body.AccessPackageAssignmentRequestID
+	if c.RequestID == "" {
+		c.RequestID = body.RequestID
+	}
+	if c.RequestID == "" && !c.Stage.MayWait() && body.Assignment != nil { // before an expiry there is no request
+		c.RequestID = body.Assignment.ID
+	}
+	if body.AccessPackageAssignmentRequestID != "" && body.RequestID != "" && !strings.EqualFold(body.AccessPackageAssignmentRequestID, body.RequestID) {
+		return c, Invalid("requestId", "The payload names two requests.")
+	}
+	if !IsGUID(c.RequestID) {
+		return c, Invalid("AccessPackageAssignmentRequestId", "AccessPackageAssignmentRequestId must be a GUID.")
+	}
+	if !IsGUID(body.StageInstanceID) {
+		return c, Invalid("CustomExtensionStageInstanceId", "CustomExtensionStageInstanceId must be a GUID.")
+	}
+	c.RequestID, c.StageInstanceID = strings.ToLower(c.RequestID), strings.ToLower(body.StageInstanceID)
+	c.RequestState = body.State
+	c.Package, c.Catalog = body.AccessPackage.cut(), body.AccessPackageCatalog.cut()
+	if c.Catalog.ID == "" {
+		c.Catalog = body.Catalog.cut()
+	}
+	if err := c.people(body); err != nil {
+		return c, err
+	}
+	if body.CallbackConfiguration == nil {
+		return c, nil
+	}
+	if !c.Stage.MayWait() {
+		return c, Invalid("CallbackConfiguration", "Nothing waits at the stage %s.", c.Stage)
+	}
+	c.Waits = true
+	if path := body.CallbackURIPath; path != "" && !entitlementPath(path, c.RequestID) {
+		return c, Invalid("CallbackUriPath", "CallbackUriPath is not that of the request %s.", c.RequestID)
+	}
+	c.ResumePath = "/identityGovernance/entitlementManagement/assignmentRequests/" + c.RequestID + "/resume"
+	text := body.CallbackConfiguration.DurationBeforeTimeout
+	if text == "" {
+		text = body.CallbackConfiguration.TimeoutDuration
+	}
+	if text == "" {
+		return c, nil
+	}
+	var err error
+	if c.Timeout, err = calloutDuration(text); err != nil {
+		return c, Invalid("CallbackConfiguration/DurationBeforeTimeout", "%q is no duration such as PT1H.", clip(text))
+	}
+	return c, nil
+}
+
+func (c *CalloutCall) people(body calloutBody) error {
+	switch {
+	case body.Assignment != nil:
+		id := body.Assignment.Target.ObjectID
+		if !IsGUID(id) {
+			return Invalid("Assignment/Target/ObjectId", "Assignment/Target/ObjectId must be the object id of the person whom the access is for.")
+		}
+		c.Target = body.Assignment.Target.subject(id)
+	case body.Requestor != nil && IsGUID(body.Requestor.ObjectID):
+		c.Target = body.Requestor.subject(body.Requestor.ObjectID)
+	default:
+		return Invalid("Assignment/Target/ObjectId", "The payload names nobody whom the access is for.")
+	}
+	if body.Requestor != nil && IsGUID(body.Requestor.ObjectID) {
+		c.Requestor = body.Requestor.subject(body.Requestor.ObjectID)
+	}
+	return nil
+}
+
+func (c CalloutCall) lifecycle(body calloutBody) (CalloutCall, error) {
+	c.Source, c.Stage = SourceLifecycle, StageLifecycleTask
+	switch {
+	case body.Subject == nil || !IsGUID(body.Subject.ID):
+		return c, Invalid("data/subject/id", "data/subject/id must be the object id of the person whom the task is for.")
+	case body.TaskProcessingResult == nil || !IsGUID(body.TaskProcessingResult.ID):
+		return c, Invalid("data/taskProcessingResult/id", "data/taskProcessingResult/id must be a GUID.")
+	}
+	c.RequestID = strings.ToLower(body.TaskProcessingResult.ID)
+	c.SentAt = body.TaskProcessingResult.CreatedDateTime
+	c.Target = body.Subject.subject(body.Subject.ID)
+	if body.Workflow != nil {
+		c.Package = body.Workflow.cut()
+	}
+	if body.CallbackURIPath == "" {
+		return c, nil
+	}
+	path := taskPath.FindStringSubmatch(body.CallbackURIPath)
+	if path == nil || !strings.EqualFold(path[2], c.RequestID) {
+		return c, Invalid("data/callbackUriPath", "data/callbackUriPath is not that of the task's processing result.")
+	}
+	c.Waits, c.ResumePath = true, "/identityGovernance/"+path[1]
+	return c, nil
+}
+
+func (n Named) cut() Named {
+	if len(n.ID) > 64 {
+		n.ID = ""
+	}
+	n.DisplayName = cut(n.DisplayName)
+	return n
+}
+
+const guidPattern = `[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}`
+
+var (
+	requestPath = regexp.MustCompile(`^/?(?:beta/|v1\.0/)?identityGovernance/entitlementManagement/(?:accessPackageA|a)ssignmentRequests(?:/(` + guidPattern + `)|\('(` + guidPattern + `)'\))/resume$`)
+	taskPath    = regexp.MustCompile(`^/?(?:beta/|v1\.0/)?identityGovernance/(lifecycleWorkflows/workflows/` + guidPattern + `/(?:tasks|taskReports|userProcessingResults)/` + guidPattern + `/taskProcessingResults/(` + guidPattern + `)/resume)$`)
+)
+
+// entitlementPath says whether a path resumes this request.
+func entitlementPath(path, requestID string) bool {
+	parts := requestPath.FindStringSubmatch(path)
+	return parts != nil && (strings.EqualFold(parts[1], requestID) || strings.EqualFold(parts[2], requestID))
+}
+
+var timeSpan = regexp.MustCompile(`^(?:(\d{1,3})\.)?(\d{1,2}):(\d{2}):(\d{2})$`)
+
+// calloutDuration reads ISO 8601, and the form of .NET.
+func calloutDuration(text string) (Duration, error) {
+	if parts := timeSpan.FindStringSubmatch(text); parts != nil {
+		iso := "P"
+		if parts[1] != "" {
+			iso += parts[1] + "D"
+		}
+		text = iso + "T" + parts[2] + "H" + parts[3] + "M" + parts[4] + "S"
+	}
+	return ParseDuration(text)
+}
+
+// checkMembers refuses a payload that has a member twice, also in another case: who checks it and who uses it must see the same.
+func checkMembers(data []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	var open []map[string]bool // nil for a list
+	wantName := []bool{}
+	value := func() {
+		if n := len(open); n > 0 && open[n-1] != nil {
+			wantName[n-1] = true
+		}
+	}
+	for {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return Invalid("body", "The body is no valid JSON.")
+		}
+		switch delimiter, isDelimiter := token.(json.Delim); {
+		case isDelimiter && (delimiter == '{' || delimiter == '['):
+			if len(open) == 0 && delimiter != '{' {
+				return Invalid("body", "The payload must be an object.")
+			}
+			members := map[string]bool{}
+			if delimiter == '[' {
+				members = nil
+			}
+			open, wantName = append(open, members), append(wantName, true)
+			if len(open) > maxCalloutDepth {
+				return Invalid("body", "The payload is nested deeper than %d levels.", maxCalloutDepth)
+			}
+		case isDelimiter:
+			open, wantName = open[:len(open)-1], wantName[:len(wantName)-1]
+			value()
+		case len(open) == 0:
+			return Invalid("body", "The payload must be an object.")
+		case open[len(open)-1] != nil && wantName[len(open)-1]:
+			name, _ := token.(string)
+			name = strings.ToLower(name)
+			if open[len(open)-1][name] {
+				return Invalid(clip(name), "The payload has %q twice.", clip(name))
+			}
+			open[len(open)-1][name] = true
+			wantName[len(open)-1] = false
+		default:
+			value()
+		}
+	}
+}
+
+// maxCalloutDepth is how deeply a payload may be nested; real ones have five levels.
+const maxCalloutDepth = 16

@@ -1,0 +1,188 @@
+package platform
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// ErrNotAllowed: the address is one that requests must not go to. Waiting does not mend it.
+var ErrNotAllowed = errors.New("outbound: the address is not allowed")
+
+// OutboundCall is one HTTP request to an address that people configured.
+type OutboundCall struct {
+	Method string
+	URL    string
+	Header http.Header
+	Body   []byte
+}
+
+// OutboundReply is the answer. Its body is cut at MaxReply.
+type OutboundReply struct {
+	Status int
+	Body   []byte
+	After  time.Duration // how long the other side asks to wait; zero: it does not say
+}
+
+// Bounds of one outbound request.
+const (
+	MaxReply        = 64 << 10
+	outboundTimeout = 20 * time.Second
+	longestWait     = time.Hour
+)
+
+// Outbound sends HTTP requests to addresses that people configure, and to public ones only: private, loopback, link-local and other special addresses are refused when the connection is made, by the
+// address that the name was resolved to, so that neither a name nor a change of it leads inside. It follows no redirect, uses no proxy, and bounds time and size.
+type Outbound struct {
+	private []string // host names that may be private, in lower case
+	client  *http.Client
+}
+
+// NewOutbound makes one. Hosts in private may resolve to private addresses, and be spoken to over plain http.
+func NewOutbound(private []string) *Outbound {
+	o := &Outbound{}
+	for _, host := range private {
+		o.private = append(o.private, strings.ToLower(strings.TrimSpace(host)))
+	}
+	public := &net.Dialer{Timeout: 5 * time.Second, Control: func(network, address string, _ syscall.RawConn) error { return checkDial(network, address) }}
+	inside := &net.Dialer{Timeout: 5 * time.Second}
+	o.client = &http.Client{
+		Timeout: outboundTimeout,
+		Transport: &http.Transport{
+			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				if host, _, err := net.SplitHostPort(address); err == nil && o.isPrivate(host) {
+					return inside.DialContext(ctx, network, address)
+				}
+				return public.DialContext(ctx, network, address)
+			},
+			TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: outboundTimeout, MaxResponseHeaderBytes: 32 << 10,
+			MaxIdleConns: 50, MaxIdleConnsPerHost: 10, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return o
+}
+
+func (o *Outbound) isPrivate(host string) bool {
+	return slices.Contains(o.private, strings.ToLower(strings.Trim(host, "[]")))
+}
+
+// Allowed says whether requests may go to an address, as far as its spelling tells. Errors: ErrNotAllowed.
+func (o *Outbound) Allowed(address string) error {
+	at, err := url.Parse(address)
+	switch {
+	case err != nil || at.Host == "" || at.Opaque != "":
+		return fmt.Errorf("%w: it is no URL", ErrNotAllowed)
+	case at.User != nil || at.Fragment != "":
+		return fmt.Errorf("%w: it holds credentials or a fragment", ErrNotAllowed)
+	case o.isPrivate(at.Hostname()) && (at.Scheme == "https" || at.Scheme == "http"):
+		return nil
+	case at.Scheme != "https":
+		return fmt.Errorf("%w: it is not https", ErrNotAllowed)
+	}
+	host := strings.TrimSuffix(strings.ToLower(at.Hostname()), ".")
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return checkAddress(ip)
+	}
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	switch {
+	case !strings.Contains(host, "."), slices.Contains([]string{"localhost", "local", "internal", "lan", "home", "arpa"}, last):
+		return fmt.Errorf("%w: %q is no public name", ErrNotAllowed, host)
+	case strings.Trim(last, "0123456789") == "" || strings.HasPrefix(last, "0x"): // 127.1, 0x7f.1 and the like: an address in a form that resolvers read differently
+		return fmt.Errorf("%w: %q is no name", ErrNotAllowed, host)
+	}
+	return nil
+}
+
+// checkDial refuses a connection to an address that is not public. It runs after the name was resolved, for every address that is tried.
+func checkDial(network, address string) error {
+	if network != "tcp4" && network != "tcp6" {
+		return fmt.Errorf("%w: %s", ErrNotAllowed, network)
+	}
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotAllowed, err)
+	}
+	return checkAddress(at.Addr())
+}
+
+// special are the ranges that are not public, beside those that netip knows by name (IANA's special-purpose registries).
+var special = func() []netip.Prefix {
+	var list []netip.Prefix
+	for _, text := range []string{
+		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", "168.63.129.16/32",
+		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fec0::/10",
+	} {
+		list = append(list, netip.MustParsePrefix(text))
+	}
+	return list
+}()
+
+func checkAddress(ip netip.Addr) error {
+	ip = ip.WithZone("").Unmap()
+	if !ip.IsValid() || !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() {
+		return fmt.Errorf("%w: %s is not public", ErrNotAllowed, ip)
+	}
+	for _, prefix := range special {
+		if prefix.Contains(ip) {
+			return fmt.Errorf("%w: %s is not public", ErrNotAllowed, ip)
+		}
+	}
+	return nil
+}
+
+// Send sends one request. Errors: ErrNotAllowed, and those of the network, whose text holds no more of the address than its host.
+func (o *Outbound) Send(ctx context.Context, call OutboundCall) (OutboundReply, error) {
+	if err := o.Allowed(call.URL); err != nil {
+		return OutboundReply{}, err
+	}
+	request, err := http.NewRequestWithContext(ctx, call.Method, call.URL, bytes.NewReader(call.Body))
+	if err != nil {
+		return OutboundReply{}, fmt.Errorf("%w: the request cannot be made", ErrNotAllowed)
+	}
+	request.Header = call.Header.Clone()
+	if request.Header == nil {
+		request.Header = http.Header{}
+	}
+	request.Header.Set("User-Agent", "Latchkey")
+	response, err := o.client.Do(request)
+	if err != nil {
+		var wrapped *url.Error
+		if errors.As(err, &wrapped) { // its text has the whole address, which may hold a secret
+			err = wrapped.Err
+		}
+		return OutboundReply{}, fmt.Errorf("outbound: %s: %w", request.URL.Hostname(), err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	reply := OutboundReply{Status: response.StatusCode}
+	if seconds, err := time.ParseDuration(response.Header.Get("Retry-After") + "s"); err == nil && seconds > 0 {
+		reply.After = min(seconds, longestWait)
+	}
+	if reply.Body, err = io.ReadAll(io.LimitReader(response.Body, MaxReply)); err != nil {
+		return reply, fmt.Errorf("outbound: %s: %w", request.URL.Hostname(), err)
+	}
+	return reply, nil
+}
+
+// NoOutbound sends nothing.
+type NoOutbound struct{}
+
+// Allowed allows nothing.
+func (NoOutbound) Allowed(string) error {
+	return fmt.Errorf("%w: nothing is sent from here", ErrNotAllowed)
+}
+
+// Send sends nothing.
+func (n NoOutbound) Send(_ context.Context, call OutboundCall) (OutboundReply, error) {
+	return OutboundReply{}, n.Allowed(call.URL)
+}
