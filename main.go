@@ -46,7 +46,9 @@ func run(ctx context.Context, getenv func(string) string) error {
 		return fmt.Errorf("setting FUNCTIONS_CUSTOMHANDLER_PORT: %w", err)
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10}
+	ended := make(chan struct{})
 	go func() {
+		defer close(ended)
 		<-ctx.Done()
 		ctx, cancel := context.WithTimeout(context.Background(), farewell)
 		defer cancel()
@@ -56,5 +58,6 @@ func run(ctx context.Context, getenv func(string) string) error {
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
+	<-ended // Serve returns when a stop begins, not when it is done
 	return errors.New("stopped")
 }
