@@ -81,6 +81,7 @@ func (a *App) requestsBy(ctx context.Context, caller governance.Caller, by By) (
 			Not{Filter: is(caller, "requestor", "objectId")},
 			Not{Filter: is(caller, "assignment", "target", "objectId")},
 		}, nil
+	case ByAllowedRequestor:
 	}
 	return nil, governance.Invalid("on", "on='%s' is not supported here; use 'target', 'createdBy' or 'approver'.", shorten(string(by)))
 }

@@ -129,6 +129,7 @@ func (r *ReviewResult) UnmarshalJSON(data []byte) error {
 		given = ResultApprove
 	case "Denied":
 		given = ResultDeny
+	case ResultNotReviewed, ResultApprove, ResultDeny:
 	}
 	*r = given
 	return nil
