@@ -1,0 +1,125 @@
+package crosscheck
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"latchkey/functions"
+	"latchkey/shared/bus"
+	"latchkey/shared/store"
+)
+
+const (
+	serviceBusBicep = "infra/modules/servicebus.bicep"
+	emulatorQueues  = "infra/emulators/servicebus.json"
+	cosmosBicep     = "infra/modules/cosmos.bicep"
+	cosmosScript    = "infra/emulators/cosmos.sh"
+)
+
+func codeQueues(r repo) side {
+	details := map[string]string{}
+	for _, queue := range bus.Queues() {
+		details[queue] = strconv.FormatBool(bus.UsesSessions(queue))
+	}
+	return ofCode(r, "shared/bus", "shared/bus/bus.go", details)
+}
+
+func TestQueues(t *testing.T) {
+	kind{"queue", func(r repo) []side {
+		return []side{
+			codeQueues(r),
+			matches(r, serviceBusBicep, serviceBusBicep, `name: '([a-z-]+)'\n\s+sessions: (true|false)`),
+			matches(r, emulatorQueues, emulatorQueues, `(?s)"Name": "([a-z-]+)",\s+"Properties": \{[^}]*"RequiresSession": (true|false)`),
+		}
+	}}.check(t)
+}
+
+// unconsumed are the queues that no function listens to, with the reason.
+var unconsumed = map[string]string{
+	bus.Parked:     "an operator looks at what is parked",
+	bus.Extensions: "no effect of this release goes there",
+}
+
+func TestConsumedQueues(t *testing.T) {
+	kind{"queue with a consumer", func(r repo) []side {
+		queues := codeQueues(r)
+		consumed := side{name: queues.name, code: true}
+		for _, queue := range queues.items {
+			if _, idle := unconsumed[queue.name]; !idle {
+				consumed.items = append(consumed.items, queue)
+			}
+		}
+		triggers := side{name: "functions"}
+		for _, file := range r.glob("functions/*/function.json") {
+			text := r.read(file)
+			if at := regexp.MustCompile(`"queueName": "([^"%]+)"`).FindStringSubmatchIndex(text); at != nil {
+				sessions := strconv.FormatBool(strings.Contains(text, `"isSessionsEnabled": true`))
+				triggers.add(text[at[2]:at[3]], sessions, file, text, at[2])
+			}
+		}
+		return []side{consumed, triggers}
+	}}.check(t)
+}
+
+func TestServiceBusFunctionsCannotBeFooled(t *testing.T) {
+	all, err := functions.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range all {
+		if f.Kind == functions.ServiceBus && (f.DataType != "binary" || f.Many || f.Connection != "ServiceBusConnection") {
+			t.Errorf("functions/%s/function.json:1: a Service Bus function takes one binary message over ServiceBusConnection", f.Name)
+		}
+	}
+}
+
+func TestContainers(t *testing.T) {
+	kind{"container", func(r repo) []side {
+		details := map[string]string{}
+		for _, container := range store.Containers() {
+			details[string(container)] = container.PartitionKey()
+		}
+		return []side{
+			ofCode(r, "shared/store", "shared/store/store.go", details),
+			matches(r, cosmosBicep, cosmosBicep, `name: '([a-z]+)'\n\s+partitionKey: '([A-Za-z]+)'`),
+			matches(r, cosmosScript, cosmosScript, `\b([a-z]+):([a-z]+Id)\b`),
+		}
+	}}.check(t)
+}
+
+func TestPartitionKeysAreIndexed(t *testing.T) {
+	text := repo{t: t}.read(cosmosBicep)
+	for _, container := range store.Containers() {
+		if !strings.Contains(text, "'/"+container.PartitionKey()+"/?'") {
+			t.Errorf("%s:1: the partition key %s of %s is not indexed", cosmosBicep, container.PartitionKey(), container)
+		}
+	}
+}
+
+// What a message may take: the lock, the host's time-out and its renewal of locks, and how often a message is tried.
+func TestTimesOfMessages(t *testing.T) {
+	r := repo{t: t}
+	minutes := func(file, pattern string) string {
+		found := regexp.MustCompile(pattern).FindStringSubmatch(r.read(file))
+		if found == nil {
+			t.Fatalf("%s: nothing matches %s", file, pattern)
+		}
+		return found[1]
+	}
+	lock, limit := minutes(serviceBusBicep, `lockDuration: 'PT(\d+)M'`), minutes("host.json", `"functionTimeout": "00:0?(\d+):00"`)
+	if lock != limit {
+		t.Errorf("%s: the lock lasts %s minutes, functionTimeout of host.json %s", serviceBusBicep, lock, limit)
+	}
+	if renewed := minutes("host.json", `"maxAutoLockRenewalDuration": "00:0?(\d+):00"`); renewed < limit {
+		t.Errorf("host.json: the lock is renewed for %s minutes, a function may take %s", renewed, limit)
+	}
+	emulator := r.read(emulatorQueues)
+	for _, want := range []string{fmt.Sprintf(`"LockDuration": "PT%sM"`, lock), `"MaxDeliveryCount": ` + minutes(serviceBusBicep, `maxDeliveryCount: (\d+)`), `"RequiresDuplicateDetection": true`} {
+		if strings.Count(emulator, want) != len(bus.Queues()) {
+			t.Errorf("%s:1: not every queue has %s", emulatorQueues, want)
+		}
+	}
+}

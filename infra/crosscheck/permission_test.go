@@ -1,0 +1,133 @@
+package crosscheck
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"latchkey/shared/directory/graph"
+	"latchkey/shared/governance"
+)
+
+const permissionTable = "infra/entra/permissions.json"
+
+// rows are the permissions of one kind in the table; the detail is the code that uses them, or the role's id.
+func rows(r repo, ofKind, detail string) side {
+	return matches(r, permissionTable, permissionTable, `\n  \{"api": "[^"]+", "permission": "([^"]+)", "kind": "`+ofKind+`".*"`+detail+`": "([^"]+)"`)
+}
+
+// implied says which permission another one holds in it: with both needed, only the larger one is asked for.
+var implied = map[string]string{"GroupMember.Read.All": "GroupMember.ReadWrite.All"}
+
+func TestGraphPermissions(t *testing.T) {
+	const source = "shared/directory/graph/permission.go"
+	kind{"Graph permission", func(r repo) []side {
+		needed := map[string]string{}
+		for _, line := range graph.Permissions() {
+			needed[line.Permission] = "shared/directory/graph"
+		}
+		for smaller, larger := range implied {
+			if needed[larger] != "" {
+				delete(needed, smaller)
+			}
+		}
+		return []side{ofCode(r, "shared/directory/graph", source, needed), rows(r, "application", "usedBy")}
+	}}.check(t)
+}
+
+// Every call of the adapter is one of graph.Permissions, and each of those is called.
+func TestGraphCalls(t *testing.T) {
+	kind{"call of Graph", func(r repo) []side {
+		const source = "shared/directory/graph/permission.go"
+		text := r.read(source)
+		code := side{name: "graph.Permissions", code: true}
+		for _, line := range graph.Permissions() {
+			name := string(line.Operation)
+			if r.dropped != code.name+"/"+name && !slices.ContainsFunc(code.items, func(i item) bool { return i.name == name }) {
+				code.add(name, "", source, text, strings.Index(text, `"`+name+`"`))
+			}
+		}
+		calls := side{name: "shared/directory/graph", code: true} // a call may stand there twice
+		for _, file := range r.glob("shared/directory/graph/*.go") {
+			if strings.HasSuffix(file, "_test.go") || file == source {
+				continue
+			}
+			text := r.read(file)
+			for _, at := range regexp.MustCompile(`\bOperation([A-Z][A-Za-z]+)\b`).FindAllStringSubmatchIndex(text, -1) {
+				if name := text[at[2]:at[3]]; r.dropped != calls.name+"/"+name {
+					calls.add(name, "", file, text, at[2])
+				}
+			}
+		}
+		return []side{code, calls}
+	}}.check(t)
+}
+
+// The roles and scopes that callers are given are those that authorization knows.
+func TestAppRolesAndScopes(t *testing.T) {
+	const source = "shared/governance/caller.go"
+	for ofKind, permissions := range map[string][]string{
+		"appRole": {governance.PermissionReadAll, governance.PermissionReadWriteAll},
+		"scope":   {governance.PermissionReadAll, governance.PermissionReadWriteAll, governance.PermissionSubjectAccess},
+	} {
+		t.Run(ofKind, func(t *testing.T) {
+			kind{ofKind, func(r repo) []side {
+				details := map[string]string{}
+				for _, permission := range permissions {
+					details[permission] = "shared/app"
+				}
+				return []side{ofCode(r, "shared/governance", source, details), rows(r, ofKind, "usedBy")}
+			}}.check(t)
+		})
+	}
+	text := repo{t: t}.read("shared/app/authz.go")
+	for _, constant := range matches(repo{t: t}, source, source, `(?m)^\t(Permission[A-Za-z]+)\s+= "`).items {
+		if !strings.Contains(text, "governance."+constant.name) {
+			t.Errorf("%s: authorization does not know %s", constant.at(), constant.name)
+		}
+	}
+}
+
+func TestAzureRoles(t *testing.T) {
+	kind{"Azure role", func(r repo) []side {
+		assigned := side{name: "infra/modules"}
+		for _, file := range r.glob("infra/modules/*.bicep") {
+			text := r.read(file)
+			for _, at := range regexp.MustCompile(`'([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})' // ([A-Za-z ]+)`).FindAllStringSubmatchIndex(text, -1) {
+				assigned.add(text[at[2]:at[3]], text[at[4]:at[5]]+" in "+file, file, text, at[2])
+			}
+		}
+		granted := matches(r, permissionTable, permissionTable, `"kind": "azureRole", "id": "([^"]+)"`)
+		names, users := rows(r, "azureRole", "id"), rows(r, "azureRole", "usedBy")
+		for i := range granted.items {
+			granted.items[i].detail = names.items[i].name + " in " + users.items[i].detail
+		}
+		return []side{granted, assigned}
+	}}.check(t)
+}
+
+// What the identity may do with documents, which no role of Azure's own says.
+func TestActionsOnDocuments(t *testing.T) {
+	kind{"data action", func(r repo) []side {
+		actions := matches(r, cosmosBicep, cosmosBicep, `\n\s+'(Microsoft\.DocumentDB/databaseAccounts/[A-Za-z/]+)'`)
+		for i := range actions.items {
+			actions.items[i].detail = cosmosBicep
+		}
+		return []side{rows(r, "dataAction", "usedBy"), actions}
+	}}.check(t)
+}
+
+// Nothing is assigned by a role that the table does not know, under whatever name.
+func TestNoOtherRoleIsAssigned(t *testing.T) {
+	r := repo{t: t}
+	table := r.read(permissionTable)
+	for _, file := range append(r.glob("infra/modules/*.bicep"), mainBicep) {
+		text := r.read(file)
+		for _, at := range regexp.MustCompile(`'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'`).FindAllStringIndex(text, -1) {
+			if id := text[at[0]+1 : at[1]-1]; !strings.Contains(table, id) && !strings.HasPrefix(id, "00000000-") {
+				t.Errorf("%s:%d: %s is not in %s", file, 1+strings.Count(text[:at[0]], "\n"), id, permissionTable)
+			}
+		}
+	}
+}
