@@ -240,8 +240,8 @@ func (st *stage) settle(owner string, change engine.Change) {
 				}
 			}
 			st.settle(owner, l.record(effect.AssignmentID, nil))
-		case governance.EffectDue:
-			st.t.Errorf("an effect that only timers make: %v", effect)
+		case governance.EffectDue, governance.EffectCallout:
+			st.t.Errorf("an effect that no scenario has: %v", effect)
 		}
 	}
 }
