@@ -178,6 +178,12 @@ func (a *App) updateCatalog(ctx context.Context, id string, isNew bool, command 
 		if isNew && governance.CodeOf(err) == governance.CodeNotFound {
 			state, err = &catalogState{head: governance.Head{ID: id}}, nil
 		}
+		if again && governance.CodeOf(err) == governance.CodeNotFound {
+			deleted, headErr := a.deletedBy(ctx, id, commandID)
+			if deleted || headErr != nil {
+				return deleted, headErr
+			}
+		}
 		if err != nil {
 			return false, err
 		}
@@ -208,6 +214,16 @@ func (a *App) updateCatalog(ctx context.Context, id string, isNew bool, command 
 		return true, nil
 	})
 	return etags, err
+}
+
+// deletedBy says whether it was this command that deleted a catalog: then only the answer to its commit was lost.
+func (a *App) deletedBy(ctx context.Context, id, commandID string) (bool, error) {
+	heads, err := a.store.Get(ctx, store.Catalogs, id, kindHead)
+	if err != nil || heads[0].ID == "" {
+		return false, err
+	}
+	head, err := decode[governance.Head](heads[0])
+	return slices.Contains(head.RecentCommands, commandID), err
 }
 
 func catalogOperations(state *catalogState, change catalogChange, commandID string) ([]store.Operation, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"latchkey/shared/bus"
@@ -79,11 +80,16 @@ func (a *App) send(ctx context.Context, effects []governance.Effect) (sent []str
 	return sent, err
 }
 
-// forget deletes outbox documents of one subject. One that is gone already is no failure.
+// forget deletes outbox documents of one subject, as many at a time as a commit holds. One that is gone already is no failure.
 func (a *App) forget(ctx context.Context, subjectID string, ids []string) error {
-	if len(ids) == 0 {
-		return nil
+	var failed error
+	for some := range slices.Chunk(ids, store.MaxOperations) {
+		failed = errors.Join(failed, a.forgetSome(ctx, subjectID, some))
 	}
+	return failed
+}
+
+func (a *App) forgetSome(ctx context.Context, subjectID string, ids []string) error {
 	operations := make([]store.Operation, len(ids))
 	for i, id := range ids {
 		operations[i] = store.Operation{Verb: store.Delete, Document: store.Document{ID: id}}
