@@ -1,0 +1,237 @@
+package app_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"latchkey/shared/app"
+	"latchkey/shared/governance"
+)
+
+// expected says in one letter for each role who may do what: A administrator, a the same whose client may only read, P application, p the same that may only read, U signed-in
+// user, S Latchkey itself, X a custom extension. It is written down here a second time on purpose: a cell that changes in one place only is a mistake.
+var expected = map[app.Operation]string{
+	"readCatalogs":     "AaPp",
+	"writeCatalogs":    "AP",
+	"readPackages":     "AaPp",
+	"writePackages":    "AP",
+	"readPolicies":     "AaPp",
+	"writePolicies":    "AP",
+	"browsePackages":   "U",
+	"submitForSelf":    "U",
+	"submitForAnyone":  "AP",
+	"readRequests":     "AaPp",
+	"readOwnRequests":  "U",
+	"cancelRequests":   "A",
+	"cancelOwnRequest": "U",
+	"reprocess":        "AP",
+	"readApprovals":    "Aa",
+	"decideApprovals":  "U",
+	"readAssignments":  "AaPp",
+	"readOwn":          "U",
+	"readAudit":        "AaPp",
+	"runLifecycle":     "S",
+	"readActions":      "AaPp",
+	"writeActions":     "AP",
+	"callOut":          "X",
+	"seeOwnPass":       "U",
+}
+
+// callerWith is a caller who has this role and no other.
+func callerWith(letter rune) governance.Caller {
+	switch letter {
+	case 'A': // a person without an id is an administrator, but nobody in particular
+		return governance.Caller{Kind: governance.CallerUser, Scopes: []string{governance.PermissionReadWriteAll}, DirectoryRoles: []string{governance.RoleGlobalAdministrator}}
+	case 'a':
+		return governance.Caller{Kind: governance.CallerUser, ObjectID: ada, Scopes: []string{governance.PermissionReadAll}, DirectoryRoles: []string{governance.RoleIdentityGovernanceAdministrator}}
+	case 'P':
+		return governance.Caller{Kind: governance.CallerApplication, ObjectID: id("robot"), Permissions: []string{governance.PermissionReadWriteAll}}
+	case 'p':
+		return governance.Caller{Kind: governance.CallerApplication, ObjectID: id("robot"), Permissions: []string{governance.PermissionReadAll}}
+	case 'U':
+		return user(alice)
+	case 'S':
+		return system()
+	default:
+		return governance.Caller{Kind: "extension", ObjectID: id("logicApp")}
+	}
+}
+
+// TestEveryCell walks the table of authorization. rules: ROL-01 ROL-09 PRV-27 PRV-28 REQ-15.
+func TestEveryCell(t *testing.T) {
+	for _, operation := range app.Operations() {
+		letters, ok := expected[operation]
+		if !ok {
+			t.Errorf("the operation %s has no row here: say who may do it", operation)
+			continue
+		}
+		for _, letter := range "AaPpUSX" {
+			if allowed := app.Allowed(callerWith(letter), operation); allowed != strings.ContainsRune(letters, letter) {
+				t.Errorf("%s by %c: allowed %t", operation, letter, allowed)
+			}
+		}
+	}
+}
+
+// TestNobody: whoever has no role may do nothing, however much else they have. rules: ROL-01 PRV-28.
+func TestNobody(t *testing.T) {
+	everything := []string{governance.PermissionReadAll, governance.PermissionReadWriteAll, governance.PermissionSubjectAccess}
+	administrators := []string{governance.RoleGlobalAdministrator, governance.RoleIdentityGovernanceAdministrator}
+	for name, caller := range map[string]governance.Caller{
+		"no caller at all":                             {},
+		"a person without a scope":                     {Kind: governance.CallerUser, ObjectID: alice},
+		"an administrator without a scope":             {Kind: governance.CallerUser, ObjectID: ada, DirectoryRoles: administrators},
+		"a person with a scope that only reads":        {Kind: governance.CallerUser, ObjectID: alice, Scopes: []string{governance.PermissionReadAll}},
+		"a person with application permissions":        {Kind: governance.CallerUser, ObjectID: alice, Permissions: everything},
+		"a person with another administrator's role":   {Kind: governance.CallerUser, ObjectID: alice, Scopes: []string{governance.PermissionReadAll}, DirectoryRoles: []string{"fe930be7-5e62-47db-91af-98c3a49a38b1"}},
+		"an application without a permission":          {Kind: governance.CallerApplication, ObjectID: id("robot")},
+		"an application with scopes":                   {Kind: governance.CallerApplication, ObjectID: id("robot"), Scopes: everything},
+		"an application with the roles of people":      {Kind: governance.CallerApplication, ObjectID: id("robot"), DirectoryRoles: administrators},
+		"an application that may act for people":       {Kind: governance.CallerApplication, ObjectID: id("robot"), Permissions: []string{governance.PermissionSubjectAccess}},
+		"a kind of caller that there is not":           {Kind: "robot", ObjectID: ada, Scopes: everything, Permissions: everything, DirectoryRoles: administrators},
+		"somebody in a kind that is nearly the system": {Kind: "System"},
+	} {
+		for _, operation := range app.Operations() {
+			if app.Allowed(caller, operation) {
+				t.Errorf("%s may do %s", name, operation)
+			}
+		}
+	}
+}
+
+// TestAScopeMakesNobodyAnAdministrator: with the scope alone one is oneself; with the role as well, an administrator and oneself. rules: ROL-01 REQ-15.
+func TestAScopeMakesNobodyAnAdministrator(t *testing.T) {
+	caller := governance.Caller{Kind: governance.CallerUser, ObjectID: ada, Scopes: []string{strings.ToUpper(governance.PermissionReadWriteAll)}}
+	if roles := app.RolesOf(caller); !slices.Equal(roles, []app.Role{app.RoleUser}) {
+		t.Errorf("with the scope alone: %v", roles)
+	}
+	caller.DirectoryRoles = []string{strings.ToUpper(governance.RoleGlobalAdministrator)}
+	if roles := app.RolesOf(caller); !slices.Equal(roles, []app.Role{app.RoleAdministrator, app.RoleUser}) {
+		t.Errorf("with scope and role: %v", roles)
+	}
+}
+
+// TestEveryUseCaseAsks: each use case refuses who has no role, before it looks at anything. rules: ROL-09 PRV-28.
+func TestEveryUseCaseAsks(t *testing.T) {
+	s := newStand(t)
+	packageID, policyID := s.openPackage("package", member(g1))
+	made := s.submit(user(alice), request(packageID))
+	s.drain()
+	catalogID := s.documents("catalogs", "catalog")[0].Partition
+	nobody := governance.Caller{Kind: governance.CallerUser, ObjectID: alice}
+	reader := callerWith('p')
+	only := func(_ any, err error) error { return err }
+	nothing := app.ListOptions{}
+	for name, do := range map[string]func(context.Context, governance.Caller) error{
+		"CreateCatalog": func(c context.Context, who governance.Caller) error {
+			return only(s.app.CreateCatalog(c, who, governance.Catalog{DisplayName: "x"}))
+		},
+		"UpdateCatalog": func(c context.Context, who governance.Caller) error {
+			return only(s.app.UpdateCatalog(c, who, catalogID, "", func(*governance.Catalog) error { return nil }))
+		},
+		"DeleteCatalog": func(c context.Context, who governance.Caller) error {
+			return s.app.DeleteCatalog(c, who, catalogID, "")
+		},
+		"RequestResource": func(c context.Context, who governance.Caller) error {
+			return only(s.app.RequestResource(c, who, governance.ResourceRequest{}))
+		},
+		"CreatePackage": func(c context.Context, who governance.Caller) error {
+			return only(s.app.CreatePackage(c, who, governance.AccessPackage{}))
+		},
+		"UpdatePackage": func(c context.Context, who governance.Caller) error {
+			return only(s.app.UpdatePackage(c, who, packageID, "", func(*governance.AccessPackage) error { return nil }))
+		},
+		"DeletePackage": func(c context.Context, who governance.Caller) error {
+			return s.app.DeletePackage(c, who, packageID, "")
+		},
+		"AddRoleScope": func(c context.Context, who governance.Caller) error {
+			return only(s.app.AddRoleScope(c, who, packageID, governance.ResourceRoleScope{}))
+		},
+		"RemoveRoleScope": func(c context.Context, who governance.Caller) error {
+			return s.app.RemoveRoleScope(c, who, packageID, "x")
+		},
+		"CreatePolicy": func(c context.Context, who governance.Caller) error {
+			return only(s.app.CreatePolicy(c, who, openPolicy(packageID)))
+		},
+		"UpdatePolicy": func(c context.Context, who governance.Caller) error {
+			return only(s.app.UpdatePolicy(c, who, policyID, "", func(*governance.AssignmentPolicy) error { return nil }))
+		},
+		"DeletePolicy": func(c context.Context, who governance.Caller) error { return s.app.DeletePolicy(c, who, policyID, "") },
+		"SubmitRequest": func(c context.Context, who governance.Caller) error {
+			return only(s.app.SubmitRequest(c, who, request(packageID)))
+		},
+		"SubmitRequest adminAdd": func(c context.Context, who governance.Caller) error {
+			return only(s.app.SubmitRequest(c, who, assign(packageID, policyID, bob)))
+		},
+		"SubmitRequest adminRemove": func(c context.Context, who governance.Caller) error {
+			return only(s.app.SubmitRequest(c, who, removal(governance.RequestAdminRemove, made.Assignment.ID)))
+		},
+		"CancelRequest":    func(c context.Context, who governance.Caller) error { return s.app.CancelRequest(c, who, made.ID) },
+		"ReprocessRequest": func(c context.Context, who governance.Caller) error { return s.app.ReprocessRequest(c, who, made.ID) },
+		"DecideApproval": func(c context.Context, who governance.Caller) error {
+			return s.app.DecideApproval(c, who, made.ID, "x", governance.ResultApprove, "")
+		},
+		"HandleEffect": func(c context.Context, who governance.Caller) error {
+			return s.app.HandleEffect(c, who, governance.Effect{Kind: governance.EffectDue})
+		},
+		"ExpireDue":   func(c context.Context, who governance.Caller) error { return only(s.app.ExpireDue(c, who)) },
+		"FlushOutbox": func(c context.Context, who governance.Caller) error { return only(s.app.FlushOutbox(c, who)) },
+		"ApplicableRequirements": func(c context.Context, who governance.Caller) error {
+			return only(s.app.ApplicableRequirements(c, who, packageID))
+		},
+		"PackagesByCurrentUser": func(c context.Context, who governance.Caller) error {
+			return only(s.app.PackagesByCurrentUser(c, who, app.ByAllowedRequestor, nothing))
+		},
+		"RequestsByCurrentUser": func(c context.Context, who governance.Caller) error {
+			return only(s.app.RequestsByCurrentUser(c, who, app.ByTarget, nothing))
+		},
+		"ApprovalsByCurrentUser": func(c context.Context, who governance.Caller) error {
+			return only(s.app.ApprovalsByCurrentUser(c, who, app.ByApprover, nothing))
+		},
+		"AssignmentsByCurrentUser": func(c context.Context, who governance.Caller) error {
+			return only(s.app.AssignmentsByCurrentUser(c, who, app.ByTarget, nothing))
+		},
+		"Approval": func(c context.Context, who governance.Caller) error { return only(s.app.Approval(c, who, made.ID)) },
+	} {
+		s.refused(do(t.Context(), nobody), governance.CodeForbidden)
+		if err := do(t.Context(), reader); app.CodeOf(err) != governance.CodeForbidden {
+			t.Errorf("%s by an application that may only read: %v", name, err)
+		}
+	}
+	for name, do := range map[string]func(context.Context, governance.Caller) error{
+		"Catalog":      func(c context.Context, who governance.Caller) error { return only(s.app.Catalog(c, who, catalogID)) },
+		"ListCatalogs": func(c context.Context, who governance.Caller) error { return only(s.app.ListCatalogs(c, who, nothing)) },
+		"ListResourceRequests": func(c context.Context, who governance.Caller) error {
+			return only(s.app.ListResourceRequests(c, who, nothing))
+		},
+		"Package": func(c context.Context, who governance.Caller) error { return only(s.app.Package(c, who, packageID)) },
+		"ListPackages": func(c context.Context, who governance.Caller) error {
+			return only(s.app.ListPackages(c, who, nothing, true))
+		},
+		"Policy": func(c context.Context, who governance.Caller) error { return only(s.app.Policy(c, who, policyID)) },
+		"ListPolicies": func(c context.Context, who governance.Caller) error {
+			return only(s.app.ListPolicies(c, who, nothing, true))
+		},
+		"Request":      func(c context.Context, who governance.Caller) error { return only(s.app.Request(c, who, made.ID)) },
+		"ListRequests": func(c context.Context, who governance.Caller) error { return only(s.app.ListRequests(c, who, nothing)) },
+		"Assignment": func(c context.Context, who governance.Caller) error {
+			return only(s.app.Assignment(c, who, made.Assignment.ID))
+		},
+		"ListAssignments": func(c context.Context, who governance.Caller) error {
+			return only(s.app.ListAssignments(c, who, nothing))
+		},
+		"ListAudit": func(c context.Context, who governance.Caller) error {
+			return only(s.app.ListAudit(c, who, false, nothing))
+		},
+		"VerifyAudit": func(c context.Context, who governance.Caller) error {
+			return only(s.app.VerifyAudit(c, who, false, subjectID(alice)))
+		},
+	} {
+		s.refused(do(t.Context(), nobody), governance.CodeForbidden)
+		if err := do(t.Context(), reader); err != nil {
+			t.Errorf("%s by an application that may read: %v", name, err)
+		}
+	}
+}

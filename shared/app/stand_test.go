@@ -1,0 +1,437 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"latchkey/shared/app"
+	"latchkey/shared/bus"
+	busmemory "latchkey/shared/bus/memory"
+	directorymemory "latchkey/shared/directory/memory"
+	"latchkey/shared/governance"
+	"latchkey/shared/platform"
+	"latchkey/shared/store"
+	storememory "latchkey/shared/store/memory"
+)
+
+// stand is an App on the memory adapters, with a small tenant and a clock that stands still.
+type stand struct {
+	*testing.T
+	app       *app.App
+	options   app.Options
+	clock     *platform.ManualClock
+	store     *storememory.Store
+	broker    *busmemory.Broker
+	directory *directorymemory.Directory
+	log       *lockedBuffer
+	slept     []time.Duration
+
+	mu  sync.Mutex
+	ids int
+}
+
+// lockedBuffer is a log that several goroutines may write to.
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(data []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(data)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}
+
+var noon = time.Date(2026, time.November, 20, 12, 0, 0, 0, time.UTC)
+
+// The people of the tenant: alice and bob report to mia, mia to max; carl and max report to nobody; dora is a guest; hanna and henk are the help desk.
+var (
+	alice, bob, carl, dora = id("alice"), id("bob"), id("carl"), id("dora")
+	mia, max, hanna, henk  = id("mia"), id("max"), id("hanna"), id("henk")
+	eve, ada, root         = id("eve"), id("ada"), id("root")
+	g1, g2, helpdesk       = id("g1"), id("g2"), id("helpdesk")
+	dynamic, synced        = id("dynamic"), id("synced")
+)
+
+func id(name string) string { return governance.NameID("test:" + name) }
+
+func newStand(t *testing.T) *stand {
+	t.Helper()
+	s := &stand{T: t, clock: platform.NewManualClock(noon), log: &lockedBuffer{}}
+	s.store = storememory.New(s.clock)
+	s.broker = busmemory.New(s.clock, busmemory.Queues()...)
+	s.directory = directorymemory.New(directorymemory.Options{Clock: s.clock})
+	for name, manager := range map[string]string{"alice": mia, "bob": mia, "carl": "", "dora": mia, "mia": max, "max": "", "hanna": max, "henk": "", "eve": "", "ada": "", "root": ""} {
+		user := governance.User{ID: id(name), DisplayName: strings.ToUpper(name[:1]) + name[1:], UserPrincipalName: name + "@example.com", Mail: name + "@example.com",
+			UserType: governance.UserTypeMember, AccountEnabled: true, ManagerID: manager}
+		if name == "dora" {
+			user.UserType = governance.UserTypeGuest
+		}
+		s.directory.PutUser(user)
+	}
+	for _, name := range []string{"g1", "g2", "helpdesk"} {
+		s.directory.PutGroup(governance.Group{ID: id(name), DisplayName: name, SecurityEnabled: true})
+		s.must(s.directory.PutOwner(id(name), root))
+	}
+	s.directory.PutGroup(governance.Group{ID: dynamic, DisplayName: "dynamic", SecurityEnabled: true, GroupTypes: []string{"DynamicMembership"}})
+	s.directory.PutGroup(governance.Group{ID: synced, DisplayName: "synced", SecurityEnabled: true, OnPremisesSync: true})
+	s.must(s.directory.PutMember(helpdesk, hanna))
+	s.must(s.directory.PutMember(helpdesk, henk))
+	s.options = app.Options{
+		Store: s.store, Bus: s.broker, Directory: s.directory, Clock: s.clock, NewID: s.newID, Logger: slog.New(slog.NewJSONHandler(s.log, nil)),
+		Sleep: func(ctx context.Context, d time.Duration) error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.slept = append(s.slept, d)
+			return ctx.Err()
+		},
+		Jitter: func(most time.Duration) time.Duration { return most },
+	}
+	s.app = app.New(s.options)
+	return s
+}
+
+func (s *stand) newID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ids++
+	return fmt.Sprintf("00000000-0000-4000-8000-%012d", s.ids)
+}
+
+func (s *stand) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// refused wants an error of a code, with these words in it.
+func (s *stand) refused(err error, code governance.Code, words ...string) {
+	s.Helper()
+	if err == nil || app.CodeOf(err) != code {
+		s.Errorf("wanted %s, got %v", code, err)
+		return
+	}
+	for _, word := range words {
+		if !strings.Contains(err.Error(), word) {
+			s.Errorf("the error does not say %q: %v", word, err)
+		}
+	}
+}
+
+// user is a person who is signed in with the least permission.
+func user(objectID string) governance.Caller {
+	return governance.Caller{Kind: governance.CallerUser, TenantID: "tenant", ObjectID: objectID, DisplayName: "somebody", Scopes: []string{governance.PermissionSubjectAccess}}
+}
+
+// admin is an administrator who is signed in with a client that may write.
+func admin() governance.Caller {
+	return governance.Caller{Kind: governance.CallerUser, TenantID: "tenant", ObjectID: ada, DisplayName: "Ada", Scopes: []string{governance.PermissionReadWriteAll}, DirectoryRoles: []string{governance.RoleIdentityGovernanceAdministrator}}
+}
+
+// robot is an application that may write.
+func robot() governance.Caller {
+	return governance.Caller{Kind: governance.CallerApplication, TenantID: "tenant", ObjectID: id("robot"), AppID: id("robotApp"), Permissions: []string{governance.PermissionReadWriteAll}}
+}
+
+func system() governance.Caller { return governance.System() }
+
+// catalog makes a catalog with g1 and g2 in it.
+func (s *stand) catalog(name string) string {
+	s.Helper()
+	catalog, err := s.app.CreateCatalog(s.Context(), admin(), governance.Catalog{DisplayName: name})
+	s.must(err)
+	for _, group := range []string{g1, g2} {
+		s.must(s.addResource(catalog.Value.ID, group))
+	}
+	return catalog.Value.ID
+}
+
+func (s *stand) addResource(catalogID, group string) error {
+	_, err := s.app.RequestResource(s.Context(), admin(), governance.ResourceRequest{
+		RequestType: governance.ResourceAdminAdd, Catalog: &governance.Catalog{ID: catalogID}, Resource: &governance.Resource{OriginID: group, OriginSystem: governance.OriginGroup},
+	})
+	return err
+}
+
+// pack makes a package that grants these roles, such as Member_{group}.
+func (s *stand) pack(catalogID, name string, roles ...string) string {
+	s.Helper()
+	pack, err := s.app.CreatePackage(s.Context(), admin(), governance.AccessPackage{DisplayName: name, Catalog: &governance.Catalog{ID: catalogID}})
+	s.must(err)
+	for _, role := range roles {
+		_, err := s.app.AddRoleScope(s.Context(), admin(), pack.Value.ID, governance.ResourceRoleScope{Role: &governance.ResourceRole{OriginID: role}})
+		s.must(err)
+	}
+	return pack.Value.ID
+}
+
+func member(group string) string { return governance.GrantMember + "_" + group }
+func owner(group string) string  { return governance.GrantOwner + "_" + group }
+
+// openPolicy lets every member request without approval, and give back.
+func openPolicy(packageID string) governance.AssignmentPolicy {
+	return governance.AssignmentPolicy{
+		DisplayName: "open", AllowedTargetScope: governance.ScopeAllMemberUsers, AccessPackage: &governance.AccessPackage{ID: packageID},
+		RequestorSettings: &governance.RequestorSettings{EnableTargetsToSelfAddAccess: true, EnableTargetsToSelfRemoveAccess: true, AllowCustomAssignmentSchedule: true},
+	}
+}
+
+// approvedPolicy is openPolicy with a stage for each list of approvers, and the help desk as the fallback.
+func approvedPolicy(packageID string, stages ...governance.SubjectSets) governance.AssignmentPolicy {
+	policy := openPolicy(packageID)
+	policy.DisplayName = "approved"
+	approval := governance.ApprovalSettings{IsApprovalRequiredForAdd: true}
+	for _, approvers := range stages {
+		approval.Stages = append(approval.Stages, governance.ApprovalStageSettings{
+			DurationBeforeAutomaticDenial: days(14), PrimaryApprovers: approvers, FallbackPrimaryApprovers: governance.SubjectSets{governance.GroupMembers{GroupID: helpdesk}},
+		})
+	}
+	policy.RequestApprovalSettings = &approval
+	return policy
+}
+
+func manager() governance.SubjectSets {
+	return governance.SubjectSets{governance.RequestorManager{ManagerLevel: 1}}
+}
+
+func people(ids ...string) governance.SubjectSets {
+	var sets governance.SubjectSets
+	for _, one := range ids {
+		sets = append(sets, governance.SingleUser{UserID: one})
+	}
+	return sets
+}
+
+func members(groupID string) governance.SubjectSets {
+	return governance.SubjectSets{governance.GroupMembers{GroupID: groupID}}
+}
+
+func days(n int) *governance.Duration {
+	d := governance.Days(n)
+	return &d
+}
+
+func after(d governance.Duration) *governance.Expiration {
+	return &governance.Expiration{Type: governance.ExpirationAfterDuration, Duration: &d}
+}
+
+func (s *stand) policy(policy governance.AssignmentPolicy) string {
+	s.Helper()
+	made, err := s.app.CreatePolicy(s.Context(), admin(), policy)
+	s.must(err)
+	return made.Value.ID
+}
+
+// openPackage is a catalog with a package that every member may have without approval.
+func (s *stand) openPackage(name string, roles ...string) (packageID, policyID string) {
+	s.Helper()
+	packageID = s.pack(s.catalog("catalog of "+name), name, roles...)
+	return packageID, s.policy(openPolicy(packageID))
+}
+
+// approvedPackage is a catalog with a package whose policy has these stages.
+func (s *stand) approvedPackage(stages ...governance.SubjectSets) (packageID, policyID string) {
+	s.Helper()
+	packageID = s.pack(s.catalog("catalog"), "package", member(g1))
+	return packageID, s.policy(approvedPolicy(packageID, stages...))
+}
+
+// request is what a person sends to get a package.
+func request(packageID string) governance.AssignmentRequest {
+	return governance.AssignmentRequest{RequestType: governance.RequestUserAdd, Justification: "because", Assignment: &governance.Assignment{AccessPackageID: packageID}}
+}
+
+func removal(kind governance.RequestType, assignmentID string) governance.AssignmentRequest {
+	return governance.AssignmentRequest{RequestType: kind, Assignment: &governance.Assignment{ID: assignmentID}}
+}
+
+func assign(packageID, policyID, target string) governance.AssignmentRequest {
+	return governance.AssignmentRequest{RequestType: governance.RequestAdminAdd, Assignment: &governance.Assignment{AccessPackageID: packageID, AssignmentPolicyID: policyID, TargetID: target}}
+}
+
+func (s *stand) submit(caller governance.Caller, draft governance.AssignmentRequest) governance.AssignmentRequest {
+	s.Helper()
+	made, err := s.app.SubmitRequest(s.Context(), caller, draft)
+	s.must(err)
+	return made
+}
+
+// present is a request as it is now.
+func (s *stand) present(requestID string) governance.AssignmentRequest {
+	s.Helper()
+	found, err := s.app.Request(s.Context(), admin(), requestID)
+	s.must(err)
+	return found.Value
+}
+
+func (s *stand) assignment(assignmentID string) governance.Assignment {
+	s.Helper()
+	found, err := s.app.Assignment(s.Context(), admin(), assignmentID)
+	s.must(err)
+	return found.Value
+}
+
+// is wants a request in a state.
+func (s *stand) is(requestID string, state governance.RequestState) governance.AssignmentRequest {
+	s.Helper()
+	present := s.present(requestID)
+	if present.State != state {
+		s.Errorf("the request is %s (%s), wanted %s", present.State, present.Status, state)
+	}
+	return present
+}
+
+// decide decides the stage of a request that is open.
+func (s *stand) decide(requestID, approver string, result governance.ReviewResult, justification string) error {
+	s.Helper()
+	for _, stage := range s.present(requestID).Approval.Stages {
+		if stage.Status == governance.StageInProgress {
+			return s.app.DecideApproval(s.Context(), user(approver), requestID, stage.ID, result, justification)
+		}
+	}
+	s.Fatal("no stage is open")
+	return nil
+}
+
+// deliver hands the next visible message of a queue to the app, and says whether there was one.
+func (s *stand) deliver(name string) (bool, error) {
+	s.Helper()
+	queue, err := s.broker.Queue(name)
+	s.must(err)
+	var delivery busmemory.Delivery
+	var session *busmemory.Session
+	var ok bool
+	if bus.UsesSessions(name) {
+		if session, ok, err = queue.AcceptNext(); ok {
+			delivery, ok, err = session.Receive()
+		}
+	} else {
+		delivery, ok, err = queue.Receive()
+	}
+	s.must(err)
+	if !ok {
+		return false, nil
+	}
+	var effect governance.Effect
+	s.must(json.Unmarshal(delivery.Message.Body, &effect))
+	handled := s.app.HandleEffect(s.Context(), system(), effect)
+	if handled == nil {
+		s.must(queue.Complete(delivery.LockToken))
+	} else {
+		s.must(queue.Abandon(delivery.LockToken))
+	}
+	if session != nil {
+		s.must(session.Release())
+	}
+	return true, handled
+}
+
+// drain handles all messages that are visible.
+func (s *stand) drain() {
+	s.Helper()
+	for {
+		some := false
+		for _, queue := range []string{bus.Provisioning, bus.Notifications} {
+			delivered, err := s.deliver(queue)
+			s.must(err)
+			some = some || delivered
+		}
+		if !some {
+			return
+		}
+	}
+}
+
+// pass moves the clock, runs the timers and drains the queues.
+func (s *stand) pass(d time.Duration) {
+	s.Helper()
+	s.clock.Advance(d)
+	_, err := s.app.ExpireDue(s.Context(), system())
+	s.must(err)
+	_, err = s.app.FlushOutbox(s.Context(), system())
+	s.must(err)
+	s.drain()
+}
+
+// isMember wants somebody to be, or not to be, a member of a group.
+func (s *stand) isMember(group, person string, wanted bool) {
+	s.Helper()
+	if s.directory.IsMember(group, person) != wanted {
+		s.Errorf("member of the group: %t, wanted %t", !wanted, wanted)
+	}
+}
+
+// documents are the documents of a kind, in all partitions of the container.
+func (s *stand) documents(container store.Container, kind string) []store.Document {
+	s.Helper()
+	page, err := s.store.Query(context.Background(), container, store.Query{Kind: kind, PageSize: store.MaxPageSize})
+	s.must(err)
+	return page.Documents
+}
+
+// activities are what the audit trail of a subject tells, in order.
+func (s *stand) activities(objectID string) []governance.Activity {
+	s.Helper()
+	var list []governance.Activity
+	for _, entry := range s.audit(objectID) {
+		list = append(list, entry.Activity)
+	}
+	return list
+}
+
+func (s *stand) audit(objectID string) []governance.AuditEntry {
+	s.Helper()
+	page, err := s.store.Query(context.Background(), store.Subjects, store.Query{Partition: subjectID(objectID), Kind: "audit", PageSize: store.MaxPageSize})
+	s.must(err)
+	entries := make([]governance.AuditEntry, len(page.Documents))
+	for _, document := range page.Documents {
+		var entry governance.AuditEntry
+		s.must(json.Unmarshal(document.Body, &entry))
+		entries[entry.Sequence-1] = entry
+	}
+	return entries
+}
+
+// subjectID is the partition of a member.
+func subjectID(objectID string) string {
+	return governance.SubjectOf(governance.User{ID: objectID}).ID
+}
+
+// mails are the subjects of the mails that somebody got.
+func (s *stand) mails(name string) []string {
+	var list []string
+	for _, sent := range s.directory.SentTo(name + "@example.com") {
+		list = append(list, sent.Subject)
+	}
+	return list
+}
+
+// faults has the store go wrong as listed, for the calls of one operation, one after the other; NoFault lets one through.
+func (s *stand) faults(operation string, faults ...storememory.Fault) {
+	var mu sync.Mutex
+	s.store.SetFault(func(one string) storememory.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		if one != operation || len(faults) == 0 {
+			return storememory.NoFault
+		}
+		next := faults[0]
+		faults = faults[1:]
+		return next
+	})
+	s.Cleanup(func() { s.store.SetFault(nil) })
+}
