@@ -36,6 +36,7 @@ var shared struct {
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if shared.stack != nil {
+		httpClient.CloseIdleConnections()
 		shared.stack.Close(context.Background())
 	}
 	os.Exit(code)
