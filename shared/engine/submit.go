@@ -62,7 +62,8 @@ func submitAdd(s Subject, cmd Submission, now time.Time) (Change, error) {
 	if cmd.Type == governance.RequestUserAdd && policy.Approval().IsRequestorJustificationRequired && strings.TrimSpace(cmd.Justification) == "" {
 		return Change{}, governance.Invalid("justification", "The policy %q needs a justification.", policy.DisplayName)
 	}
-	if err := policy.Questions.Check(cmd.Answers); err != nil {
+	// An administrator may answer for the person (RULES QUE-09), and clients assign directly without.
+	if err := policy.Questions.Check(cmd.Answers, cmd.Type == governance.RequestUserAdd); err != nil {
 		return Change{}, err
 	}
 	schedule, err := requestedSchedule(policy, cmd, now)

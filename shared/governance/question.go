@@ -180,9 +180,9 @@ type AnsweredRefers struct {
 	ID   string `json:"id"`
 }
 
-// Check holds answers against the questions: each required one answered, each answer to a question that exists, syntax and choices kept to
+// Check holds answers against the questions: each required one answered, if all are asked for, each answer to a question that exists, syntax and choices kept to
 // (RULES QUE-01, QUE-02, QUE-04). Errors: CodeInvalid naming the question.
-func (q Questions) Check(answers []Answer) error {
+func (q Questions) Check(answers []Answer, all bool) error {
 	if len(answers) > MaxQuestions {
 		return Invalid("answers", "There are at most %d answers.", MaxQuestions)
 	}
@@ -207,7 +207,7 @@ func (q Questions) Check(answers []Answer) error {
 		base := question.base()
 		value := given[base.ID]
 		if strings.TrimSpace(value) == "" {
-			if base.IsRequired {
+			if all && bool(base.IsRequired) {
 				return Invalid("answers", "The question %q (%s) must be answered.", clip(base.Text), base.ID)
 			}
 			continue

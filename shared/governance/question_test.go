@@ -46,7 +46,7 @@ func TestCheckHoldsAnswersAgainstQuestions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			refuses(t, questions.Check(test.answers), "answers", test.refused)
+			refuses(t, questions.Check(test.answers, true), "answers", test.refused)
 		})
 	}
 }
