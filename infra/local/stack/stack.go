@@ -86,7 +86,9 @@ type Stack struct {
 	options   Options
 	log       *slog.Logger
 	directory *memory.Directory
-	moving    sync.Mutex // held while time is moved, everything is drained or forgotten
+	moving    sync.Mutex   // held while time is moved, everything is drained or forgotten
+	saving    sync.Mutex   // held while a state is kept
+	writing   sync.RWMutex // held by writes to the database, and against them while a state is kept
 	closers   []func(context.Context) error
 	running   sync.WaitGroup
 }
@@ -142,7 +144,7 @@ func (s *Stack) start(ctx context.Context) error {
 	}
 	s.serveHTTP("graph", listeners["graph"], s.Graph)
 	s.serveHTTP("token", listeners["token"], s.Tokens)
-	s.serveHTTP("cosmos", listeners["cosmos"], s.Cosmos)
+	s.serveHTTP("cosmos", listeners["cosmos"], s.holdable(s.Cosmos))
 	busContext, stopBus := context.WithCancel(context.WithoutCancel(ctx))
 	s.closers = append(s.closers, func(context.Context) error { stopBus(); return nil })
 	s.running.Go(func() {
@@ -282,11 +284,12 @@ func (s *Stack) serveHTTP(name string, listener net.Listener, handler http.Handl
 // farewell bounds the end of each part.
 const farewell = 5 * time.Second
 
-// Close keeps the state, if there is a place for it, and stops everything in the reverse order of its start.
+// Close lets what is in hand finish, keeps the state, if there is a place for it, and stops everything in the reverse order of its start.
 func (s *Stack) Close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, farewell)
 	defer cancel()
 	if s.Host != nil {
+		s.Host.Stop(ctx)
 		if err := s.save(); err != nil {
 			s.log.Error("the state was not kept", "error", err)
 		}

@@ -21,6 +21,7 @@ import (
 
 	"latchkey/infra/local/client"
 	"latchkey/infra/local/stack"
+	"latchkey/infra/local/tenant"
 	"latchkey/shared/governance"
 )
 
@@ -37,6 +38,7 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	if shared.stack != nil {
 		httpClient.CloseIdleConnections()
+		http.DefaultClient.CloseIdleConnections()
 		shared.stack.Close(context.Background())
 	}
 	os.Exit(code)
@@ -48,7 +50,11 @@ func start(t testing.TB) *stack.Stack {
 	shared.once.Do(func() {
 		var hostJSON []byte
 		if hostJSON, shared.err = stack.ReadHostJSON(); shared.err == nil {
-			shared.stack, shared.err = stack.Start(context.Background(), stack.Options{HostJSON: hostJSON, ManualTimers: true, HandlerLog: &shared.log})
+			people := tenant.Sample()
+			people.Applications = append(people.Applications, tenant.Application{
+				ID: uuid.NewString(), AppID: uuid.NewString(), DisplayName: "Reader", ClientSecret: "reader-secret-for-local-use-only", Permissions: []string{governance.PermissionReadAll},
+			})
+			shared.stack, shared.err = stack.Start(context.Background(), stack.Options{HostJSON: hostJSON, Tenant: &people, ManualTimers: true, HandlerLog: &shared.log})
 		}
 	})
 	if shared.err != nil {

@@ -1,32 +1,45 @@
 package stack
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
 // keepEvery is how often the state is written while the stack runs: that much is lost when it is killed.
 const keepEvery = 10 * time.Second
 
-// part is one file of the data folder.
+// keptStates is how many complete states stay in the data folder.
+const keptStates = 2
+
+// statePrefix begins the name of a folder with a complete state; its number follows.
+const statePrefix = "state-"
+
+// part is one file of a state.
 type part struct {
 	name     string
 	snapshot func(io.Writer) error
 	restore  func(io.Reader) error
 }
 
+// parts are in the order in which they are kept. The bus comes before what its messages bring about: a message may be kept whose work is kept too, since work done twice is done once, but
+// never neither of them.
 func (s *Stack) parts() []part {
 	return []part{
-		{"cosmos", s.Cosmos.Snapshot, s.Cosmos.Restore},
 		{"servicebus", s.Bus.Snapshot, s.Bus.Restore},
 		{"graph", s.Graph.Snapshot, s.Graph.Restore},
+		{"cosmos", s.Cosmos.Snapshot, s.Cosmos.Restore},
 		{"clock", s.saveClock, s.restoreClock},
 	}
 }
@@ -64,49 +77,121 @@ func (s *Stack) restorePart(name string, restore func(io.Reader) error) error {
 	if s.options.DataDir == "" {
 		return nil
 	}
-	file, err := os.Open(filepath.Join(s.options.DataDir, name+".json"))
+	states, err := s.states()
+	if err != nil || len(states) == 0 {
+		return err
+	}
+	path := filepath.Join(s.options.DataDir, stateFolder(states[len(states)-1]), name+".json")
+	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return nil // of a release that did not keep it
 	}
 	if err != nil {
 		return fmt.Errorf("restore %s: %w", name, err)
 	}
 	defer func() { _ = file.Close() }()
 	if err := restore(file); err != nil {
-		return fmt.Errorf("restore %s from %s: %w", name, file.Name(), err)
+		return fmt.Errorf("restore %s from %s: %w", name, path, err)
 	}
 	return nil
 }
 
-// save writes the state of every part: each file whole or not at all.
+func stateFolder(number int) string { return fmt.Sprintf("%s%06d", statePrefix, number) }
+
+// states are the numbers of the complete states in the data folder, oldest first.
+func (s *Stack) states() ([]int, error) {
+	entries, err := os.ReadDir(s.options.DataDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the data folder: %w", err)
+	}
+	var numbers []int
+	for _, entry := range entries {
+		text, found := strings.CutPrefix(entry.Name(), statePrefix)
+		if number, err := strconv.Atoi(text); found && err == nil && entry.IsDir() {
+			numbers = append(numbers, number)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}
+
+// save writes the state of all parts into a folder that gets its name when it is complete: whoever is killed meanwhile leaves the state before, whole. The database stands still as long as
+// that takes. Everything that is done is committed there, so the parts fit together.
 func (s *Stack) save() error {
 	if s.options.DataDir == "" {
 		return nil
 	}
+	s.saving.Lock()
+	defer s.saving.Unlock()
 	if err := os.MkdirAll(s.options.DataDir, 0o700); err != nil {
 		return err
 	}
+	states, err := s.states()
+	if err != nil {
+		return err
+	}
+	next := 1
+	if len(states) > 0 {
+		next = states[len(states)-1] + 1
+	}
+	folder, err := os.MkdirTemp(s.options.DataDir, "unfinished-*")
+	if err != nil {
+		return err
+	}
+	if err := s.saveInto(folder); err != nil {
+		return errors.Join(err, os.RemoveAll(folder))
+	}
+	if err := os.Rename(folder, filepath.Join(s.options.DataDir, stateFolder(next))); err != nil {
+		return errors.Join(err, os.RemoveAll(folder))
+	}
+	for len(states) >= keptStates {
+		if err := os.RemoveAll(filepath.Join(s.options.DataDir, stateFolder(states[0]))); err != nil {
+			return fmt.Errorf("remove an old state: %w", err)
+		}
+		states = states[1:]
+	}
+	return nil
+}
+
+func (s *Stack) saveInto(folder string) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	for _, part := range append(s.parts(), part{"host", s.Host.Snapshot, nil}) {
-		if err := s.savePart(part); err != nil {
+		file, err := os.OpenFile(filepath.Join(folder, part.name+".json"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return fmt.Errorf("keep %s: %w", part.name, err)
+		}
+		if err := errors.Join(part.snapshot(file), file.Sync(), file.Close()); err != nil {
 			return fmt.Errorf("keep %s: %w", part.name, err)
 		}
 	}
 	return nil
 }
 
-func (s *Stack) savePart(part part) error {
-	file, err := os.CreateTemp(s.options.DataDir, part.name+"-*")
-	if err != nil {
-		return err
+// maxWrite is the most that is read of a write before it may wait for a state to be kept: more than the database takes.
+const maxWrite = 2<<20 + 1
+
+// holdable is the database with writes that wait while a state is kept. Each is read before, so that no slow client is waited for.
+func (s *Stack) holdable(database http.Handler) http.Handler {
+	if s.options.DataDir == "" {
+		return database
 	}
-	err = errors.Join(part.snapshot(file), file.Sync(), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), filepath.Join(s.options.DataDir, part.name+".json"))
-	}
-	if err != nil {
-		err = errors.Join(err, os.Remove(file.Name()))
-	}
-	return err
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			body, err := io.ReadAll(io.LimitReader(r.Body, maxWrite))
+			if err != nil {
+				w.WriteHeader(http.StatusBadRequest)
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			s.writing.RLock()
+			defer s.writing.RUnlock()
+		}
+		database.ServeHTTP(w, r)
+	})
 }
 
 // keep writes the state from time to time.
