@@ -24,9 +24,11 @@ type Options struct {
 	Outbound Outbound
 	// Secret is a secret that settings name, such as a webhook's key; nil: there are none.
 	Secret func(name string) governance.Secret
-	Clock  platform.Clock
-	NewID  platform.IDSource
-	Logger *slog.Logger
+	// PublicURL is where the API is found from outside; tickets are told it for their answers.
+	PublicURL string
+	Clock     platform.Clock
+	NewID     platform.IDSource
+	Logger    *slog.Logger
 	// Sleep waits between tries of a commit; it returns early with the context's error. Default: a timer.
 	Sleep func(ctx context.Context, d time.Duration) error
 	// Jitter picks a wait below most, so that rivals do not meet again. Default: random.
@@ -49,6 +51,7 @@ type App struct {
 	sleep     func(ctx context.Context, d time.Duration) error
 	jitter    func(most time.Duration) time.Duration
 	portalURL string
+	publicURL string
 
 	places   *placeCache   // which partition a document is in
 	catalogs *catalogCache // catalogs as of a head's ETag
@@ -63,7 +66,7 @@ func New(o Options) *App {
 	if a.actions = o.Actions; a.actions == nil {
 		a.actions, _ = o.Directory.(directory.Actions) // a directory without them has no custom extensions
 	}
-	a.outbound, a.secret = o.Outbound, o.Secret
+	a.outbound, a.secret, a.publicURL = o.Outbound, o.Secret, o.PublicURL
 	if a.outbound == nil {
 		a.outbound = platform.NoOutbound{}
 	}

@@ -47,6 +47,7 @@ type Directory struct {
 	adapter *core.GraphRequestAdapterBase
 	users   *users.UsersRequestBuilder
 	groups  *groups.GroupsRequestBuilder
+	tokens  *bearer
 	observe func(Operation, int, error, time.Duration)
 }
 
@@ -90,9 +91,9 @@ func New(credential azcore.TokenCredential, options Options) (*Directory, error)
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	d := &Directory{base: base, origin: at.Scheme + "://" + at.Host, sender: options.Sender, observe: options.Observe}
-	tokens := &bearer{credential: credential, scopes: []string{scope}, origin: d.origin}
+	d.tokens = &bearer{credential: credential, scopes: []string{scope}, origin: d.origin}
 	d.adapter, err = core.NewGraphRequestAdapterBaseWithParseNodeFactoryAndSerializationWriterFactoryAndHttpClient(
-		tokens, core.GraphClientOptions{}, jsonserialization.NewJsonParseNodeFactory(), jsonserialization.NewJsonSerializationWriterFactory(), client)
+		d.tokens, core.GraphClientOptions{}, jsonserialization.NewJsonParseNodeFactory(), jsonserialization.NewJsonSerializationWriterFactory(), client)
 	if err != nil {
 		return nil, fmt.Errorf("graph: %w", err)
 	}

@@ -60,7 +60,7 @@ func Permissions() []Permission {
 // PermissionsOf is the permissions that an operation needs.
 func PermissionsOf(operation Operation) []string {
 	var list []string
-	for _, line := range Permissions() {
+	for _, line := range append(Permissions(), ActionPermissions()...) {
 		if line.Operation == operation {
 			list = append(list, line.Permission)
 		}

@@ -1,0 +1,429 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/shared/directory"
+	"latchkey/shared/engine"
+	"latchkey/shared/governance"
+)
+
+// The Temporary Access Pass (BEY-26, BEY-27).
+var _ = declare(action{
+	kind:        "temporaryAccessPass",
+	displayName: "Temporary Access Pass",
+	description: "Issues a Temporary Access Pass to the person whom the request is for, within the tenant's policy, and delivers it to the manager, to the person who asked, by Teams, or shows it once.",
+	schema: `{"type":"object","additionalProperties":false,"properties":{
+		"lifetimeInMinutes":{"type":"integer","minimum":10,"maximum":43200,"default":60},
+		"isUsableOnce":{"type":"boolean","default":true},
+		"startsAfter":{"type":"string","format":"duration","description":"How long after the callout the pass becomes valid, such as PT8H."},
+		"deliverTo":{"enum":["manager","requestor","teams","show"],"default":"manager"},
+		"teamsSecret":{"type":"string","description":"With teams: the name of the secret that holds the address of the webhook."},
+		"allowPrivileged":{"type":"boolean","default":false,"description":"Also for holders of directory roles."},
+		"allowedRoles":{"type":"array","items":{"type":"string","format":"uuid"},"description":"Template ids of the directory roles whose holders may have a pass all the same."}}}`,
+	permissions: [][]string{
+		{"UserAuthMethod-TAP.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All"},
+		{"Policy.Read.AuthenticationMethod", "Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod"},
+		{"RoleManagement.Read.Directory", "RoleManagement.Read.All", "Directory.Read.All", "RoleManagement.ReadWrite.Directory"},
+		{"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"},
+	},
+	settings: func() plan { return &passPlan{UsableOnce: true} },
+})
+
+// The ways to deliver a pass beside those of an addressee.
+const (
+	byTeams  = "teams"
+	byShow   = "show"
+	maxStart = 30 * 24 * time.Hour
+)
+
+type passPlan struct {
+	Minutes         governance.Int      `json:"lifetimeInMinutes"`
+	UsableOnce      bool                `json:"isUsableOnce"`
+	StartsAfter     governance.Duration `json:"startsAfter,omitzero"`
+	DeliverTo       string              `json:"deliverTo"`
+	TeamsSecret     string              `json:"teamsSecret,omitempty"`
+	AllowPrivileged bool                `json:"allowPrivileged,omitempty"`
+	AllowedRoles    []string            `json:"allowedRoles,omitempty"`
+}
+
+func (p *passPlan) validate() error {
+	if p.Minutes == 0 {
+		p.Minutes = 60
+	}
+	if p.DeliverTo == "" {
+		p.DeliverTo = toManager
+	}
+	epoch := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	switch {
+	case p.Minutes < 10 || p.Minutes > 43200:
+		return governance.Invalid("lifetimeInMinutes", "lifetimeInMinutes is from 10 to 43200.")
+	case !slices.Contains([]string{toManager, toRequestor, byTeams, byShow}, p.DeliverTo):
+		return governance.Invalid("deliverTo", "deliverTo is manager, requestor, teams or show.")
+	case p.DeliverTo == byTeams && !isSecretName(p.TeamsSecret):
+		return governance.Invalid("teamsSecret", "teamsSecret names the secret that holds the webhook's address: letters, digits and _.")
+	case p.DeliverTo != byTeams && p.TeamsSecret != "":
+		return governance.Invalid("teamsSecret", "teamsSecret is for deliverTo teams.")
+	case p.StartsAfter.AddTo(epoch).Before(epoch) || p.StartsAfter.AddTo(epoch).After(epoch.Add(maxStart)):
+		return governance.Invalid("startsAfter", "startsAfter is at most P30D.")
+	case len(p.AllowedRoles) > 100:
+		return governance.Invalid("allowedRoles", "allowedRoles has at most 100 ids.")
+	}
+	for _, role := range p.AllowedRoles {
+		if !governance.IsGUID(role) {
+			return governance.Invalid("allowedRoles", "%q is no template id of a directory role.", shorten(role))
+		}
+	}
+	return nil
+}
+
+func (p *passPlan) claim(governance.Callout) string { return "temporaryAccessPass" }
+
+func (p *passPlan) preflight(ctx context.Context, a *App) []governance.Finding {
+	var findings []governance.Finding
+	policy, err := a.actions.PassPolicy(ctx)
+	switch {
+	case err != nil:
+		findings = append(findings, governance.Finding{Severity: "error", Target: "policy", Message: "The policy of Temporary Access Passes cannot be read: " + classOf(err) + "."})
+	case !policy.Enabled:
+		findings = append(findings, governance.Finding{Severity: "error", Target: "policy", Message: "The authentication methods policy does not allow Temporary Access Passes; enable them in Entra."})
+	default:
+		if minutes, cut := within(int(p.Minutes), policy); cut != "" {
+			findings = append(findings, governance.Finding{Severity: "warning", Target: "lifetimeInMinutes", Message: fmt.Sprintf("The policy allows from %d to %d minutes: passes will be valid for %d.", policy.MinimumMinutes, policy.MaximumMinutes, minutes)})
+		}
+		if policy.OnlyOnce && !p.UsableOnce {
+			findings = append(findings, governance.Finding{Severity: "warning", Target: "isUsableOnce", Message: "The policy allows passes that are usable once only: they will be."})
+		}
+	}
+	switch p.DeliverTo {
+	case byTeams:
+		findings = append(findings, secretFinding(a, p.TeamsSecret, "teamsSecret", true)...)
+	case toManager, toRequestor:
+		findings = append(findings, senderFinding(ctx, a)...)
+	}
+	return findings
+}
+
+// within cuts a lifetime to the policy, and says so.
+func within(minutes int, policy governance.PassPolicy) (int, string) {
+	switch {
+	case minutes > policy.MaximumMinutes:
+		return policy.MaximumMinutes, fmt.Sprintf(" The lifetime was cut from %d to %d minutes, the most that the tenant's policy allows.", minutes, policy.MaximumMinutes)
+	case minutes < policy.MinimumMinutes:
+		return policy.MinimumMinutes, fmt.Sprintf(" The lifetime was raised from %d to %d minutes, the least that the tenant's policy allows.", minutes, policy.MinimumMinutes)
+	}
+	return minutes, ""
+}
+
+// passOrder is everything about a pass but its value.
+type passOrder struct {
+	user  governance.User
+	to    governance.User // whom it is sent to; empty for Teams and for showing
+	order directory.PassOrder
+	note  string // what became different from the settings
+}
+
+// prepare looks whether a pass may be issued, and how.
+func (p *passPlan) prepare(ctx context.Context, w *work) (passOrder, error) {
+	user, err := w.target(ctx)
+	if err != nil {
+		return passOrder{}, err
+	}
+	if !user.AccountEnabled {
+		return passOrder{}, giveUpf(nil, "No pass was issued: the account of %s is disabled.", nameOf(user))
+	}
+	if err := p.unprivileged(ctx, w, user); err != nil {
+		return passOrder{}, err
+	}
+	policy, err := w.app.actions.PassPolicy(ctx)
+	if err != nil {
+		return passOrder{}, inWords(err, "Reading the policy of Temporary Access Passes")
+	}
+	if !policy.Enabled {
+		return passOrder{}, giveUpf(nil, "No pass was issued: the tenant's policy does not allow Temporary Access Passes.")
+	}
+	ordered := passOrder{user: user, order: directory.PassOrder{UsableOnce: p.UsableOnce}}
+	ordered.order.Minutes, ordered.note = within(int(p.Minutes), policy)
+	if policy.OnlyOnce && !p.UsableOnce {
+		ordered.order.UsableOnce = true
+		ordered.note += " It is usable once only, as the tenant's policy wants."
+	}
+	if !p.StartsAfter.IsZero() {
+		ordered.order.Start = governance.At(p.StartsAfter.AddTo(w.callout.AcceptedDateTime.Instant()))
+	}
+	if p.DeliverTo == toManager || p.DeliverTo == toRequestor {
+		if ordered.to, err = w.addressee(ctx, p.DeliverTo); err != nil {
+			return passOrder{}, err
+		}
+		if ordered.to.UserType == governance.UserTypeGuest { // who can name a guest as manager could sign in as anybody
+			return passOrder{}, giveUpf(nil, "No pass was issued: %s is a guest, and passes are delivered to members only.", nameOf(ordered.to))
+		}
+	}
+	return ordered, nil
+}
+
+// unprivileged refuses who holds a directory role: whoever got their pass would have it, too. A role that cannot be told counts as one.
+func (p *passPlan) unprivileged(ctx context.Context, w *work, user governance.User) error {
+	if p.AllowPrivileged {
+		return nil
+	}
+	roles, err := w.app.actions.DirectoryRoles(ctx, user.ID)
+	if err != nil {
+		return inWords(err, "Reading the directory roles")
+	}
+	for _, role := range roles {
+		if !has(p.AllowedRoles, role) {
+			return giveUpf(nil, "No pass was issued: %s holds a directory role, and the settings do not allow a pass for its holders.", nameOf(user))
+		}
+	}
+	return nil
+}
+
+// The steps of a pass.
+const (
+	stepClear   = "cleared"   // no pass but ours can be there from here on
+	stepDeliver = "delivered" // the pass is with whom it is for
+)
+
+func (p *passPlan) run(ctx context.Context, w *work) (outcome, error) {
+	if note, done := w.callout.Done(stepDeliver); done {
+		return outcome{detail: note}, nil
+	}
+	ordered, err := p.prepare(ctx, w)
+	if err != nil {
+		return outcome{}, err
+	}
+	if p.DeliverTo == byShow {
+		who, err := w.person(ctx, w.callout.Requestor.ObjectID, "The person who asked")
+		if err != nil {
+			return outcome{}, err
+		}
+		return outcome{waits: true, detail: fmt.Sprintf("A Temporary Access Pass for %s is ready; it is issued when %s asks to see it.", nameOf(ordered.user), nameOf(who))}, nil
+	}
+	var text string
+	err = p.issue(ctx, w, ordered, func(pass governance.AccessPass, value governance.Secret) error {
+		if err := p.deliver(ctx, w, ordered, pass, value); err != nil {
+			return err
+		}
+		text = describePass(ordered, pass)
+		switch p.DeliverTo {
+		case byTeams:
+			text += " It was sent by Teams."
+		default:
+			text += fmt.Sprintf(" It was sent to %s alone.", nameOf(ordered.to))
+		}
+		return w.record(ctx, stepDeliver, text+ordered.note)
+	})
+	return outcome{detail: text + ordered.note}, err
+}
+
+// issue makes a pass and hands it on. Its value is in one variable from the call to its end. A pass of before is replaced: its value cannot be read again, so after a crash nobody has it. If the pass
+// cannot be handed on it is taken away again, so that none lies about that nobody has.
+func (p *passPlan) issue(ctx context.Context, w *work, ordered passOrder, hand func(governance.AccessPass, governance.Secret) error) error {
+	if err := w.clearPasses(ctx, ordered.user.ID); err != nil {
+		return err
+	}
+	if _, cleared := w.callout.Done(stepClear); !cleared {
+		if err := w.record(ctx, stepClear, ""); err != nil {
+			return err
+		}
+	}
+	pass, value, err := w.app.actions.IssuePass(ctx, ordered.user.ID, ordered.order)
+	if errors.Is(err, directory.ErrRefused) {
+		if left, listErr := w.app.actions.Passes(ctx, ordered.user.ID); listErr == nil && len(left) > 0 { // somebody else was in between: again, later
+			return unavailable("The person's Temporary Access Pass", err)
+		}
+	}
+	if err != nil {
+		return inWords(err, "Issuing the Temporary Access Pass")
+	}
+	err = hand(pass, value)
+	if err == nil {
+		return nil
+	}
+	if undo := w.app.actions.DeletePass(context.WithoutCancel(ctx), ordered.user.ID, pass.ID); undo != nil {
+		w.app.log.WarnContext(ctx, "a pass that was not delivered stays until it is replaced or over", "calloutId", w.callout.ID, "passId", pass.ID, "error", undo)
+	}
+	return err
+}
+
+func (w *work) clearPasses(ctx context.Context, userID string) error {
+	passes, err := w.app.actions.Passes(ctx, userID)
+	if err != nil {
+		return inWords(err, "Looking for an existing Temporary Access Pass")
+	}
+	for _, pass := range passes {
+		if err := w.app.actions.DeletePass(ctx, userID, pass.ID); err != nil {
+			return inWords(err, "Replacing the existing Temporary Access Pass")
+		}
+	}
+	return nil
+}
+
+// abandon takes away a pass that may have been issued and was not delivered.
+func (p *passPlan) abandon(ctx context.Context, w *work) error {
+	_, cleared := w.callout.Done(stepClear)
+	_, delivered := w.callout.Done(stepDeliver)
+	if !cleared || delivered {
+		return nil
+	}
+	if err := w.clearPasses(ctx, w.callout.Target.ObjectID); err != nil && isPassing(err) {
+		return err
+	}
+	return nil
+}
+
+// deliver sends the pass on its way. What it answers never holds a word of what was sent: the other side's complaint might quote it.
+func (p *passPlan) deliver(ctx context.Context, w *work, ordered passOrder, pass governance.AccessPass, value governance.Secret) error {
+	if p.DeliverTo == byTeams {
+		address := w.app.secret(p.TeamsSecret)
+		if address.IsZero() {
+			return giveUpf(nil, "No pass was issued: the secret %s is not set.", p.TeamsSecret)
+		}
+		_, err := w.app.post(ctx, address.Reveal(), nil, teamsCard(ordered, pass, value))
+		return blandly(err, "Sending the pass by Teams")
+	}
+	err := w.app.directory.SendMail(ctx, passMail(ordered, pass, value))
+	return blandly(err, "Sending the pass by mail")
+}
+
+// blandly keeps of an error only its kind.
+func blandly(err error, what string) error {
+	var final *giveUp
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, directory.ErrForbidden), errors.Is(err, directory.ErrRefused), errors.Is(err, directory.ErrNotFound), errors.As(err, &final):
+		return giveUpf(nil, "%s failed; the pass was taken away again.", what)
+	case errors.Is(err, directory.ErrThrottled):
+		return unavailable(what, &directory.ThrottledError{After: directory.RetryAfter(err)})
+	}
+	return unavailable(what, nil)
+}
+
+func describePass(ordered passOrder, pass governance.AccessPass) string {
+	from := pass.StartDateTime.Instant()
+	many := "usable many times"
+	if pass.UsableOnce {
+		many = "usable once"
+	}
+	return fmt.Sprintf("A Temporary Access Pass for %s was issued, %s, valid from %s for %d minutes.", nameOf(ordered.user), many, from.Format("2 January 2006 15:04 UTC"), pass.LifetimeMinutes)
+}
+
+func passLines(ordered passOrder, pass governance.AccessPass) []string {
+	from := pass.StartDateTime.Instant()
+	until := from.Add(time.Duration(pass.LifetimeMinutes) * time.Minute)
+	lines := []string{
+		fmt.Sprintf("This is a Temporary Access Pass for %s (%s).", nameOf(ordered.user), ordered.user.UserPrincipalName),
+		fmt.Sprintf("It is valid from %s until %s.", from.Format("2 January 2006 15:04 UTC"), until.Format("2 January 2006 15:04 UTC")),
+	}
+	if pass.UsableOnce {
+		lines = append(lines, "It can be used once.")
+	}
+	return append(lines, "Hand it over in person or by a call, after you have made sure whom you talk to. Do not forward this message; delete it afterwards.")
+}
+
+func passMail(ordered passOrder, pass governance.AccessPass, value governance.Secret) governance.Mail {
+	lines := passLines(ordered, pass)
+	mail := governance.Mail{To: []string{ordered.to.Mail}, Subject: oneLine("Temporary Access Pass for " + nameOf(ordered.user)), Text: lines[0] + "\n" + value.Reveal() + "\n" + strings.Join(lines[1:], "\n")}
+	body := "<p>" + html.EscapeString(lines[0]) + "</p><p><code>" + html.EscapeString(value.Reveal()) + "</code></p>"
+	for _, line := range lines[1:] {
+		body += "<p>" + html.EscapeString(line) + "</p>"
+	}
+	mail.HTML = body
+	return mail
+}
+
+func teamsCard(ordered passOrder, pass governance.AccessPass, value governance.Secret) any {
+	blocks := []any{map[string]any{"type": "TextBlock", "text": value.Reveal(), "fontType": "Monospace", "wrap": true}}
+	for _, line := range passLines(ordered, pass) {
+		blocks = append(blocks, map[string]any{"type": "TextBlock", "text": line, "wrap": true})
+	}
+	return map[string]any{"type": "message", "attachments": []any{map[string]any{
+		"contentType": "application/vnd.microsoft.card.adaptive",
+		"content":     map[string]any{"$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4", "body": blocks},
+	}}}
+}
+
+func (p *passPlan) rehearse(ctx context.Context, w *work) ([]string, error) {
+	w.callout.AcceptedDateTime = governance.At(w.app.now())
+	ordered, err := p.prepare(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	lines := []string{fmt.Sprintf("It would issue a Temporary Access Pass for %s, valid for %d minutes.%s", nameOf(ordered.user), ordered.order.Minutes, ordered.note)}
+	existing, err := w.app.actions.Passes(ctx, ordered.user.ID)
+	if err != nil {
+		return lines, inWords(err, "Looking for an existing Temporary Access Pass")
+	}
+	if len(existing) > 0 {
+		lines = append(lines, "The pass that the person has would be replaced.")
+	}
+	switch p.DeliverTo {
+	case byTeams:
+		lines = append(lines, "It would be sent by Teams.")
+	case byShow:
+		lines = append(lines, "It would be issued when the person who asked asks to see it.")
+	default:
+		lines = append(lines, "It would be sent to "+nameOf(ordered.to)+" alone.")
+	}
+	return lines, nil
+}
+
+// ShownPass is a pass in front of the person who asked for it. Nothing keeps it.
+type ShownPass struct {
+	Value         governance.Secret
+	StartDateTime *governance.DateTime
+	Minutes       int
+	UsableOnce    bool
+}
+
+// ShowPass issues the pass of a callout that is to be shown, and shows it: once, to the person who asked. Errors: CodeForbidden, CodeNotFound, CodeConflict when it was shown before or cannot be issued.
+func (a *App) ShowPass(ctx context.Context, caller governance.Caller, id string) (ShownPass, error) {
+	if err := authorize(caller, OpSeeOwnPass); err != nil {
+		return ShownPass{}, err
+	}
+	w, err := a.findCallout(ctx, id)
+	if err != nil {
+		return ShownPass{}, err
+	}
+	if !strings.EqualFold(w.callout.Requestor.ObjectID, caller.ObjectID) {
+		return ShownPass{}, governance.NotFound("There is no callout %s.", id)
+	}
+	read, err := planOf(w.callout.Kind, w.callout.Settings)
+	if err != nil {
+		return ShownPass{}, err
+	}
+	p, ok := read.(*passPlan)
+	if !ok || p.DeliverTo != byShow {
+		return ShownPass{}, governance.NotFound("The callout %s has no pass to show.", id)
+	}
+	if w.callout.State != governance.CalloutWaiting || !engine.MayTell(w.callout, a.now()) {
+		return ShownPass{}, governance.Conflict("The pass is not there to be seen: it was shown before, or its time is over.")
+	}
+	ordered, err := p.prepare(ctx, w)
+	var shown ShownPass
+	if err == nil {
+		err = p.issue(ctx, w, ordered, func(pass governance.AccessPass, value governance.Secret) error {
+			result := engine.CalloutResult{Detail: describePass(ordered, pass) + " It was shown once to the person who asked." + ordered.note}
+			shown = ShownPass{Value: value, StartDateTime: pass.StartDateTime, Minutes: pass.LifetimeMinutes, UsableOnce: pass.UsableOnce}
+			return w.update(ctx, func(s engine.Subject) (engine.Change, error) {
+				return engine.EndCallout(s, w.callout.ID, result, caller, a.now())
+			})
+		})
+	}
+	var final *giveUp
+	if errors.As(err, &final) {
+		return ShownPass{}, &governance.Error{Code: governance.CodeConflict, Message: final.detail, Err: final.cause}
+	}
+	if err != nil {
+		return ShownPass{}, err
+	}
+	return shown, nil
+}

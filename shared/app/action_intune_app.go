@@ -1,0 +1,143 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"latchkey/shared/directory"
+	"latchkey/shared/governance"
+)
+
+// An Intune app that comes with access and goes with it (BEY-29, RULES PRV-21).
+var _ = declare(action{
+	kind:        "intuneApp",
+	displayName: "Install and uninstall an Intune app",
+	description: "When access is granted the person is in the install group and out of the uninstall group; when it is removed the other way round, for as long as set. The app's uninstall assignment is made sure of, its other assignments stay. Intune uninstalls what it has installed itself.",
+	schema: `{"type":"object","additionalProperties":false,"required":["mobileAppId","installGroupId","uninstallGroupId"],"properties":{
+		"mobileAppId":{"type":"string","format":"uuid"},"installGroupId":{"type":"string","format":"uuid"},"uninstallGroupId":{"type":"string","format":"uuid"},
+		"uninstallFor":{"type":"string","format":"duration","default":"P30D","description":"How long the person stays in the uninstall group, so that every device hears of it: P1D to P365D."},
+		"direction":{"enum":["byStage","add","remove"],"default":"byStage"}}}`,
+	permissions: [][]string{{"GroupMember.ReadWrite.All", "Group.ReadWrite.All"}, {"DeviceManagementApps.ReadWrite.All"}, {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"}},
+	settings:    func() plan { return &appPlan{} },
+})
+
+type appPlan struct {
+	AppID            string              `json:"mobileAppId"`
+	InstallGroupID   string              `json:"installGroupId"`
+	UninstallGroupID string              `json:"uninstallGroupId"`
+	UninstallFor     governance.Duration `json:"uninstallFor,omitzero"`
+	Direction        string              `json:"direction"`
+}
+
+func (p *appPlan) validate() error {
+	for _, one := range []struct{ name, value string }{{"mobileAppId", p.AppID}, {"installGroupId", p.InstallGroupID}, {"uninstallGroupId", p.UninstallGroupID}} {
+		if !governance.IsGUID(one.value) {
+			return governance.Invalid(one.name, "%s must be a GUID.", one.name)
+		}
+	}
+	if strings.EqualFold(p.InstallGroupID, p.UninstallGroupID) {
+		return governance.Invalid("uninstallGroupId", "The install group and the uninstall group must be two.")
+	}
+	if p.UninstallFor.IsZero() {
+		p.UninstallFor = governance.Days(30)
+	}
+	epoch := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	if least, most := epoch.AddDate(0, 0, 1), epoch.AddDate(0, 0, 366); p.UninstallFor.AddTo(epoch).Before(least) || p.UninstallFor.AddTo(epoch).After(most) {
+		return governance.Invalid("uninstallFor", "uninstallFor is from P1D to P365D.")
+	}
+	return validDirection(&p.Direction)
+}
+
+func (p *appPlan) claim(governance.Callout) string {
+	return "intuneApp:" + lower(p.AppID) + ":" + lower(p.UninstallGroupID)
+}
+
+func (p *appPlan) preflight(ctx context.Context, a *App) []governance.Finding {
+	findings := append(groupFinding(ctx, a, p.InstallGroupID, "installGroupId"), groupFinding(ctx, a, p.UninstallGroupID, "uninstallGroupId")...)
+	app, err := a.actions.App(ctx, p.AppID)
+	if err != nil {
+		return append(findings, governance.Finding{Severity: "error", Target: "mobileAppId", Message: "The Intune app cannot be read: " + classOf(err) + "."})
+	}
+	for _, assignment := range app.Assignments {
+		switch {
+		case strings.EqualFold(assignment.GroupID, p.UninstallGroupID) && assignment.Intent != governance.IntentUninstall:
+			findings = append(findings, governance.Finding{Severity: "error", Target: "uninstallGroupId", Message: "The app is assigned to the uninstall group with the intent " + string(assignment.Intent) + "."})
+		case strings.EqualFold(assignment.GroupID, p.InstallGroupID) && assignment.Intent == governance.IntentUninstall:
+			findings = append(findings, governance.Finding{Severity: "error", Target: "installGroupId", Message: "The app is assigned to the install group for uninstalling."})
+		}
+	}
+	return findings
+}
+
+func (p *appPlan) run(ctx context.Context, w *work) (outcome, error) {
+	give, err := direction(p.Direction, w.callout.Stage)
+	if err != nil {
+		return outcome{}, err
+	}
+	user := w.callout.Target.ObjectID
+	from, to := p.InstallGroupID, p.UninstallGroupID
+	if give {
+		from, to = to, from
+	}
+	if err := w.once(ctx, "left", func() (string, error) {
+		return "", inWords(w.app.directory.RemoveMember(ctx, from, user), "Taking the person out of a group")
+	}); err != nil {
+		return outcome{}, err
+	}
+	if !give {
+		if err := w.once(ctx, "assigned", func() (string, error) { return "", p.assign(ctx, w) }); err != nil {
+			return outcome{}, err
+		}
+	}
+	if err := w.once(ctx, "joined", func() (string, error) {
+		err := w.app.directory.AddMember(ctx, to, user)
+		if errors.Is(err, directory.ErrNotFound) {
+			if _, err := w.target(ctx); err != nil {
+				return "", err
+			}
+		}
+		return "", inWords(err, "Putting the person into a group")
+	}); err != nil {
+		return outcome{}, err
+	}
+	if give {
+		return outcome{detail: "The app is assigned to the person; Intune installs it."}, nil
+	}
+	until := p.UninstallFor.AddTo(w.app.now())
+	return outcome{detail: "The app is being uninstalled by Intune; the person stays in the uninstall group until " + until.Format("2 January 2006") + ".", followUp: until}, nil
+}
+
+func (p *appPlan) assign(ctx context.Context, w *work) error {
+	err := w.app.actions.AssignApp(ctx, p.AppID, p.UninstallGroupID, governance.IntentUninstall)
+	if errors.Is(err, directory.ErrNotFound) {
+		return giveUpf(err, "The Intune app no longer exists.")
+	}
+	return inWords(err, "Assigning the app for uninstalling")
+}
+
+func (p *appPlan) followUp(ctx context.Context, w *work) (string, error) {
+	err := inWords(w.app.directory.RemoveMember(ctx, p.UninstallGroupID, w.callout.Target.ObjectID), "Taking the person out of the uninstall group")
+	return "The time for uninstalling is over: the person left the uninstall group.", err
+}
+
+func (p *appPlan) rehearse(ctx context.Context, w *work) ([]string, error) {
+	give, err := direction(p.Direction, w.callout.Stage)
+	if err != nil {
+		return nil, err
+	}
+	user, err := w.target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	app, err := w.app.actions.App(ctx, p.AppID)
+	if err != nil {
+		return nil, inWords(err, "Reading the Intune app")
+	}
+	if give {
+		return []string{fmt.Sprintf("It would move %s from the uninstall group of %s to its install group.", nameOf(user), app.DisplayName)}, nil
+	}
+	return []string{fmt.Sprintf("It would move %s from the install group of %s to its uninstall group, for %s.", nameOf(user), app.DisplayName, p.UninstallFor)}, nil
+}

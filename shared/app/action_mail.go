@@ -1,0 +1,96 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"html"
+	"slices"
+	"strings"
+
+	"latchkey/shared/governance"
+)
+
+// A mail from a template.
+var _ = declare(action{
+	kind:        "sendMail",
+	displayName: "Send a mail",
+	description: "Sends a mail from a template to the person, their manager or the person who asked.",
+	schema: `{"type":"object","additionalProperties":false,"required":["subject","lines"],"properties":{
+		"to":{"enum":["target","manager","requestor"],"default":"target"},
+		"subject":{"type":"string","maxLength":200},
+		"lines":{"type":"array","minItems":1,"maxItems":50,"items":{"type":"string","maxLength":2000},"description":"Paragraphs of plain text; {{target.displayName}} and the like are filled in."}}}`,
+	permissions: [][]string{{"Mail.Send"}, {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"}},
+	settings:    func() plan { return &mailPlan{} },
+})
+
+type mailPlan struct {
+	To      string   `json:"to"`
+	Subject string   `json:"subject"`
+	Lines   []string `json:"lines"`
+}
+
+func (p *mailPlan) validate() error {
+	if p.To == "" {
+		p.To = toTarget
+	}
+	switch {
+	case !slices.Contains([]string{toTarget, toManager, toRequestor}, p.To):
+		return governance.Invalid("to", "to is target, manager or requestor.")
+	case strings.TrimSpace(p.Subject) == "" || len(p.Subject) > 200 || strings.ContainsFunc(p.Subject, func(c rune) bool { return c < ' ' }):
+		return governance.Invalid("subject", "subject is one line of at most 200 bytes.")
+	case len(p.Lines) == 0 || len(p.Lines) > 50:
+		return governance.Invalid("lines", "lines has 1 to 50 paragraphs.")
+	}
+	if err := checkTemplate("subject", p.Subject); err != nil {
+		return err
+	}
+	for _, line := range p.Lines {
+		if len(line) > 2000 {
+			return governance.Invalid("lines", "A paragraph has at most 2000 bytes.")
+		}
+		if err := checkTemplate("lines", line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *mailPlan) claim(governance.Callout) string { return "" }
+
+func (p *mailPlan) preflight(ctx context.Context, a *App) []governance.Finding {
+	return slices.DeleteFunc(senderFinding(ctx, a), func(f governance.Finding) bool { return f.Target == "permissions" }) // said before
+}
+
+func (p *mailPlan) compose(w *work) governance.Mail {
+	mail := governance.Mail{Subject: oneLine(fill(w, p.Subject, nil))}
+	var text []string
+	var body strings.Builder
+	for _, line := range p.Lines {
+		line = oneLine(fill(w, line, nil))
+		text = append(text, line)
+		body.WriteString("<p>" + html.EscapeString(line) + "</p>")
+	}
+	mail.Text, mail.HTML = strings.Join(text, "\n"), body.String()
+	return mail
+}
+
+func (p *mailPlan) run(ctx context.Context, w *work) (outcome, error) {
+	err := w.once(ctx, "sent", func() (string, error) {
+		to, err := w.addressee(ctx, p.To)
+		if err != nil {
+			return "", err
+		}
+		mail := p.compose(w)
+		mail.To = []string{to.Mail}
+		return "", inWords(w.app.directory.SendMail(ctx, mail), "Sending the mail")
+	})
+	return outcome{detail: "The mail was sent."}, err
+}
+
+func (p *mailPlan) rehearse(ctx context.Context, w *work) ([]string, error) {
+	to, err := w.addressee(ctx, p.To)
+	if err != nil {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("It would send %q to %s.", p.compose(w).Subject, nameOf(to))}, nil
+}

@@ -1,0 +1,220 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/shared/directory"
+	"latchkey/shared/governance"
+	"latchkey/shared/platform"
+)
+
+// What the actions share that send things: secrets by name, placeholders, requests.
+
+var secretName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,59}$`)
+
+func isSecretName(name string) bool { return secretName.MatchString(name) }
+
+func secretFinding(a *App, name, setting string, isAddress bool) []governance.Finding {
+	value := a.secret(name)
+	if value.IsZero() {
+		return []governance.Finding{{Severity: "error", Target: setting, Message: "The secret " + name + " is not set: add the app setting CalloutSecret_" + name + "."}}
+	}
+	if isAddress && a.outbound.Allowed(value.Reveal()) != nil {
+		return []governance.Finding{{Severity: "error", Target: setting, Message: "The secret " + name + " is no address that may be called."}}
+	}
+	return nil
+}
+
+// senderFinding looks whether mail can be sent.
+func senderFinding(ctx context.Context, a *App) []governance.Finding {
+	var findings []governance.Finding
+	granted, err := a.actions.Granted(ctx)
+	if err == nil && !slices.Contains(granted, "Mail.Send") {
+		findings = append(findings, governance.Finding{Severity: "error", Target: "permissions", Message: "Latchkey's identity lacks the application permission Mail.Send in Microsoft Graph."})
+	}
+	if checked, ok := a.directory.(interface{ HasSender() bool }); ok && !checked.HasSender() {
+		findings = append(findings, governance.Finding{Severity: "error", Target: "sender", Message: "No mailbox is set to send mail from: set the app setting MailSender."})
+	}
+	return findings
+}
+
+// post sends JSON. Errors: a giveUp for what waiting does not mend, CodeUnavailable or a ThrottledError for the rest.
+func (a *App) post(ctx context.Context, address string, header http.Header, body any) (platform.OutboundReply, error) {
+	data, isRaw := body.(json.RawMessage)
+	if !isRaw {
+		var err error
+		if data, err = json.Marshal(body); err != nil {
+			return platform.OutboundReply{}, fmt.Errorf("encode the request: %w", err)
+		}
+	}
+	if header == nil {
+		header = http.Header{}
+	}
+	header.Set("Content-Type", "application/json")
+	reply, err := a.outbound.Send(ctx, platform.OutboundCall{Method: http.MethodPost, URL: address, Header: header, Body: data})
+	switch {
+	case errors.Is(err, platform.ErrNotAllowed):
+		return reply, giveUpf(err, "The address may not be called: it is not a public one, or not https.")
+	case err != nil:
+		return reply, unavailable("The called service", err)
+	case reply.Status >= 200 && reply.Status < 300:
+		return reply, nil
+	case reply.Status == http.StatusTooManyRequests:
+		return reply, unavailable("The called service", &directory.ThrottledError{After: reply.After})
+	case reply.Status == http.StatusRequestTimeout || reply.Status >= 500:
+		return reply, unavailable("The called service", fmt.Errorf("it answered %d", reply.Status))
+	case reply.Status >= 300 && reply.Status < 400:
+		return reply, giveUpf(nil, "The called service redirects, which is not followed (%d).", reply.Status)
+	}
+	return reply, giveUpf(nil, "The called service refused the request (%d).", reply.Status)
+}
+
+// placeholders are what settings may have filled in, as {{name}}.
+var placeholders = map[string]func(*work) string{
+	"action":                    func(w *work) string { return w.callout.Action },
+	"calloutId":                 func(w *work) string { return w.callout.ID },
+	"stage":                     func(w *work) string { return string(w.callout.Stage) },
+	"requestId":                 func(w *work) string { return w.callout.RequestID },
+	"accessPackage.displayName": func(w *work) string { return w.callout.AccessPackage.DisplayName },
+	"accessPackage.id":          func(w *work) string { return w.callout.AccessPackage.ID },
+	"catalog.displayName":       func(w *work) string { return w.callout.Catalog.DisplayName },
+	"target.objectId":           func(w *work) string { return w.callout.Target.ObjectID },
+	"target.displayName":        func(w *work) string { return w.callout.Target.DisplayName },
+	"target.principalName":      func(w *work) string { return w.callout.Target.PrincipalName },
+	"requestor.objectId":        func(w *work) string { return w.callout.Requestor.ObjectID },
+	"requestor.displayName":     func(w *work) string { return w.callout.Requestor.DisplayName },
+}
+
+var placeholder = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
+
+// checkTemplate refuses what is no placeholder though it looks like one. extra are more names.
+func checkTemplate(setting, text string, extra ...string) error {
+	rest := placeholder.ReplaceAllStringFunc(text, func(found string) string {
+		name := placeholder.FindStringSubmatch(found)[1]
+		if _, known := placeholders[name]; known || slices.Contains(extra, name) {
+			return ""
+		}
+		return found
+	})
+	if strings.Contains(rest, "{{") || strings.Contains(rest, "}}") || strings.Contains(rest, "${") || strings.Contains(rest, "<%") {
+		return governance.Invalid(setting, "%s has a placeholder that does not exist; there are %s.", setting, strings.Join(placeholderNames(extra...), ", "))
+	}
+	return nil
+}
+
+func placeholderNames(extra ...string) []string {
+	names := append([]string{}, extra...)
+	for name := range placeholders {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// fill puts values where their placeholders are, once: a value that looks like a placeholder stays as it is.
+func fill(w *work, text string, extra map[string]string) string {
+	return placeholder.ReplaceAllStringFunc(text, func(found string) string {
+		name := placeholder.FindStringSubmatch(found)[1]
+		if value, ok := extra[name]; ok {
+			return value
+		}
+		if value, ok := placeholders[name]; ok {
+			return value(w)
+		}
+		return found
+	})
+}
+
+// checkJSONTemplate is checkTemplate for every text of a JSON value.
+func checkJSONTemplate(setting string, template json.RawMessage, extra ...string) error {
+	var value any
+	if err := json.Unmarshal(template, &value); err != nil {
+		return governance.Invalid(setting, "%s is no valid JSON.", setting)
+	}
+	_, err := eachText(value, 0, func(text string) (string, error) { return text, checkTemplate(setting, text, extra...) })
+	return err
+}
+
+// fillJSON fills the texts of a JSON value: what is filled in stays text, whatever it looks like.
+func fillJSON(w *work, template json.RawMessage, extra map[string]string) (json.RawMessage, error) {
+	var value any
+	if err := json.Unmarshal(template, &value); err != nil {
+		return nil, fmt.Errorf("read the template: %w", err)
+	}
+	filled, err := eachText(value, 0, func(text string) (string, error) { return fill(w, text, extra), nil })
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(filled)
+}
+
+// maxTemplateDepth bounds how deeply a template is nested.
+const maxTemplateDepth = 16
+
+func eachText(value any, depth int, do func(string) (string, error)) (any, error) {
+	if depth > maxTemplateDepth {
+		return nil, governance.Invalid("body", "The template is nested deeper than %d levels.", maxTemplateDepth)
+	}
+	var err error
+	switch v := value.(type) {
+	case string:
+		return do(v)
+	case []any:
+		for i := range v {
+			if v[i], err = eachText(v[i], depth+1, do); err != nil {
+				return nil, err
+			}
+		}
+	case map[string]any:
+		for name := range v {
+			if _, err = do(name); err != nil {
+				return nil, err
+			}
+			if v[name], err = eachText(v[name], depth+1, do); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return value, nil
+}
+
+var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$")
+
+// ownHeaders are those that settings do not set: the connection's, and Latchkey's own.
+var ownHeaders = []string{"host", "content-length", "content-type", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect", "authorization", "proxy-authorization", "cookie", "user-agent"}
+
+func checkHeaders(headers map[string]string) error {
+	if len(headers) > 20 {
+		return governance.Invalid("headers", "There are at most 20 headers.")
+	}
+	for name, value := range headers {
+		switch {
+		case !headerName.MatchString(name) || slices.Contains(ownHeaders, strings.ToLower(name)) || strings.HasPrefix(strings.ToLower(name), "latchkey-"):
+			return governance.Invalid("headers", "%q is no header that settings may set.", shorten(name))
+		case len(value) > 1000 || strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c > '~' }):
+			return governance.Invalid("headers", "The header %s has characters that a header must not have.", shorten(name))
+		case strings.Contains(value, "{{"):
+			return governance.Invalid("headers", "Headers take no placeholders: what is filled in is not Latchkey's.")
+		}
+	}
+	return nil
+}
+
+func headersOf(settings map[string]string) http.Header {
+	header := http.Header{}
+	for name, value := range settings {
+		header.Set(name, value)
+	}
+	return header
+}
+
+// stamp is a time as signatures hold it.
+func stampOf(t time.Time) string { return fmt.Sprint(t.Unix()) }

@@ -1,0 +1,44 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"latchkey/shared/directory"
+	"latchkey/shared/governance"
+)
+
+// Signing out (RULES PRV-13).
+var _ = declare(action{
+	kind:        "revokeSessions",
+	displayName: "Revoke sign-in sessions",
+	description: "Signs the person out everywhere: refresh tokens and browser sessions end, access tokens run out within the hour.",
+	schema:      `{"type":"object","additionalProperties":false,"properties":{}}`,
+	permissions: [][]string{{"User.RevokeSessions.All", "User.ReadWrite.All", "Directory.ReadWrite.All"}, {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"}},
+	settings:    func() plan { return &sessionsPlan{} },
+})
+
+type sessionsPlan struct{}
+
+func (*sessionsPlan) validate() error                                      { return nil }
+func (*sessionsPlan) claim(governance.Callout) string                      { return "" }
+func (*sessionsPlan) preflight(context.Context, *App) []governance.Finding { return nil }
+
+func (*sessionsPlan) run(ctx context.Context, w *work) (outcome, error) {
+	err := w.once(ctx, "revoked", func() (string, error) {
+		err := w.app.actions.RevokeSessions(ctx, w.callout.Target.ObjectID)
+		if errors.Is(err, directory.ErrNotFound) {
+			return "", giveUpf(err, "The person whom this is for no longer exists in the directory.")
+		}
+		return "", inWords(err, "Revoking the sign-in sessions")
+	})
+	return outcome{detail: "The person was signed out everywhere."}, err
+}
+
+func (*sessionsPlan) rehearse(ctx context.Context, w *work) ([]string, error) {
+	user, err := w.target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return []string{"It would sign " + nameOf(user) + " out everywhere."}, nil
+}

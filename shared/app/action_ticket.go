@@ -1,0 +1,235 @@
+package app
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"latchkey/shared/engine"
+	"latchkey/shared/governance"
+)
+
+// A ticket in a service desk (BEY-28, RULES EXT-26).
+var _ = declare(action{
+	kind:        "ticket",
+	displayName: "Open a ticket",
+	description: "Opens a ticket by REST and, if set, waits for its answer at /api/callouts/tickets/{id}, which the request then goes on with. docs/companion/ticket.md has templates for ServiceNow and Jira.",
+	schema: `{"type":"object","additionalProperties":false,"required":["url","body"],"properties":{
+		"url":{"type":"string","format":"uri"},
+		"authorizationSecret":{"type":"string","description":"The name of the secret that holds the Authorization header, such as Basic … or Bearer …."},
+		"headers":{"type":"object","additionalProperties":{"type":"string"}},
+		"body":{"type":"object","description":"JSON whose texts may hold placeholders, among them {{ticket.id}}, {{ticket.url}} and {{ticket.key}} for the answer."},
+		"numberPath":{"type":"string","description":"Where the answer has the ticket's number, such as result.number."},
+		"waitForAnswer":{"type":"boolean","default":true},
+		"answerSecret":{"type":"string","description":"The name of the secret that the key for the answer is made with; needed to wait."}}}`,
+	settings: func() plan { return &ticketPlan{Wait: true} },
+})
+
+type ticketPlan struct {
+	URL           string            `json:"url"`
+	Authorization string            `json:"authorizationSecret,omitempty"`
+	Headers       map[string]string `json:"headers,omitempty"`
+	Body          json.RawMessage   `json:"body"`
+	NumberPath    string            `json:"numberPath,omitempty"`
+	Wait          bool              `json:"waitForAnswer"`
+	AnswerSecret  string            `json:"answerSecret,omitempty"`
+}
+
+var ticketFields = []string{"ticket.id", "ticket.url", "ticket.key"}
+
+var numberPath = regexp.MustCompile(`^[A-Za-z0-9_]{1,40}(\.[A-Za-z0-9_]{1,40}){0,5}$`)
+
+func (p *ticketPlan) validate() error {
+	if err := checkURL(p.URL); err != nil {
+		return err
+	}
+	switch {
+	case p.Authorization != "" && !isSecretName(p.Authorization):
+		return governance.Invalid("authorizationSecret", "authorizationSecret is the name of a secret: letters, digits and _.")
+	case p.Wait && !isSecretName(p.AnswerSecret):
+		return governance.Invalid("answerSecret", "answerSecret names the secret that the key for the answer is made with; without it, set waitForAnswer to false.")
+	case p.NumberPath != "" && !numberPath.MatchString(p.NumberPath):
+		return governance.Invalid("numberPath", "numberPath is names with full stops between them, such as result.number.")
+	case len(p.Body) == 0:
+		return governance.Invalid("body", "body is the ticket, as JSON.")
+	}
+	if err := checkHeaders(p.Headers); err != nil {
+		return err
+	}
+	return checkJSONTemplate("body", p.Body, ticketFields...)
+}
+
+func (p *ticketPlan) claim(governance.Callout) string { return "" }
+
+func (p *ticketPlan) preflight(_ context.Context, a *App) []governance.Finding {
+	findings := addressFinding(a, p.URL)
+	if p.Authorization != "" {
+		findings = append(findings, secretFinding(a, p.Authorization, "authorizationSecret", false)...)
+	}
+	if p.Wait {
+		findings = append(findings, secretFinding(a, p.AnswerSecret, "answerSecret", false)...)
+	}
+	return findings
+}
+
+// ticketID is what a ticket knows a callout by: the partition and the callout, so that no list has to be searched for it.
+func ticketID(subjectID, calloutID string) string { return subjectID + "." + calloutID }
+
+// ticketKey is what the answer to a ticket proves itself with. It is made anew each time, and kept nowhere.
+func ticketKey(secret governance.Secret, id string) string {
+	mac := hmac.New(sha256.New, []byte(secret.Reveal()))
+	mac.Write([]byte("ticket:" + id))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+func (p *ticketPlan) fields(w *work) map[string]string {
+	id := ticketID(w.subjectID, w.callout.ID)
+	fields := map[string]string{"ticket.id": id, "ticket.url": strings.TrimRight(w.app.publicURL, "/") + "/api/callouts/tickets/" + id, "ticket.key": ""}
+	if p.Wait {
+		fields["ticket.key"] = ticketKey(w.app.secret(p.AnswerSecret), id)
+	}
+	return fields
+}
+
+const stepOpened = "opened"
+
+func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
+	err := w.once(ctx, stepOpened, func() (string, error) {
+		header := headersOf(p.Headers)
+		header.Set("Latchkey-Delivery", w.callout.ID)
+		if p.Authorization != "" {
+			secret := w.app.secret(p.Authorization)
+			if secret.IsZero() {
+				return "", giveUpf(nil, "The secret %s is not set.", p.Authorization)
+			}
+			header.Set("Authorization", secret.Reveal())
+		}
+		if p.Wait && w.app.secret(p.AnswerSecret).IsZero() {
+			return "", giveUpf(nil, "The secret %s is not set.", p.AnswerSecret)
+		}
+		body, err := bodyOf(w, p.Body, p.fields(w))
+		if err != nil {
+			return "", err
+		}
+		reply, err := w.app.post(ctx, p.URL, header, body)
+		if err != nil {
+			return "", err
+		}
+		return p.number(reply.Body), nil
+	})
+	if err != nil {
+		return outcome{}, err
+	}
+	detail := "A ticket was opened."
+	if number, _ := w.callout.Done(stepOpened); number != "" {
+		detail = "The ticket " + number + " was opened."
+	}
+	if p.Wait {
+		return outcome{waits: true, detail: detail + " Its answer is awaited."}, nil
+	}
+	return outcome{detail: detail}, nil
+}
+
+// number finds the ticket's number in the answer; what is not there is no number.
+func (p *ticketPlan) number(body []byte) string {
+	if p.NumberPath == "" {
+		return ""
+	}
+	var value any
+	if json.Unmarshal(body, &value) != nil {
+		return ""
+	}
+	for name := range strings.SplitSeq(p.NumberPath, ".") {
+		object, ok := value.(map[string]any)
+		if !ok {
+			return ""
+		}
+		value = object[name]
+	}
+	switch value.(type) {
+	case string, float64:
+		return shorten(oneLine(fmt.Sprint(value)))
+	}
+	return ""
+}
+
+func (p *ticketPlan) rehearse(_ context.Context, w *work) ([]string, error) {
+	body, err := bodyOf(w, p.Body, map[string]string{"ticket.id": "…", "ticket.url": "…", "ticket.key": "…"})
+	if err != nil {
+		return nil, err
+	}
+	lines := []string{"It would open a ticket at " + p.URL + ": " + string(body)}
+	if p.Wait {
+		lines = append(lines, "It would wait for the ticket's answer.")
+	}
+	return lines, nil
+}
+
+// TicketAnswer is what a service desk says of a ticket.
+type TicketAnswer struct {
+	Status string `json:"status"` // completed or failed
+	Detail string `json:"detail"`
+}
+
+// AnswerTicket ends the wait for a ticket. key proves that the answer is from whom the ticket went to. Errors: CodeUnauthorized for a key that is not the ticket's, also when there is no such ticket;
+// CodeInvalid; CodeConflict when another answer came before, or the time is over.
+func (a *App) AnswerTicket(ctx context.Context, id, key string, answer TicketAnswer) (governance.Callout, error) {
+	refused := &governance.Error{Code: governance.CodeUnauthorized, Message: "The key is not the ticket's. Send the one that the ticket was opened with as: Latchkey-Ticket-Key: <key>."}
+	subjectID, calloutID, ok := strings.Cut(id, ".")
+	if !ok || !governance.IsGUID(subjectID) || !governance.IsGUID(calloutID) || len(key) != 43 {
+		return governance.Callout{}, refused
+	}
+	w, err := a.openCallout(ctx, lower(subjectID), lower(calloutID))
+	if governance.CodeOf(err) == governance.CodeNotFound {
+		return governance.Callout{}, refused
+	}
+	if err != nil {
+		return governance.Callout{}, err
+	}
+	read, err := planOf(w.callout.Kind, w.callout.Settings)
+	p, isTicket := read.(*ticketPlan)
+	if err != nil || !isTicket || !p.Wait {
+		return governance.Callout{}, refused
+	}
+	secret := a.secret(p.AnswerSecret)
+	if secret.IsZero() || subtle.ConstantTimeCompare([]byte(key), []byte(ticketKey(secret, ticketID(w.subjectID, w.callout.ID)))) != 1 {
+		return governance.Callout{}, refused
+	}
+	result := engine.CalloutResult{Detail: "The ticket was completed."}
+	switch strings.ToLower(answer.Status) {
+	case "completed":
+	case "failed":
+		result = engine.CalloutResult{Failed: true, Detail: "The ticket was not completed."}
+	default:
+		return governance.Callout{}, governance.Invalid("status", "status is completed or failed.")
+	}
+	if len(answer.Detail) > 2000 {
+		return governance.Callout{}, governance.Invalid("detail", "detail has at most 2000 bytes.")
+	}
+	if detail := oneLine(answer.Detail); detail != "" {
+		result.Detail += " " + detail
+	}
+	if number, _ := w.callout.Done(stepOpened); number != "" {
+		result.Detail = strings.Replace(result.Detail, "The ticket", "The ticket "+number, 1)
+	}
+	if !engine.MayTell(w.callout, a.now()) {
+		return governance.Callout{}, governance.Conflict("The time for an answer is over.")
+	}
+	desk := governance.Caller{Kind: governance.CallerExtension, DisplayName: "service desk"}
+	err = w.update(ctx, func(s engine.Subject) (engine.Change, error) {
+		return engine.EndCallout(s, w.callout.ID, result, desk, a.now())
+	})
+	if err != nil {
+		return governance.Callout{}, err
+	}
+	if result.Failed {
+		w.alert(ctx, "a ticket was not completed", result.Detail, nil)
+	}
+	return w.callout, nil
+}

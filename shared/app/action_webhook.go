@@ -1,0 +1,127 @@
+package app
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/url"
+
+	"latchkey/shared/governance"
+)
+
+// A signed webhook (BEY-24).
+var _ = declare(action{
+	kind:        "webhook",
+	displayName: "Call a webhook",
+	description: "Posts JSON to an address. The header Latchkey-Signature is sha256= and the HMAC of the header Latchkey-Timestamp, a full stop and the body; Latchkey-Delivery stays the same when the call is repeated.",
+	schema: `{"type":"object","additionalProperties":false,"required":["url","secret"],"properties":{
+		"url":{"type":"string","format":"uri"},
+		"secret":{"type":"string","description":"The name of the secret that the call is signed with."},
+		"headers":{"type":"object","additionalProperties":{"type":"string"}},
+		"body":{"type":"object","description":"JSON whose texts may hold placeholders. Without it: everything about the callout."}}}`,
+	settings: func() plan { return &webhookPlan{} },
+})
+
+type webhookPlan struct {
+	URL     string            `json:"url"`
+	Secret  string            `json:"secret"`
+	Headers map[string]string `json:"headers,omitempty"`
+	Body    json.RawMessage   `json:"body,omitempty"`
+}
+
+func (p *webhookPlan) validate() error {
+	if err := checkURL(p.URL); err != nil {
+		return err
+	}
+	if !isSecretName(p.Secret) {
+		return governance.Invalid("secret", "secret names the secret that calls are signed with: letters, digits and _.")
+	}
+	if err := checkHeaders(p.Headers); err != nil {
+		return err
+	}
+	if len(p.Body) > 0 {
+		return checkJSONTemplate("body", p.Body)
+	}
+	return nil
+}
+
+// checkURL refuses what can be no address to call; which addresses may be called, the outbound client decides.
+func checkURL(text string) error {
+	at, err := url.Parse(text)
+	if err != nil || at.Host == "" || at.User != nil || at.Fragment != "" || at.Scheme != "https" && at.Scheme != "http" || len(text) > 2000 {
+		return governance.Invalid("url", "url must be an https address without credentials.")
+	}
+	return nil
+}
+
+func (p *webhookPlan) claim(governance.Callout) string { return "" }
+
+func (p *webhookPlan) preflight(_ context.Context, a *App) []governance.Finding {
+	return append(addressFinding(a, p.URL), secretFinding(a, p.Secret, "secret", false)...)
+}
+
+func addressFinding(a *App, address string) []governance.Finding {
+	if err := a.outbound.Allowed(address); err != nil {
+		return []governance.Finding{{Severity: "error", Target: "url", Message: "The address may not be called: it must be https and public, or its host be named in the app setting CalloutPrivateHosts."}}
+	}
+	return nil
+}
+
+// calloutBody is what a webhook is told when the settings do not say.
+func calloutBody(w *work) any {
+	c := w.callout
+	return map[string]any{
+		"version": 1, "calloutId": c.ID, "action": c.Action, "source": c.Source, "stage": c.Stage, "requestId": c.RequestID,
+		"accessPackage": c.AccessPackage, "catalog": c.Catalog,
+		"target":    map[string]string{"objectId": c.Target.ObjectID, "displayName": c.Target.DisplayName, "principalName": c.Target.PrincipalName},
+		"requestor": map[string]string{"objectId": c.Requestor.ObjectID, "displayName": c.Requestor.DisplayName},
+	}
+}
+
+// bodyOf is the body of a request: the template, filled, or everything.
+func bodyOf(w *work, template json.RawMessage, extra map[string]string) (json.RawMessage, error) {
+	if len(template) == 0 {
+		return json.Marshal(calloutBody(w))
+	}
+	return fillJSON(w, template, extra)
+}
+
+// sign is the HMAC-SHA256 of a timestamp, a full stop and a body.
+func sign(secret governance.Secret, timestamp string, body []byte) string {
+	mac := hmac.New(sha256.New, []byte(secret.Reveal()))
+	mac.Write([]byte(timestamp + "."))
+	mac.Write(body)
+	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+func (p *webhookPlan) run(ctx context.Context, w *work) (outcome, error) {
+	err := w.once(ctx, "called", func() (string, error) {
+		secret := w.app.secret(p.Secret)
+		if secret.IsZero() {
+			return "", giveUpf(nil, "The secret %s is not set.", p.Secret)
+		}
+		body, err := bodyOf(w, p.Body, nil)
+		if err != nil {
+			return "", err
+		}
+		header := headersOf(p.Headers)
+		timestamp := stampOf(w.app.now())
+		header.Set("Latchkey-Timestamp", timestamp)
+		header.Set("Latchkey-Signature", sign(secret, timestamp, body))
+		header.Set("Latchkey-Delivery", w.callout.ID)
+		reply, err := w.app.post(ctx, p.URL, header, body)
+		return fmt.Sprint(reply.Status), err
+	})
+	return outcome{detail: "The webhook was called."}, err
+}
+
+func (p *webhookPlan) rehearse(ctx context.Context, w *work) ([]string, error) {
+	body, err := bodyOf(w, p.Body, nil)
+	if err != nil {
+		return nil, err
+	}
+	return []string{"It would post to " + p.URL + ": " + string(body)}, nil
+}

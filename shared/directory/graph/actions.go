@@ -1,0 +1,276 @@
+package graph
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	abstractions "github.com/microsoft/kiota-abstractions-go"
+
+	"latchkey/shared/directory"
+	"latchkey/shared/governance"
+)
+
+// The operations of directory.Actions.
+const (
+	OperationGranted         Operation = "Granted"
+	OperationPassPolicy      Operation = "PassPolicy"
+	OperationPasses          Operation = "Passes"
+	OperationIssuePass       Operation = "IssuePass"
+	OperationDeletePass      Operation = "DeletePass"
+	OperationDirectoryRoles  Operation = "DirectoryRoles"
+	OperationRevokeSessions  Operation = "RevokeSessions"
+	OperationApp             Operation = "App"
+	OperationAssignApp       Operation = "AssignApp"
+	OperationResumeRequest   Operation = "ResumeRequest"
+	OperationResumeLifecycle Operation = "ResumeLifecycle"
+)
+
+// ActionPermissions lists the calls that the actions of custom extensions make with the permission that each needs (RULES PRV-13, PRV-19 to PRV-21, EXT-22). A tenant grants those of the actions that it uses.
+// To resume a request it takes the role access package assignment manager on the catalog, and no permission.
+func ActionPermissions() []Permission {
+	const passWrite, apps = "UserAuthMethod-TAP.ReadWrite.All", "DeviceManagementApps.ReadWrite.All"
+	return []Permission{
+		{OperationPassPolicy, "Policy.Read.AuthenticationMethod", http.MethodGet, passPolicyPath},
+		{OperationPasses, passWrite, http.MethodGet, passesPath},
+		{OperationIssuePass, passWrite, http.MethodPost, passesPath},
+		{OperationDeletePass, passWrite, http.MethodDelete, passesPath + "/{other}"},
+		{OperationDirectoryRoles, "RoleManagement.Read.Directory", http.MethodGet, rolesPath},
+		{OperationDirectoryRoles, permissionUserRead, http.MethodGet, rolesPath},
+		{OperationRevokeSessions, "User.RevokeSessions.All", http.MethodPost, revokePath},
+		{OperationApp, apps, http.MethodGet, appPath},
+		{OperationAssignApp, apps, http.MethodPost, assignmentsPath},
+		{OperationResumeLifecycle, "LifecycleWorkflows.ReadWrite.All", http.MethodPost, "/identityGovernance/lifecycleWorkflows/workflows/{id}/tasks/{other}/taskProcessingResults/{third}/resume"},
+	}
+}
+
+const (
+	passPolicyPath  = "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/temporaryAccessPass"
+	passesPath      = "/users/{id}/authentication/temporaryAccessPassMethods"
+	rolesPath       = "/users/{id}/transitiveMemberOf"
+	revokePath      = "/users/{id}/revokeSignInSessions"
+	appPath         = "/deviceAppManagement/mobileApps/{id}"
+	assignmentsPath = "/deviceAppManagement/mobileApps/{id}/assignments"
+)
+
+var _ directory.Actions = (*Directory)(nil)
+
+// HasSender says whether there is a mailbox to send mail from.
+func (d *Directory) HasSender() bool { return isUserID(d.sender) }
+
+// request makes a request without the SDK's builders: those of Intune, policies and identity governance would double the binary for a handful of calls.
+func (d *Directory) request(method abstractions.HttpMethod, path string, ids map[string]string, body any) (*abstractions.RequestInformation, error) {
+	for name, id := range ids {
+		if !isUserID(id) {
+			return nil, noSuch("object", id)
+		}
+		path = strings.ReplaceAll(path, "{"+name+"}", strings.ReplaceAll(id, "#", "%23"))
+	}
+	request := abstractions.NewRequestInformation()
+	request.Method = method
+	request.UrlTemplate = "{+baseurl}" + path
+	request.PathParameters = map[string]string{"baseurl": d.base}
+	request.Headers.TryAdd("Accept", "application/json")
+	if body != nil {
+		data, ok := body.([]byte)
+		if !ok {
+			var err error
+			if data, err = json.Marshal(body); err != nil {
+				return nil, fmt.Errorf("graph: encode the body: %w", err)
+			}
+		}
+		request.SetStreamContentAndContentType(data, "application/json")
+	}
+	return request, nil
+}
+
+// raw makes a request and sends it.
+func (d *Directory) raw(ctx context.Context, operation Operation, again repeatable, method abstractions.HttpMethod, path string, ids map[string]string, body, result any) error {
+	if err := ended(ctx, operation); err != nil {
+		return err
+	}
+	request, err := d.request(method, path, ids, body)
+	if err != nil {
+		return err
+	}
+	return d.call(ctx, operation, again, request, result)
+}
+
+// Granted reads the roles in the identity's own token. It is not checked: it is ours, and nothing is let in by it.
+func (d *Directory) Granted(ctx context.Context) ([]string, error) {
+	token, err := d.tokens.credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: d.tokens.scopes, EnableCAE: true})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", directory.ErrUnavailable, OperationGranted, &tokenError{err})
+	}
+	parts := strings.Split(token.Token, ".")
+	var claims struct {
+		Roles []string `json:"roles"`
+	}
+	if len(parts) == 3 {
+		if data, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil && json.Unmarshal(data, &claims) == nil {
+			return claims.Roles, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %s: the token cannot be read", directory.ErrUnavailable, OperationGranted)
+}
+
+// PassPolicy reads the policy of Temporary Access Passes (RULES PRV-20).
+func (d *Directory) PassPolicy(ctx context.Context) (governance.PassPolicy, error) {
+	var found struct {
+		State   string `json:"state"`
+		Minimum int    `json:"minimumLifetimeInMinutes"`
+		Maximum int    `json:"maximumLifetimeInMinutes"`
+		Once    bool   `json:"isUsableOnce"`
+	}
+	err := d.raw(ctx, OperationPassPolicy, ifIdempotent, abstractions.GET, passPolicyPath, nil, nil, &found)
+	return governance.PassPolicy{Enabled: found.State == "enabled", MinimumMinutes: found.Minimum, MaximumMinutes: found.Maximum, OnlyOnce: found.Once}, err
+}
+
+// passAnswer is a pass as Graph answers; the value is there once, when it is made.
+type passAnswer struct {
+	governance.AccessPass
+	Value string `json:"temporaryAccessPass"`
+}
+
+// Passes lists the passes of a person.
+func (d *Directory) Passes(ctx context.Context, userID string) ([]governance.AccessPass, error) {
+	var found page[governance.AccessPass]
+	err := d.raw(ctx, OperationPasses, ifIdempotent, abstractions.GET, passesPath, map[string]string{"id": userID}, nil, &found)
+	return found.Value, err
+}
+
+// IssuePass makes a pass (RULES PRV-19).
+func (d *Directory) IssuePass(ctx context.Context, userID string, order directory.PassOrder) (governance.AccessPass, governance.Secret, error) {
+	body := map[string]any{"lifetimeInMinutes": order.Minutes, "isUsableOnce": order.UsableOnce}
+	if order.Start != nil {
+		body["startDateTime"] = governance.FormatInstant(order.Start.Time)
+	}
+	var made passAnswer
+	if err := d.raw(ctx, OperationIssuePass, ifNotDone, abstractions.POST, passesPath, map[string]string{"id": userID}, body, &made); err != nil {
+		return governance.AccessPass{}, governance.Secret{}, err
+	}
+	if made.Value == "" || made.ID == "" {
+		return governance.AccessPass{}, governance.Secret{}, fmt.Errorf("%w: %s: the answer has no pass", directory.ErrUnavailable, OperationIssuePass)
+	}
+	return made.AccessPass, governance.Hide(made.Value), nil
+}
+
+// DeletePass takes a pass away.
+func (d *Directory) DeletePass(ctx context.Context, userID, passID string) error {
+	if !isObjectID(passID) || !isUserID(userID) {
+		return nil // there is no such pass
+	}
+	return gone(d.raw(ctx, OperationDeletePass, ifIdempotent, abstractions.DELETE, passesPath+"/{other}", map[string]string{"id": userID, "other": passID}, nil, nil))
+}
+
+// DirectoryRoles lists the directory roles that a person holds. Roles that the person is only eligible for are not among them.
+func (d *Directory) DirectoryRoles(ctx context.Context, userID string) ([]string, error) {
+	if err := ended(ctx, OperationDirectoryRoles); err != nil {
+		return nil, err
+	}
+	request, err := d.request(abstractions.GET, rolesPath+"?$select=id,roleTemplateId&$top=999", map[string]string{"id": userID}, nil)
+	if err != nil {
+		return nil, err
+	}
+	type object struct {
+		directoryObject
+		RoleTemplateID string `json:"roleTemplateId"`
+	}
+	var roles []string
+	err = pages(ctx, d, OperationDirectoryRoles, request,
+		func(next string) (*abstractions.RequestInformation, error) {
+			follow := abstractions.NewRequestInformation()
+			follow.Method, follow.UrlTemplate, follow.PathParameters = abstractions.GET, "{+baseurl}{+rest}", map[string]string{"baseurl": d.base, "rest": strings.TrimPrefix(next, d.base)}
+			return follow, nil
+		},
+		func(found []object) bool {
+			for _, one := range found {
+				switch {
+				case one.Type == "#microsoft.graph.directoryRole" && one.RoleTemplateID == "":
+					roles = append(roles, directory.UnknownRole)
+				case one.Type == "#microsoft.graph.directoryRole":
+					roles = append(roles, strings.ToLower(one.RoleTemplateID))
+				}
+			}
+			return true
+		})
+	return roles, err
+}
+
+// RevokeSessions signs a person out everywhere (RULES PRV-13).
+func (d *Directory) RevokeSessions(ctx context.Context, userID string) error {
+	return d.raw(ctx, OperationRevokeSessions, ifIdempotent, abstractions.POST, revokePath, map[string]string{"id": userID}, nil, nil)
+}
+
+// The types of an app's targets.
+const (
+	groupTarget     = "#microsoft.graph.groupAssignmentTarget"
+	exclusionTarget = "#microsoft.graph.exclusionGroupAssignmentTarget"
+)
+
+type assignmentAnswer struct {
+	Type   string `json:"@odata.type,omitempty"`
+	Intent string `json:"intent"`
+	Target struct {
+		Type    string `json:"@odata.type"`
+		GroupID string `json:"groupId,omitempty"`
+	} `json:"target"`
+}
+
+// App reads an Intune app with its assignments.
+func (d *Directory) App(ctx context.Context, appID string) (governance.MobileApp, error) {
+	if !isObjectID(appID) {
+		return governance.MobileApp{}, noSuch("mobileApp", appID)
+	}
+	var found struct {
+		ID          string             `json:"id"`
+		DisplayName string             `json:"displayName"`
+		Assignments []assignmentAnswer `json:"assignments"`
+	}
+	if err := d.raw(ctx, OperationApp, ifIdempotent, abstractions.GET, appPath+"?$expand=assignments", map[string]string{"id": appID}, nil, &found); err != nil {
+		return governance.MobileApp{}, err
+	}
+	app := governance.MobileApp{ID: found.ID, DisplayName: found.DisplayName}
+	for _, one := range found.Assignments {
+		app.Assignments = append(app.Assignments, governance.AppAssignment{Intent: governance.AppIntent(one.Intent), GroupID: one.Target.GroupID, Exclude: one.Target.Type == exclusionTarget})
+	}
+	return app, nil
+}
+
+// AssignApp adds one assignment (RULES PRV-21). The action assign would replace all of them, so it is never used.
+func (d *Directory) AssignApp(ctx context.Context, appID, groupID string, intent governance.AppIntent) error {
+	app, err := d.App(ctx, appID)
+	if err != nil {
+		return err
+	}
+	if at := slices.IndexFunc(app.Assignments, func(a governance.AppAssignment) bool { return strings.EqualFold(a.GroupID, groupID) }); at >= 0 {
+		if app.Assignments[at].Intent == intent && !app.Assignments[at].Exclude {
+			return nil
+		}
+		return fmt.Errorf("%w: %s: the app is assigned to this group with another intent", directory.ErrRefused, OperationAssignApp)
+	}
+	body := assignmentAnswer{Type: "#microsoft.graph.mobileAppAssignment", Intent: string(intent)}
+	body.Target.Type, body.Target.GroupID = groupTarget, groupID
+	err = d.raw(ctx, OperationAssignApp, ifNotDone, abstractions.POST, assignmentsPath, map[string]string{"id": appID}, body, nil)
+	if a, ok := answered(err); ok && a.status == http.StatusBadRequest && strings.Contains(strings.ToLower(a.message), "already") {
+		return nil // somebody else was as quick
+	}
+	return err
+}
+
+// Resume ends a wait. A path is made of ids by whoever calls; one that is not below identity governance goes nowhere.
+func (d *Directory) Resume(ctx context.Context, path string, body []byte) error {
+	operation := OperationResumeRequest
+	if strings.Contains(path, "/lifecycleWorkflows/") {
+		operation = OperationResumeLifecycle
+	}
+	if !strings.HasPrefix(path, "/identityGovernance/") || !strings.HasSuffix(path, "/resume") || strings.ContainsAny(path, "{}?#%\\") || strings.Contains(path, "..") {
+		return fmt.Errorf("%w: %s: the path is not one of a wait", directory.ErrRefused, operation)
+	}
+	return d.raw(ctx, operation, ifIdempotent, abstractions.POST, path, nil, body, nil)
+}

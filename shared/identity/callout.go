@@ -1,0 +1,232 @@
+package identity
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"math/big"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"latchkey/shared/governance"
+)
+
+// Callouts says who calls custom extensions: the applications that are configured, with tokens for the audiences that are configured, and nobody else (RULES EXT-18 to EXT-21). It is a validator of its
+// own, so that a token for it opens nothing else, and no other token opens it.
+//
+// A token comes as Bearer, or as PoP: signed anew for each request with the key that it is bound to, over method, host and path; such a signature is good once.
+type Callouts struct {
+	tokens  *Validator
+	callers []string
+
+	mu   sync.Mutex
+	seen map[[32]byte]time.Time // signatures, until when they would be good
+}
+
+// NewCallouts makes one. callers are application ids.
+func NewCallouts(ctx context.Context, options Options, callers []string) (*Callouts, error) {
+	tokens, err := New(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	if len(callers) == 0 {
+		return nil, errors.New("identity: there are no callers")
+	}
+	v := &Callouts{tokens: tokens, seen: map[[32]byte]time.Time{}}
+	for _, caller := range callers {
+		if !isGUID(caller) {
+			return nil, errors.New("identity: a caller must be an application's GUID")
+		}
+		v.callers = append(v.callers, strings.ToLower(caller))
+	}
+	return v, nil
+}
+
+// Request is what a proof of possession is about.
+type Request struct {
+	Method, Host, Path string
+}
+
+// Validate makes the Caller of a request's Authorization header. Errors: CodeUnauthorized, CodeForbidden for an application that is not configured, CodeUnavailable.
+func (v *Callouts) Validate(ctx context.Context, header http.Header, request Request) (governance.Caller, error) {
+	proof, isProof := proofOf(header)
+	if isProof {
+		return v.validateProof(ctx, proof, request)
+	}
+	token, err := FromHeader(header)
+	if err != nil {
+		return governance.Caller{}, err
+	}
+	caller, bound, err := v.validateToken(ctx, token)
+	if err != nil {
+		return governance.Caller{}, err
+	}
+	if bound.Confirmation != nil {
+		return governance.Caller{}, refuse(nil, "The access token is bound to a key; send it with a proof of possession.")
+	}
+	return caller, bound.covers(request)
+}
+
+// boundClaims are the claims of proof of possession, of a token or of what is signed around it.
+type boundClaims struct {
+	Method       *string `json:"m"`
+	Host         *string `json:"u"`
+	Path         *string `json:"p"`
+	Confirmation *struct {
+		KeyID string `json:"kid"`
+		Key   *struct {
+			Type     string `json:"kty"`
+			Modulus  string `json:"n"`
+			Exponent string `json:"e"`
+		} `json:"jwk"`
+	} `json:"cnf"`
+	Token string `json:"at"`
+	Time  int64  `json:"ts"`
+}
+
+// covers holds the claims that are there against the request.
+func (b *boundClaims) covers(request Request) error {
+	switch {
+	case b.Method != nil && !strings.EqualFold(*b.Method, request.Method):
+		return refuse(nil, "The proof of possession is for another method (m).")
+	case b.Host != nil && !strings.EqualFold(*b.Host, request.Host):
+		return refuse(nil, "The proof of possession is for another host (u).")
+	case b.Path != nil && strings.TrimRight(*b.Path, "/") != strings.TrimRight(request.Path, "/"):
+		return refuse(nil, "The proof of possession is for another path (p).")
+	}
+	return nil
+}
+
+// validateToken checks an access token and that its application may call out.
+func (v *Callouts) validateToken(ctx context.Context, token string) (governance.Caller, boundClaims, error) {
+	caller, err := v.tokens.Validate(ctx, token)
+	if err != nil {
+		return governance.Caller{}, boundClaims{}, err
+	}
+	if caller.Kind != governance.CallerApplication || !slices.Contains(v.callers, caller.AppID) {
+		return governance.Caller{}, boundClaims{}, governance.Forbidden("The application %s may not call custom extensions; the setting CalloutCallers names those that may.", caller.AppID)
+	}
+	var bound boundClaims
+	if err := decodePart(token, 1, &bound); err != nil {
+		return governance.Caller{}, boundClaims{}, refuse(err, "The access token's claims are not valid.")
+	}
+	caller.Kind, caller.Permissions = governance.CallerExtension, nil
+	return caller, bound, nil
+}
+
+// proofOf takes a signed request out of the Authorization header, if its scheme is PoP.
+func proofOf(header http.Header) (string, bool) {
+	values := header.Values("Authorization")
+	if len(values) != 1 {
+		return "", false
+	}
+	scheme, proof, _ := strings.Cut(values[0], " ")
+	return proof, strings.EqualFold(scheme, "PoP")
+}
+
+const (
+	// proofWindow is how old, or how far ahead, a signed request may be.
+	proofWindow = 5 * time.Minute
+	maxProofs   = 100_000
+)
+
+func (v *Callouts) validateProof(ctx context.Context, proof string, request Request) (governance.Caller, error) {
+	if len(proof) > 2*MaxTokenBytes || strings.Count(proof, ".") != 2 {
+		return governance.Caller{}, refuse(nil, "The proof of possession is not well formed.")
+	}
+	var head struct {
+		Algorithm string `json:"alg"`
+		Type      string `json:"typ"`
+	}
+	var outer, inner boundClaims
+	if decodePart(proof, 0, &head) != nil || decodePart(proof, 1, &outer) != nil || head.Algorithm != algorithm || !strings.EqualFold(head.Type, "pop") {
+		return governance.Caller{}, refuse(nil, "The proof of possession is not well formed.")
+	}
+	if outer.Method == nil || outer.Host == nil || outer.Path == nil || outer.Token == "" || outer.Confirmation == nil || outer.Confirmation.Key == nil {
+		return governance.Caller{}, refuse(nil, "The proof of possession lacks a claim: it needs at, ts, m, u, p and cnf.")
+	}
+	caller, inner, err := v.validateToken(ctx, outer.Token)
+	if err != nil {
+		return governance.Caller{}, err
+	}
+	key, thumbprint, err := keyOf(outer.Confirmation.Key.Type, outer.Confirmation.Key.Modulus, outer.Confirmation.Key.Exponent)
+	if err != nil || inner.Confirmation == nil || subtle.ConstantTimeCompare([]byte(inner.Confirmation.KeyID), []byte(thumbprint)) != 1 {
+		return governance.Caller{}, refuse(err, "The access token is not bound to the key of the proof.")
+	}
+	signed := proof[:strings.LastIndexByte(proof, '.')]
+	signature, err := base64.RawURLEncoding.Strict().DecodeString(proof[len(signed)+1:])
+	digest := sha256.Sum256([]byte(signed))
+	if err != nil || rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], signature) != nil {
+		return governance.Caller{}, refuse(err, "The proof of possession's signature is not valid.")
+	}
+	now := v.tokens.clock.Now()
+	if at := time.Unix(outer.Time, 0); at.Before(now.Add(-proofWindow)) || at.After(now.Add(proofWindow)) {
+		return governance.Caller{}, refuse(nil, "The proof of possession is not of now (ts).")
+	}
+	if err := outer.covers(request); err != nil {
+		return governance.Caller{}, err
+	}
+	if !v.first(digest, now) {
+		return governance.Caller{}, refuse(nil, "The proof of possession was used before.")
+	}
+	return caller, inner.covers(request)
+}
+
+// first says whether a signed request is seen for the first time.
+func (v *Callouts) first(digest [32]byte, now time.Time) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if until, known := v.seen[digest]; known && now.Before(until) {
+		return false
+	}
+	if len(v.seen) >= maxProofs {
+		for one, until := range v.seen {
+			if !now.Before(until) {
+				delete(v.seen, one)
+			}
+		}
+		if len(v.seen) >= maxProofs { // more than that within minutes is no use but a flood
+			return false
+		}
+	}
+	v.seen[digest] = now.Add(2 * proofWindow)
+	return true
+}
+
+// keyOf makes a public key of its published form, with the thumbprint that a token is bound to it by (RFC 7638).
+func keyOf(kind, modulus, exponent string) (*rsa.PublicKey, string, error) {
+	n, err := base64.RawURLEncoding.Strict().DecodeString(modulus)
+	if err != nil {
+		return nil, "", err
+	}
+	e, err := base64.RawURLEncoding.Strict().DecodeString(exponent)
+	if err != nil {
+		return nil, "", err
+	}
+	key := &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}
+	if bits := key.N.BitLen(); kind != "RSA" || bits < minKeyBits || bits > maxKeyBits || len(e) > 4 || key.E < 3 {
+		return nil, "", errors.New("identity: the key of the proof is not one that is accepted")
+	}
+	sum := sha256.Sum256([]byte(`{"e":"` + exponent + `","kty":"RSA","n":"` + modulus + `"}`))
+	return key, base64.RawURLEncoding.EncodeToString(sum[:]), nil
+}
+
+func decodePart(token string, part int, into any) error {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return errors.New("identity: it does not have three parts")
+	}
+	data, err := base64.RawURLEncoding.Strict().DecodeString(parts[part])
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, into)
+}
