@@ -27,6 +27,9 @@ func main() {
 	}
 }
 
+// settling is how long the first requests have the process to themselves before its dependencies are asked after.
+const settling = 2 * time.Second
+
 // farewell is how long a stop waits for requests that are being answered.
 const farewell = 10 * time.Second
 
@@ -55,6 +58,8 @@ func run(ctx context.Context, getenv func(string) string) error {
 		_ = server.Shutdown(ctx) // what does not end in time is redelivered
 		_ = handler.Close(ctx)   // the process ends either way
 	}()
+	check := time.AfterFunc(settling, func() { handler.Check(ctx) })
+	defer check.Stop()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

@@ -43,6 +43,7 @@ type Handler struct {
 	Functions []string // names of the functions that the host invokes
 	App       *app.App
 
+	log    *slog.Logger
 	bus    *servicebus.Bus
 	client *azservicebus.Client
 	cancel context.CancelFunc
@@ -83,11 +84,19 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 	useCases := app.New(app.Options{Store: documents, Bus: queues, Directory: tenant, Clock: options.Clock, Logger: logger, PortalURL: settings.PortalURL})
 	server := api.New(api.Options{App: useCases, Identity: validator, TokenFrom: identity.FromHeader, Logger: logger, PublicURL: settings.PublicURL, Clock: options.Clock})
 	functions := triggers.Functions(useCases, logger)
-	h := &Handler{Handler: hostwire.NewRoot(server, functions), Routes: server.Routes(), App: useCases, bus: queues, client: client, cancel: cancel}
+	h := &Handler{Handler: hostwire.NewRoot(server, functions), Routes: server.Routes(), App: useCases, log: logger, bus: queues, client: client, cancel: cancel}
 	for name := range functions {
 		h.Functions = append(h.Functions, name)
 	}
 	return h, nil
+}
+
+// Check asks after every dependency and logs a line for each that fails: which, what it stops, and the command that mends it. It is for the time just after a start,
+// when an operator looks; nothing waits for it.
+func (h *Handler) Check(ctx context.Context) {
+	if app.Healthy(h.App.CheckHealth(ctx)) == nil {
+		h.log.InfoContext(ctx, "every dependency answers")
+	}
 }
 
 // Close lets go of connections. What was sent stays sent.

@@ -3,33 +3,127 @@ package app
 import (
 	"context"
 	"errors"
+	"sync"
+	"time"
 
+	"latchkey/shared/bus"
+	"latchkey/shared/directory"
 	"latchkey/shared/governance"
 	"latchkey/shared/store"
 )
 
-// Health says whether a dependency answers, without an address or an id.
+// Health says whether a dependency can do its work, and if not, what that stops and the command that mends it. It holds no address and no id: everybody may read it.
 type Health struct {
-	Dependency string `json:"dependency"`
-	Status     string `json:"status"` // ok or failing
-	Detail     string `json:"detail,omitempty"`
+	Dependency string `json:"dependency"`       // store/subjects, queue/provisioning, directory, …
+	Status     string `json:"status"`           // ok or failing
+	Detail     string `json:"detail,omitempty"` // missing, forbidden, throttled or unavailable
+	Stops      string `json:"stops,omitempty"`
+	Mend       string `json:"mend,omitempty"`
 }
 
-// CheckHealth asks the store and the directory the cheapest thing they answer. The bus is not asked: sending is what it does, and what it does not take is in the outbox.
+// What an adapter may have beside its port: a question that changes nothing, and whose answer says what an operator can mend.
+type (
+	containerChecker interface {
+		Check(ctx context.Context, container store.Container) error
+	}
+	queueChecker interface {
+		Check(ctx context.Context, queue string) error
+	}
+	directoryChecker interface {
+		Health(ctx context.Context) error
+	}
+)
+
+// dependency is one thing to ask after.
+type dependency struct {
+	name, stops string
+	ask         func(context.Context) error
+}
+
+// healthPatience bounds each question.
+const healthPatience = 10 * time.Second
+
+// CheckHealth asks every container, queue and the directory, all at the same time, and logs one line for each that fails.
 func (a *App) CheckHealth(ctx context.Context) []Health {
-	report := func(dependency string, err error) Health {
-		if err == nil {
-			return Health{Dependency: dependency, Status: "ok"}
+	ctx, cancel := context.WithTimeout(ctx, healthPatience)
+	defer cancel()
+	all := a.dependencies()
+	reports, failures := make([]Health, len(all)), make([]error, len(all))
+	var asked sync.WaitGroup
+	for i, one := range all {
+		asked.Go(func() { failures[i] = one.ask(ctx) })
+	}
+	asked.Wait()
+	for i, one := range all {
+		reports[i] = Health{Dependency: one.name, Status: "ok"}
+		if err := failures[i]; err != nil {
+			detail := ailment(err)
+			reports[i] = Health{Dependency: one.name, Status: "failing", Detail: detail, Stops: one.stops, Mend: cure(one.name, detail)}
+			mendable := detail == "missing" || detail == "forbidden" // it does not pass by itself
+			a.log.ErrorContext(ctx, "a dependency fails", "alert", mendable, "dependency", one.name, "detail", detail, "stops", one.stops, "mend", reports[i].Mend, "error", err)
 		}
-		a.log.ErrorContext(ctx, "a dependency fails its health check", "dependency", dependency, "error", err)
-		return Health{Dependency: dependency, Status: "failing", Detail: string(CodeOf(err))}
 	}
-	_, storeErr := a.store.Get(ctx, store.Subjects, governance.NobodyID, kindHead)
-	_, directoryErr := a.directory.User(ctx, governance.NobodyID)
-	if isNotFound(directoryErr) {
-		directoryErr = nil
+	return reports
+}
+
+// dependencies are those whose adapter can be asked. A bus that cannot be asked is left out: sending is what it does, and what it does not take is in the outbox.
+func (a *App) dependencies() []dependency {
+	var all []dependency
+	stops := map[string]string{
+		string(store.Subjects): "requests, approvals and assignments", string(store.Catalogs): "catalogs, packages and policies", string(store.Reviews): "reviews",
+		bus.Provisioning: "granting and removing access, deadlines", bus.Extensions: "extensions", bus.Notifications: "mail", bus.Parked: "putting unreadable messages aside",
 	}
-	return []Health{report("store", storeErr), report("directory", directoryErr)}
+	for _, container := range store.Containers() {
+		all = append(all, dependency{"store/" + string(container), stops[string(container)], func(ctx context.Context) error {
+			if checker, ok := a.store.(containerChecker); ok {
+				return checker.Check(ctx, container)
+			}
+			_, err := a.store.Get(ctx, container, governance.NobodyID, kindHead)
+			return err
+		}})
+	}
+	if checker, ok := a.bus.(queueChecker); ok {
+		for _, queue := range bus.Queues() {
+			all = append(all, dependency{"queue/" + queue, stops[queue], func(ctx context.Context) error { return checker.Check(ctx, queue) }})
+		}
+	}
+	return append(all, dependency{"directory", "looking people up, granting and removing access", func(ctx context.Context) error {
+		if checker, ok := a.directory.(directoryChecker); ok {
+			return checker.Health(ctx)
+		}
+		if _, err := a.directory.User(ctx, governance.NobodyID); !isNotFound(err) {
+			return err
+		}
+		return nil
+	}})
+}
+
+// ailment is the kind of a failure, without the words of whoever failed.
+func ailment(err error) string {
+	switch {
+	case errors.Is(err, store.ErrMissing), errors.Is(err, bus.ErrNotFound):
+		return "missing"
+	case errors.Is(err, store.ErrForbidden), errors.Is(err, bus.ErrForbidden), errors.Is(err, directory.ErrForbidden):
+		return "forbidden"
+	case errors.Is(err, store.ErrThrottled), errors.Is(err, bus.ErrThrottled), errors.Is(err, directory.ErrThrottled):
+		return "throttled"
+	}
+	return "unavailable"
+}
+
+// cure is the command that mends a failure.
+func cure(dependency, detail string) string {
+	switch {
+	case detail == "throttled":
+		return "wait; if it stays: docs/operate/graph-throttling.md"
+	case detail == "forbidden" && dependency == "directory":
+		return `infra/entra/setup.sh --identity "$(azd env get-value AZURE_IDENTITY_PRINCIPAL_ID)", then restart the app`
+	case detail == "forbidden":
+		return "azd provision assigns the role; it takes up to 10 minutes to work"
+	case detail == "missing":
+		return "azd provision creates it"
+	}
+	return "azd provision sets its address and the network right; if that changes nothing, wait until it answers"
 }
 
 // Healthy says whether all of them are.

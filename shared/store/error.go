@@ -16,6 +16,9 @@ var (
 	ErrThrottled = errors.New("store: throttled")
 	// ErrUnavailable: the store did not answer or failed; a commit may or may not have happened.
 	ErrUnavailable = errors.New("store: unavailable")
+	// ErrMissing and ErrForbidden are ErrUnavailable too, and say what an operator can mend: the container or its database does not exist; the identity may not use it.
+	ErrMissing   = errors.New("store: no such container")
+	ErrForbidden = errors.New("store: forbidden")
 	// ErrInvalid: the call itself is wrong: a programmer's error, or a continuation that a client made up.
 	ErrInvalid = errors.New("store: invalid")
 )

@@ -37,7 +37,7 @@ func (d *Directory) SendMail(ctx context.Context, message governance.Mail) error
 	}
 	err = d.call(ctx, OperationSendMail, ifNotDone, request, nil)
 	if a, ok := answered(err); ok && a.status == http.StatusNotFound && a.code != "" {
-		return fmt.Errorf("%w: the mailbox to send mail from does not exist: %v", directory.ErrRefused, err)
+		return fmt.Errorf("%w: the mailbox to send mail from does not exist: %w", directory.ErrRefused, err)
 	}
 	return err
 }

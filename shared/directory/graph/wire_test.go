@@ -3,6 +3,7 @@ package graph_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -428,6 +429,32 @@ func TestHealthTellsAMissingPermissionApart(t *testing.T) {
 		dir, _ := scripted(t, test.answers...)
 		err := dir.Health(t.Context())
 		if (err == nil) != (test.want == nil) || test.want != nil && (!errors.Is(err, test.want) || !strings.Contains(err.Error(), test.text)) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// What the identity may not do is told before it is needed: its token says so.
+func TestHealthReadsThePermissionsOfTheToken(t *testing.T) {
+	token := func(claims string) string {
+		return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
+	}
+	for name, test := range map[string]struct{ token, missing string }{
+		"all":                    {token(`{"roles":["User.Read.All","GroupMember.ReadWrite.All"]}`), ""},
+		"larger ones":            {token(`{"roles":["User.ReadWrite.All","Group.ReadWrite.All"]}`), ""},
+		"no writing":             {token(`{"roles":["User.Read.All","GroupMember.Read.All"]}`), "GroupMember.ReadWrite.All"},
+		"none":                   {token(`{}`), "User.Read.All and GroupMember.Read.All and GroupMember.ReadWrite.All"},
+		"a developer's":          {token(`{"scp":"Directory.AccessAsUser.All"}`), ""},
+		"not to be read":         {"opaque", ""},
+		"not to be read, either": {"a.!.c", ""},
+		"no claims":              {token(`[]`), ""},
+	} {
+		dir, err := graph.New(&credential{token: test.token}, graph.Options{Transport: &script{answers: []func(*http.Request) (*http.Response, error){says(200, `{"value":[]}`), says(200, `{"value":[]}`)}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = dir.Health(t.Context())
+		if (err == nil) != (test.missing == "") || err != nil && (!errors.Is(err, directory.ErrForbidden) || !strings.HasSuffix(err.Error(), "is not granted "+test.missing)) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

@@ -53,6 +53,11 @@ func mapStatus(status int, header http.Header) error {
 		if substatus == "" || substatus == "0" {
 			return errAbsent
 		}
+		if substatus == "1003" {
+			return fmt.Errorf("%w: %w: status 404/1003", store.ErrUnavailable, store.ErrMissing)
+		}
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return fmt.Errorf("%w: %w: status %d/%s", store.ErrUnavailable, store.ErrForbidden, status, substatus)
 	case http.StatusConflict, http.StatusPreconditionFailed, statusRetryWith:
 		return fmt.Errorf("%w: status %d", store.ErrConflict, status)
 	case http.StatusRequestEntityTooLarge:

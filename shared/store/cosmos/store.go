@@ -87,10 +87,15 @@ func New(client *azcosmos.Client, database string, options Options) (*Store, err
 	return s, nil
 }
 
-// Ping says whether documents can be read: it reads one that need not exist.
-func (s *Store) Ping(ctx context.Context) error {
-	if _, err := s.point(ctx, s.containers[store.Subjects], "ping", "ping"); err != nil {
-		return fmt.Errorf("ping cosmos: %w", err)
+// Check says whether documents of a container can be read: it reads one that need not exist. Errors: store.ErrMissing, store.ErrForbidden, store.ErrThrottled,
+// store.ErrUnavailable.
+func (s *Store) Check(ctx context.Context, name store.Container) error {
+	c, ok := s.containers[name]
+	if !ok {
+		return fmt.Errorf("check %s: %w", name, store.ErrInvalid)
+	}
+	if _, err := s.point(ctx, c, "ping", "ping"); err != nil {
+		return fmt.Errorf("check %s: %w", name, err)
 	}
 	return nil
 }
@@ -356,7 +361,7 @@ func (s *Store) page(ctx context.Context, c *container, partition string, q *sta
 		key = azcosmos.NewPartitionKeyString(partition)
 	}
 	options := &azcosmos.QueryOptions{
-		PageSizeHint:                       int32(size), //nolint:gosec // at most MaxPageSize
+		PageSizeHint:                       int32(size),
 		QueryParameters:                    q.parameters,
 		SessionToken:                       c.sessions.token(),
 		ResponseContinuationTokenLimitInKB: 1,

@@ -78,18 +78,25 @@ func create(ids ...string) []store.Operation {
 	return operations
 }
 
-func TestPing(t *testing.T) {
+func TestCheck(t *testing.T) {
 	s, account := serve(t, emulator.Options{}, cosmos.Options{})
-	if err := s.Ping(t.Context()); err != nil {
-		t.Fatal(err)
+	for _, container := range store.Containers() {
+		if err := s.Check(t.Context(), container); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Check(t.Context(), "other"); !errors.Is(err, store.ErrInvalid) {
+		t.Errorf("a container that the store does not know: %v", err)
 	}
 	server := httptest.NewServer(account)
 	defer server.Close()
-	if err := connect(t, server.URL, account.Key(), "elsewhere", cosmos.Options{}).Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) {
-		t.Fatalf("a database that is not there: %v", err)
+	err := connect(t, server.URL, account.Key(), "elsewhere", cosmos.Options{}).Check(t.Context(), store.Catalogs)
+	if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, store.ErrMissing) {
+		t.Errorf("a database that is not there: %v", err)
 	}
-	if err := connect(t, server.URL, "d3Jvbmc=", emulator.DefaultDatabase, cosmos.Options{}).Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) {
-		t.Fatalf("a wrong key: %v", err)
+	err = connect(t, server.URL, "d3Jvbmc=", emulator.DefaultDatabase, cosmos.Options{}).Check(t.Context(), store.Catalogs)
+	if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, store.ErrForbidden) {
+		t.Errorf("a wrong key: %v", err)
 	}
 }
 

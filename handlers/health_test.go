@@ -1,0 +1,186 @@
+package handlers_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"latchkey/handlers"
+	"latchkey/infra/local/servicebus"
+	"latchkey/infra/local/stack"
+	"latchkey/infra/local/tenant"
+	"latchkey/shared/bus"
+	"latchkey/shared/bus/memory"
+	"latchkey/shared/platform"
+)
+
+// journal keeps what a handler logs.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+// lines are the log lines with this message.
+func (j *journal) lines(t *testing.T, message string) []map[string]any {
+	t.Helper()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var found []map[string]any
+	for line := range strings.Lines(j.text.String()) {
+		var members map[string]any
+		if err := json.Unmarshal([]byte(line), &members); err != nil {
+			t.Fatalf("a log line is no JSON: %v: %s", err, line)
+		}
+		if members["msg"] == message {
+			found = append(found, members)
+		}
+	}
+	return found
+}
+
+// azure starts Azure in miniature, with an identity that may do in Graph what is named.
+func azure(t *testing.T, graphPermissions ...string) *stack.Stack {
+	t.Helper()
+	hostJSON, err := stack.ReadHostJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	people := tenant.Sample()
+	people.ManagedIdentity.GraphPermissions = graphPermissions
+	s, err := stack.Start(t.Context(), stack.Options{HostJSON: hostJSON, Tenant: &people, ManualTimers: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close(context.Background()) })
+	return s
+}
+
+// beside makes another handler on the same Azure, with some settings changed.
+func beside(t *testing.T, s *stack.Stack, changes map[string]string) (*handlers.Handler, *journal) {
+	t.Helper()
+	given := map[string]string{
+		"TenantId": s.Endpoints.TenantID, "Audience": s.Endpoints.Audience, "TokenAuthority": s.Endpoints.Token, "GraphEndpoint": s.Endpoints.Graph + "/v1.0",
+		"CosmosConnection":     "AccountEndpoint=" + s.Endpoints.Cosmos + ";AccountKey=" + s.Endpoints.CosmosKey + ";",
+		"ServiceBusConnection": s.Endpoints.ServiceBusConnectionString, "IDENTITY_ENDPOINT": s.Endpoints.Token + "/msi/token",
+	}
+	for name, value := range changes {
+		given[name] = value
+	}
+	settings, err := platform.Load(func(name string) string { return given[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := &journal{}
+	h, err := handlers.New(t.Context(), settings, handlers.Options{Logger: slog.New(slog.NewJSONHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.Close(context.Background()) })
+	return h, log
+}
+
+// leastPrivilege is what infra/entra grants to every identity.
+var leastPrivilege = []string{"User.Read.All", "GroupMember.ReadWrite.All"}
+
+func TestHealthSaysWhatFailsWhatItStopsAndWhatMendsIt(t *testing.T) {
+	s := azure(t, leastPrivilege...)
+	narrow := servicebus.New(servicebus.Options{Queues: slices.DeleteFunc(memory.Queues(), func(q memory.QueueOptions) bool { return q.Name == bus.Extensions })})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served, stop := context.WithCancel(context.Background())
+	t.Cleanup(stop)
+	go func() { _ = narrow.Serve(served, listener) }()
+
+	// A token is kept by the process, so an identity with fewer permissions is played by a Graph that refuses; shared/directory/graph reads them in the token.
+	forbidding := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte(`{"error":{"code":"Authorization_RequestDenied","message":"Insufficient privileges to complete the operation."}}`))
+	}))
+	t.Cleanup(forbidding.Close)
+
+	const nowhere = "127.0.0.1:1"
+	for _, c := range []struct {
+		name    string
+		changes map[string]string
+		failing []string // of the dependencies
+		detail  string
+		mend    string
+		cause   string // in the log only
+	}{
+		{"everything is there", nil, nil, "", "", ""},
+		{"no database", map[string]string{"CosmosDatabase": "elsewhere"}, []string{"store/subjects", "store/catalogs", "store/reviews"}, "missing", "azd provision", "no such container"},
+		{"a wrong key", map[string]string{"CosmosConnection": "AccountEndpoint=" + s.Endpoints.Cosmos + ";AccountKey=d3Jvbmc=;"}, []string{"store/subjects", "store/catalogs", "store/reviews"}, "forbidden", "azd provision", "401"},
+		{"no Cosmos DB", map[string]string{"CosmosConnection": "AccountEndpoint=http://" + nowhere + "/;AccountKey=a2V5;"}, []string{"store/subjects", "store/catalogs", "store/reviews"}, "unavailable", "azd provision", nowhere},
+		{"no queue", map[string]string{"ServiceBusConnection": "Endpoint=sb://" + listener.Addr().String() + ";SharedAccessKeyName=x;SharedAccessKey=x;UseDevelopmentEmulator=true;"},
+			[]string{"queue/extensions"}, "missing", "azd provision", "extensions"},
+		{"no Service Bus", map[string]string{"ServiceBusConnection": "Endpoint=sb://" + nowhere + ";SharedAccessKeyName=x;SharedAccessKey=x;UseDevelopmentEmulator=true;"},
+			[]string{"queue/provisioning", "queue/extensions", "queue/notifications", "queue/parked"}, "unavailable", "azd provision", nowhere},
+		{"no Graph", map[string]string{"GraphEndpoint": "http://" + nowhere + "/v1.0"}, []string{"directory"}, "unavailable", "azd provision", nowhere},
+		{"no permission", map[string]string{"GraphEndpoint": forbidding.URL + "/v1.0"}, []string{"directory"}, "forbidden", "infra/entra/setup.sh", "User.Read.All"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h, log := beside(t, s, c.changes)
+			answer := httptest.NewRecorder()
+			h.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v1.0/operations/health", http.NoBody))
+			var health struct {
+				Status       string
+				Dependencies []struct{ Dependency, Status, Detail, Stops, Mend string }
+			}
+			if err := json.Unmarshal(answer.Body.Bytes(), &health); err != nil {
+				t.Fatal(err)
+			}
+			if want := map[bool]int{true: http.StatusOK, false: http.StatusServiceUnavailable}[c.failing == nil]; answer.Code != want {
+				t.Errorf("status %d, want %d", answer.Code, want)
+			}
+			var failing []string
+			for _, one := range health.Dependencies {
+				if one.Status == "ok" {
+					continue
+				}
+				failing = append(failing, one.Dependency)
+				if one.Detail != c.detail || one.Stops == "" || !strings.Contains(one.Mend, c.mend) {
+					t.Errorf("it says %+v", one)
+				}
+			}
+			if !slices.Equal(failing, c.failing) || len(health.Dependencies) != 8 {
+				t.Errorf("%q of %d fail, want %q", failing, len(health.Dependencies), c.failing)
+			}
+			// The log has one line for each, with the cause; the answer has neither an address nor an id.
+			logged := log.lines(t, "a dependency fails")
+			if len(logged) != len(c.failing) {
+				t.Fatalf("%d lines are logged: %v", len(logged), logged)
+			}
+			for i, line := range logged {
+				if cause, _ := line["error"].(string); line["dependency"] != c.failing[i] || line["stops"] == "" || line["mend"] == "" || !strings.Contains(cause, c.cause) {
+					t.Errorf("the log says %v", line)
+				}
+			}
+			if h.Check(t.Context()); len(log.lines(t, "every dependency answers")) != map[bool]int{true: 1, false: 0}[c.failing == nil] {
+				t.Error("the check of a start does not say so")
+			}
+			for _, secret := range []string{"127.0.0.1", "http:", "sb:", s.Endpoints.TenantID, "elsewhere", "GUID", "activity", "GroupMember"} {
+				if strings.Contains(answer.Body.String(), secret) {
+					t.Errorf("the answer tells %q: %s", secret, answer.Body)
+				}
+			}
+		})
+	}
+}
