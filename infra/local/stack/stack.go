@@ -84,6 +84,7 @@ type Stack struct {
 	Handler   *handlers.Handler // nil when it is a child
 
 	options   Options
+	started   bool
 	log       *slog.Logger
 	directory *memory.Directory
 	moving    sync.Mutex   // held while time is moved, everything is drained or forgotten
@@ -91,6 +92,7 @@ type Stack struct {
 	writing   sync.RWMutex // held by writes to the database, and against them while a state is kept
 	closers   []func(context.Context) error
 	running   sync.WaitGroup
+	closed    sync.Once
 }
 
 // identityLifetime is how long tokens of the managed identity are valid: azidentity keeps them by the machine's clock, and ours may be moved by years.
@@ -157,6 +159,7 @@ func (s *Stack) start(ctx context.Context) error {
 	}
 	s.serveHTTP("host", listeners["host"], s.Host)
 	s.serveHTTP("control", listeners["control"], s.control())
+	s.started = true
 	s.keep()
 	return nil
 }
@@ -284,11 +287,14 @@ func (s *Stack) serveHTTP(name string, listener net.Listener, handler http.Handl
 // farewell bounds the end of each part.
 const farewell = 5 * time.Second
 
-// Close lets what is in hand finish, keeps the state, if there is a place for it, and stops everything in the reverse order of its start.
-func (s *Stack) Close(ctx context.Context) {
+// Close lets what is in hand finish, keeps the state, if there is a place for it, and stops everything in the reverse order of its start. A second call does
+// nothing.
+func (s *Stack) Close(ctx context.Context) { s.closed.Do(func() { s.close(ctx) }) }
+
+func (s *Stack) close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, farewell)
 	defer cancel()
-	if s.Host != nil {
+	if s.started { // a state that could not be taken up whole is left as it is
 		s.Host.Stop(ctx)
 		if err := s.save(); err != nil {
 			s.log.Error("the state was not kept", "error", err)

@@ -23,8 +23,10 @@ const keepEvery = 10 * time.Second
 // keptStates is how many complete states stay in the data folder.
 const keptStates = 2
 
-// statePrefix begins the name of a folder with a complete state; its number follows.
-const statePrefix = "state-"
+const (
+	statePrefix = "state-"       // begins the name of a folder with a complete state; its number follows
+	unfinished  = "unfinished-*" // is the name of a folder that is being written
+)
 
 // part is one file of a state.
 type part struct {
@@ -65,6 +67,9 @@ func (s *Stack) restoreClock(r io.Reader) error {
 }
 
 func (s *Stack) restore() error {
+	if err := s.sweepUnfinished(); err != nil {
+		return err
+	}
 	for _, part := range s.parts() {
 		if err := s.restorePart(part.name, part.restore); err != nil {
 			return err
@@ -94,6 +99,18 @@ func (s *Stack) restorePart(name string, restore func(io.Reader) error) error {
 		return fmt.Errorf("restore %s from %s: %w", name, path, err)
 	}
 	return nil
+}
+
+// sweepUnfinished removes what a stack left that was killed while it kept its state.
+func (s *Stack) sweepUnfinished() error {
+	if s.options.DataDir == "" {
+		return nil
+	}
+	left, err := filepath.Glob(filepath.Join(s.options.DataDir, unfinished))
+	for _, folder := range left {
+		err = errors.Join(err, os.RemoveAll(folder))
+	}
+	return err
 }
 
 func stateFolder(number int) string { return fmt.Sprintf("%s%06d", statePrefix, number) }
@@ -137,7 +154,7 @@ func (s *Stack) save() error {
 	if len(states) > 0 {
 		next = states[len(states)-1] + 1
 	}
-	folder, err := os.MkdirTemp(s.options.DataDir, "unfinished-*")
+	folder, err := os.MkdirTemp(s.options.DataDir, unfinished)
 	if err != nil {
 		return err
 	}
