@@ -30,6 +30,14 @@ func (c *call) ctx() context.Context { return c.r.Context() }
 
 func (c *call) id(name string) string { return c.r.PathValue(name) }
 
+// app is the use cases for this call: those of a command under its idempotency key, if it has one.
+func (c *call) app() *app.App {
+	if c.newID == nil {
+		return c.server.app
+	}
+	return c.server.app.Under(c.newID)
+}
+
 // madeID is the id for what this POST makes; empty: the app's choice.
 func (c *call) madeID() string {
 	if c.newID == nil {

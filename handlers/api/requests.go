@@ -37,10 +37,10 @@ func routeRequests(s *Server) {
 		return response{status: http.StatusOK, value: found.Value, etag: found.ETag, shape: o.shape}, err
 	})
 	s.handle("POST /assignmentRequests/{id}/cancel", func(c *call) (response, error) {
-		return response{status: http.StatusOK}, s.app.CancelRequest(c.ctx(), c.caller, c.id("id"))
+		return response{status: http.StatusOK}, c.app().CancelRequest(c.ctx(), c.caller, c.id("id"))
 	})
 	s.handle("POST /assignmentRequests/{id}/reprocess", func(c *call) (response, error) {
-		return response{status: http.StatusAccepted}, s.app.ReprocessRequest(c.ctx(), c.caller, c.id("id"))
+		return response{status: http.StatusAccepted}, c.app().ReprocessRequest(c.ctx(), c.caller, c.id("id"))
 	})
 }
 

@@ -91,6 +91,14 @@ func New(o Options) *App {
 	return a
 }
 
+// Under is the App for one command under an idempotency key: its commit is named by ids, those of Once, so that a repetition that finds it done does not do it again. It is for commands
+// that make nothing with an id of its own.
+func (a *App) Under(ids platform.IDSource) *App {
+	named := *a
+	named.newID = ids
+	return &named
+}
+
 // now is the present, as it is stored: to the millisecond.
 func (a *App) now() time.Time { return a.clock.Now().UTC().Truncate(time.Millisecond) }
 

@@ -93,8 +93,24 @@ func (a *App) Once(ctx context.Context, caller governance.Caller, key string, wh
 		}
 		return Answer{}, err
 	}
-	if _, err := write(store.Replace, claim{Fingerprint: fingerprint, Answer: &answer}, ""); err != nil {
+	if _, err := write(store.Replace, claim{Fingerprint: fingerprint, Answer: &answer}, etag); err != nil {
+		if kept, ok := a.keptAnswer(ctx, partition, fingerprint); ok {
+			return kept, nil // that of the same command, which was sent twice at once: both clients hear the same
+		}
 		a.log.WarnContext(ctx, "the answer to an idempotency key was not kept; a repetition finds what was made", "error", err)
 	}
 	return answer, nil
+}
+
+// keptAnswer is the answer that is kept for a key, if there is one.
+func (a *App) keptAnswer(ctx context.Context, partition, fingerprint string) (Answer, bool) {
+	found, err := a.store.Get(ctx, store.Subjects, partition, kindIdempotency)
+	if err != nil || found[0].ID == "" {
+		return Answer{}, false
+	}
+	kept, err := decode[claim](found[0])
+	if err != nil || kept.Fingerprint != fingerprint || kept.Answer == nil {
+		return Answer{}, false
+	}
+	return *kept.Answer, true
 }

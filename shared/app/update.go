@@ -83,7 +83,7 @@ func (a *App) Update(ctx context.Context, subjectID string, documents []string, 
 func (a *App) updateFrom(ctx context.Context, first *subjectState, subjectID string, documents []string, command func(engine.Subject) (engine.Change, error)) (engine.Change, error) {
 	commandID := a.newID()
 	var change engine.Change
-	committed, err := a.retry(ctx, func(again bool) (bool, error) {
+	committed, err := a.retry(ctx, func(bool) (bool, error) {
 		state := first
 		first = nil
 		if state == nil {
@@ -93,8 +93,8 @@ func (a *App) updateFrom(ctx context.Context, first *subjectState, subjectID str
 			}
 			state = &loaded
 		}
-		if again && slices.Contains(state.Head.RecentCommands, commandID) {
-			return true, nil // the answer to our commit was lost, the commit was not
+		if slices.Contains(state.Head.RecentCommands, commandID) {
+			return true, nil // the answer to our commit was lost, the commit was not; or a command with an idempotency key is repeated
 		}
 		decided, err := command(state.Subject)
 		if err != nil || decided.IsEmpty() {
