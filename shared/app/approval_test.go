@@ -1,0 +1,313 @@
+package app_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"latchkey/shared/app"
+	"latchkey/shared/governance"
+	"latchkey/shared/store"
+	storememory "latchkey/shared/store/memory"
+)
+
+// TestTheManagerApproves: the story of one request, with what the audit trail tells of it. rules: APR-03 APR-08 APR-14 REQ-06 AUD-01 NOT-02 NOT-06.
+func TestTheManagerApproves(t *testing.T) {
+	s := newStand(t)
+	packageID, _ := s.approvedPackage(manager())
+	made := s.submit(user(alice), request(packageID))
+	if made.State != governance.StatePendingApproval || made.Approval.ID != made.ID {
+		t.Fatalf("it begins as %s with the approval %s", made.State, made.Approval.ID)
+	}
+	s.drain()
+	s.isMember(g1, alice, false)
+	approval, err := s.app.Approval(t.Context(), user(mia), made.ID)
+	s.must(err)
+	if stage := approval.Stages[0]; !stage.AssignedToMe || stage.Status != governance.StageInProgress || stage.ReviewedBy.ID != governance.NobodyID {
+		t.Errorf("mia sees the stage %+v", stage)
+	}
+	s.must(s.decide(made.ID, mia, governance.ResultApprove, "she needs it"))
+	s.drain()
+	done := s.is(made.ID, governance.StateDelivered)
+	s.isMember(g1, alice, true)
+	if stage := done.Approval.Stages[0]; stage.ReviewResult != governance.ResultApprove || stage.ReviewedBy.ID != mia || stage.Justification != "she needs it" {
+		t.Errorf("the stage is %+v", stage)
+	}
+	wanted := []governance.Activity{governance.ActivityUserRequests, governance.ActivityApprove, governance.ActivityReady, governance.ActivityFulfillRole, governance.ActivityFulfill}
+	if told := s.activities(alice); !slices.Equal(told, wanted) {
+		t.Errorf("the audit trail tells %v", told)
+	}
+	if mails := s.mails("mia"); len(mails) != 1 || !strings.Contains(mails[0], "Action required") || !strings.Contains(mails[0], "Alice") {
+		t.Errorf("mia got %q", mails)
+	}
+	if mails := s.mails("alice"); !slices.Equal(mails, []string{"You now have access to package"}) {
+		t.Errorf("alice got %q", mails)
+	}
+}
+
+// TestWhoMayDecide: approvers of the stage may, by themselves or by a group, as of the decision; nobody else, and never who it is for. rules: APR-03 APR-07 APR-08 APR-10 APR-12.
+func TestWhoMayDecide(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		approvers governance.SubjectSets
+		requestor string
+		may       []string
+		mayNot    []string
+	}{
+		{"the manager", manager(), alice, []string{mia}, []string{alice, bob, max, hanna, ada}},
+		{"the fallback, for want of a manager", manager(), carl, []string{hanna, henk}, []string{carl, mia, max}},
+		{"the manager's manager", governance.SubjectSets{governance.RequestorManager{ManagerLevel: 2}}, alice, []string{max}, []string{mia, hanna}},
+		{"users", people(bob, carl), alice, []string{bob, carl}, []string{mia, hanna}},
+		{"a group", members(helpdesk), alice, []string{hanna, henk}, []string{mia, alice}},
+		{"a group that the requestor is in", members(helpdesk), hanna, []string{henk}, []string{hanna, max}},
+		{"a list that the requestor is on", people(bob, carl), bob, []string{carl}, []string{bob, hanna}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, approver := range append(slices.Clone(c.may), c.mayNot...) {
+				s := newStand(t)
+				packageID, _ := s.approvedPackage(c.approvers)
+				made := s.submit(user(c.requestor), request(packageID))
+				err := s.decide(made.ID, approver, governance.ResultApprove, "")
+				if slices.Contains(c.may, approver) {
+					s.must(err)
+					continue
+				}
+				s.refused(err, governance.CodeForbidden)
+				s.is(made.ID, governance.StatePendingApproval)
+			}
+		})
+	}
+}
+
+// TestGroupsAreAsTheyAre: who joins the approvers' group after the request may decide it, who has left it may not. rules: APR-12.
+func TestGroupsAreAsTheyAre(t *testing.T) {
+	s := newStand(t)
+	packageID, _ := s.approvedPackage(members(helpdesk))
+	made := s.submit(user(alice), request(packageID))
+	s.must(s.directory.PutMember(helpdesk, eve))
+	s.must(s.directory.RemoveMember(t.Context(), helpdesk, hanna))
+	s.refused(s.decide(made.ID, hanna, governance.ResultApprove, ""), governance.CodeForbidden)
+	s.must(s.decide(made.ID, eve, governance.ResultApprove, ""))
+}
+
+// TestADenialEnds the request, in any stage. rules: APR-04 NOT-04.
+func TestADenialEnds(t *testing.T) {
+	s := newStand(t)
+	packageID, _ := s.approvedPackage(manager(), people(carl))
+	made := s.submit(user(alice), request(packageID))
+	s.must(s.decide(made.ID, mia, governance.ResultApprove, ""))
+	s.must(s.decide(made.ID, carl, governance.ResultDeny, "not this year"))
+	s.drain()
+	denied := s.is(made.ID, governance.StateDenied)
+	if denied.CompletedDateTime == nil {
+		t.Error("it has no end")
+	}
+	s.isMember(g1, alice, false)
+	for _, stage := range denied.Approval.Stages {
+		s.refused(s.app.DecideApproval(t.Context(), user(carl), made.ID, stage.ID, governance.ResultApprove, ""), map[string]governance.Code{
+			denied.Approval.Stages[0].ID: governance.CodeForbidden, denied.Approval.Stages[1].ID: governance.CodeConflict}[stage.ID])
+	}
+	mail := s.directory.SentTo("alice@example.com")
+	if len(mail) != 1 || !strings.Contains(mail[0].Text, "not this year") {
+		t.Errorf("alice got %+v", mail)
+	}
+	s.submit(user(alice), request(packageID)) // she may ask again (RULES REQ-20)
+}
+
+// TestTwoDecideAtOnce: one decision, and the other learns whose it was. rules: APR-03.
+func TestTwoDecideAtOnce(t *testing.T) {
+	for round := range 20 {
+		s := newStand(t)
+		packageID, _ := s.approvedPackage(people(bob, carl))
+		made := s.submit(user(alice), request(packageID))
+		stage := made.Approval.Stages[0].ID
+		results := map[string]governance.ReviewResult{bob: governance.ResultApprove, carl: governance.ResultDeny}
+		var mu sync.Mutex
+		var wait sync.WaitGroup
+		errs := map[string]error{}
+		for who, result := range results {
+			wait.Go(func() {
+				err := s.app.DecideApproval(t.Context(), user(who), made.ID, stage, result, "")
+				mu.Lock()
+				defer mu.Unlock()
+				errs[who] = err
+			})
+		}
+		wait.Wait()
+		winner, loser := bob, carl
+		if errs[bob] != nil {
+			winner, loser = carl, bob
+		}
+		s.must(errs[winner])
+		s.refused(errs[loser], governance.CodeConflict, "already decided", string(results[winner]))
+		if decided := s.present(made.ID).Approval.Stages[0]; decided.ReviewedBy.ID != winner || decided.ReviewResult != results[winner] {
+			t.Fatalf("round %d: decided %s by %s", round, decided.ReviewResult, decided.ReviewedBy.ID)
+		}
+	}
+}
+
+// TestALostAnswerToADecision: who decided is told so, although the store's answer was lost. rules: APR-03.
+func TestALostAnswerToADecision(t *testing.T) {
+	s := newStand(t)
+	packageID, _ := s.approvedPackage(manager())
+	made := s.submit(user(alice), request(packageID))
+	s.faults(storememory.OpCommit, storememory.LostResponse)
+	s.must(s.decide(made.ID, mia, governance.ResultApprove, ""))
+	s.drain()
+	s.is(made.ID, governance.StateDelivered)
+}
+
+// TestDecisionsThatAreNone: what is incomplete, unknown or out of turn changes nothing. rules: APR-02 APR-05 APR-13 APR-14.
+func TestDecisionsThatAreNone(t *testing.T) {
+	s := newStand(t)
+	packageID := s.pack(s.catalog("catalog"), "package", member(g1))
+	policy := approvedPolicy(packageID, people(carl), people(carl))
+	policy.RequestApprovalSettings.Stages[0].IsApproverJustificationRequired = true
+	s.policy(policy)
+	made := s.submit(user(alice), request(packageID))
+	documents := s.store.Len(store.Subjects)
+	first, second := made.Approval.Stages[0].ID, made.Approval.Stages[1].ID
+	decide := func(approval, stage string, result governance.ReviewResult, why string) error {
+		return s.app.DecideApproval(t.Context(), user(carl), approval, stage, result, why)
+	}
+	s.refused(decide(made.ID, first, governance.ResultApprove, "  "), governance.CodeInvalid, "justification")
+	s.refused(decide(made.ID, first, governance.ResultApprove, strings.Repeat("x", governance.MaxJustification+1)), governance.CodeInvalid, "justification")
+	s.refused(decide(made.ID, first, governance.ResultNotReviewed, "x"), governance.CodeInvalid, "reviewResult")
+	s.refused(decide(made.ID, second, governance.ResultApprove, "x"), governance.CodeConflict, "not begun")
+	s.refused(decide(made.ID, id("none"), governance.ResultApprove, "x"), governance.CodeNotFound)
+	s.refused(decide(id("none"), first, governance.ResultApprove, "x"), governance.CodeNotFound)
+	s.refused(decide("no guid", first, governance.ResultApprove, "x"), governance.CodeNotFound)
+	s.is(made.ID, governance.StatePendingApproval)
+	if s.store.Len(store.Subjects) != documents {
+		t.Errorf("%d documents, were %d", s.store.Len(store.Subjects), documents)
+	}
+	s.must(decide(strings.ToUpper(made.ID), strings.ToUpper(first), governance.ResultApprove, "fine"))
+}
+
+// TestSilence: without a decision the stage is forwarded, and at last denied. rules: APR-06 APR-11 NOT-01 NOT-04 REQ-05.
+func TestSilence(t *testing.T) {
+	s := newStand(t)
+	packageID := s.pack(s.catalog("catalog"), "package", member(g1))
+	policy := approvedPolicy(packageID, manager())
+	policy.RequestApprovalSettings.Stages[0].IsEscalationEnabled = true
+	policy.RequestApprovalSettings.Stages[0].DurationBeforeEscalation = days(3)
+	policy.RequestApprovalSettings.Stages[0].EscalationApprovers = people(carl)
+	s.policy(policy)
+	made := s.submit(user(alice), request(packageID))
+	s.drain()
+	s.refused(s.decide(made.ID, carl, governance.ResultApprove, ""), governance.CodeForbidden)
+	s.pass(2 * 24 * time.Hour)
+	if present := s.is(made.ID, governance.StatePendingApproval); present.Approval.Stages[0].Escalated {
+		t.Error("it was forwarded too early")
+	}
+	s.pass(25 * time.Hour)
+	if present := s.is(made.ID, governance.StatePendingApproval); !present.Approval.Stages[0].Escalated || present.Status != governance.StatusPendingApprovalEscalated {
+		t.Error("it was not forwarded")
+	}
+	if mails := s.mails("carl"); len(mails) != 1 || !strings.Contains(mails[0], "Action required") {
+		t.Errorf("carl got %q", mails)
+	}
+	approval, err := s.app.Approval(t.Context(), user(carl), made.ID)
+	s.must(err)
+	if !approval.Stages[0].AssignedToMe {
+		t.Error("the alternate is not asked")
+	}
+	s.pass(11 * 24 * time.Hour)
+	if expired := s.is(made.ID, governance.StateDenied); expired.Status != governance.StatusExpired || expired.Approval.Stages[0].Status != governance.StageExpired {
+		t.Errorf("it ended as %s, its stage as %s", expired.Status, expired.Approval.Stages[0].Status)
+	}
+	if mails := s.mails("alice"); len(mails) != 1 || !strings.Contains(mails[0], "has expired") {
+		t.Errorf("alice got %q", mails)
+	}
+}
+
+// TestTheTimeIsUpBeforeTheTimerRan: a decision after the end counts for nothing, even if nobody has noticed the end yet. rules: APR-06.
+func TestTheTimeIsUpBeforeTheTimerRan(t *testing.T) {
+	s := newStand(t)
+	packageID, _ := s.approvedPackage(manager())
+	made := s.submit(user(alice), request(packageID))
+	s.clock.Advance(14 * 24 * time.Hour)
+	s.refused(s.decide(made.ID, mia, governance.ResultApprove, ""), governance.CodeConflict, "ended")
+}
+
+// TestNobodyCouldDecide: a request that nobody could decide is refused at once, not left to rot. rules: APR-10.
+func TestNobodyCouldDecide(t *testing.T) {
+	s := newStand(t)
+	packageID := s.pack(s.catalog("catalog"), "package", member(g1))
+	policy := approvedPolicy(packageID, manager())
+	policy.RequestApprovalSettings.Stages[0].FallbackPrimaryApprovers = nil
+	s.policy(policy)
+	_, err := s.app.SubmitRequest(t.Context(), user(carl), request(packageID))
+	s.refused(err, governance.CodeInvalid, "no approver")
+	if s.requests() != 0 {
+		t.Errorf("%d requests", s.requests())
+	}
+}
+
+// TestWhoSeesAnApproval: those who decide it, who made it, and administrators; others do not learn that it is there. rules: APR-07 APR-14 PRV-28.
+func TestWhoSeesAnApproval(t *testing.T) {
+	s := newStand(t)
+	packageID, _ := s.approvedPackage(manager(), members(helpdesk))
+	made := s.submit(user(alice), request(packageID))
+	for who, caller := range map[string]governance.Caller{"its requestor": user(alice), "its approver": user(mia), "a later approver": user(hanna), "an administrator": admin()} {
+		approval, err := s.app.Approval(t.Context(), caller, made.ID)
+		if err != nil {
+			t.Errorf("%s: %v", who, err)
+			continue
+		}
+		if mine := approval.Stages[0].AssignedToMe; mine != (caller.ObjectID == mia) {
+			t.Errorf("%s: the first stage is theirs: %t", who, mine)
+		}
+		if mine := approval.Stages[1].AssignedToMe; mine != (caller.ObjectID == hanna) {
+			t.Errorf("%s: the second stage is theirs: %t", who, mine)
+		}
+		_, err = s.app.Request(t.Context(), caller, made.ID)
+		s.must(err)
+	}
+	_, err := s.app.Approval(t.Context(), user(eve), made.ID)
+	s.refused(err, governance.CodeNotFound)
+	_, err = s.app.Request(t.Context(), user(eve), made.ID)
+	s.refused(err, governance.CodeNotFound)
+	_, err = s.app.Approval(t.Context(), robot(), made.ID)
+	s.refused(err, governance.CodeForbidden)
+}
+
+// TestCancel: the requestor or an administrator may take a request back while it waits; others may not, and strangers do not learn of it. rules: REQ-04.
+func TestCancel(t *testing.T) {
+	s := newStand(t)
+	packageID, _ := s.approvedPackage(manager())
+	made := s.submit(user(alice), request(packageID))
+	s.refused(s.app.CancelRequest(t.Context(), user(eve), made.ID), governance.CodeNotFound)
+	s.refused(s.app.CancelRequest(t.Context(), robot(), made.ID), governance.CodeForbidden)
+	s.must(s.app.CancelRequest(t.Context(), user(alice), made.ID))
+	canceled := s.is(made.ID, governance.StateCanceled)
+	s.refused(s.app.CancelRequest(t.Context(), user(alice), made.ID), governance.CodeConflict)
+	s.refused(s.app.DecideApproval(t.Context(), user(mia), made.ID, canceled.Approval.Stages[0].ID, governance.ResultApprove, ""), governance.CodeConflict)
+
+	second := s.submit(user(alice), request(packageID))
+	s.must(s.app.CancelRequest(t.Context(), admin(), second.ID))
+	third := s.submit(user(alice), request(packageID))
+	s.must(s.decide(third.ID, mia, governance.ResultApprove, ""))
+	s.refused(s.app.CancelRequest(t.Context(), admin(), third.ID), governance.CodeConflict, "delivering")
+	s.drain()
+	s.isMember(g1, alice, true)
+	s.refused(s.app.CancelRequest(t.Context(), user(alice), id("none")), governance.CodeNotFound)
+}
+
+// TestTheDirectoryIsAway: a decision that cannot be checked is not taken, and can be taken later.
+func TestTheDirectoryIsAway(t *testing.T) {
+	s := newStand(t)
+	packageID, _ := s.approvedPackage(members(helpdesk))
+	made := s.submit(user(alice), request(packageID))
+	s.downDirectory(true)
+	err := s.decide(made.ID, hanna, governance.ResultApprove, "")
+	if !errors.Is(err, errDown) && app.CodeOf(err) != governance.CodeUnavailable {
+		t.Errorf("it was answered with %v", err)
+	}
+	s.is(made.ID, governance.StatePendingApproval)
+	s.downDirectory(false)
+	s.must(s.decide(made.ID, hanna, governance.ResultApprove, ""))
+}

@@ -1,0 +1,352 @@
+package app_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"latchkey/shared/app"
+	"latchkey/shared/governance"
+)
+
+// TestACatalogBegins: what is left out has the defaults of the service. rules: CAT-02 CAT-03 CAT-04 AUD-01.
+func TestACatalogBegins(t *testing.T) {
+	s := newStand(t)
+	made, err := s.app.CreateCatalog(t.Context(), robot(), governance.Catalog{DisplayName: "Marketing", Description: "words", CatalogType: governance.CatalogServiceDefault})
+	s.must(err)
+	catalog := made.Value
+	if catalog.State != governance.CatalogPublished || catalog.IsExternallyVisible == nil || !*catalog.IsExternallyVisible || catalog.CatalogType != governance.CatalogUserManaged ||
+		!catalog.CreatedDateTime.Equal(noon) || made.ETag == "" {
+		t.Errorf("it begins as %+v with the ETag %q", catalog, made.ETag)
+	}
+	found, err := s.app.Catalog(t.Context(), admin(), strings.ToUpper(catalog.ID))
+	s.must(err)
+	if found.Value.DisplayName != "Marketing" || found.ETag != made.ETag {
+		t.Errorf("it is read as %+v", found)
+	}
+	audit, err := s.app.ListAudit(t.Context(), admin(), true, app.ListOptions{})
+	s.must(err)
+	if len(audit.Items) != 1 || audit.Items[0].Value.Activity != governance.ActivityCreateCatalog || audit.Items[0].Value.InitiatedBy.ObjectID != robot().ObjectID {
+		t.Errorf("the audit trail tells %+v", audit.Items)
+	}
+}
+
+// TestCatalogsHaveNames: a name is there, is not too long, and is one catalog's alone, in any letter case. rules: CAT-01.
+func TestCatalogsHaveNames(t *testing.T) {
+	s := newStand(t)
+	first := s.catalog("Marketing")
+	second := s.catalog("Sales")
+	for _, name := range []string{"", "  ", strings.Repeat("x", governance.MaxDisplayName+1)} {
+		_, err := s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: name})
+		s.refused(err, governance.CodeInvalid, "displayName")
+	}
+	_, err := s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "MARKETING"})
+	s.refused(err, governance.CodeConflict, "displayName")
+	rename := func(id, name string) error {
+		_, err := s.app.UpdateCatalog(t.Context(), admin(), id, "", func(c *governance.Catalog) error {
+			c.DisplayName = name
+			return nil
+		})
+		return err
+	}
+	s.refused(rename(second, "marketing"), governance.CodeConflict, "displayName")
+	s.must(rename(first, "marketing")) // its own name, written otherwise
+	s.refused(rename(id("none"), "x"), governance.CodeNotFound)
+	s.refused(rename("no guid", "x"), governance.CodeNotFound)
+}
+
+// TestACatalogIsChanged: who names a version changes that one or nothing; what the service keeps stays. rules: OBJ-07.
+func TestACatalogIsChanged(t *testing.T) {
+	s := newStand(t)
+	made, err := s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Marketing"})
+	s.must(err)
+	edit := func(ifMatch string) (app.Versioned[governance.Catalog], error) {
+		return s.app.UpdateCatalog(t.Context(), admin(), made.Value.ID, ifMatch, func(c *governance.Catalog) error {
+			c.State, c.ID, c.CatalogType, c.CreatedDateTime = governance.CatalogUnpublished, id("other"), governance.CatalogServiceManaged, nil
+			return nil
+		})
+	}
+	changed, err := edit(made.ETag)
+	s.must(err)
+	if changed.Value.State != governance.CatalogUnpublished || changed.Value.ID != made.Value.ID || changed.Value.CatalogType != governance.CatalogUserManaged || changed.Value.CreatedDateTime == nil {
+		t.Errorf("changed to %+v", changed.Value)
+	}
+	_, err = edit(made.ETag)
+	s.refused(err, governance.CodePrecondition, "If-Match")
+	s.refused(s.app.DeleteCatalog(t.Context(), admin(), made.Value.ID, made.ETag), governance.CodePrecondition, "If-Match")
+	_, err = edit(app.AnyETag)
+	s.must(err)
+	_, err = s.app.UpdateCatalog(t.Context(), admin(), made.Value.ID, "", func(*governance.Catalog) error { return governance.Invalid("x", "no") })
+	s.refused(err, governance.CodeInvalid, "no")
+}
+
+// TestACatalogIsDeletedWhenItIsEmpty, with its resources; its audit chain stays. rules: OBJ-18.
+func TestACatalogIsDeletedWhenItIsEmpty(t *testing.T) {
+	s := newStand(t)
+	catalogID := s.catalog("Marketing")
+	packageID := s.pack(catalogID, "package", member(g1))
+	s.refused(s.app.DeleteCatalog(t.Context(), admin(), catalogID, ""), governance.CodeConflict, "1 access package")
+	s.must(s.app.DeletePackage(t.Context(), admin(), packageID, ""))
+	s.must(s.app.DeleteCatalog(t.Context(), admin(), catalogID, ""))
+	_, err := s.app.Catalog(t.Context(), admin(), catalogID)
+	s.refused(err, governance.CodeNotFound)
+	_, err = app.New(s.options).Catalog(t.Context(), admin(), catalogID) // another instance, with nothing in its cache
+	s.refused(err, governance.CodeNotFound)
+	if resources := s.documents("catalogs", "resource"); len(resources) != 0 {
+		t.Errorf("%d resources are left", len(resources))
+	}
+	report, err := s.app.VerifyAudit(t.Context(), admin(), true, catalogID)
+	s.must(err)
+	if !report.Verified || report.Entries < 5 {
+		t.Errorf("the chain: %+v", report)
+	}
+	s.catalog("Marketing") // the name is free again
+}
+
+// TestTwoInstances: what one instance changes, the other sees at once, whatever it has in its cache.
+func TestTwoInstances(t *testing.T) {
+	s := newStand(t)
+	other := app.New(s.options)
+	packageID, policyID := s.openPackage("package", member(g1))
+	_, err := other.SubmitRequest(t.Context(), user(alice), request(packageID))
+	s.must(err)
+	_, err = s.app.UpdatePolicy(t.Context(), admin(), policyID, "", func(p *governance.AssignmentPolicy) error {
+		p.RequestorSettings = nil
+		return nil
+	})
+	s.must(err)
+	_, err = other.SubmitRequest(t.Context(), user(bob), request(packageID))
+	s.refused(err, governance.CodeForbidden)
+}
+
+// TestResources: a group comes into a catalog with its two roles and its one scope, and may leave when no package uses it. rules: OBJ-09 OBJ-19 RES-01 RES-02 RES-06 RES-07.
+func TestResources(t *testing.T) {
+	s := newStand(t)
+	catalogID := s.catalog("Marketing")
+	content, err := s.app.Catalog(t.Context(), admin(), catalogID)
+	s.must(err)
+	if len(content.Resources) != 2 {
+		t.Fatalf("%d resources", len(content.Resources))
+	}
+	resource := content.Resources[0].Value
+	var origins []string
+	for _, role := range resource.Roles {
+		origins = append(origins, role.OriginID)
+	}
+	if !slices.Equal(origins, []string{member(resource.OriginID), owner(resource.OriginID)}) || len(resource.Scopes) != 1 || !resource.Scopes[0].IsRootScope {
+		t.Errorf("the resource has the roles %v and the scopes %+v", origins, resource.Scopes)
+	}
+	s.refused(s.addResource(catalogID, g1), governance.CodeConflict)
+	s.refused(s.addResource(catalogID, id("no such group")), governance.CodeInvalid, "originId")
+	s.refused(s.addResource(catalogID, "no guid"), governance.CodeInvalid, "originId")
+	s.refused(s.addResource(catalogID, dynamic), governance.CodeInvalid, "dynamic")
+	s.refused(s.addResource(catalogID, synced), governance.CodeInvalid, "on-premises")
+	s.refused(s.addResource(id("no such catalog"), g1), governance.CodeInvalid, "catalog")
+	_, err = s.app.RequestResource(t.Context(), admin(), governance.ResourceRequest{RequestType: governance.ResourceAdminAdd, Catalog: &governance.Catalog{ID: catalogID}, Resource: &governance.Resource{OriginID: g1, OriginSystem: "SharePointOnline"}})
+	s.refused(err, governance.CodeInvalid, "originSystem")
+	for _, kind := range []governance.ResourceRequestType{"", governance.ResourceAdminUpdate} {
+		_, err = s.app.RequestResource(t.Context(), admin(), governance.ResourceRequest{RequestType: kind, Catalog: &governance.Catalog{ID: catalogID}, Resource: &governance.Resource{OriginID: g1}})
+		s.refused(err, governance.CodeInvalid, "requestType")
+	}
+
+	packageID := s.pack(catalogID, "package", member(g1))
+	remove := func(group string) (governance.ResourceRequest, error) {
+		return s.app.RequestResource(t.Context(), admin(), governance.ResourceRequest{RequestType: governance.ResourceAdminRemove, Catalog: &governance.Catalog{ID: catalogID}, Resource: &governance.Resource{OriginID: group}})
+	}
+	_, err = remove(g1)
+	s.refused(err, governance.CodeConflict, "package")
+	pack, err := s.app.Package(t.Context(), admin(), packageID)
+	s.must(err)
+	s.must(s.app.RemoveRoleScope(t.Context(), admin(), packageID, pack.Value.ResourceRoleScopes[0].ID))
+	removed, err := remove(g1)
+	s.must(err)
+	if removed.State != governance.StateDelivered || removed.Resource.OriginID != g1 {
+		t.Errorf("removed as %+v", removed)
+	}
+	_, err = remove(g1)
+	s.refused(err, governance.CodeInvalid, "resource")
+	found, err := s.app.ResourceRequest(t.Context(), admin(), removed.ID)
+	s.must(err)
+	if found.Value.RequestType != governance.ResourceAdminRemove {
+		t.Errorf("the request is read as %+v", found.Value)
+	}
+}
+
+// TestResourceRequestsAreRepeatable: the same request with the same id is done once and answered again.
+func TestResourceRequestsAreRepeatable(t *testing.T) {
+	s := newStand(t)
+	made, err := s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Marketing"})
+	s.must(err)
+	for _, kind := range []governance.ResourceRequestType{governance.ResourceAdminAdd, governance.ResourceAdminRemove} {
+		draft := governance.ResourceRequest{ID: id(string(kind)), RequestType: kind, Catalog: &governance.Catalog{ID: made.Value.ID}, Resource: &governance.Resource{OriginID: g1, OriginSystem: governance.OriginGroup}}
+		first, err := s.app.RequestResource(t.Context(), admin(), draft)
+		s.must(err)
+		second, err := s.app.RequestResource(t.Context(), admin(), draft)
+		s.must(err)
+		if first.ID != second.ID || first.Resource.ID != second.Resource.ID {
+			t.Errorf("%s: %+v, then %+v", kind, first, second)
+		}
+	}
+}
+
+// TestPackages: a package has a name that is its own within its catalog, and is repeated under its id. rules: OBJ-07.
+func TestPackages(t *testing.T) {
+	s := newStand(t)
+	catalogID, otherID := s.catalog("one"), s.catalog("two")
+	packageID := s.pack(catalogID, "Package")
+	s.pack(otherID, "Package")
+	_, err := s.app.CreatePackage(t.Context(), admin(), governance.AccessPackage{DisplayName: "PACKAGE", Catalog: &governance.Catalog{ID: catalogID}})
+	s.refused(err, governance.CodeConflict, "displayName")
+	_, err = s.app.CreatePackage(t.Context(), admin(), governance.AccessPackage{DisplayName: "", Catalog: &governance.Catalog{ID: catalogID}})
+	s.refused(err, governance.CodeInvalid, "displayName")
+	_, err = s.app.CreatePackage(t.Context(), admin(), governance.AccessPackage{DisplayName: "x"})
+	s.refused(err, governance.CodeInvalid, "catalog/id")
+	_, err = s.app.CreatePackage(t.Context(), admin(), governance.AccessPackage{DisplayName: "x", Catalog: &governance.Catalog{ID: id("none")}})
+	s.refused(err, governance.CodeInvalid, "catalog/id")
+	again, err := s.app.CreatePackage(t.Context(), admin(), governance.AccessPackage{ID: packageID, DisplayName: "Package", Catalog: &governance.Catalog{ID: catalogID}})
+	s.must(err)
+	if again.Value.ID != packageID {
+		t.Errorf("made again as %s", again.Value.ID)
+	}
+	changed, err := s.app.UpdatePackage(t.Context(), admin(), packageID, again.ETag, func(p *governance.AccessPackage) error {
+		p.Description, p.IsHidden, p.ResourceRoleScopes = "words", true, []governance.ResourceRoleScope{{ID: "smuggled"}}
+		return nil
+	})
+	s.must(err)
+	if changed.Value.Description != "words" || !changed.Value.IsHidden || len(changed.Value.ResourceRoleScopes) != 0 {
+		t.Errorf("changed to %+v", changed.Value)
+	}
+	_, err = s.app.UpdatePackage(t.Context(), admin(), packageID, again.ETag, func(*governance.AccessPackage) error { return nil })
+	s.refused(err, governance.CodePrecondition)
+	s.refused(s.app.DeletePackage(t.Context(), admin(), packageID, again.ETag), governance.CodePrecondition)
+	_, err = s.app.UpdatePackage(t.Context(), admin(), id("none"), "", func(*governance.AccessPackage) error { return nil })
+	s.refused(err, governance.CodeNotFound)
+}
+
+// TestRoleScopes: a package gets roles of resources of its own catalog only, each once. rules: CAT-06 OBJ-10 RES-02.
+func TestRoleScopes(t *testing.T) {
+	s := newStand(t)
+	packageID := s.pack(s.catalog("one"), "package")
+	add := func(role governance.ResourceRole) (governance.ResourceRoleScope, error) {
+		return s.app.AddRoleScope(t.Context(), admin(), packageID, governance.ResourceRoleScope{Role: &role})
+	}
+	first, err := add(governance.ResourceRole{OriginID: member(g1)})
+	s.must(err)
+	role, scope, ok := strings.Cut(first.ID, "_")
+	if !ok || role != first.Role.ID || scope != first.Scope.ID || first.Role.Resource == nil || first.Role.Resource.OriginID != g1 {
+		t.Errorf("the role scope is %+v", first)
+	}
+	again, err := add(governance.ResourceRole{ID: first.Role.ID})
+	s.must(err)
+	if again.ID != first.ID {
+		t.Errorf("added again as %s", again.ID)
+	}
+	for _, wrong := range []governance.ResourceRole{{}, {OriginID: member(helpdesk)}, {OriginID: "Boss_" + g1}, {ID: id("none")}} {
+		_, err := add(wrong)
+		s.refused(err, governance.CodeInvalid, "role/originId")
+	}
+	pack, err := s.app.Package(t.Context(), admin(), packageID)
+	s.must(err)
+	if len(pack.Value.ResourceRoleScopes) != 1 || pack.Value.Catalog.DisplayName != "one" {
+		t.Errorf("the package is %+v", pack.Value)
+	}
+	s.must(s.app.RemoveRoleScope(t.Context(), admin(), packageID, first.ID))
+	s.refused(s.app.RemoveRoleScope(t.Context(), admin(), packageID, first.ID), governance.CodeNotFound)
+}
+
+// TestAPackageIsDeletedWhenNobodyHasIt, nor waits for it; its policies go with it. rules: OBJ-17.
+func TestAPackageIsDeletedWhenNobodyHasIt(t *testing.T) {
+	s := newStand(t)
+	packageID, policyID := s.approvedPackage(manager())
+	wait := s.submit(user(alice), request(packageID))
+	s.refused(s.app.DeletePackage(t.Context(), admin(), packageID, ""), governance.CodeConflict, "open")
+	s.refused(s.app.DeletePolicy(t.Context(), admin(), policyID, ""), governance.CodeConflict, "open")
+	s.must(s.decide(wait.ID, mia, governance.ResultApprove, ""))
+	s.drain()
+	s.refused(s.app.DeletePackage(t.Context(), admin(), packageID, ""), governance.CodeConflict, "assignments")
+	s.refused(s.app.DeletePolicy(t.Context(), admin(), policyID, ""), governance.CodeConflict, "assignments")
+	s.submit(user(alice), removal(governance.RequestUserRemove, wait.Assignment.ID))
+	s.drain()
+	s.must(s.app.DeletePackage(t.Context(), admin(), packageID, ""))
+	_, err := s.app.Package(t.Context(), admin(), packageID)
+	s.refused(err, governance.CodeNotFound)
+	_, err = s.app.Policy(t.Context(), admin(), policyID)
+	s.refused(err, governance.CodeNotFound)
+	_, err = s.app.SubmitRequest(t.Context(), user(alice), request(packageID))
+	s.refused(err, governance.CodeInvalid, "accessPackageId")
+}
+
+// TestPolicies: a policy is replaced as a whole, names people that exist, and keeps what the service gave it. rules: POL-01 OBJ-05 POL-02 POL-06.
+func TestPolicies(t *testing.T) {
+	s := newStand(t)
+	packageID, policyID := s.openPackage("package", member(g1))
+	for name, c := range map[string]struct {
+		edit   func(*governance.AssignmentPolicy)
+		target string
+	}{
+		"no package":           {func(p *governance.AssignmentPolicy) { p.AccessPackage = nil }, "accessPackage/id"},
+		"an unknown package":   {func(p *governance.AssignmentPolicy) { p.AccessPackage.ID = id("none") }, "accessPackage/id"},
+		"no name":              {func(p *governance.AssignmentPolicy) { p.DisplayName = "" }, "displayName"},
+		"nobody in particular": {func(p *governance.AssignmentPolicy) { p.AllowedTargetScope = governance.ScopeSpecificDirectoryUsers }, "specificAllowedTargets"},
+		"an unknown person": {func(p *governance.AssignmentPolicy) {
+			p.AllowedTargetScope, p.SpecificAllowed = governance.ScopeSpecificDirectoryUsers, people(alice, id("nobody"))
+		}, "specificAllowedTargets"},
+		"an unknown approver": {func(p *governance.AssignmentPolicy) {
+			p.RequestApprovalSettings = approvedPolicy(packageID, people(id("nobody"))).RequestApprovalSettings
+		}, "stages/0/primaryApprovers"},
+		"an unknown group": {func(p *governance.AssignmentPolicy) {
+			p.RequestApprovalSettings = approvedPolicy(packageID, manager(), members(id("nothing"))).RequestApprovalSettings
+		}, "stages/1/primaryApprovers"},
+		"too many stages": {func(p *governance.AssignmentPolicy) {
+			p.RequestApprovalSettings = approvedPolicy(packageID, manager(), manager(), manager(), manager()).RequestApprovalSettings
+		}, "stages"},
+		"approval by nobody": {func(p *governance.AssignmentPolicy) {
+			p.RequestApprovalSettings = &governance.ApprovalSettings{IsApprovalRequiredForAdd: true}
+		}, "stages"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			draft := openPolicy(packageID)
+			c.edit(&draft)
+			_, err := s.app.CreatePolicy(t.Context(), admin(), draft)
+			s.refused(err, governance.CodeInvalid, c.target)
+		})
+	}
+	before, err := s.app.Policy(t.Context(), admin(), policyID)
+	s.must(err)
+	if before.Value.AccessPackage.DisplayName != "package" || before.Value.Catalog.DisplayName == "" {
+		t.Errorf("it is read with %+v and %+v", before.Value.AccessPackage, before.Value.Catalog)
+	}
+	replace := func(ifMatch string) (app.Versioned[governance.AssignmentPolicy], error) {
+		return s.app.UpdatePolicy(t.Context(), admin(), policyID, ifMatch, func(p *governance.AssignmentPolicy) error {
+			*p = governance.AssignmentPolicy{ID: id("other"), DisplayName: "direct"}
+			return nil
+		})
+	}
+	changed, err := replace(before.ETag)
+	s.must(err)
+	if p := changed.Value; p.ID != policyID || p.AccessPackage.ID != packageID || p.AllowedTargetScope != governance.ScopeNotSpecified || p.Requestor().EnableTargetsToSelfAddAccess || !p.CreatedDateTime.Equal(noon) {
+		t.Errorf("replaced by %+v", p)
+	}
+	_, err = replace(before.ETag)
+	s.refused(err, governance.CodePrecondition)
+	s.refused(s.app.DeletePolicy(t.Context(), admin(), policyID, before.ETag), governance.CodePrecondition)
+	s.must(s.app.DeletePolicy(t.Context(), admin(), policyID, changed.ETag))
+	s.refused(s.app.DeletePolicy(t.Context(), admin(), policyID, ""), governance.CodeNotFound)
+}
+
+// TestAPolicyThatChangesMeanwhile: a request goes on under the policy as it was when it was made. rules: POL-10.
+func TestAPolicyThatChangesMeanwhile(t *testing.T) {
+	s := newStand(t)
+	packageID, policyID := s.approvedPackage(manager(), people(carl))
+	made := s.submit(user(alice), request(packageID))
+	_, err := s.app.UpdatePolicy(t.Context(), admin(), policyID, "", func(p *governance.AssignmentPolicy) error {
+		*p = openPolicy(packageID)
+		return nil
+	})
+	s.must(err)
+	s.must(s.decide(made.ID, mia, governance.ResultApprove, ""))
+	s.is(made.ID, governance.StatePendingApproval)
+	s.must(s.decide(made.ID, carl, governance.ResultApprove, ""))
+	s.drain()
+	s.is(made.ID, governance.StateDelivered)
+}
