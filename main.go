@@ -44,7 +44,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(settings.Port)))
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(settings.Port)))
 	if err != nil {
 		return fmt.Errorf("setting FUNCTIONS_CUSTOMHANDLER_PORT: %w", err)
 	}
@@ -53,7 +53,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 	go func() {
 		defer close(ended)
 		<-ctx.Done()
-		ctx, cancel := context.WithTimeout(context.Background(), farewell)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 		defer cancel()
 		_ = server.Shutdown(ctx) // what does not end in time is redelivered
 		_ = handler.Close(ctx)   // the process ends either way

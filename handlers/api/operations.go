@@ -40,7 +40,7 @@ const healthAge = 5 * time.Second
 func (s *Server) readHealth(c *call) (response, error) {
 	s.health.mu.Lock()
 	defer s.health.mu.Unlock()
-	if now := time.Now(); now.Sub(s.health.at) > healthAge {
+	if now := s.clock.Now(); now.Sub(s.health.at) > healthAge {
 		s.health.reports, s.health.at = s.app.CheckHealth(c.ctx()), now
 	}
 	status, word := http.StatusOK, "ok"

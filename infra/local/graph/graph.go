@@ -98,6 +98,7 @@ func (s *Server) Reset() {
 	s.counters.reset()
 	for _, r := range s.routes {
 		r.calls.Store(0)
+		r.refusals.Store(0)
 	}
 }
 
@@ -141,7 +142,8 @@ type Stats struct {
 	Requests uint64            `json:"requests"`
 	Errors   uint64            `json:"errors"` // answers of 400 and above, without faults
 	Faults   uint64            `json:"faults"`
-	Calls    map[string]uint64 `json:"calls"` // by route, such as "POST /groups/{id}/members/$ref"; what was never called is left out
+	Calls    map[string]uint64 `json:"calls"`    // by route, such as "POST /groups/{id}/members/$ref"; what was never called is left out
+	Refusals map[string]uint64 `json:"refusals"` // those of Calls that were answered with 400 and above
 }
 
 type counters struct {
@@ -156,10 +158,13 @@ func (c *counters) reset() {
 
 // Stats returns the counters since the start or Reset.
 func (s *Server) Stats() Stats {
-	stats := Stats{Requests: s.counters.requests.Load(), Errors: s.counters.errors.Load(), Faults: s.counters.faults.Load(), Calls: map[string]uint64{}}
+	stats := Stats{Requests: s.counters.requests.Load(), Errors: s.counters.errors.Load(), Faults: s.counters.faults.Load(), Calls: map[string]uint64{}, Refusals: map[string]uint64{}}
 	for _, r := range s.routes {
 		if calls := r.calls.Load(); calls > 0 {
 			stats.Calls[r.method+" "+r.path] += calls
+		}
+		if refusals := r.refusals.Load(); refusals > 0 {
+			stats.Refusals[r.method+" "+r.path] += refusals
 		}
 	}
 	return stats
@@ -176,6 +181,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case fault.Throttle:
 		s.write(w, r, refusal(&problem{status: http.StatusTooManyRequests, code: "TooManyRequests", message: "Too many requests.", retryAfter: s.retryAfter}))
 		return
+	case fault.Kill: // the handler's alone
 	case fault.Error:
 		s.write(w, r, refusal(&problem{status: http.StatusServiceUnavailable, code: "serviceNotAvailable", message: "The service is temporarily unavailable."}))
 		return

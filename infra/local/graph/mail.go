@@ -91,6 +91,7 @@ func textOf(source string) string {
 		}
 		token := tokens.Token()
 		switch kind {
+		case html.ErrorToken, html.CommentToken, html.DoctypeToken:
 		case html.TextToken:
 			if hidden > 0 {
 				continue

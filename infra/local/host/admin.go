@@ -103,7 +103,7 @@ func (h *Host) runByHand(w http.ResponseWriter, r *http.Request, name string) {
 			m := &Message{Message: bus.Message{ID: newID(), Body: []byte(request.Input)}, DeliveryCount: 1, EnqueuedTime: h.options.Clock.Now()}
 			envelope := appendMessage(nil, f.Function, m, system{method: f.Name, now: h.options.Clock.Now(), guid: newID()})
 			if err := h.invoke(h.running, f, envelope); err != nil {
-				h.options.Logger.Error("the invocation failed", "function", f.Name, "error", err)
+				h.options.Logger.ErrorContext(h.running, "the invocation failed", "function", f.Name, "error", err)
 			}
 		}()
 		w.WriteHeader(http.StatusAccepted)

@@ -64,6 +64,7 @@ func (h *Host) attempt(ctx context.Context, f *function, body []byte) error {
 		if err := pause(ctx, fault.DelayTime); err != nil {
 			return err
 		}
+	case fault.LostResponse: // struck when it has answered
 	case fault.Kill:
 		time.AfterFunc(rand.N(maxKillDelay), func() { h.worker.kill(at, true) })
 	}

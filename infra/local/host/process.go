@@ -115,7 +115,7 @@ func (w *process) supervise() {
 	defer close(w.done)
 	var crashes []time.Time
 	for {
-		err, crash := w.run()
+		crash, err := w.run()
 		w.mu.Lock()
 		stopped := w.stopped
 		w.mu.Unlock()
@@ -146,10 +146,10 @@ func (w *process) supervise() {
 }
 
 // run runs one child from start to end. crash is false when its end was asked for.
-func (w *process) run() (err error, crash bool) {
+func (w *process) run() (crash bool, err error) {
 	port, err := freePort()
 	if err != nil {
-		return err, true
+		return true, err
 	}
 	life := newEndpoint(&url.URL{Scheme: "http", Host: net.JoinHostPort("127.0.0.1", port)})
 	defer life.die()
@@ -168,7 +168,7 @@ func (w *process) run() (err error, crash bool) {
 	}}
 	command.Stdout, command.Stderr = stdout, stderr
 	if err := command.Start(); err != nil {
-		return fmt.Errorf("host: the handler does not start: %w", err), true
+		return true, fmt.Errorf("host: the handler does not start: %w", err)
 	}
 	w.mu.Lock()
 	if w.stopped {
@@ -194,7 +194,7 @@ func (w *process) run() (err error, crash bool) {
 	if text := last.text(); text != "" {
 		err = errors.Join(err, fmt.Errorf("its last words: %s", text))
 	}
-	return err, crash
+	return crash, err
 }
 
 func (w *process) probe(life *endpoint) {

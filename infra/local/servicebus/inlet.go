@@ -134,6 +134,7 @@ func (in *inlet) send(payload []byte) error {
 	s, c := in.session, in.session.connection
 	struck := c.server.faults.Strike(fault.ServiceBus)
 	switch struck {
+	case fault.LostResponse, fault.Delay, fault.Kill: // struck below, or none of ours
 	case fault.Throttle:
 		in.settle(busy)
 		return nil

@@ -338,11 +338,11 @@ func TestBatchesAndLargeMessages(t *testing.T) {
 	for {
 		m := message(fmt.Sprint(count), "")
 		m.Body = bytes.Repeat([]byte{byte(count)}, 10_000)
-		if err := batch.AddMessage(m, nil); errors.Is(err, azservicebus.ErrMessageTooLarge) {
+		err := batch.AddMessage(m, nil)
+		if errors.Is(err, azservicebus.ErrMessageTooLarge) {
 			break
-		} else {
-			h.must(err)
 		}
+		h.must(err)
 		count++
 	}
 	h.must(sender.SendMessageBatch(h.context(), batch, nil))

@@ -32,7 +32,7 @@ func (s *Stack) Advance(ctx context.Context, by governance.Duration) (time.Time,
 		now = s.Clock.Advance(step)
 		s.Bus.Core().Tick()
 		if err := s.Host.RunDue(ctx, now); err != nil {
-			s.log.Warn("a timer failed while time was moved", "error", err)
+			s.log.WarnContext(ctx, "a timer failed while time was moved", "error", err)
 		}
 		if err := s.settle(ctx); err != nil {
 			return time.Time{}, err
@@ -73,7 +73,8 @@ func (s *Stack) settle(ctx context.Context) error {
 // work counts what Service Bus functions have done so far.
 func (s *Stack) work() int64 {
 	metrics := s.Host.Metrics()
-	return metrics.Functions["provisioning"].Invocations + metrics.Functions["notifications"].Invocations
+	return metrics.Functions["provisioning"].Invocations + metrics.Functions["notifications"].Invocations +
+		metrics.Functions["extensions"].Invocations
 }
 
 // runByHand starts a timer function as an administrator would; Drain waits for it.
@@ -102,7 +103,7 @@ func (s *Stack) Reset(ctx context.Context) error {
 	drained, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if err := s.Host.Drain(drained); err != nil {
-		s.log.Warn("what was in hand is broken off", "error", err)
+		s.log.WarnContext(ctx, "what was in hand is broken off", "error", err)
 	}
 	s.Bus.Reset()
 	s.Cosmos.Reset()
@@ -111,5 +112,6 @@ func (s *Stack) Reset(ctx context.Context) error {
 	if err := s.Tenant.Populate(s.directory); err != nil {
 		return fmt.Errorf("fill the directory: %w", err)
 	}
+	s.assignRoles()
 	return nil
 }

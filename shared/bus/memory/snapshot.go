@@ -63,6 +63,7 @@ func (q *Queue) save() savedQueue {
 			State: i.state, Reason: i.reason, Description: i.description,
 		}
 		switch i.state {
+		case Active, Deferred:
 		case Locked:
 			message.State = Active
 		case Scheduled:

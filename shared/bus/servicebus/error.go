@@ -63,6 +63,7 @@ func meaning(err error) error {
 			return bus.ErrNotFound
 		case azservicebus.CodeUnauthorizedAccess:
 			return bus.ErrForbidden
+		default: // all others may pass
 		}
 	}
 	return bus.ErrUnavailable

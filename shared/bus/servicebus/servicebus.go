@@ -182,7 +182,7 @@ func (b *Bus) sender(ctx context.Context, queue string) (*azservicebus.Sender, e
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
-		go dismiss(sender)
+		go dismiss(sender) //nolint:gosec // its farewell outlives the call that found it useless, and is bounded
 		return nil, errClosed
 	}
 	l.sender = sender

@@ -28,7 +28,7 @@ func (i *Item[T]) expires() string {
 	if i.TTL <= 0 {
 		return ""
 	}
-	return numberKey(uint64(i.Modified.Add(i.TTL).UnixNano())) //nolint:gosec // instants of this era are positive
+	return numberKey(uint64(i.Modified.Add(i.TTL).UnixNano()))
 }
 
 func (i *Item[T]) expired(now time.Time) bool {

@@ -131,7 +131,7 @@ func (v Value) Members(yield func(key []byte, value Value) bool) {
 		}
 		i = space(v, i+1)
 		end = skip(v, i)
-		if end <= i || !yield(key, Value(v[i:end:end])) {
+		if end <= i || !yield(key, v[i:end:end]) {
 			return
 		}
 		i = space(v, end)
@@ -150,7 +150,7 @@ func (v Value) Elements(yield func(Value) bool) {
 	i := space(v, 1)
 	for i < len(v) && v[i] != ']' {
 		end := skip(v, i)
-		if end <= i || !yield(Value(v[i:end:end])) {
+		if end <= i || !yield(v[i:end:end]) {
 			return
 		}
 		i = space(v, end)
