@@ -1,0 +1,164 @@
+package stack_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+	"github.com/google/uuid"
+
+	"latchkey/shared/bus"
+)
+
+// A message that cannot be read is put aside with its reason and an alert, once, and never comes back; what is behind it in its session goes on.
+//
+// rules: none of Microsoft's: issue 2, bad input
+func TestPoisonMessages(t *testing.T) {
+	s := start(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	client, err := azservicebus.NewClientFromConnectionString(s.Endpoints.ServiceBusConnectionString, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close(ctx) }()
+	o := newOffer(t, nil)
+	someone := hire(t, "")
+	drain(t)
+	before := documents(t)
+	session := uuid.NewString()
+	junk := map[string][]byte{
+		"no JSON": []byte("junk"), "nothing": {}, "binary": {0, 1, 2, 0xff, 0xfe}, "a list": []byte("[1,2]"), "another type": []byte(`{"id":5}`), "no members": []byte(`{}`),
+		"no subject": []byte(`{"id":"x","kind":"provision"}`), "no such kind": []byte(`{"id":"x","kind":"explode","subjectId":"` + session + `"}`), "null": []byte("null"),
+		"large": []byte(strings.Repeat("x", 200<<10)), "metadata": []byte(`{"Data":{"message":"x"},"Metadata":{"DeliveryCount":"1"}}`),
+	}
+	sent := 0
+	for _, queue := range []string{bus.Provisioning, bus.Notifications} {
+		sender, err := client.NewSender(queue, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		send := func(id *string, body []byte) {
+			t.Helper()
+			message := &azservicebus.Message{MessageID: id, Body: body}
+			if queue == bus.Provisioning {
+				message.SessionID = &session
+			}
+			if err := sender.SendMessage(ctx, message, nil); err != nil {
+				t.Fatal(err)
+			}
+			sent++
+		}
+		for _, body := range junk {
+			id := uuid.NewString()
+			send(&id, body)
+		}
+		// Without an id, or with the longest that there can be: each is kept.
+		send(nil, []byte("first without id"))
+		send(nil, []byte("second without id"))
+		long := strings.Repeat("i", 128)
+		send(&long, []byte("long id on "+queue))
+		_ = sender.Close(ctx)
+	}
+	drain(t)
+	unchanged(t, before)
+	if alerts := shared.log.alerts("a message is parked"); len(alerts) != sent {
+		t.Errorf("%d alerts for %d messages", len(alerts), sent)
+	}
+	for _, queue := range []string{bus.Provisioning, bus.Notifications} {
+		counts, err := s.Bus.Core().Counts(queue)
+		if err != nil || counts.Active+counts.Scheduled+counts.Locked+counts.DeadLettered+counts.Deferred != 0 {
+			t.Errorf("left on %s: %+v %v", queue, counts, err)
+		}
+	}
+	// An operator reads them.
+	receiver, err := client.NewReceiverForQueue(bus.Parked, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bodies []string
+	for len(bodies) < sent {
+		messages, err := receiver.ReceiveMessages(ctx, sent, nil)
+		if err != nil {
+			t.Fatalf("%d of %d messages are parked: %v", len(bodies), sent, err)
+		}
+		for _, message := range messages {
+			if reason, _ := message.ApplicationProperties["reason"].(string); reason == "" {
+				t.Errorf("no reason with %q: %v", message.Body, message.ApplicationProperties)
+			}
+			bodies = append(bodies, string(message.Body))
+			if err := receiver.CompleteMessage(ctx, message, nil); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	_ = receiver.Close(ctx)
+	for name, body := range junk {
+		if count := len(slices.DeleteFunc(slices.Clone(bodies), func(one string) bool { return one != string(body) })); count != 2 {
+			t.Errorf("%s is parked %d times", name, count)
+		}
+	}
+	for _, body := range []string{"first without id", "second without id", "long id on provisioning", "long id on notifications"} {
+		if !slices.Contains(bodies, body) {
+			t.Errorf("%q is lost", body)
+		}
+	}
+	// The queues go on.
+	administrator(t).post("/assignmentRequests", assign(o, someone.ID))
+	drain(t)
+	if have := members(t, o.group); len(have) != 1 {
+		t.Errorf("members: %v", have)
+	}
+}
+
+// A message that fails every time for another reason goes to the dead letters after its deliveries: it is not retried for ever, and nothing behind it waits for it.
+func TestDeadLetters(t *testing.T) {
+	s := start(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	client, err := azservicebus.NewClientFromConnectionString(s.Endpoints.ServiceBusConnectionString, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close(ctx) }()
+	before := documents(t)
+	for _, queue := range []string{bus.Provisioning, bus.Notifications} {
+		sender, err := client.NewSender(queue, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, session := uuid.NewString(), uuid.NewString()
+		kind := "provision"
+		if queue == bus.Notifications {
+			kind = "notify"
+		}
+		message := &azservicebus.Message{MessageID: &id, Body: []byte(`{"id":"x","kind":"` + kind + `","subjectId":"` + session + `","requestId":"a/b","assignmentId":"c?d","notification":"delivered"}`)}
+		if queue == bus.Provisioning {
+			message.SessionID = &session
+		}
+		invocations := s.Host.Metrics().Functions[queue].Invocations
+		if err := sender.SendMessage(ctx, message, nil); err != nil {
+			t.Fatal(err)
+		}
+		drain(t)
+		if tries := s.Host.Metrics().Functions[queue].Invocations - invocations; tries != 10 {
+			t.Errorf("%s: %d deliveries, want 10", queue, tries)
+		}
+		receiver, err := client.NewReceiverForQueue(queue, &azservicebus.ReceiverOptions{SubQueue: azservicebus.SubQueueDeadLetter})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dead, err := receiver.ReceiveMessages(ctx, 1, nil)
+		if err != nil || len(dead) != 1 || dead[0].MessageID != id || dead[0].DeadLetterReason == nil || *dead[0].DeadLetterReason != "MaxDeliveryCountExceeded" {
+			t.Fatalf("%s: dead letters %+v, %v", queue, dead, err)
+		}
+		if err := receiver.CompleteMessage(ctx, dead[0], nil); err != nil {
+			t.Error(err)
+		}
+		_, _ = receiver.Close(ctx), sender.Close(ctx)
+	}
+	unchanged(t, before)
+}
