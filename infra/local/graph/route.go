@@ -26,6 +26,7 @@ type route struct {
 	permissions []string // any of them will do; none means that a valid token is enough
 	do          func(*call) (reply, error)
 	calls       atomic.Uint64
+	refusals    atomic.Uint64
 }
 
 // ServeHTTP is called by the mux, with a capture.
@@ -58,6 +59,7 @@ func (t *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, err := t.do(c)
 	if err != nil {
 		answer = refusal(problemOf(err, c.id()))
+		t.refusals.Add(1)
 	}
 	out.reply = answer
 }
