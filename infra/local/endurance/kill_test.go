@@ -54,7 +54,23 @@ type siege struct {
 
 	mu      sync.Mutex
 	grants  []*grant
+	changed edges        // what Graph did for a stack that has ended
 	retries atomic.Int64 // calls that were repeated since nobody answered
+}
+
+// edges counts the calls that change who is in a group.
+type edges struct {
+	adds, removals, refused int // refused: what was done before, 400 and 404 as Graph has it
+}
+
+// edges adds those of the present stack.
+func (s *siege) edges() edges {
+	const add, remove = "POST /groups/{id}/members/$ref", "DELETE /groups/{id}/members/{other}/$ref"
+	stats := s.Graph.Stats()
+	return edges{
+		adds: s.changed.adds + int(stats.Calls[add]), removals: s.changed.removals + int(stats.Calls[remove]),
+		refused: s.changed.refused + int(stats.Refusals[add]+stats.Refusals[remove]),
+	}
 }
 
 // grant is a request that was accepted and approved, and its end, if that was accepted too.
@@ -96,21 +112,12 @@ func TestKill(t *testing.T) {
 	if len(s.grants) < *kills || s.removals() == 0 {
 		t.Fatal("that is no load")
 	}
-	graph := s.Graph.Stats()
 	if *realtime {
 		s.wait()
 	} else {
 		s.handOver(data)
-		after := s.Graph.Stats()
-		graph.Errors += after.Errors
-		for call, n := range after.Calls {
-			graph.Calls[call] += n
-		}
 	}
-	if *realtime {
-		graph = s.Graph.Stats()
-	}
-	s.verify(graph.Calls["POST /groups/{id}/members/$ref"], graph.Calls["DELETE /groups/{id}/members/{other}/$ref"], graph.Errors)
+	s.verify()
 }
 
 func (s *siege) prepare(people int) {
@@ -338,12 +345,13 @@ func (s *siege) handOver(data string) {
 		s.t.Fatal(err)
 	}
 	s.Close(ctx)
+	s.changed = s.edges()
 	s.stand = launch(s.t, stack.Options{DataDir: data, ManualTimers: true})
 	s.pass("PT5M")
 }
 
-// verify holds everything that can be seen from outside against what was accepted. adds and removes are the calls that Graph got, refusals those that it found done before.
-func (s *siege) verify(adds, removes, refusals uint64) {
+// verify holds everything that can be seen from outside against what was accepted.
+func (s *siege) verify() {
 	t := s.t
 	wanted := map[string]map[string]bool{} // group, person
 	requests := map[string]*grant{}
@@ -366,10 +374,11 @@ func (s *siege) verify(adds, removes, refusals uint64) {
 			t.Errorf("group %s has %d members, and should have %d", group, len(members), len(want))
 		}
 	}
-	if done, want := int(adds)+int(removes)-int(refusals), len(requests)+len(removals); done != want {
-		t.Errorf("Graph was asked for %d adds and %d removals, of which %d had been done before: that is %d changes, and should be %d", adds, removes, refusals, done, want)
+	graph := s.edges()
+	if done, want := graph.adds+graph.removals-graph.refused, len(requests)+len(removals); done != want {
+		t.Errorf("Graph was asked for %d adds and %d removals, of which %d had been done before: that is %d changes, and should be %d", graph.adds, graph.removals, graph.refused, done, want)
 	}
-	t.Logf("Graph: %d adds and %d removals asked, %d of them done before", adds, removes, refusals)
+	t.Logf("Graph: %d adds and %d removals asked, %d of them done before", graph.adds, graph.removals, graph.refused)
 
 	admin := s.as("ida")
 	found := 0

@@ -1,0 +1,210 @@
+package endurance
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/data/azcosmos"
+
+	"latchkey/infra/local/cosmos"
+	"latchkey/shared/app"
+	"latchkey/shared/bus"
+	busmemory "latchkey/shared/bus/memory"
+	directorymemory "latchkey/shared/directory/memory"
+	"latchkey/shared/governance"
+	"latchkey/shared/platform"
+	"latchkey/shared/store"
+	storecosmos "latchkey/shared/store/cosmos"
+	storememory "latchkey/shared/store/memory"
+)
+
+// dueNow is how many assignments a measured sweep finds.
+const dueNow = 1000
+
+// sameCost is how much more a sweep may cost when many more assignments exist (issue 2, "What it must reach").
+const sameCost = 1.3
+
+// world is a number of assignments, of which dueNow are due, and an app that looks after them.
+type world struct {
+	t     testing.TB
+	app   *app.App
+	bus   *busmemory.Broker
+	store store.Store
+	cost  func() (operations int64, requestUnits float64) // so far; request units where the store has them
+}
+
+// sweptAt is the instant of the sweeps. Time stands still.
+var sweptAt = time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+
+func newWorld(t testing.TB, documents store.Store, cost func() (int64, float64)) *world {
+	clock := platform.NewManualClock(sweptAt)
+	w := &world{t: t, store: documents, cost: cost, bus: busmemory.New(clock, busmemory.Queues()...)}
+	w.app = app.New(app.Options{Store: documents, Bus: w.bus, Directory: directorymemory.New(directorymemory.Options{Clock: clock}), Clock: clock})
+	return w
+}
+
+func onMemory(t testing.TB) *world {
+	documents := storememory.New(platform.NewManualClock(sweptAt))
+	var operations atomic.Int64
+	documents.SetFault(func(string) storememory.Fault { operations.Add(1); return storememory.NoFault })
+	return newWorld(t, documents, func() (int64, float64) { return operations.Load(), 0 })
+}
+
+// onCosmos is a world behind the production adapter and the stand-in for Cosmos DB, over HTTP.
+func onCosmos(t testing.TB) *world {
+	t.Helper()
+	account := cosmos.New(cosmos.Options{Clock: platform.NewManualClock(sweptAt)})
+	server := httptest.NewServer(account)
+	t.Cleanup(server.Close)
+	client, err := azcosmos.NewClientFromConnectionString("AccountEndpoint="+server.URL+";AccountKey="+account.Key()+";", storecosmos.ClientOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents, err := storecosmos.New(client, cosmos.DefaultDatabase, storecosmos.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newWorld(t, documents, func() (operations int64, units float64) {
+		for _, stat := range account.Stats() {
+			operations += stat.Operations
+			units += stat.RequestUnits
+		}
+		return operations, units
+	})
+}
+
+// fill brings so many assignments into existence: dueNow are due, of the others most end within half a year, beginning a moment after now, and some never.
+func (w *world) fill(existing int) {
+	w.t.Helper()
+	for number := 0; number < existing; {
+		subject := governance.NameID(fmt.Sprintf("subject %d", number))
+		var operations []store.Operation
+		for ; len(operations) < store.MaxOperations && number < existing; number++ {
+			operations = append(operations, store.Operation{Verb: store.Create, Document: w.assignment(subject, number, existing)})
+		}
+		if _, err := w.store.Commit(w.t.Context(), store.Subjects, subject, operations); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+func (w *world) assignment(subject string, number, existing int) store.Document {
+	id := governance.NameID(fmt.Sprintf("assignment %d", number))
+	var ends time.Time
+	every := existing / dueNow // the due ones lie between all others
+	switch {
+	case number%every == 0 && number/every < dueNow:
+		ends = sweptAt.Add(-time.Duration(number%3600) * time.Second)
+	case number%10 != 1:
+		ends = sweptAt.Add(time.Millisecond + time.Duration(number%(180*24*3600))*time.Second)
+	}
+	assignment := governance.Assignment{
+		ID: id, State: governance.AssignmentDelivered, Status: "Delivered", RequestID: governance.NameID("request of " + id),
+		AccessPackage: &governance.AccessPackage{ID: governance.NameID("package"), DisplayName: "Cloud PC"},
+		Target:        &governance.Subject{ObjectID: subject, DisplayName: "Somebody"},
+		Deliveries: []governance.Delivery{{
+			Grant: governance.Grant{OriginSystem: "AadGroup", ResourceID: governance.NameID("group"), Role: governance.GrantMember}, State: governance.DeliveryDelivered,
+		}},
+	}
+	if !ends.IsZero() {
+		assignment.Schedule = &governance.Schedule{Expiration: &governance.Expiration{Type: governance.ExpirationAfterDateTime, EndDateTime: governance.At(ends)}}
+	}
+	body, err := json.Marshal(assignment)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return store.Document{ID: "assignment:" + id, Kind: "assignment", SchemaVersion: 1, DueAt: ends, Body: body}
+}
+
+// sweep runs the timer's use case once, and says what it cost.
+func (w *world) sweep() (operations int64, requestUnits float64, took time.Duration) {
+	w.t.Helper()
+	operationsBefore, unitsBefore := w.cost()
+	began := time.Now()
+	sweep, err := w.app.ExpireDue(w.t.Context(), governance.System())
+	took = time.Since(began)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if sweep.Found != dueNow || sweep.Sent != dueNow {
+		w.t.Fatalf("the sweep found %d and sent %d, of %d", sweep.Found, sweep.Sent, dueNow)
+	}
+	operationsAfter, unitsAfter := w.cost()
+	return operationsAfter - operationsBefore, unitsAfter - unitsBefore, took
+}
+
+var worlds = []struct {
+	name string
+	make func(testing.TB) *world
+}{{"memory", onMemory}, {"cosmos", onCosmos}}
+
+// What a sweep asks of the database follows what is due, and not what exists. Request units count what a query looks at, as well as what it returns.
+func TestSweepCostsWhatIsDue(t *testing.T) {
+	const few, many = dueNow, 50 * dueNow
+	for _, of := range worlds {
+		t.Run(of.name, func(t *testing.T) {
+			t.Parallel()
+			small, large := of.make(t), of.make(t)
+			small.fill(few)
+			large.fill(many)
+			operations, units, _ := small.sweep()
+			operationsOfMany, unitsOfMany, _ := large.sweep()
+			t.Logf("%d due: among %d %d operations, %.0f RU; among %d %d operations, %.0f RU", dueNow, few, operations, units, many, operationsOfMany, unitsOfMany)
+			if operations == 0 || float64(operationsOfMany) > sameCost*float64(operations) {
+				t.Errorf("%d operations among %d, %d among %d", operations, few, operationsOfMany, many)
+			}
+			if unitsOfMany > sameCost*units {
+				t.Errorf("%.0f request units among %d, %.0f among %d", units, few, unitsOfMany, many)
+			}
+			counts, err := large.bus.Counts(bus.Provisioning)
+			if err != nil || counts.Active != dueNow {
+				t.Errorf("%d messages are on the queue (%v), one for each due assignment is wanted", counts.Active, err)
+			}
+			// A timer that runs again before the queue was worked off does not double it.
+			large.sweep()
+			if counts, _ := large.bus.Counts(bus.Provisioning); counts.Active != dueNow {
+				t.Errorf("after a second sweep %d messages are on the queue", counts.Active)
+			}
+		})
+	}
+}
+
+// BenchmarkSweep measures ExpireDue for 1,000 due assignments among 1,000 and among 1,000,000, and reports the ratio of the medians. It takes a minute or two to bring a million into
+// existence:
+//
+//	go test ./infra/local/endurance -run xxx -bench Sweep -benchtime 50x
+func BenchmarkSweep(b *testing.B) {
+	const few, many = dueNow, 1000 * dueNow
+	for _, of := range worlds {
+		b.Run(of.name, func(b *testing.B) {
+			var medians [2]float64
+			for n, existing := range []int{few, many} {
+				w := of.make(b)
+				w.fill(existing)
+				w.sweep() // opens connections
+				var all []time.Duration
+				var operations int64
+				var units float64
+				for range max(b.N, 5) {
+					var took time.Duration
+					operations, units, took = w.sweep()
+					all = append(all, took)
+				}
+				slices.Sort(all)
+				medians[n] = float64(all[len(all)/2]) / float64(time.Millisecond)
+				b.ReportMetric(medians[n], fmt.Sprintf("ms-of-%d", existing))
+				b.ReportMetric(float64(operations), fmt.Sprintf("operations-of-%d", existing))
+				if units > 0 {
+					b.ReportMetric(units, fmt.Sprintf("RU-of-%d", existing))
+				}
+			}
+			b.ReportMetric(0, "ns/op") // of the filling too: says nothing
+			b.ReportMetric(medians[1]/medians[0], "ratio")
+		})
+	}
+}
