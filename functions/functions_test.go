@@ -33,8 +33,8 @@ func TestFolders(t *testing.T) {
 		got[f.Name] = f.Kind
 	}
 	want := map[string]functions.Kind{
-		"approvals": functions.HTTP, "catalogs": functions.HTTP, "operations": functions.HTTP, "requests": functions.HTTP,
-		"provisioning": functions.ServiceBus, "notifications": functions.ServiceBus,
+		"approvals": functions.HTTP, "callouts": functions.HTTP, "catalogs": functions.HTTP, "operations": functions.HTTP, "requests": functions.HTTP,
+		"extensions": functions.ServiceBus, "provisioning": functions.ServiceBus, "notifications": functions.ServiceBus,
 		"expirations": functions.Timer, "outbox": functions.Timer,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

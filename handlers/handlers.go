@@ -21,6 +21,7 @@ import (
 	"latchkey/shared/app"
 	"latchkey/shared/bus/servicebus"
 	"latchkey/shared/directory/graph"
+	"latchkey/shared/governance"
 	"latchkey/shared/identity"
 	"latchkey/shared/platform"
 	"latchkey/shared/store/cosmos"
@@ -81,10 +82,17 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 		return nil, fmt.Errorf("settings TenantId, Audience, TokenAuthority: %w", err)
 	}
 	queues := servicebus.New(client, servicebus.Options{})
-	useCases := app.New(app.Options{Store: documents, Bus: queues, Directory: tenant, Clock: options.Clock, Logger: logger, PortalURL: settings.PortalURL})
+	useCases := app.New(app.Options{Store: documents, Bus: queues, Directory: tenant, Clock: options.Clock, Logger: logger, PortalURL: settings.PortalURL,
+		PublicURL: settings.PublicURL, Outbound: platform.NewOutbound(settings.CalloutPrivateHosts),
+		Secret: func(name string) governance.Secret { return governance.Hide(settings.CalloutSecrets.Get(name)) }})
 	server := api.New(api.Options{App: useCases, Identity: validator, TokenFrom: identity.FromHeader, Logger: logger, PublicURL: settings.PublicURL, Clock: options.Clock})
+	callouts, err := newCallouts(ctx, settings, options, useCases, logger)
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("settings CalloutCallers, CalloutAudience: %w", err)
+	}
 	functions := triggers.Functions(useCases, logger)
-	h := &Handler{Handler: hostwire.NewRoot(server, functions), Routes: server.Routes(), App: useCases, log: logger, bus: queues, client: client, cancel: cancel}
+	h := &Handler{Handler: hostwire.NewRoot(withCallouts(server, callouts), functions), Routes: server.Routes(), App: useCases, log: logger, bus: queues, client: client, cancel: cancel}
 	for name := range functions {
 		h.Functions = append(h.Functions, name)
 	}

@@ -51,6 +51,22 @@ param portalUrl string = ''
 @maxLength(2048)
 param publicUrl string = ''
 
+@description('Application ids that may call custom extensions, separated by commas. Empty: nobody may.')
+@maxLength(2048)
+param calloutCallers string = ''
+
+@description('Audiences of the tokens that custom extensions are called with, separated by commas. Empty: those of the API.')
+@maxLength(2048)
+param calloutAudience string = ''
+
+@description('Hosts that webhooks and tickets may call though their addresses are private, separated by commas. Empty: none.')
+@maxLength(2048)
+param calloutPrivateHosts string = ''
+
+@description('Reference to a Key Vault secret that holds the secrets of actions as JSON, such as @Microsoft.KeyVault(SecretUri=...). Empty: there are none.')
+@maxLength(2048)
+param calloutSecrets string = ''
+
 // When the timers run: six fields, the first one is the second.
 
 @description('When ends of access and deadlines are looked for.')
@@ -266,6 +282,10 @@ module app 'modules/function-app.bicep' = {
     pages: pages
     portalUrl: portalUrl
     publicUrl: publicUrl
+    calloutCallers: calloutCallers
+    calloutAudience: calloutAudience
+    calloutPrivateHosts: calloutPrivateHosts
+    calloutSecrets: calloutSecrets
     logLevel: logLevel
     otlpEndpoint: otlpEndpoint
     expirationsSchedule: expirationsSchedule
@@ -300,6 +320,10 @@ module nextApp 'modules/function-app.bicep' = if (secondApp) {
     pages: pages
     portalUrl: portalUrl
     publicUrl: publicUrl
+    calloutCallers: calloutCallers
+    calloutAudience: calloutAudience
+    calloutPrivateHosts: calloutPrivateHosts
+    calloutSecrets: calloutSecrets
     logLevel: logLevel
     otlpEndpoint: otlpEndpoint
     expirationsSchedule: expirationsSchedule

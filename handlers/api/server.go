@@ -58,7 +58,7 @@ func New(o Options) *Server {
 	if s.clock == nil {
 		s.clock = platform.SystemClock{}
 	}
-	for _, register := range []func(*Server){routeCatalogs, routePackages, routePolicies, routeResources, routeRequests, routeAssignments, routeApprovals, routeOperations} {
+	for _, register := range []func(*Server){routeCatalogs, routePackages, routePolicies, routeResources, routeRequests, routeAssignments, routeApprovals, routeOperations, routeActions} {
 		register(s)
 	}
 	return s

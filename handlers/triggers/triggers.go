@@ -16,6 +16,7 @@ func Functions(a *app.App, logger *slog.Logger) map[string]http.Handler {
 	return map[string]http.Handler{
 		"provisioning":  effects,
 		"notifications": effects,
+		"extensions":    effects,
 		"expirations":   hostwire.Timer(expireDue(a), options),
 		"outbox":        hostwire.Timer(flushOutbox(a), options),
 	}

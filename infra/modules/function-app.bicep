@@ -76,6 +76,18 @@ param portalUrl string
 @description('What links to next pages begin with. Empty: the address that a request was sent to.')
 param publicUrl string
 
+@description('Application ids that may call custom extensions, separated by commas. Empty: nobody may.')
+param calloutCallers string
+
+@description('Audiences of the tokens that custom extensions are called with, separated by commas. Empty: those of the API.')
+param calloutAudience string
+
+@description('Hosts that webhooks and tickets may call though their addresses are private, separated by commas. Empty: none.')
+param calloutPrivateHosts string
+
+@description('Reference to a Key Vault secret that holds the secrets of actions as JSON, such as @Microsoft.KeyVault(SecretUri=...). Empty: there are none.')
+param calloutSecrets string
+
 @description('The least severe log lines that are written.')
 param logLevel string
 
@@ -131,6 +143,10 @@ var settings = {
   AZURE_CLIENT_ID: identity.properties.clientId
   PortalUrl: portalUrl
   PublicUrl: publicUrl
+  CalloutCallers: calloutCallers
+  CalloutAudience: calloutAudience
+  CalloutPrivateHosts: calloutPrivateHosts
+  CalloutSecrets: calloutSecrets
   LogLevel: logLevel
   OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint
   ExpirationsSchedule: expirationsSchedule

@@ -25,7 +25,7 @@ func isSecretName(name string) bool { return secretName.MatchString(name) }
 func secretFinding(a *App, name, setting string, isAddress bool) []governance.Finding {
 	value := a.secret(name)
 	if value.IsZero() {
-		return []governance.Finding{{Severity: "error", Target: setting, Message: "The secret " + name + " is not set: add the app setting CalloutSecret_" + name + "."}}
+		return []governance.Finding{{Severity: "error", Target: setting, Message: "The secret " + name + " is not set: add it to the app setting CalloutSecrets."}}
 	}
 	if isAddress && a.outbound.Allowed(value.Reveal()) != nil {
 		return []governance.Finding{{Severity: "error", Target: setting, Message: "The secret " + name + " is no address that may be called."}}

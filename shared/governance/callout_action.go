@@ -49,7 +49,7 @@ func (a *CalloutAction) Validate() error {
 	switch {
 	case !actionName.MatchString(a.Name):
 		return Invalid("name", "name is the action in the path: 2 to 40 of a to z, 0 to 9 and -, a letter first.")
-	case slices.Contains(reservedActionNames, a.Name):
+	case slices.Contains(reservedActionNames, a.Name), strings.HasPrefix(a.Name, "operations"), strings.HasPrefix(a.Name, "identitygovernance"): // the latter two are routes of others
 		return Invalid("name", "%q is not free; choose another name.", a.Name)
 	case len(a.DisplayName) > 200 || strings.ContainsAny(a.DisplayName, "\r\n"):
 		return Invalid("displayName", "displayName is one line of at most 200 bytes.")

@@ -27,6 +27,10 @@ type Settings struct {
 	IdentityEndpoint        string            // where App Service gives its tokens; empty: there is no managed identity here
 	PortalURL               string            // where links in mails lead; empty: no links
 	PublicURL               string            // what links to next pages begin with; empty: what the request was sent to
+	CalloutCallers          []string          // application ids that may call custom extensions
+	CalloutAudiences        []string          // of their tokens; empty: Audiences
+	CalloutPrivateHosts     []string          // that may be called though they are private
+	CalloutSecrets          Secrets           // that actions name
 	LogLevel                slog.Level        //
 	OTLPEndpoint            string            // where traces and metrics go; empty: there are none
 	OTLPHeaders             map[string]string // that go with them
@@ -49,6 +53,7 @@ type Declaration struct {
 	Default     string // empty: none
 	Required    bool   // without a default it must be given; of alternatives, one
 	Secret      bool   // never on Azure, where an identity takes its place; its value is never repeated
+	Reference   bool   // on Azure, where it is a secret, it is a reference to Key Vault
 	ByHost      bool   // read by the Functions host or an SDK, not by the handler
 	Places      Place  // where it is given; 0: the platform sets it
 	Azd         string // variable of the azd environment that its value comes from; empty: the Bicep files know it
@@ -100,6 +105,14 @@ func Declarations() []Declaration {
 			set: func(s *Settings, v string) (err error) { s.PortalURL, err = address(v); return err }},
 		{Name: "PublicUrl", Type: "URL", Limits: webAddress, Places: OnAzure | InSample, Azd: "LATCHKEY_PUBLIC_URL", Description: "What links to the next page begin with. Without it, the address that the request was sent to.",
 			set: func(s *Settings, v string) (err error) { s.PublicURL, err = address(v); return err }},
+		{Name: "CalloutCallers", Type: "list", Limits: "application ids, separated by commas", Places: OnAzure, Azd: "LATCHKEY_CALLOUT_CALLERS", Description: "Who may call custom extensions: the Logic Apps' managed identities, or Entra itself. Without it nobody may.",
+			set: func(s *Settings, v string) (err error) { s.CalloutCallers, err = guids(v); return err }},
+		{Name: "CalloutAudience", Type: "list", Limits: "at least one, separated by commas", Places: OnAzure, Azd: "LATCHKEY_CALLOUT_AUDIENCE", Description: "Audiences of the tokens that custom extensions are called with. Without it, those of Audience.",
+			set: func(s *Settings, v string) (err error) { s.CalloutAudiences, err = items(v); return err }},
+		{Name: "CalloutPrivateHosts", Type: "list", Limits: "host names, separated by commas", Places: OnAzure, Azd: "LATCHKEY_CALLOUT_PRIVATE_HOSTS", Description: "Hosts that webhooks and tickets may call though their addresses are private. Without it, only public addresses are called.",
+			set: func(s *Settings, v string) (err error) { s.CalloutPrivateHosts, err = items(v); return err }},
+		{Name: "CalloutSecrets", Type: "text", Limits: `{"name":"value"}`, Secret: true, Reference: true, Places: OnAzure, Azd: "LATCHKEY_CALLOUT_SECRETS", Description: "Secrets that actions name, such as a webhook's key, as JSON; on Azure a reference to Key Vault.",
+			set: func(s *Settings, v string) (err error) { s.CalloutSecrets, err = secrets(v); return err }},
 		{Name: "LogLevel", Type: "level", Limits: "debug, info, warn or error", Default: "info", Places: OnAzure | InSample, Azd: "LATCHKEY_LOG_LEVEL", Description: "The least severe log lines that are written.",
 			set: func(s *Settings, v string) error {
 				if s.LogLevel.UnmarshalText([]byte(v)) != nil {

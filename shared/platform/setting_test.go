@@ -53,7 +53,8 @@ func TestLoadRefusesWrongSettings(t *testing.T) {
 		"MailSender": {"latchkey", "a@b@c", "a b@c", "/me@x", "@x", "x@"}, "CosmosConnection__accountEndpoint": {"http://x.example", "x"},
 		"CosmosConnection": {"AccountEndpoint=http://127.0.0.1:1/;", "AccountKey=c2VjcmV0;"}, "CosmosDatabase": {"a/b", "a#b", strings.Repeat("x", 256)},
 		"ServiceBusConnection__fullyQualifiedNamespace": {"sb://x.servicebus.windows.net/", "x", "x.y:5671"}, "ServiceBusConnection": {"SharedAccessKey=c2VjcmV0"},
-		"AZURE_CLIENT_ID": {"me"}, "PortalUrl": {"portal"}, "PublicUrl": {"//x"}, "LogLevel": {"loud"}, "IDENTITY_ENDPOINT": {"169.254.131.2", "/msi"},
+		"AZURE_CLIENT_ID": {"me"}, "PortalUrl": {"portal"}, "PublicUrl": {"//x"}, "LogLevel": {"loud"}, "CalloutCallers": {"entra", ","}, "CalloutAudience": {","}, "CalloutPrivateHosts": {" , "},
+		"CalloutSecrets": {"secret", "@Microsoft.KeyVault(SecretUri=x)", `{"a":"short"}`, "{}"}, "IDENTITY_ENDPOINT": {"169.254.131.2", "/msi"},
 		"OTEL_EXPORTER_OTLP_ENDPOINT": {"collector:4318", "/v1"}, "OTEL_EXPORTER_OTLP_HEADERS": {"token", "=x", "a b=c", "a=%zz", "a=%0a"},
 		"ExpirationsSchedule": {"*/5 * * * *", "0 */5 * * * * *", "00:05:00", "%Other%"}, "OutboxSchedule": {"hourly"},
 	} {
@@ -126,7 +127,7 @@ func TestSettingsAreDeclaredOnce(t *testing.T) {
 			t.Errorf("%s is declared twice", d.Name)
 		}
 		seen[strings.ToLower(d.Name)] = true
-		if d.Secret && d.Places&OnAzure != 0 {
+		if d.Secret && d.Places&OnAzure != 0 && !d.Reference {
 			t.Errorf("%s would be a secret in a setting on Azure", d.Name)
 		}
 		if d.set == nil && !d.ByHost {

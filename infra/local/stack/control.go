@@ -43,6 +43,7 @@ func (s *Stack) control() http.Handler {
 	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, map[string]any{"cosmos": s.Cosmos.Stats(), "graph": s.Graph.Stats(), "host": s.Host.Metrics()})
 	})
+	mux.HandleFunc("POST /entra/callout", s.postCallout)
 	mux.HandleFunc("POST /reset", func(w http.ResponseWriter, r *http.Request) {
 		if err := s.Reset(r.Context()); err != nil {
 			refuse(w, http.StatusInternalServerError, err)

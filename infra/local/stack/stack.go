@@ -52,6 +52,9 @@ type Options struct {
 	HandlerLog  io.Writer      // where the in-process handler logs; nil: nowhere
 	// ManualTimers leaves timers to the control port's clock; else they also run by themselves.
 	ManualTimers bool
+	// CalloutSecrets are the secrets that actions of custom extensions may name; CalloutHosts the private hosts that they may call, separated by commas.
+	CalloutSecrets map[string]string
+	CalloutHosts   string
 	// OnDirectory hears of every Graph request of the in-process handler.
 	OnDirectory func(operation string, status int, err error, took time.Duration)
 }
@@ -141,6 +144,7 @@ func (s *Stack) start(ctx context.Context) error {
 	if err := s.Tenant.Populate(s.directory); err != nil {
 		return fmt.Errorf("fill the directory: %w", err)
 	}
+	s.assignRoles()
 	if err := s.restore(); err != nil {
 		return err
 	}
@@ -195,7 +199,7 @@ func (s *Stack) findUser(signInName string) (governance.User, bool) {
 
 // settings are those of the handler and the host: what app settings are on Azure.
 func (s *Stack) settings(identityHeader string) map[string]string {
-	return map[string]string{
+	return calloutSettings(map[string]string{
 		"TenantId":                 s.Tenant.ID,
 		"Audience":                 s.Tenant.Audience + "," + s.Tenant.APIAppID(),
 		"TokenAuthority":           s.Endpoints.Token,
@@ -211,7 +215,7 @@ func (s *Stack) settings(identityHeader string) map[string]string {
 		"IDENTITY_ENDPOINT":        s.Endpoints.Token + "/msi/token",
 		"IDENTITY_HEADER":          identityHeader,
 		"FUNCTIONS_WORKER_RUNTIME": "custom",
-	}
+	}, s.options.CalloutSecrets, s.options.CalloutHosts)
 }
 
 func (s *Stack) startHost(ctx context.Context, identityHeader string) error {

@@ -49,7 +49,7 @@ func TestSampleHasWhatTheStoriesNeed(t *testing.T) {
 		})},
 		{"a ring with an owner", someGroup(func(g tenant.Group) bool { return strings.Contains(g.DisplayName, "ring") && len(g.OwnerIDs) == 1 })},
 		{"a dynamic group", someGroup(func(g tenant.Group) bool { return g.MembershipRule != "" })},
-		{"two clients", len(sample.Applications) == 2},
+		{"two clients and the two of Entra", len(sample.Applications) == 4},
 		{"a client that may do everything", someApp(func(a tenant.Application) bool {
 			return slices.Contains(a.Permissions, governance.PermissionReadWriteAll)
 		})},

@@ -38,6 +38,7 @@ func resourcesOf(options Options) map[string]resource {
 	add(graphResource, graphAppID, Graph)
 	add(otherResource, "a232010e-820c-4083-83bb-3ace5fc29d0b", "https://cosmos.azure.com")
 	add(otherResource, "80a10ef9-8168-493d-abf9-3297c4ef6e3c", "https://servicebus.azure.net")
+	add(otherResource, "797f4846-ba00-4fd7-ba43-dac1f8f63013", "https://management.azure.com")
 	for alias, name := range options.Aliases {
 		if r, ok := known[resourceName(name)]; ok {
 			known[resourceName(alias)] = r

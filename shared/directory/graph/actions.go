@@ -18,17 +18,17 @@ import (
 
 // The operations of directory.Actions.
 const (
-	OperationGranted         Operation = "Granted"
-	OperationPassPolicy      Operation = "PassPolicy"
-	OperationPasses          Operation = "Passes"
-	OperationIssuePass       Operation = "IssuePass"
-	OperationDeletePass      Operation = "DeletePass"
-	OperationDirectoryRoles  Operation = "DirectoryRoles"
-	OperationRevokeSessions  Operation = "RevokeSessions"
-	OperationApp             Operation = "App"
-	OperationAssignApp       Operation = "AssignApp"
-	OperationResumeRequest   Operation = "ResumeRequest"
-	OperationResumeLifecycle Operation = "ResumeLifecycle"
+	operationGranted         Operation = "Granted"
+	operationPassPolicy      Operation = "PassPolicy"
+	operationPasses          Operation = "Passes"
+	operationIssuePass       Operation = "IssuePass"
+	operationDeletePass      Operation = "DeletePass"
+	operationDirectoryRoles  Operation = "DirectoryRoles"
+	operationRevokeSessions  Operation = "RevokeSessions"
+	operationApp             Operation = "App"
+	operationAssignApp       Operation = "AssignApp"
+	operationResumeRequest   Operation = "ResumeRequest"
+	operationResumeLifecycle Operation = "ResumeLifecycle"
 )
 
 // ActionPermissions lists the calls that the actions of custom extensions make with the permission that each needs (RULES PRV-13, PRV-19 to PRV-21, EXT-22). A tenant grants those of the actions that it uses.
@@ -36,16 +36,16 @@ const (
 func ActionPermissions() []Permission {
 	const passWrite, apps = "UserAuthMethod-TAP.ReadWrite.All", "DeviceManagementApps.ReadWrite.All"
 	return []Permission{
-		{OperationPassPolicy, "Policy.Read.AuthenticationMethod", http.MethodGet, passPolicyPath},
-		{OperationPasses, passWrite, http.MethodGet, passesPath},
-		{OperationIssuePass, passWrite, http.MethodPost, passesPath},
-		{OperationDeletePass, passWrite, http.MethodDelete, passesPath + "/{other}"},
-		{OperationDirectoryRoles, "RoleManagement.Read.Directory", http.MethodGet, rolesPath},
-		{OperationDirectoryRoles, permissionUserRead, http.MethodGet, rolesPath},
-		{OperationRevokeSessions, "User.RevokeSessions.All", http.MethodPost, revokePath},
-		{OperationApp, apps, http.MethodGet, appPath},
-		{OperationAssignApp, apps, http.MethodPost, assignmentsPath},
-		{OperationResumeLifecycle, "LifecycleWorkflows.ReadWrite.All", http.MethodPost, "/identityGovernance/lifecycleWorkflows/workflows/{id}/tasks/{other}/taskProcessingResults/{third}/resume"},
+		{operationPassPolicy, "Policy.Read.AuthenticationMethod", http.MethodGet, passPolicyPath},
+		{operationPasses, passWrite, http.MethodGet, passesPath},
+		{operationIssuePass, passWrite, http.MethodPost, passesPath},
+		{operationDeletePass, passWrite, http.MethodDelete, passesPath + "/{other}"},
+		{operationDirectoryRoles, "RoleManagement.Read.Directory", http.MethodGet, rolesPath},
+		{operationDirectoryRoles, permissionUserRead, http.MethodGet, rolesPath},
+		{operationRevokeSessions, "User.RevokeSessions.All", http.MethodPost, revokePath},
+		{operationApp, apps, http.MethodGet, appPath},
+		{operationAssignApp, apps, http.MethodPost, assignmentsPath},
+		{operationResumeLifecycle, "LifecycleWorkflows.ReadWrite.All", http.MethodPost, "/identityGovernance/lifecycleWorkflows/workflows/{id}/tasks/{other}/taskProcessingResults/{third}/resume"},
 	}
 }
 
@@ -105,7 +105,7 @@ func (d *Directory) raw(ctx context.Context, operation Operation, again repeatab
 func (d *Directory) Granted(ctx context.Context) ([]string, error) {
 	token, err := d.tokens.credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: d.tokens.scopes, EnableCAE: true})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", directory.ErrUnavailable, OperationGranted, &tokenError{err})
+		return nil, fmt.Errorf("%w: %s: %w", directory.ErrUnavailable, operationGranted, &tokenError{err})
 	}
 	parts := strings.Split(token.Token, ".")
 	var claims struct {
@@ -116,7 +116,7 @@ func (d *Directory) Granted(ctx context.Context) ([]string, error) {
 			return claims.Roles, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: %s: the token cannot be read", directory.ErrUnavailable, OperationGranted)
+	return nil, fmt.Errorf("%w: %s: the token cannot be read", directory.ErrUnavailable, operationGranted)
 }
 
 // PassPolicy reads the policy of Temporary Access Passes (RULES PRV-20).
@@ -127,7 +127,7 @@ func (d *Directory) PassPolicy(ctx context.Context) (governance.PassPolicy, erro
 		Maximum int    `json:"maximumLifetimeInMinutes"`
 		Once    bool   `json:"isUsableOnce"`
 	}
-	err := d.raw(ctx, OperationPassPolicy, ifIdempotent, abstractions.GET, passPolicyPath, nil, nil, &found)
+	err := d.raw(ctx, operationPassPolicy, ifIdempotent, abstractions.GET, passPolicyPath, nil, nil, &found)
 	return governance.PassPolicy{Enabled: found.State == "enabled", MinimumMinutes: found.Minimum, MaximumMinutes: found.Maximum, OnlyOnce: found.Once}, err
 }
 
@@ -140,7 +140,7 @@ type passAnswer struct {
 // Passes lists the passes of a person.
 func (d *Directory) Passes(ctx context.Context, userID string) ([]governance.AccessPass, error) {
 	var found page[governance.AccessPass]
-	err := d.raw(ctx, OperationPasses, ifIdempotent, abstractions.GET, passesPath, map[string]string{"id": userID}, nil, &found)
+	err := d.raw(ctx, operationPasses, ifIdempotent, abstractions.GET, passesPath, map[string]string{"id": userID}, nil, &found)
 	return found.Value, err
 }
 
@@ -151,11 +151,11 @@ func (d *Directory) IssuePass(ctx context.Context, userID string, order director
 		body["startDateTime"] = governance.FormatInstant(order.Start.Time)
 	}
 	var made passAnswer
-	if err := d.raw(ctx, OperationIssuePass, ifNotDone, abstractions.POST, passesPath, map[string]string{"id": userID}, body, &made); err != nil {
+	if err := d.raw(ctx, operationIssuePass, ifNotDone, abstractions.POST, passesPath, map[string]string{"id": userID}, body, &made); err != nil {
 		return governance.AccessPass{}, governance.Secret{}, err
 	}
 	if made.Value == "" || made.ID == "" {
-		return governance.AccessPass{}, governance.Secret{}, fmt.Errorf("%w: %s: the answer has no pass", directory.ErrUnavailable, OperationIssuePass)
+		return governance.AccessPass{}, governance.Secret{}, fmt.Errorf("%w: %s: the answer has no pass", directory.ErrUnavailable, operationIssuePass)
 	}
 	return made.AccessPass, governance.Hide(made.Value), nil
 }
@@ -165,12 +165,12 @@ func (d *Directory) DeletePass(ctx context.Context, userID, passID string) error
 	if !isObjectID(passID) || !isUserID(userID) {
 		return nil // there is no such pass
 	}
-	return gone(d.raw(ctx, OperationDeletePass, ifIdempotent, abstractions.DELETE, passesPath+"/{other}", map[string]string{"id": userID, "other": passID}, nil, nil))
+	return gone(d.raw(ctx, operationDeletePass, ifIdempotent, abstractions.DELETE, passesPath+"/{other}", map[string]string{"id": userID, "other": passID}, nil, nil))
 }
 
 // DirectoryRoles lists the directory roles that a person holds. Roles that the person is only eligible for are not among them.
 func (d *Directory) DirectoryRoles(ctx context.Context, userID string) ([]string, error) {
-	if err := ended(ctx, OperationDirectoryRoles); err != nil {
+	if err := ended(ctx, operationDirectoryRoles); err != nil {
 		return nil, err
 	}
 	request, err := d.request(abstractions.GET, rolesPath+"?$select=id,roleTemplateId&$top=999", map[string]string{"id": userID}, nil)
@@ -182,7 +182,7 @@ func (d *Directory) DirectoryRoles(ctx context.Context, userID string) ([]string
 		RoleTemplateID string `json:"roleTemplateId"`
 	}
 	var roles []string
-	err = pages(ctx, d, OperationDirectoryRoles, request,
+	err = pages(ctx, d, operationDirectoryRoles, request,
 		func(next string) (*abstractions.RequestInformation, error) {
 			follow := abstractions.NewRequestInformation()
 			follow.Method, follow.UrlTemplate, follow.PathParameters = abstractions.GET, "{+baseurl}{+rest}", map[string]string{"baseurl": d.base, "rest": strings.TrimPrefix(next, d.base)}
@@ -204,7 +204,7 @@ func (d *Directory) DirectoryRoles(ctx context.Context, userID string) ([]string
 
 // RevokeSessions signs a person out everywhere (RULES PRV-13).
 func (d *Directory) RevokeSessions(ctx context.Context, userID string) error {
-	return d.raw(ctx, OperationRevokeSessions, ifIdempotent, abstractions.POST, revokePath, map[string]string{"id": userID}, nil, nil)
+	return d.raw(ctx, operationRevokeSessions, ifIdempotent, abstractions.POST, revokePath, map[string]string{"id": userID}, nil, nil)
 }
 
 // The types of an app's targets.
@@ -232,7 +232,7 @@ func (d *Directory) App(ctx context.Context, appID string) (governance.MobileApp
 		DisplayName string             `json:"displayName"`
 		Assignments []assignmentAnswer `json:"assignments"`
 	}
-	if err := d.raw(ctx, OperationApp, ifIdempotent, abstractions.GET, appPath+"?$expand=assignments", map[string]string{"id": appID}, nil, &found); err != nil {
+	if err := d.raw(ctx, operationApp, ifIdempotent, abstractions.GET, appPath+"?$expand=assignments", map[string]string{"id": appID}, nil, &found); err != nil {
 		return governance.MobileApp{}, err
 	}
 	app := governance.MobileApp{ID: found.ID, DisplayName: found.DisplayName}
@@ -252,11 +252,11 @@ func (d *Directory) AssignApp(ctx context.Context, appID, groupID string, intent
 		if app.Assignments[at].Intent == intent && !app.Assignments[at].Exclude {
 			return nil
 		}
-		return fmt.Errorf("%w: %s: the app is assigned to this group with another intent", directory.ErrRefused, OperationAssignApp)
+		return fmt.Errorf("%w: %s: the app is assigned to this group with another intent", directory.ErrRefused, operationAssignApp)
 	}
 	body := assignmentAnswer{Type: "#microsoft.graph.mobileAppAssignment", Intent: string(intent)}
 	body.Target.Type, body.Target.GroupID = groupTarget, groupID
-	err = d.raw(ctx, OperationAssignApp, ifNotDone, abstractions.POST, assignmentsPath, map[string]string{"id": appID}, body, nil)
+	err = d.raw(ctx, operationAssignApp, ifNotDone, abstractions.POST, assignmentsPath, map[string]string{"id": appID}, body, nil)
 	if a, ok := answered(err); ok && a.status == http.StatusBadRequest && strings.Contains(strings.ToLower(a.message), "already") {
 		return nil // somebody else was as quick
 	}
@@ -265,9 +265,9 @@ func (d *Directory) AssignApp(ctx context.Context, appID, groupID string, intent
 
 // Resume ends a wait. A path is made of ids by whoever calls; one that is not below identity governance goes nowhere.
 func (d *Directory) Resume(ctx context.Context, path string, body []byte) error {
-	operation := OperationResumeRequest
+	operation := operationResumeRequest
 	if strings.Contains(path, "/lifecycleWorkflows/") {
-		operation = OperationResumeLifecycle
+		operation = operationResumeLifecycle
 	}
 	if !strings.HasPrefix(path, "/identityGovernance/") || !strings.HasSuffix(path, "/resume") || strings.ContainsAny(path, "{}?#%\\") || strings.Contains(path, "..") {
 		return fmt.Errorf("%w: %s: the path is not one of a wait", directory.ErrRefused, operation)
