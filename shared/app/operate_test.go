@@ -2,10 +2,12 @@ package app_test
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
 	"latchkey/shared/app"
+	"latchkey/shared/bus"
 	busmemory "latchkey/shared/bus/memory"
 	"latchkey/shared/governance"
 	"latchkey/shared/store"
@@ -170,6 +172,44 @@ func rewritten(s *stand, document store.Document, entry governance.AuditEntry) s
 	s.must(err)
 	document.Body, document.ETag = body, ""
 	return document
+}
+
+// TestAMessageThatCannotBeRead is put aside with its reason, loudly, and only by the queues' own handler.
+func TestAMessageThatCannotBeRead(t *testing.T) {
+	s := newStand(t)
+	message := app.Unreadable{ID: "broken", SessionID: "session", Subject: "provision", Body: []byte("{")}
+	s.refused(s.app.ParkMessage(t.Context(), admin(), message, errors.New("no JSON")), governance.CodeForbidden)
+	s.must(s.app.ParkMessage(t.Context(), system(), message, errors.New("no JSON")))
+	queue, err := s.broker.Queue(bus.Parked)
+	s.must(err)
+	parked := queue.Peek(0, 10, nil)
+	if len(parked) != 1 || string(parked[0].Message.Body) != "{" || parked[0].Message.Properties["reason"] != "no JSON" || parked[0].Message.Properties["messageId"] != "broken" {
+		t.Errorf("parked %+v", parked)
+	}
+	if !strings.Contains(s.log.String(), `"alert":true`) {
+		t.Error("nobody was told")
+	}
+	s.downBus(true)
+	if err := s.app.ParkMessage(t.Context(), system(), message, errors.New("no JSON")); !errors.Is(err, bus.ErrUnavailable) {
+		t.Errorf("while the bus is away: %v", err)
+	}
+}
+
+// TestADocumentOfALaterRelease is read if it is of the next release, and refused rather than misread if it is of one after that. (DESIGN section 2, 10)
+func TestADocumentOfALaterRelease(t *testing.T) {
+	for version, readable := range map[int]bool{1: true, 2: true, 3: false} {
+		s := newStand(t)
+		packageID, _ := s.openPackage("package", member(g1))
+		made := s.submit(user(alice), request(packageID))
+		found, err := s.store.Get(t.Context(), store.Subjects, subjectID(alice), "request:"+made.ID)
+		s.must(err)
+		found[0].SchemaVersion = version
+		_, err = s.store.Commit(t.Context(), store.Subjects, subjectID(alice), []store.Operation{{Verb: store.Replace, Document: found[0]}})
+		s.must(err)
+		if _, err := s.app.Request(t.Context(), admin(), made.ID); (err == nil) != readable {
+			t.Errorf("version %d: %v", version, err)
+		}
+	}
 }
 
 // TestListAudit: the trail can be asked by whom and about what. rules: AUD-01.

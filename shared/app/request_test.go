@@ -266,14 +266,14 @@ func TestAScheduleOfOnesOwn(t *testing.T) {
 	s.refused(err, governance.CodeInvalid, "schedule")
 }
 
-// TestAPackageThatIsGoneAtItsStart: what was promised cannot be granted; the request fails and says so. rules: REQ-06 NOT-06.
-func TestAPackageThatIsGoneAtItsStart(t *testing.T) {
+// TestAWindowThatHasPassed before anybody's timer ran cannot be granted any more; the request fails and says so. rules: REQ-06 LIF-05 NOT-06.
+func TestAWindowThatHasPassed(t *testing.T) {
 	s := newStand(t)
 	packageID, _ := s.openPackage("package", member(g1))
 	draft := request(packageID)
 	draft.Schedule = &governance.Schedule{StartDateTime: governance.At(noon.Add(48 * time.Hour)), Expiration: &governance.Expiration{Type: governance.ExpirationAfterDateTime, EndDateTime: governance.At(noon.Add(72 * time.Hour))}}
 	made := s.submit(user(alice), draft)
-	s.pass(96 * time.Hour) // nobody's timer ran for two days: the window has passed
+	s.pass(96 * time.Hour)
 	s.is(made.ID, governance.StateDeliveryFailed)
 	s.isMember(g1, alice, false)
 	if mails := s.mails("alice"); len(mails) != 1 {
