@@ -21,6 +21,7 @@ const (
 	kindAudit           = "audit"
 	kindOutbox          = "outbox"
 	kindIdempotency     = "idempotency"
+	kindNameClaim       = "nameClaim"
 	kindCatalog         = "catalog"
 	kindPackage         = "package"
 	kindPolicy          = "policy"

@@ -2,7 +2,10 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"latchkey/shared/governance"
 	"latchkey/shared/store"
@@ -32,6 +35,11 @@ func (a *App) CreateCatalog(ctx context.Context, caller governance.Caller, draft
 	if err := catalog.Validate(); err != nil {
 		return Versioned[governance.Catalog]{}, err
 	}
+	release, err := a.claimName(ctx, catalog)
+	if err != nil {
+		return Versioned[governance.Catalog]{}, err
+	}
+	defer release()
 	if err := a.nameIsFree(ctx, catalog); err != nil {
 		return Versioned[governance.Catalog]{}, err
 	}
@@ -43,6 +51,49 @@ func (a *App) CreateCatalog(ctx context.Context, caller governance.Caller, draft
 		return catalogChange{catalog: &catalog, audit: a.audited(governance.ActivityCreateCatalog, caller, id, catalog.DisplayName)}, nil
 	})
 	return Versioned[governance.Catalog]{Value: catalog, ETag: etags[kindCatalog]}, err
+}
+
+// nameClaim is the document that holds a name while a catalog is given it.
+type nameClaim struct {
+	CatalogID string `json:"catalogId"`
+}
+
+// nameClaimTTL is how long a name is held for a process that died meanwhile: longer than any request takes.
+const nameClaimTTL = 2 * time.Minute
+
+// claimName keeps others from giving the same name to another catalog between the look whether it is free and the commit: catalogs are in partitions of their own, so no commit
+// sees two of them. Errors: CodeConflict.
+func (a *App) claimName(ctx context.Context, catalog governance.Catalog) (release func(), err error) {
+	id := documentID(kindNameClaim, governance.NameID("catalog:"+strings.ToLower(catalog.DisplayName)))
+	document, err := encode(id, kindNameClaim, time.Time{}, nameClaim{CatalogID: catalog.ID})
+	if err != nil {
+		return nil, err
+	}
+	document.TTL = nameClaimTTL
+	_, err = a.retry(ctx, func(bool) (bool, error) {
+		_, err := a.store.Commit(ctx, store.Catalogs, tenantPartition, []store.Operation{{Verb: store.Create, Document: document}})
+		if !errors.Is(err, store.ErrConflict) {
+			return err == nil, err
+		}
+		found, getErr := a.store.Get(ctx, store.Catalogs, tenantPartition, id)
+		if getErr != nil || found[0].ID == "" {
+			return false, errors.Join(err, getErr) // let go of meanwhile
+		}
+		holder, decodeErr := decode[nameClaim](found[0])
+		if decodeErr == nil && holder.CatalogID != catalog.ID {
+			decodeErr = &governance.Error{Code: governance.CodeConflict, Target: "displayName", Message: fmt.Sprintf("Another catalog is being given the name %q; choose another displayName.", catalog.DisplayName)}
+		}
+		return decodeErr == nil, decodeErr
+	})
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		free := []store.Operation{{Verb: store.Delete, Document: store.Document{ID: id}}}
+		if _, err := a.store.Commit(context.WithoutCancel(ctx), store.Catalogs, tenantPartition, free); err != nil && !errors.Is(err, store.ErrConflict) {
+			a.log.WarnContext(ctx, "the name of a catalog stays held for a moment", "error", err)
+		}
+	}, nil
 }
 
 // nameIsFree refuses a name that another catalog has, in any letter case (RULES CAT-01).
@@ -110,6 +161,8 @@ func (a *App) UpdateCatalog(ctx context.Context, caller governance.Caller, id, i
 	}
 	id = lower(id)
 	var catalog governance.Catalog
+	release := func() {}
+	defer func() { release() }()
 	etags, err := a.updateCatalog(ctx, id, false, func(s *catalogState) (catalogChange, error) {
 		if err := matches(ifMatch, s.etags[kindCatalog]); err != nil {
 			return catalogChange{}, err
@@ -123,6 +176,11 @@ func (a *App) UpdateCatalog(ctx context.Context, caller governance.Caller, id, i
 			return catalogChange{}, err
 		}
 		if catalog.DisplayName != s.catalog.DisplayName {
+			free, err := a.claimName(ctx, catalog)
+			if err != nil {
+				return catalogChange{}, err
+			}
+			release = free
 			if err := a.nameIsFree(ctx, catalog); err != nil {
 				return catalogChange{}, err
 			}
