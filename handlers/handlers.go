@@ -35,6 +35,8 @@ type Options struct {
 	OnStore func(operation string, requestCharge float32, err error)
 	// OnDirectory hears of every request to Microsoft Graph.
 	OnDirectory func(operation string, status int, err error, took time.Duration)
+	// Credential takes the place of the managed identity: a process that is more than one app cannot find them all in its environment.
+	Credential azcore.TokenCredential
 }
 
 // Handler is everything that the Functions host talks to.
@@ -57,7 +59,7 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 	if logger == nil {
 		logger = slog.Default()
 	}
-	credential, err := newCredential(settings)
+	credential, err := newCredential(settings, options)
 	if err != nil {
 		return nil, fmt.Errorf("credential: %w", err)
 	}
@@ -114,15 +116,18 @@ func (h *Handler) Close(ctx context.Context) error {
 }
 
 // newCredential is the managed identity where there is one, and a developer's own sign-in elsewhere.
-func newCredential(settings platform.Settings) (azcore.TokenCredential, error) {
+func newCredential(settings platform.Settings, options Options) (azcore.TokenCredential, error) {
+	if options.Credential != nil {
+		return options.Credential, nil
+	}
 	if settings.IdentityEndpoint == "" {
 		return azidentity.NewDefaultAzureCredential(nil)
 	}
-	options := &azidentity.ManagedIdentityCredentialOptions{}
+	of := &azidentity.ManagedIdentityCredentialOptions{}
 	if settings.ManagedIdentityClientID != "" {
-		options.ID = azidentity.ClientID(settings.ManagedIdentityClientID)
+		of.ID = azidentity.ClientID(settings.ManagedIdentityClientID)
 	}
-	return azidentity.NewManagedIdentityCredential(options)
+	return azidentity.NewManagedIdentityCredential(of)
 }
 
 func newStore(settings platform.Settings, credential azcore.TokenCredential, options Options) (*cosmos.Store, error) {

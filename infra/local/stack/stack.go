@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -248,18 +247,12 @@ func (s *Stack) serveHandler(ctx context.Context, settings map[string]string) (s
 	if err != nil {
 		return "", err
 	}
-	// azidentity finds the managed identity's endpoint in the environment, as App Service sets it.
-	for _, name := range []string{"IDENTITY_ENDPOINT", "IDENTITY_HEADER"} {
-		if err := os.Setenv(name, settings[name]); err != nil {
-			return "", err
-		}
-	}
 	logs := s.options.HandlerLog
 	if logs == nil {
 		logs = io.Discard
 	}
 	s.Handler, err = handlers.New(context.WithoutCancel(ctx), loaded, handlers.Options{
-		Clock: s.Clock, Logger: slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: loaded.LogLevel})), OnDirectory: s.options.OnDirectory,
+		Clock: s.Clock, Credential: newIdentity(s.Clock, settings), Logger: slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: loaded.LogLevel})), OnDirectory: s.options.OnDirectory,
 	})
 	if err != nil {
 		return "", err
