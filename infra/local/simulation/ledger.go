@@ -80,6 +80,7 @@ type ledger struct {
 	where     map[string]string
 	policies  map[string]map[string]governance.AssignmentPolicy // by id: each version that ever was, by its JSON
 	packages  map[string]governance.AccessPackage
+	catalogs  map[string]string // names by id
 	effects   map[string]*effect
 	sequence  []string // ids of effects as they came
 	issued    map[string]*issued
@@ -92,7 +93,7 @@ type ledger struct {
 func newLedger(w *world) *ledger {
 	return &ledger{
 		world: w, documents: map[key]kept{}, chains: map[string]chain{}, subjects: map[string]*subject{}, where: map[string]string{}, policies: map[string]map[string]governance.AssignmentPolicy{},
-		packages: map[string]governance.AccessPackage{}, effects: map[string]*effect{}, issued: map[string]*issued{}, decisions: map[decision]bool{}, taken: map[string]int{},
+		packages: map[string]governance.AccessPackage{}, catalogs: map[string]string{}, effects: map[string]*effect{}, issued: map[string]*issued{}, decisions: map[decision]bool{}, taken: map[string]int{},
 		hits: map[int64]int{}, born: map[string]int{},
 	}
 }
@@ -232,13 +233,13 @@ func (c *commit) take(operation store.Operation) {
 			delete(l.packages, id)
 			c.changes++
 			c.unused(id)
-		case "idempotency":
+		case "idempotency", "nameClaim": // they guard one command each, and nothing stands in them
 		default:
 			c.changes++
 		}
 		return
 	}
-	if kind == "idempotency" {
+	if kind == "idempotency" || kind == "nameClaim" {
 		return
 	}
 	l.documents[at] = kept{body: string(document.Body), due: document.DueAt}
@@ -255,6 +256,14 @@ func (c *commit) take(operation store.Operation) {
 		c.assignments = append(c.assignments, decode[governance.Assignment](c, document))
 	case "outbox":
 		c.effects = append(c.effects, decode[governance.Effect](c, document))
+	case "catalog":
+		catalog := decode[governance.Catalog](c, document)
+		l.catalogs[c.partition] = catalog.DisplayName
+		for _, other := range l.world.tenant.catalogs {
+			if other != c.partition && strings.EqualFold(l.catalogs[other], catalog.DisplayName) {
+				c.broken("name", "two catalogs have the name %q", catalog.DisplayName) // RULES CAT-01
+			}
+		}
 	case "policy":
 		policy := decode[governance.AssignmentPolicy](c, document)
 		if l.policies[policy.ID] == nil {
