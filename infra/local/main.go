@@ -36,7 +36,7 @@ type commands struct {
 }
 
 // gcPercent trades memory, of which a developer's machine has plenty, for time: a whole cloud shares two cores here.
-const gcPercent = 400
+const gcPercent = 800
 
 func main() {
 	debug.SetGCPercent(gcPercent)
@@ -140,7 +140,7 @@ func announce(out io.Writer, s *stack.Stack) error {
 }
 
 type demoCommand struct {
-	Story   string `default:"cloudpc" enum:"cloudpc" help:"The story: ${enum}."`
+	Story   string `default:"cloudpc" enum:"cloudpc,tap,uninstall" help:"The story: ${enum}."`
 	Verbose bool   `help:"Also print what the parts log."`
 }
 

@@ -19,7 +19,7 @@ import (
 )
 
 // Stories lists what Play can play.
-func Stories() []string { return []string{"cloudpc"} }
+func Stories() []string { return []string{"cloudpc", "tap", "uninstall"} }
 
 // Play plays a story and prints it. Errors: what went otherwise than the story says.
 func Play(ctx context.Context, s *stack.Stack, story string, out io.Writer) error {
@@ -27,6 +27,10 @@ func Play(ctx context.Context, s *stack.Stack, story string, out io.Writer) erro
 	switch story {
 	case "cloudpc":
 		return p.cloudPC(ctx)
+	case "tap":
+		return p.accessPass(ctx)
+	case "uninstall":
+		return p.uninstall(ctx)
 	}
 	return fmt.Errorf("there is no story %q; there are %s", story, strings.Join(Stories(), ", "))
 }
