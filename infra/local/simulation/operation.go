@@ -24,6 +24,14 @@ type op struct {
 	number int
 	name   string
 	luck   *luck
+	keyed  bool  // it is sent with an Idempotency-Key of its own
+	done   *done // what its attempts have done so far
+}
+
+// done is what the attempts of an operation have committed, and when.
+type done struct {
+	wrote bool
+	at    time.Time
 }
 
 // operations are all there are, by how often they happen.
@@ -39,6 +47,7 @@ var operations = []operation{
 	{"editPolicy", 3, (*world).editPolicy},
 	{"editRoles", 4, (*world).editRoles},
 	{"publish", 2, (*world).publish},
+	{"rename", 2, (*world).rename},
 	{"delete", 1, (*world).deleteOne},
 	{"expire", 7, func(w *world, _ op) { w.startTimer("expire") }},
 	{"flush", 6, func(w *world, _ op) { w.startTimer("flush") }},
@@ -68,7 +77,7 @@ func (w *world) startOperation() {
 	draw := l.below(total)
 	for _, operation := range operations {
 		if draw -= operation.weight; draw < 0 {
-			operation.do(w, op{number: number, name: operation.name, luck: l})
+			operation.do(w, op{number: number, name: operation.name, luck: l, done: &done{}})
 			return
 		}
 	}
@@ -98,6 +107,9 @@ func (w *world) call(o op, who string, attempt int, do func(context.Context, *ap
 			if t.wrote {
 				w.fail("answer", "", "%s was refused although its change was committed: %v", t.name, err)
 			}
+			if o.keyed && o.done.wrote && w.clock.Now().Sub(o.done.at) < 23*time.Hour {
+				w.fail("idempotency", "", "%s was refused although an attempt before, with the same key, had committed it: %v", t.name, err)
+			}
 		case !t.struck && w.calm:
 			w.fail("unavailable", "", "%s was refused although nothing was wrong: %v", t.name, err)
 		}
@@ -107,6 +119,9 @@ func (w *world) call(o op, who string, attempt int, do func(context.Context, *ap
 	})
 	t.after = func(t *task) {
 		clear(w.blocked)
+		if o.keyed && t.wrote && !o.done.wrote {
+			o.done.wrote, o.done.at = true, w.clock.Now()
+		}
 		if (t.crashed || passing(err) && err != nil) && attempt < maxAttempts && !w.calm && t.luck.odds(0.7) {
 			delay := time.Duration(1+t.luck.below(40)) * time.Second
 			w.call(o, who, attempt+1, do, answered)
@@ -121,7 +136,9 @@ func (w *world) call(o op, who string, attempt int, do func(context.Context, *ap
 func (w *world) submit(o op, who string, caller governance.Caller, asked issued, draft governance.AssignmentRequest) {
 	asked.caller, asked.kind = caller, draft.RequestType
 	body := text(draft)
-	sum := fmt.Sprintf("key-%d-%s", w.options.Seed, w.keyOf(o))
+	number := w.keyOf(o)
+	o.keyed = number == o.number
+	sum := fmt.Sprintf("key-%d-%d", w.options.Seed, number)
 	id := ""
 	w.call(o, who, 1, func(ctx context.Context, a *app.App) error {
 		answer, err := a.Once(ctx, caller, sum, []byte(body), func(ids platform.IDSource) (app.Answer, error) {
@@ -157,12 +174,26 @@ func (w *world) submit(o op, who string, caller governance.Caller, asked issued,
 }
 
 // keyOf is the Idempotency-Key of an operation: sometimes that of one before, by a careless client.
-func (w *world) keyOf(o op) string {
-	number := o.number
-	if number > 0 && o.luck.odds(0.04) {
-		number = o.luck.below(number)
+func (w *world) keyOf(o op) int {
+	if o.number > 0 && o.luck.odds(0.04) {
+		return o.luck.below(o.number)
 	}
-	return fmt.Sprint(number)
+	return o.number
+}
+
+// keyed is a command without an id of its own, sent with an Idempotency-Key as handlers/api does it.
+func (w *world) keyed(o *op, caller governance.Caller, do func(context.Context, *app.App) error) func(context.Context, *app.App) error {
+	if !o.luck.odds(0.6) {
+		return do
+	}
+	o.keyed = true
+	key := fmt.Sprintf("key-%d-%d", w.options.Seed, o.number)
+	return func(ctx context.Context, a *app.App) error {
+		_, err := a.Once(ctx, caller, key, []byte(o.name), func(ids platform.IDSource) (app.Answer, error) {
+			return app.Answer{Status: 204}, do(ctx, a.Under(ids))
+		})
+		return err
+	}
 }
 
 // submitted: what was answered is what was asked for, and it is there.
@@ -312,7 +343,8 @@ func (w *world) cancel(o op) {
 	case 1:
 		p = one(o.luck, w.tenant.people)
 	}
-	w.call(o, p.name, 1, func(ctx context.Context, a *app.App) error { return a.CancelRequest(ctx, p.caller, request.ID) }, func(err error) {
+	command := w.keyed(&o, p.caller, func(ctx context.Context, a *app.App) error { return a.CancelRequest(ctx, p.caller, request.ID) })
+	w.call(o, p.name, 1, command, func(err error) {
 		if err != nil {
 			return
 		}
@@ -423,7 +455,8 @@ func (w *world) reprocess(o op) {
 	if o.luck.odds(0.1) {
 		p = s.person
 	}
-	w.call(o, p.name, 1, func(ctx context.Context, a *app.App) error { return a.ReprocessRequest(ctx, p.caller, request.ID) }, func(err error) {
+	command := w.keyed(&o, p.caller, func(ctx context.Context, a *app.App) error { return a.ReprocessRequest(ctx, p.caller, request.ID) })
+	w.call(o, p.name, 1, command, func(err error) {
 		if err == nil && p != w.tenant.admin {
 			w.fail("forbidden", s.person.subject, "%s reprocessed a request", p.name)
 		}
@@ -485,6 +518,23 @@ func (w *world) publish(o op) {
 		})
 		return err
 	})
+}
+
+// rename gives two catalogs the same new name at once, or one of them.
+func (w *world) rename(o op) {
+	name := fmt.Sprintf("name%d", o.luck.below(3))
+	for i, catalog := range w.tenant.catalogs {
+		if i > 0 && o.luck.odds(0.4) {
+			return
+		}
+		w.call(o, fmt.Sprintf("ada%d", i), 1, func(ctx context.Context, a *app.App) error {
+			_, err := a.UpdateCatalog(ctx, w.tenant.admin.caller, catalog, "", func(c *governance.Catalog) error {
+				c.DisplayName = name
+				return nil
+			})
+			return err
+		}, nil)
+	}
 }
 
 func (w *world) deleteOne(o op) {

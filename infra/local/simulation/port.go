@@ -54,7 +54,7 @@ func (p storePort) Commit(ctx context.Context, container store.Container, partit
 			w.note(t, partition, "commit %s%s%s", describe(operations), outcome(err), injected(fault))
 		}
 		if err == nil && w.strikes(t, Crash) {
-			panic(crash{})
+			t.crash()
 		}
 		if err == nil && fault == StoreLostResponse {
 			return nil, fmt.Errorf("%w: the answer was lost", store.ErrUnavailable)
@@ -130,7 +130,7 @@ func (p busPort) Send(ctx context.Context, queue string, messages ...bus.Message
 			t.sent = append(t.sent, m.ID)
 		}
 		if len(accepted) > 0 && w.strikes(t, Crash) {
-			panic(crash{})
+			t.crash()
 		}
 	}
 	switch {
@@ -180,7 +180,7 @@ func call[T any](p directoryPort, what, about string, change bool, do func() (T,
 		w.note(t, "", "directory %s %s%s%s", what, about, outcome(err), injected(fault))
 	}
 	if change && err == nil && w.strikes(t, Crash) {
-		panic(crash{})
+		t.crash()
 	}
 	if fault == DirectoryLost {
 		return none, fmt.Errorf("%w: the answer was lost", directory.ErrUnavailable)

@@ -80,11 +80,20 @@ func (t *task) resume() {
 	}
 }
 
+// crash ends it where it stands. What the app deferred still runs, as panics go, but reaches no port any more.
+func (t *task) crash() {
+	t.crashed = true
+	panic(crash{})
+}
+
 // point is where the scheduler may let others go first, and where the invocation may end for ever.
 func (t *task) point() {
+	if t.crashed {
+		panic(crash{})
+	}
 	t.pause(t.world.clock.Now())
 	if t.world.strikes(t, Crash) {
-		panic(crash{})
+		t.crash()
 	}
 	if t.lock != nil && t.world.strikes(t, LockLost) {
 		t.world.loseLock(t)
@@ -96,7 +105,7 @@ func (t *task) pause(until time.Time) {
 	t.wakeAt = until
 	t.priority = uint64(t.luck.next())
 	if !t.yield(struct{}{}) {
-		panic(crash{}) // the run is over
+		t.crash() // the run is over
 	}
 }
 
