@@ -16,6 +16,17 @@ import (
 // maxRecipients bounds one mail.
 const maxRecipients = 50
 
+// announced is a request without its policy, which no mail tells of and which is most of the document.
+type announced struct {
+	governance.AssignmentRequest
+	Policy unread `json:"policy"`
+}
+
+type unread struct{}
+
+// UnmarshalJSON reads nothing.
+func (*unread) UnmarshalJSON([]byte) error { return nil }
+
 // notify sends the mail of one notification (RULES NOT-01 to NOT-08). Whoever has no address is left out; a mail to nobody is not sent.
 func (a *App) notify(ctx context.Context, effect governance.Effect) error {
 	id := documentID(kindRequest, effect.RequestID)
@@ -26,10 +37,11 @@ func (a *App) notify(ctx context.Context, effect governance.Effect) error {
 	if found[0].ID == "" {
 		return nil
 	}
-	request, err := decode[governance.AssignmentRequest](found[0])
+	read, err := decode[announced](found[0])
 	if err != nil {
 		return err
 	}
+	request := read.AssignmentRequest
 	var to []string
 	toApprovers := effect.Notification == governance.NotifyApprovers || effect.Notification == governance.NotifyAlternates
 	if toApprovers {
