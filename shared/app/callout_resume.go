@@ -14,6 +14,9 @@ import (
 // have told it already: then a source that waits no more has the answer.
 func (w *work) tell(ctx context.Context, perhapsTold bool) error {
 	if !engine.MayTell(w.callout, w.app.now()) {
+		if perhapsTold {
+			return w.told(ctx, false, "The answer would come too late now; whether one that was sent before a failure has arrived is not known.", nil)
+		}
 		return w.told(ctx, false, "The answer would have come too late and was not sent.", nil)
 	}
 	body, err := resumeBody(w.callout)

@@ -1,0 +1,978 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"latchkey/shared/app"
+	"latchkey/shared/bus"
+	"latchkey/shared/directory"
+	directorymemory "latchkey/shared/directory/memory"
+	"latchkey/shared/governance"
+	"latchkey/shared/platform"
+	"latchkey/shared/store"
+	storememory "latchkey/shared/store/memory"
+)
+
+// The people and things of these tests.
+const (
+	calloutTenant  = "7a1c3f60-52d1-4c6e-8f0b-3d0e6a9b1c20"
+	calloutHire    = "10000000-0000-4000-8000-0000000000a1"
+	calloutManager = "10000000-0000-4000-8000-0000000000a2"
+	calloutAdmin   = "10000000-0000-4000-8000-0000000000a3"
+	calloutIn      = "20000000-0000-4000-8000-0000000000b1"
+	calloutOut     = "20000000-0000-4000-8000-0000000000b2"
+	calloutApp     = "50000000-0000-4000-8000-0000000000c1"
+	calloutRequest = "60000000-0000-4000-8000-0000000000d1"
+	calloutStage   = "60000000-0000-4000-8000-0000000000e1"
+	calloutSecret  = "a-secret-that-nobody-may-read-anywhere"
+)
+
+// died is the panic of a process that is killed.
+type died struct{}
+
+// calloutWorld is an App on memory that can be killed before or after any call of a port.
+type calloutWorld struct {
+	t         *testing.T
+	app       *app.App
+	clock     *platform.ManualClock
+	documents *storememory.Store
+	directory *directorymemory.Directory
+	logs      bytes.Buffer
+	failures  []string // errors as they were seen
+
+	mu      sync.Mutex
+	calls   int
+	dieAt   int // the number of the call after or before which the process dies; 0: never
+	after   bool
+	queue   []bus.Message
+	sent    map[string]bool
+	every   []bus.Message // ever sent
+	posts   []platform.OutboundCall
+	replies []platform.OutboundReply // of posts, one after the other; then 200
+	ids     int
+}
+
+func newCalloutWorld(t *testing.T) *calloutWorld {
+	w := &calloutWorld{t: t, clock: platform.NewManualClock(time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)), sent: map[string]bool{}}
+	w.documents = storememory.New(w.clock)
+	w.directory = directorymemory.New(directorymemory.Options{Clock: w.clock})
+	person := func(id, name, manager string) governance.User {
+		return governance.User{ID: id, UserPrincipalName: strings.ToLower(name) + "@contoso.example", DisplayName: name, Mail: strings.ToLower(name) + "@contoso.example", UserType: governance.UserTypeMember, AccountEnabled: true, ManagerID: manager}
+	}
+	w.directory.PutUser(person(calloutManager, "Marta", ""))
+	w.directory.PutUser(person(calloutHire, "Rui", calloutManager))
+	w.directory.PutUser(person(calloutAdmin, "Ida", calloutManager))
+	for _, id := range []string{calloutIn, calloutOut} {
+		w.directory.PutGroup(governance.Group{ID: id, DisplayName: id[:8], SecurityEnabled: true, GroupTypes: []string{}})
+	}
+	w.directory.PutApp(governance.MobileApp{ID: calloutApp, DisplayName: "Editor"})
+	w.directory.PutRole(calloutAdmin, governance.RoleGlobalAdministrator)
+	w.directory.PutGranted("UserAuthMethod-TAP.ReadWrite.All", "Policy.Read.AuthenticationMethod", "RoleManagement.Read.Directory", "User.Read.All", "Mail.Send", "GroupMember.ReadWrite.All",
+		"DeviceManagementApps.ReadWrite.All", "User.RevokeSessions.All")
+	w.start()
+	return w
+}
+
+// start begins a process anew on the same world.
+func (w *calloutWorld) start() {
+	w.app = app.New(app.Options{
+		Store: dyingStore{w.documents, w}, Bus: dyingBus{w}, Directory: dyingDirectory{w.directory, w}, Actions: dyingActions{w.directory, w}, Outbound: dyingOutbound{w}, Clock: w.clock,
+		NewID:  func() string { w.ids++; return governance.NameID(fmt.Sprint("callout-test:", w.ids)) },
+		Logger: slog.New(slog.NewJSONHandler(&w.logs, nil)),
+		Sleep:  func(context.Context, time.Duration) error { return nil },
+		Jitter: func(time.Duration) time.Duration { return 0 },
+		Secret: func(name string) governance.Secret {
+			return map[string]governance.Secret{"key": governance.Hide(calloutSecret), "teams": governance.Hide("https://teams.example/" + calloutSecret)}[name]
+		},
+		PublicURL: "https://latchkey.example",
+	})
+}
+
+// call is a call of a port: the process may die before it, or after it.
+func (w *calloutWorld) call(do func()) {
+	w.mu.Lock()
+	w.calls++
+	dies := w.calls == w.dieAt
+	w.mu.Unlock()
+	if dies && !w.after {
+		panic(died{})
+	}
+	do()
+	if dies {
+		panic(died{})
+	}
+}
+
+// live runs a part of a process. It says whether it died.
+func (w *calloutWorld) live(do func() error) (dead bool, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			if _, ok := value.(died); !ok {
+				panic(value)
+			}
+			dead = true
+			w.start()
+		}
+	}()
+	err = do()
+	if err != nil {
+		w.failures = append(w.failures, err.Error())
+	}
+	return false, err
+}
+
+var (
+	calloutCaller        = governance.Caller{Kind: governance.CallerExtension, TenantID: calloutTenant, AppID: "810dcf14-1858-4bf2-8134-4c369fa3235b"}
+	calloutAdministrator = governance.Caller{Kind: governance.CallerApplication, TenantID: calloutTenant, AppID: "40000000-0000-4000-8000-000000000001", Permissions: []string{governance.PermissionReadWriteAll}}
+)
+
+// configure makes an action.
+func (w *calloutWorld) configure(name, kind, settings string) {
+	w.t.Helper()
+	draft := governance.CalloutAction{Kind: kind, Settings: json.RawMessage(settings)}
+	if _, err := w.app.PutAction(w.t.Context(), calloutAdministrator, name, draft, ""); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// payload is a native one (RULES EXT-11).
+func payload(stage, target string, change map[string]any) []byte {
+	body := map[string]any{
+		"AccessPackageAssignmentRequestId": calloutRequest, "CallbackUriPath": "/identityGovernance/entitlementManagement/accessPackageAssignmentRequests/" + calloutRequest + "/resume",
+		"CustomExtensionStageInstanceId": calloutStage, "Stage": stage, "RequestType": "UserAdd", "Answers": []any{}, "State": "Delivering", "Status": "WaitingForCallback",
+		"CallbackConfiguration": map[string]any{"DurationBeforeTimeout": "PT2H"},
+		"AccessPackage":         map[string]any{"Id": "x", "DisplayName": "Package", "Description": ""},
+		"Assignment":            map[string]any{"Id": "y", "Target": map[string]any{"Id": "z", "ObjectId": target, "DisplayName": "Rui {{action}}"}},
+		"Requestor":             map[string]any{"Id": "r", "ObjectId": calloutManager, "DisplayName": "Marta"},
+	}
+	for name, value := range change {
+		if value == nil {
+			delete(body, name)
+			continue
+		}
+		body[name] = value
+	}
+	data, _ := json.Marshal(body)
+	return data
+}
+
+// accept sends a callout until it is taken, as a source does whose call is broken off.
+func (w *calloutWorld) accept(name string, body []byte) string {
+	w.t.Helper()
+	for range 3 {
+		var accepted app.Accepted
+		dead, err := w.live(func() (err error) {
+			accepted, err = w.app.AcceptCallout(w.t.Context(), calloutCaller, name, body)
+			return err
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if !dead {
+			return accepted.ID
+		}
+	}
+	w.t.Fatal("the callout was never taken")
+	return ""
+}
+
+// settle handles messages and runs timers until nothing is left to do now, or within a span of time.
+func (w *calloutWorld) settle(within time.Duration) {
+	w.t.Helper()
+	until := w.clock.Now().Add(within)
+	for range 1000 {
+		if w.handleNext() {
+			continue
+		}
+		if !w.clock.Now().Before(until) {
+			return
+		}
+		w.clock.Advance(5 * time.Minute)
+		w.live(func() error { _, err := w.app.FlushOutbox(w.t.Context(), governance.System()); return err })
+		w.live(func() error { _, err := w.app.ExpireDue(w.t.Context(), governance.System()); return err })
+	}
+	w.t.Fatal("there is no end to it")
+}
+
+// handleNext handles the next message that is visible; one whose handler dies or fails comes back.
+func (w *calloutWorld) handleNext() bool {
+	at := slices.IndexFunc(w.queue, func(m bus.Message) bool { return !m.NotBefore.After(w.clock.Now()) })
+	if at < 0 {
+		return false
+	}
+	m := w.queue[at]
+	var effect governance.Effect
+	if err := json.Unmarshal(m.Body, &effect); err != nil {
+		w.t.Fatal(err)
+	}
+	dead, err := w.live(func() error { return w.app.HandleEffect(w.t.Context(), governance.System(), effect) })
+	if !dead && err == nil {
+		w.queue = slices.DeleteFunc(w.queue, func(one bus.Message) bool { return one.ID == m.ID })
+	}
+	return true
+}
+
+func (w *calloutWorld) callout(id string) governance.Callout {
+	w.t.Helper()
+	found, err := w.app.Callout(w.t.Context(), calloutAdministrator, id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return found.Value
+}
+
+// everywhere is all that is kept or told of: documents, messages, log lines, errors, and what the sources were answered.
+func (w *calloutWorld) everywhere() string {
+	var all strings.Builder
+	for _, container := range store.Containers() {
+		query := store.Query{PageSize: store.MaxPageSize}
+		for {
+			page, err := w.documents.Query(context.Background(), container, query)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			for _, document := range page.Documents {
+				fmt.Fprintln(&all, document.ID, string(document.Body))
+			}
+			if query.Continuation = page.Continuation; page.Continuation == "" {
+				break
+			}
+		}
+	}
+	for _, m := range w.every {
+		fmt.Fprintln(&all, m.ID, string(m.Body), m.Properties)
+	}
+	for _, resumed := range w.directory.Resumes() {
+		fmt.Fprintln(&all, resumed.Path, resumed.Body)
+	}
+	return all.String() + w.logs.String() + strings.Join(w.failures, "\n")
+}
+
+// checkNoLeak looks for passes and secrets wherever they must not be.
+func (w *calloutWorld) checkNoLeak() {
+	w.t.Helper()
+	all := w.everywhere()
+	if strings.Contains(all, calloutSecret) {
+		w.t.Error("a secret lies about")
+	}
+	for _, issued := range w.directory.Issued() {
+		if strings.Contains(all, issued.Value) || strings.Contains(all, strings.ReplaceAll(issued.Value, "#", `\u0023`)) {
+			w.t.Errorf("the pass %s lies about", issued.Value)
+		}
+	}
+}
+
+// kinds is every kind of action with settings that work, settings that do not, and what must be so when it is done.
+var kinds = map[string]struct {
+	good  string
+	bad   []string
+	stage string
+	done  func(w *calloutWorld) error
+}{
+	"temporaryAccessPass": {
+		good:  `{"lifetimeInMinutes":1440,"deliverTo":"manager"}`,
+		bad:   []string{`{"lifetimeInMinutes":5}`, `{"deliverTo":"everybody"}`, `{"deliverTo":"teams"}`, `{"teamsSecret":"x"}`, `{"startsAfter":"P400D"}`, `{"startsAfter":"soon"}`, `{"allowedRoles":["admin"]}`, `{"unknown":1}`, `[]`},
+		stage: "assignmentRequestGranted",
+		done: func(w *calloutWorld) error {
+			var live []directorymemory.IssuedPass
+			for _, one := range w.directory.Issued() {
+				if one.Live {
+					live = append(live, one)
+				}
+			}
+			sent := w.directory.SentTo("marta@contoso.example")
+			switch {
+			case len(live) != 1:
+				return fmt.Errorf("there are %d live passes", len(live))
+			case len(sent) == 0 || !strings.Contains(sent[len(sent)-1].Text, live[0].Value):
+				return errors.New("the live pass was not delivered")
+			case live[0].Pass.LifetimeMinutes != 480 || len(w.directory.SentTo("rui@contoso.example")) > 0:
+				return fmt.Errorf("the pass is for %d minutes, or somebody else has it", live[0].Pass.LifetimeMinutes)
+			}
+			return nil
+		},
+	},
+	"intuneApp": {
+		good: `{"mobileAppId":"` + calloutApp + `","installGroupId":"` + calloutIn + `","uninstallGroupId":"` + calloutOut + `"}`,
+		bad: []string{`{}`, `{"mobileAppId":"x","installGroupId":"` + calloutIn + `","uninstallGroupId":"` + calloutOut + `"}`,
+			`{"mobileAppId":"` + calloutApp + `","installGroupId":"` + calloutIn + `","uninstallGroupId":"` + calloutIn + `"}`,
+			`{"mobileAppId":"` + calloutApp + `","installGroupId":"` + calloutIn + `","uninstallGroupId":"` + calloutOut + `","uninstallFor":"P2Y"}`,
+			`{"mobileAppId":"` + calloutApp + `","installGroupId":"` + calloutIn + `","uninstallGroupId":"` + calloutOut + `","direction":"up"}`},
+		stage: "assignmentRequestRemoved",
+		done: func(w *calloutWorld) error {
+			found, err := w.directory.App(context.Background(), calloutApp)
+			if err != nil || len(found.Assignments) != 1 || found.Assignments[0].Intent != governance.IntentUninstall {
+				return fmt.Errorf("the app is assigned as %+v, %w", found, err)
+			}
+			if w.directory.IsMember(calloutIn, calloutHire) || !w.directory.IsMember(calloutOut, calloutHire) {
+				return errors.New("the person is in the wrong group")
+			}
+			return nil
+		},
+	},
+	"groupMembership": {
+		good: `{"groupId":"` + calloutIn + `"}`, bad: []string{`{}`, `{"groupId":"x"}`, `{"groupId":"` + calloutIn + `","direction":"both"}`}, stage: "assignmentRequestGranted",
+		done: func(w *calloutWorld) error {
+			if !w.directory.IsMember(calloutIn, calloutHire) {
+				return errors.New("the person is not in the group")
+			}
+			return nil
+		},
+	},
+	"revokeSessions": {
+		good: `{}`, bad: []string{`{"for":"all"}`}, stage: "assignmentRequestRemoved",
+		done: func(w *calloutWorld) error {
+			if !slices.Contains(w.directory.Revoked(), calloutHire) {
+				return errors.New("nobody was signed out")
+			}
+			return nil
+		},
+	},
+	"sendMail": {
+		good: `{"to":"target","subject":"Welcome {{target.displayName}}","lines":["<b>{{accessPackage.displayName}}</b>"]}`,
+		bad: []string{`{"subject":"x"}`, `{"subject":"a\nBcc: x@y.example","lines":["x"]}`, `{"subject":"{{secret}}","lines":["x"]}`, `{"subject":"x","lines":["{{"]}`, `{"subject":"x","lines":["${env}"]}`,
+			`{"to":"ceo","subject":"x","lines":["x"]}`},
+		stage: "assignmentRequestGranted",
+		done: func(w *calloutWorld) error {
+			sent := w.directory.SentTo("rui@contoso.example")
+			// What came with the payload looks like a placeholder, and stays as it is.
+			if len(sent) == 0 || sent[0].Subject != "Welcome Rui {{action}}" || strings.Contains(sent[0].HTML, "<b>") {
+				return fmt.Errorf("sent was %+v", sent)
+			}
+			return nil
+		},
+	},
+	"webhook": {
+		good: `{"url":"https://hooks.example/x","secret":"key","headers":{"X-Kind":"a"},"body":{"who":"{{target.displayName}}"}}`,
+		bad: []string{`{"url":"https://hooks.example/x"}`, `{"url":"ftp://x","secret":"key"}`, `{"url":"https://u:p@hooks.example/","secret":"key"}`, `{"url":"https://hooks.example/x","secret":"../key"}`,
+			`{"url":"https://hooks.example/x","secret":"key","headers":{"X-A":"b\r\nX-C: d"}}`, `{"url":"https://hooks.example/x","secret":"key","headers":{"X-A\r\nX-B":"b"}}`,
+			`{"url":"https://hooks.example/x","secret":"key","headers":{"Host":"inside"}}`, `{"url":"https://hooks.example/x","secret":"key","headers":{"Authorization":"Bearer x"}}`,
+			`{"url":"https://hooks.example/x","secret":"key","headers":{"X-A":"{{target.displayName}}"}}`, `{"url":"https://hooks.example/x","secret":"key","body":{"a":"{{constructor}}"}}`,
+			`{"url":"https://hooks.example/x","secret":"key","headers":{"Latchkey-Signature":"x"}}`},
+		stage: "assignmentRequestApproved",
+		done: func(w *calloutWorld) error {
+			if len(w.posts) == 0 {
+				return errors.New("nothing was posted")
+			}
+			for _, post := range w.posts {
+				if string(post.Body) != `{"who":"Rui {{action}}"}` || !strings.HasPrefix(post.Header.Get("Latchkey-Signature"), "sha256=") || post.Header.Get("Latchkey-Delivery") != w.posts[0].Header.Get("Latchkey-Delivery") {
+					return fmt.Errorf("posted was %s with %v", post.Body, post.Header)
+				}
+			}
+			return nil
+		},
+	},
+	"ticket": {
+		good: `{"url":"https://desk.example/x","authorizationSecret":"key","waitForAnswer":false,"numberPath":"result.number","body":{"short_description":"For {{target.displayName}} {{ticket.id}}"}}`,
+		bad: []string{`{"url":"https://desk.example/x","body":{}}`, `{"url":"https://desk.example/x","waitForAnswer":false}`, `{"url":"https://desk.example/x","waitForAnswer":false,"body":{"a":"{{ticket.secret}}"}}`,
+			`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"numberPath":"a[0]"}`},
+		stage: "assignmentRequestGranted",
+		done: func(w *calloutWorld) error {
+			if len(w.posts) == 0 || w.posts[0].Header.Get("Authorization") != calloutSecret {
+				return fmt.Errorf("%d posts", len(w.posts))
+			}
+			return nil
+		},
+	},
+}
+
+// Every kind that declares itself goes through the same contract.
+func TestEveryKindOfActionHasItsContract(t *testing.T) {
+	t.Parallel()
+	found, err := newCalloutWorld(t).app.ActionKinds(calloutAdministrator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range found {
+		if _, ok := kinds[kind.Kind]; !ok {
+			t.Errorf("the action %s is not in the table of these tests", kind.Kind)
+		}
+		if !json.Valid(kind.Schema) || kind.Description == "" {
+			t.Errorf("%s has no schema or description", kind.Kind)
+		}
+	}
+	if len(found) != len(kinds) {
+		t.Errorf("%d kinds, %d in the table", len(found), len(kinds))
+	}
+}
+
+// Bad settings, templates and headers among them, are refused before anything is kept.
+func TestBadSettingsAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, kind := range kinds {
+		w := newCalloutWorld(t)
+		for _, settings := range kind.bad {
+			_, err := w.app.PutAction(t.Context(), calloutAdministrator, "bad", governance.CalloutAction{Kind: name, Settings: json.RawMessage(settings)}, "")
+			if governance.CodeOf(err) != governance.CodeInvalid {
+				t.Errorf("%s takes %s: %v", name, settings, err)
+			}
+		}
+		if strings.Contains(w.everywhere(), "action:bad") {
+			t.Errorf("%s keeps bad settings", name)
+		}
+	}
+}
+
+// A process that dies before or after any call of any port, for every kind: the work is done once, the source is told once, and nothing lies about.
+// rules: EXT-13 EXT-14 EXT-17
+func TestACrashAnywhereIsSurvived(t *testing.T) {
+	t.Parallel()
+	for name, kind := range kinds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			points := 0
+			for _, after := range []bool{false, true} {
+				for at := 1; ; at++ {
+					w := newCalloutWorld(t)
+					w.configure("act", name, kind.good)
+					w.calls, w.dieAt, w.after = 0, at, after
+					id := w.accept("act", payload(kind.stage, calloutHire, nil))
+					w.settle(10 * time.Minute)
+					crashed := w.calls >= at
+					w.dieAt = 0
+					callout := w.callout(id)
+					if callout.State != governance.CalloutResumed || !callout.Succeeded {
+						t.Fatalf("call %d, after %v: the callout is %s: %s\n%s", at, after, callout.State, callout.Detail, w.logs.String())
+					}
+					if err := kind.done(w); err != nil {
+						t.Fatalf("call %d, after %v: %v", at, after, err)
+					}
+					w.checkToldOnce(callout)
+					w.checkNoLeak()
+					w.checkChain(callout.Target.ID)
+					if !crashed {
+						break
+					}
+					points++
+				}
+			}
+			if points < 20 {
+				t.Errorf("only %d points to die at", points)
+			}
+		})
+	}
+}
+
+// The same, and the source has stopped waiting when the process is back: it is answered or timed out, never both.
+// rules: EXT-05
+func TestACrashUntilTheWaitIsOver(t *testing.T) {
+	t.Parallel()
+	for name, kind := range kinds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, after := range []bool{false, true} {
+				for at := 1; ; at++ {
+					w := newCalloutWorld(t)
+					w.configure("act", name, kind.good)
+					w.calls, w.dieAt, w.after = 0, 0, after
+					id := w.accept("act", payload(kind.stage, calloutHire, nil))
+					w.calls, w.dieAt = 0, at
+					w.handleNext()
+					crashed := w.calls >= at
+					if crashed {
+						w.clock.Advance(3 * time.Hour)
+					}
+					w.settle(20 * time.Minute)
+					w.dieAt = 0
+					callout := w.callout(id)
+					told := len(w.directory.Resumes())
+					switch callout.State {
+					case governance.CalloutResumed:
+						if told == 0 {
+							t.Fatalf("call %d, after %v: resumed, and nobody was told", at, after)
+						}
+					case governance.CalloutTimedOut:
+						if told > 0 {
+							t.Fatalf("call %d, after %v: timed out and told", at, after)
+						}
+					case governance.CalloutNotResumed:
+					default:
+						t.Fatalf("call %d, after %v: the callout is %s: %s", at, after, callout.State, callout.Detail)
+					}
+					live := 0
+					for _, one := range w.directory.Issued() {
+						if one.Live {
+							live++
+						}
+					}
+					if _, delivered := callout.Done("delivered"); callout.State == governance.CalloutTimedOut && live > 0 && !delivered {
+						t.Fatalf("call %d, after %v: a pass is left behind that nobody was given", at, after)
+					}
+					w.checkNoLeak()
+					if !crashed {
+						break
+					}
+				}
+			}
+		})
+	}
+}
+
+func (w *calloutWorld) checkToldOnce(callout governance.Callout) {
+	w.t.Helper()
+	bodies := map[string]bool{}
+	for _, resumed := range w.directory.Resumes() {
+		bodies[resumed.Path+resumed.Body] = true
+		if resumed.Path != "/identityGovernance/entitlementManagement/assignmentRequests/"+calloutRequest+"/resume" || !strings.Contains(resumed.Body, string(callout.Stage)) || !strings.Contains(resumed.Body, calloutStage) {
+			w.t.Errorf("resumed was %+v", resumed)
+		}
+	}
+	if len(bodies) != 1 {
+		w.t.Errorf("the source got %d different answers", len(bodies))
+	}
+}
+
+func (w *calloutWorld) checkChain(subjectID string) {
+	w.t.Helper()
+	report, err := w.app.VerifyAudit(w.t.Context(), calloutAdministrator, false, subjectID)
+	if err != nil || !report.Verified {
+		w.t.Errorf("the audit chain: %+v, %v", report, err)
+	}
+}
+
+// What waiting does not mend ends at once, with a clear detail, and is told.
+func TestWhatCannotBeDoneIsSaid(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		kind, settings, stage, target string
+		prepare                       func(*calloutWorld)
+		want                          string
+	}{
+		"a person who is gone":         {"groupMembership", kinds["groupMembership"].good, "assignmentRequestGranted", "10000000-0000-4000-8000-0000000000ff", nil, "no longer exists"},
+		"a group that is gone":         {"groupMembership", `{"groupId":"20000000-0000-4000-8000-0000000000ff"}`, "assignmentRequestGranted", calloutHire, nil, "The group no longer exists"},
+		"a policy that forbids passes": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) { w.directory.PutPassPolicy(governance.PassPolicy{}) }, "policy does not allow"},
+		"a holder of a role":           {"temporaryAccessPass", `{}`, "assignmentRequestGranted", calloutAdmin, nil, "holds a directory role"},
+		"a role that cannot be told": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) {
+			w.directory.PutRole(calloutHire, directory.UnknownRole)
+		}, "holds a directory role"},
+		"nobody to deliver to":  {"temporaryAccessPass", `{}`, "assignmentRequestGranted", calloutManager, nil, "has no manager"},
+		"a secret that is gone": {"webhook", `{"url":"https://hooks.example/","secret":"other"}`, "assignmentRequestGranted", calloutHire, nil, "secret other is not set"},
+		"a webhook that says no": {"webhook", `{"url":"https://hooks.example/","secret":"key"}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) {
+			w.replies = []platform.OutboundReply{{Status: 404}}
+		}, "refused the request (404)"},
+		"a webhook that leads elsewhere": {"webhook", `{"url":"https://hooks.example/","secret":"key"}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) {
+			w.replies = []platform.OutboundReply{{Status: 302}}
+		}, "redirects"},
+		"a webhook within": {"webhook", `{"url":"https://10.0.0.1/","secret":"key"}`, "assignmentRequestGranted", calloutHire, nil, "may not be called"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newCalloutWorld(t)
+			if test.prepare != nil {
+				test.prepare(w)
+			}
+			w.configure("act", test.kind, test.settings)
+			id := w.accept("act", payload(test.stage, test.target, nil))
+			w.settle(0)
+			callout := w.callout(id)
+			if callout.State != governance.CalloutResumed || callout.Succeeded || !strings.Contains(callout.Detail, test.want) {
+				t.Errorf("%s, succeeded %v: %s", callout.State, callout.Succeeded, callout.Detail)
+			}
+			if told := w.directory.Resumes(); len(told) != 1 || !strings.Contains(told[0].Body, test.want) {
+				t.Errorf("told was %+v", told)
+			}
+			if !strings.Contains(w.logs.String(), `"alert":true`) || len(w.directory.Issued()) > 0 {
+				t.Error("no alert, or a pass")
+			}
+			w.checkChain(callout.Target.ID)
+			w.checkNoLeak()
+		})
+	}
+}
+
+// A service that is away is asked again for hours, and then given up.
+func TestWhatMayPassIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	w := newCalloutWorld(t)
+	w.configure("act", "webhook", kinds["webhook"].good)
+	w.replies = []platform.OutboundReply{{Status: 503}, {Status: 429, After: 3 * time.Minute}, {Status: 200}}
+	id := w.accept("act", payload("assignmentRequestApproved", calloutHire, nil))
+	w.settle(30 * time.Minute)
+	if callout := w.callout(id); callout.State != governance.CalloutResumed || !callout.Succeeded || len(w.posts) != 3 {
+		t.Errorf("%s after %d posts: %s", callout.State, len(w.posts), callout.Detail)
+	}
+	away := newCalloutWorld(t)
+	away.configure("act", "webhook", kinds["webhook"].good)
+	for range 20 {
+		away.replies = append(away.replies, platform.OutboundReply{Status: 500})
+	}
+	id = away.accept("act", payload("assignmentRequestApproved", calloutHire, map[string]any{"CallbackConfiguration": nil}))
+	away.settle(30 * time.Hour)
+	if callout := away.callout(id); callout.State != governance.CalloutFailed || len(away.posts) != 6 || len(away.directory.Resumes()) != 0 {
+		t.Errorf("%s after %d posts: %s", callout.State, len(away.posts), callout.Detail)
+	}
+}
+
+// Launch and continue gets no call; a repetition is one piece of work; a stage that is over is refused and changes nothing.
+// rules: EXT-03
+func TestRepetitionsAndStages(t *testing.T) {
+	t.Parallel()
+	w := newCalloutWorld(t)
+	w.configure("act", "groupMembership", kinds["groupMembership"].good)
+	id := w.accept("act", payload("assignmentRequestGranted", calloutHire, map[string]any{"CallbackConfiguration": nil}))
+	w.settle(0)
+	before := w.everywhere()
+	if callout := w.callout(id); callout.State != governance.CalloutSucceeded || len(w.directory.Resumes()) != 0 {
+		t.Errorf("%s, %d resumes", callout.State, len(w.directory.Resumes()))
+	}
+	if again := w.accept("act", payload("assignmentRequestGranted", calloutHire, map[string]any{"CallbackConfiguration": nil})); again != id {
+		t.Error("a repetition is another piece of work")
+	}
+	for name, body := range map[string][]byte{
+		"an earlier stage":       payload("assignmentRequestApproved", calloutHire, map[string]any{"CustomExtensionStageInstanceId": calloutApp}),
+		"a request that is over": payload("assignmentRequestGranted", calloutHire, map[string]any{"CustomExtensionStageInstanceId": calloutApp, "State": "Canceled"}),
+		"a task from long ago":   []byte(`{"data":{"subject":{"id":"` + calloutHire + `"},"callbackUriPath":"/identityGovernance/lifecycleWorkflows/workflows/` + calloutApp + `/tasks/` + calloutApp + `/taskProcessingResults/` + calloutStage + `/resume","taskProcessingResult":{"id":"` + calloutStage + `","createdDateTime":"2026-11-19T10:00:00Z"}}}`),
+	} {
+		caller := calloutCaller
+		if strings.Contains(string(body), "taskProcessingResult") {
+			caller.AppID = "ce79fdc4-cd1d-4ea5-8139-e74d7dbe0bb7"
+		}
+		if _, err := w.app.AcceptCallout(t.Context(), caller, "act", body); governance.CodeOf(err) != governance.CodeConflict {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if after := w.everywhere(); after != before {
+		t.Errorf("what was refused or repeated has changed something:\n%s", after[len(before):])
+	}
+}
+
+// A body that is wrong, or disagrees with its token, is refused before anything is queued.
+func TestWrongCalloutsAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newCalloutWorld(t)
+	w.configure("act", "groupMembership", kinds["groupMembership"].good)
+	before := w.everywhere()
+	lifecycle := calloutCaller
+	lifecycle.AppID = "ce79fdc4-cd1d-4ea5-8139-e74d7dbe0bb7"
+	person := governance.Caller{Kind: governance.CallerUser, TenantID: calloutTenant, ObjectID: calloutHire, AppID: calloutCaller.AppID, Scopes: []string{governance.PermissionReadWriteAll}}
+	for name, test := range map[string]struct {
+		caller governance.Caller
+		action string
+		body   []byte
+		code   governance.Code
+	}{
+		"a person's token":      {person, "act", payload("assignmentRequestGranted", calloutHire, nil), governance.CodeForbidden},
+		"an administrator's":    {calloutAdministrator, "act", payload("assignmentRequestGranted", calloutHire, nil), governance.CodeForbidden},
+		"an unknown action":     {calloutCaller, "other", payload("assignmentRequestGranted", calloutHire, nil), governance.CodeNotFound},
+		"an odd action":         {calloutCaller, "../act", payload("assignmentRequestGranted", calloutHire, nil), governance.CodeNotFound},
+		"another tenant":        {calloutCaller, "act", payload("assignmentRequestGranted", calloutHire, map[string]any{"TenantId": calloutApp}), governance.CodeForbidden},
+		"another source":        {lifecycle, "act", payload("assignmentRequestGranted", calloutHire, nil), governance.CodeForbidden},
+		"an unknown stage":      {calloutCaller, "act", payload("assignmentRequestForgotten", calloutHire, nil), governance.CodeInvalid},
+		"no stage":              {calloutCaller, "act", payload("", calloutHire, nil), governance.CodeInvalid},
+		"no person":             {calloutCaller, "act", payload("assignmentRequestGranted", "", nil), governance.CodeInvalid},
+		"a path to elsewhere":   {calloutCaller, "act", payload("assignmentRequestGranted", calloutHire, map[string]any{"CallbackUriPath": "/users/" + calloutHire + "/resume"}), governance.CodeInvalid},
+		"another request's":     {calloutCaller, "act", payload("assignmentRequestGranted", calloutHire, map[string]any{"CallbackUriPath": "/identityGovernance/entitlementManagement/assignmentRequests/" + calloutApp + "/resume"}), governance.CodeInvalid},
+		"a wait that is none":   {calloutCaller, "act", payload("assignmentOneDayBeforeExpiration", calloutHire, nil), governance.CodeInvalid},
+		"an odd duration":       {calloutCaller, "act", payload("assignmentRequestGranted", calloutHire, map[string]any{"CallbackConfiguration": map[string]any{"DurationBeforeTimeout": "soon"}}), governance.CodeInvalid},
+		"a member twice":        {calloutCaller, "act", []byte(`{"Stage":"assignmentRequestGranted","stage":"assignmentRequestRemoved"}`), governance.CodeInvalid},
+		"a list":                {calloutCaller, "act", []byte(`[]`), governance.CodeInvalid},
+		"a text":                {calloutCaller, "act", []byte(`"x"`), governance.CodeInvalid},
+		"nothing":               {calloutCaller, "act", nil, governance.CodeInvalid},
+		"half of it":            {calloutCaller, "act", payload("assignmentRequestGranted", calloutHire, nil)[:100], governance.CodeInvalid},
+		"too deep":              {calloutCaller, "act", []byte(strings.Repeat(`{"a":`, 40) + "1" + strings.Repeat("}", 40)), governance.CodeInvalid},
+		"a number for a person": {calloutCaller, "act", payload("assignmentRequestGranted", calloutHire, map[string]any{"Assignment": 7}), governance.CodeInvalid},
+	} {
+		if _, err := w.app.AcceptCallout(t.Context(), test.caller, test.action, test.body); governance.CodeOf(err) != test.code {
+			t.Errorf("%s: %v, want %s", name, err, test.code)
+		}
+	}
+	if w.everywhere() != before || len(w.queue) > 0 {
+		t.Error("what was refused has changed something")
+	}
+}
+
+// The connection test is answered, and nothing is done for it; the documented envelope and a lifecycle workflow's task are read as the native payload is.
+// rules: EXT-10 EXT-11 EXT-12
+func TestThePayloadsThatSourcesSend(t *testing.T) {
+	t.Parallel()
+	w := newCalloutWorld(t)
+	w.configure("act", "groupMembership", `{"groupId":"`+calloutIn+`","direction":"add"}`)
+	accepted, err := w.app.AcceptCallout(t.Context(), calloutCaller, "act", []byte(`{"Stage":"CustomExtensionConnectionTest","AccessPackageAssignmentRequestId":null}`))
+	if err != nil || !accepted.Test || len(w.queue) > 0 {
+		t.Errorf("the connection test: %+v, %v", accepted, err)
+	}
+	envelope := `{"type":"microsoft.graph.accessPackageCustomExtensionStage.assignmentRequestCreated","source":"x","data":{"@odata.type":"microsoft.graph.accessPackageAssignmentRequestCalloutData",
+		"requestId":"` + calloutRequest + `","stage":"assignmentRequestCreated","customExtensionStageInstanceId":"` + calloutStage + `","callbackConfiguration":{"timeoutDuration":"PT1H"},
+		"assignment":{"target":{"objectId":"` + calloutHire + `"}},"requestor":{"objectId":"` + calloutManager + `"}}}`
+	w.accept("act", []byte(envelope))
+	w.settle(0)
+	task := `{"type":"lifecycleEvent","source":"x","data":{"subject":{"id":"` + calloutHire + `","displayName":"Rui"},"task":{"id":"` + calloutApp + `"},"workflow":{"id":"` + calloutApp + `","displayName":"Onboard"},
+		"callbackUriPath":"/identityGovernance/lifecycleWorkflows/workflows/` + calloutApp + `/tasks/` + calloutApp + `/taskProcessingResults/` + calloutStage + `/resume",
+		"taskProcessingResult":{"id":"` + calloutStage + `","createdDateTime":"2026-11-20T10:00:00Z"}}}`
+	lifecycle := calloutCaller
+	lifecycle.AppID = "ce79fdc4-cd1d-4ea5-8139-e74d7dbe0bb7"
+	if _, err := w.app.AcceptCallout(t.Context(), lifecycle, "act", []byte(task)); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(0)
+	told := w.directory.Resumes()
+	if len(told) != 2 || !strings.Contains(told[0].Body, `"stage":"assignmentRequestCreated"`) || !strings.HasPrefix(told[1].Path, "/identityGovernance/lifecycleWorkflows/workflows/") || !strings.Contains(told[1].Body, `"operationStatus":"Completed"`) {
+		t.Errorf("told was %+v", told)
+	}
+}
+
+// A pass that is shown is shown once, to the person who asked, and its value is nowhere else.
+func TestAPassIsShownOnce(t *testing.T) {
+	t.Parallel()
+	w := newCalloutWorld(t)
+	w.configure("act", "temporaryAccessPass", `{"deliverTo":"show"}`)
+	id := w.accept("act", payload("assignmentRequestGranted", calloutHire, nil))
+	w.settle(0)
+	if len(w.directory.Issued()) != 0 || w.callout(id).State != governance.CalloutWaiting {
+		t.Fatalf("%s, %d passes before anybody looks", w.callout(id).State, len(w.directory.Issued()))
+	}
+	manager := governance.Caller{Kind: governance.CallerUser, TenantID: calloutTenant, ObjectID: calloutManager, Scopes: []string{governance.PermissionSubjectAccess}}
+	stranger := manager
+	stranger.ObjectID = calloutHire
+	if _, err := w.app.ShowPass(t.Context(), stranger, id); governance.CodeOf(err) != governance.CodeNotFound {
+		t.Errorf("a stranger: %v", err)
+	}
+	shown, err := w.app.ShowPass(t.Context(), manager, id)
+	if issued := w.directory.Issued(); err != nil || len(issued) != 1 || shown.Value.Reveal() != issued[0].Value || strings.Contains(fmt.Sprintf("%v %+v %#v %s", shown, shown, shown, shown.Value), issued[0].Value) {
+		t.Errorf("shown: %v", err)
+	}
+	if _, err := w.app.ShowPass(t.Context(), manager, id); governance.CodeOf(err) != governance.CodeConflict {
+		t.Errorf("a second look: %v", err)
+	}
+	w.settle(0)
+	if callout := w.callout(id); callout.State != governance.CalloutResumed || len(w.directory.Issued()) != 1 {
+		t.Errorf("%s", callout.State)
+	}
+	w.checkNoLeak()
+}
+
+// The answer to a ticket resumes the request, once, and only from whom the ticket went to.
+// rules: EXT-26
+func TestATicketsAnswer(t *testing.T) {
+	t.Parallel()
+	w := newCalloutWorld(t)
+	w.configure("act", "ticket", `{"url":"https://desk.example/","answerSecret":"key","numberPath":"result.number","body":{"id":"{{ticket.id}}","key":"{{ticket.key}}","at":"{{ticket.url}}"}}`)
+	w.replies = []platform.OutboundReply{{Status: 201, Body: []byte(`{"result":{"number":"INC0010023"}}`)}}
+	id := w.accept("act", payload("assignmentRequestApproved", calloutHire, nil))
+	w.settle(0)
+	if w.callout(id).State != governance.CalloutWaiting || len(w.posts) != 1 {
+		t.Fatalf("%s after %d posts", w.callout(id).State, len(w.posts))
+	}
+	var ticket struct{ ID, Key, At string }
+	if err := json.Unmarshal(w.posts[0].Body, &ticket); err != nil || ticket.At != "https://latchkey.example/api/callouts/tickets/"+ticket.ID {
+		t.Fatalf("%+v, %v", ticket, err)
+	}
+	for _, wrong := range []string{"", "x", strings.Repeat("A", 43), ticket.Key[:42] + "?"} {
+		if _, err := w.app.AnswerTicket(t.Context(), ticket.ID, wrong, app.TicketAnswer{Status: "completed"}); governance.CodeOf(err) != governance.CodeUnauthorized {
+			t.Errorf("the key %q: %v", wrong, err)
+		}
+	}
+	if _, err := w.app.AnswerTicket(t.Context(), governance.NameID("x")+"."+id, ticket.Key, app.TicketAnswer{Status: "completed"}); governance.CodeOf(err) != governance.CodeUnauthorized {
+		t.Errorf("another ticket: %v", err)
+	}
+	if _, err := w.app.AnswerTicket(t.Context(), ticket.ID, ticket.Key, app.TicketAnswer{Status: "completed", Detail: "Device is\nready"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.app.AnswerTicket(t.Context(), ticket.ID, ticket.Key, app.TicketAnswer{Status: "failed"}); governance.CodeOf(err) != governance.CodeConflict {
+		t.Errorf("a second answer: %v", err)
+	}
+	w.settle(0)
+	if told := w.directory.Resumes(); len(told) != 1 || !strings.Contains(told[0].Body, "The ticket INC0010023 was completed. Device is ready") {
+		t.Errorf("told was %+v", told)
+	}
+	late := newCalloutWorld(t)
+	late.configure("act", "ticket", `{"url":"https://desk.example/","answerSecret":"key","body":{"id":"{{ticket.id}}","key":"{{ticket.key}}"}}`)
+	id = late.accept("act", payload("assignmentRequestApproved", calloutHire, nil))
+	late.settle(3 * time.Hour)
+	if callout := late.callout(id); callout.State != governance.CalloutTimedOut || len(late.directory.Resumes()) != 0 {
+		t.Errorf("%s", callout.State)
+	}
+	_ = json.Unmarshal(late.posts[0].Body, &ticket)
+	if _, err := late.app.AnswerTicket(t.Context(), ticket.ID, ticket.Key, app.TicketAnswer{Status: "completed"}); governance.CodeOf(err) != governance.CodeConflict {
+		t.Errorf("a late answer: %v", err)
+	}
+}
+
+// A newer callout takes over what an older one still works on.
+func TestTheNewerGrantWins(t *testing.T) {
+	t.Parallel()
+	w := newCalloutWorld(t)
+	w.configure("act", "intuneApp", kinds["intuneApp"].good)
+	w.directory.SetFault(func(operation directorymemory.Operation) directorymemory.Fault {
+		return directorymemory.Fault{Kind: map[bool]directorymemory.FaultKind{true: directorymemory.FaultUnavailable}[operation == directorymemory.OperationAddMember]}
+	})
+	removed := w.accept("act", payload("assignmentRequestRemoved", calloutHire, nil))
+	w.settle(0) // put off: the directory is away
+	w.directory.SetFault(nil)
+	granted := w.accept("act", payload("assignmentRequestGranted", calloutHire, map[string]any{"AccessPackageAssignmentRequestId": calloutApp, "CallbackConfiguration": nil}))
+	w.settle(time.Hour)
+	if !w.directory.IsMember(calloutIn, calloutHire) || w.directory.IsMember(calloutOut, calloutHire) {
+		t.Error("the older removal has undone the newer grant")
+	}
+	if older, newer := w.callout(removed), w.callout(granted); older.Succeeded || !newer.Succeeded || !strings.Contains(older.Detail, "newer") {
+		t.Errorf("older: %s; newer: %s", older.Detail, newer.Detail)
+	}
+}
+
+// A pre-flight check says in words what is missing, and a rehearsal changes nothing.
+func TestChecksAndRehearsals(t *testing.T) {
+	t.Parallel()
+	w := newCalloutWorld(t)
+	w.directory.PutGranted("User.Read.All")
+	w.directory.PutPassPolicy(governance.PassPolicy{})
+	made, err := w.app.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: "temporaryAccessPass"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprint(made.Value.Findings)
+	for _, want := range []string{"UserAuthMethod-TAP.ReadWrite.All", "Policy.Read.AuthenticationMethod", "does not allow Temporary Access Passes", "Mail.Send"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the check does not say %q: %s", want, text)
+		}
+	}
+	if _, err := w.app.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: "revokeSessions"}, ""); governance.CodeOf(err) != governance.CodeConflict {
+		t.Errorf("a name that is taken: %v", err)
+	}
+	if _, err := w.app.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: "revokeSessions"}, "other"); governance.CodeOf(err) != governance.CodePrecondition {
+		t.Errorf("another version: %v", err)
+	}
+	w.directory.PutPassPolicy(governance.PassPolicy{Enabled: true, MinimumMinutes: 60, MaximumMinutes: 480})
+	for name, kind := range kinds {
+		if name != "temporaryAccessPass" {
+			w.configure("a-"+strings.ToLower(name), name, kind.good)
+		}
+	}
+	before := w.everywhere()
+	for name, kind := range kinds {
+		action := "a-" + strings.ToLower(name)
+		if name == "temporaryAccessPass" {
+			action = "act"
+		}
+		lines, err := w.app.RehearseAction(t.Context(), calloutAdministrator, action, payload(kind.stage, calloutHire, nil))
+		if err != nil || len(lines) == 0 || !strings.HasPrefix(lines[0], "It would ") {
+			t.Errorf("%s: %q, %v", name, lines, err)
+		}
+	}
+	if w.everywhere() != before || len(w.directory.Issued())+len(w.directory.Sent())+len(w.posts) > 0 {
+		t.Error("a rehearsal has changed something")
+	}
+	if err := w.app.DeleteAction(t.Context(), calloutAdministrator, "act", made.ETag); err != nil {
+		t.Error(err)
+	}
+	report, err := w.app.VerifyAudit(t.Context(), calloutAdministrator, true, "tenant")
+	if err != nil || !report.Verified || report.Entries != int64(len(kinds))+1 {
+		t.Errorf("the audit chain of the actions: %+v, %v", report, err)
+	}
+}
+
+// The ports of a process that may die.
+
+type dyingStore struct {
+	store.Store
+	w *calloutWorld
+}
+
+func (s dyingStore) Get(ctx context.Context, container store.Container, partition string, ids ...string) (found []store.Document, err error) {
+	s.w.call(func() { found, err = s.Store.Get(ctx, container, partition, ids...) })
+	return found, err
+}
+
+func (s dyingStore) Commit(ctx context.Context, container store.Container, partition string, operations []store.Operation) (etags []string, err error) {
+	s.w.call(func() { etags, err = s.Store.Commit(ctx, container, partition, operations) })
+	return etags, err
+}
+
+type dyingBus struct{ w *calloutWorld }
+
+func (b dyingBus) Send(_ context.Context, queue string, messages ...bus.Message) error {
+	b.w.call(func() {
+		for _, m := range messages {
+			if err := m.Validate(bus.UsesSessions(queue)); err != nil || queue != bus.Extensions {
+				b.w.t.Errorf("%s: %v", queue, err)
+			}
+			b.w.every = append(b.w.every, m)
+			if !b.w.sent[m.ID] {
+				b.w.sent[m.ID] = true
+				b.w.queue = append(b.w.queue, m)
+			}
+		}
+	})
+	return nil
+}
+
+type dyingDirectory struct {
+	directory.Directory
+	w *calloutWorld
+}
+
+func (d dyingDirectory) AddMember(ctx context.Context, groupID, principalID string) (err error) {
+	d.w.call(func() { err = d.Directory.AddMember(ctx, groupID, principalID) })
+	return err
+}
+
+func (d dyingDirectory) RemoveMember(ctx context.Context, groupID, principalID string) (err error) {
+	d.w.call(func() { err = d.Directory.RemoveMember(ctx, groupID, principalID) })
+	return err
+}
+
+func (d dyingDirectory) SendMail(ctx context.Context, mail governance.Mail) (err error) {
+	d.w.call(func() { err = d.Directory.SendMail(ctx, mail) })
+	return err
+}
+
+type dyingActions struct {
+	directory.Actions
+	w *calloutWorld
+}
+
+func (d dyingActions) IssuePass(ctx context.Context, userID string, order directory.PassOrder) (pass governance.AccessPass, value governance.Secret, err error) {
+	d.w.call(func() { pass, value, err = d.Actions.IssuePass(ctx, userID, order) })
+	return pass, value, err
+}
+
+func (d dyingActions) DeletePass(ctx context.Context, userID, passID string) (err error) {
+	d.w.call(func() { err = d.Actions.DeletePass(ctx, userID, passID) })
+	return err
+}
+
+func (d dyingActions) RevokeSessions(ctx context.Context, userID string) (err error) {
+	d.w.call(func() { err = d.Actions.RevokeSessions(ctx, userID) })
+	return err
+}
+
+func (d dyingActions) AssignApp(ctx context.Context, appID, groupID string, intent governance.AppIntent) (err error) {
+	d.w.call(func() { err = d.Actions.AssignApp(ctx, appID, groupID, intent) })
+	return err
+}
+
+func (d dyingActions) Resume(ctx context.Context, path string, body []byte) (err error) {
+	d.w.call(func() { err = d.Actions.Resume(ctx, path, body) })
+	return err
+}
+
+// dyingOutbound answers instead of the network; which addresses may be called is the real one's to say.
+type dyingOutbound struct{ w *calloutWorld }
+
+func (o dyingOutbound) Allowed(address string) error {
+	return platform.NewOutbound(nil).Allowed(address)
+}
+
+func (o dyingOutbound) Send(_ context.Context, call platform.OutboundCall) (reply platform.OutboundReply, err error) {
+	if err := o.Allowed(call.URL); err != nil {
+		return reply, err
+	}
+	reply = platform.OutboundReply{Status: http.StatusOK}
+	o.w.call(func() {
+		o.w.posts = append(o.w.posts, call)
+		if len(o.w.replies) > 0 {
+			reply, o.w.replies = o.w.replies[0], o.w.replies[1:]
+		}
+	})
+	return reply, nil
+}
