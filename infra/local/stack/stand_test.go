@@ -20,6 +20,7 @@ import (
 	"github.com/google/uuid"
 
 	"latchkey/infra/local/client"
+	"latchkey/infra/local/scenario"
 	"latchkey/infra/local/stack"
 	"latchkey/infra/local/tenant"
 	"latchkey/shared/governance"
@@ -53,6 +54,10 @@ func start(t testing.TB) *stack.Stack {
 			people := tenant.Sample()
 			people.Applications = append(people.Applications, tenant.Application{
 				ID: uuid.NewString(), AppID: uuid.NewString(), DisplayName: "Reader", ClientSecret: "reader-secret-for-local-use-only", Permissions: []string{governance.PermissionReadAll},
+			})
+			people.Users = append(people.Users, tenant.User{
+				ID: scenario.PersonID(scenarioAdministrator), UserPrincipalName: scenarioAdministrator + "@" + scenarioDomain, DisplayName: scenarioAdministrator,
+				Mail: scenarioAdministrator + "@" + scenarioDomain, UserType: governance.UserTypeMember, AccountEnabled: true, Roles: []string{"Identity Governance Administrator"},
 			})
 			shared.stack, shared.err = stack.Start(context.Background(), stack.Options{HostJSON: hostJSON, Tenant: &people, ManualTimers: true, HandlerLog: &shared.log})
 		}
