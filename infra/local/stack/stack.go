@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -214,6 +215,9 @@ func (s *Stack) settings(identityHeader string) map[string]string {
 		"IDENTITY_ENDPOINT":        s.Endpoints.Token + "/msi/token",
 		"IDENTITY_HEADER":          identityHeader,
 		"FUNCTIONS_WORKER_RUNTIME": "custom",
+		// Whoever starts the stack may want to see the traces of its handler.
+		"OTEL_EXPORTER_OTLP_ENDPOINT": os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"),
+		"OTEL_EXPORTER_OTLP_HEADERS":  os.Getenv("OTEL_EXPORTER_OTLP_HEADERS"),
 	}, s.options.CalloutSecrets, s.options.CalloutHosts)
 }
 
@@ -269,6 +273,8 @@ func (s *Stack) serveHandler(ctx context.Context, settings map[string]string) (s
 func (s *Stack) serveHTTP(name string, listener net.Listener, handler http.Handler) {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
 	s.closers = append(s.closers, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, grace)
+		defer cancel()
 		if err := server.Shutdown(ctx); err != nil {
 			return server.Close()
 		}
@@ -281,8 +287,12 @@ func (s *Stack) serveHTTP(name string, listener net.Listener, handler http.Handl
 	})
 }
 
-// farewell bounds the end of each part.
-const farewell = 5 * time.Second
+const (
+	// farewell bounds the end of the stack.
+	farewell = 5 * time.Second
+	// grace is how long each server waits for its clients. The host has let what was in hand finish by then; what is left are connections that were opened and never used.
+	grace = 200 * time.Millisecond
+)
 
 // Close lets what is in hand finish, keeps the state, if there is a place for it, and stops everything in the reverse order of its start. A second call does
 // nothing.
