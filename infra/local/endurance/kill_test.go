@@ -32,7 +32,7 @@ var (
 )
 
 const (
-	killClients  = 6
+	killClients  = 8
 	killPackages = 4
 	// peoplePerKill is enough for what the clients do between two kills.
 	peoplePerKill = 30
@@ -167,8 +167,8 @@ func (s *siege) load(random *rand.Rand) error {
 		if number >= len(s.people)*killPackages {
 			return errors.New("there are not enough people for so much load")
 		}
-		person := number / killPackages // the clients meet at the same person
-		one := &grant{person: s.people[person], boss: s.bosses[person%len(s.bosses)], offer: s.offers[number%killPackages]}
+		person := number/(2*killPackages)*2 + number%2 // the clients meet at the same two people
+		one := &grant{person: s.people[person], boss: s.bosses[person%len(s.bosses)], offer: s.offers[number/2%killPackages]}
 		if err := s.begin(one); err != nil {
 			return fmt.Errorf("request of %s: %w", one.person.DisplayName, err)
 		}
