@@ -1,0 +1,162 @@
+package directorytest
+
+import (
+	"slices"
+	"testing"
+
+	"latchkey/shared/directory"
+	"latchkey/shared/governance"
+)
+
+// ActionsTenant is an empty tenant under test, with the hands that prepare it and look behind it.
+type ActionsTenant struct {
+	Actions directory.Actions
+
+	PutUser       func(governance.User)
+	PutGroup      func(governance.Group)
+	PutPassPolicy func(governance.PassPolicy)
+	PutRole       func(principalID, roleTemplateID string)
+	PutMember     func(groupID, principalID string) error
+	PutApp        func(id, displayName string)
+	Resumes       func() []string // the bodies that came
+	Heal          func()
+	Fail          func(fault Fault, calls int)
+}
+
+// RunActions proves that what open returns keeps the contract of directory.Actions.
+func RunActions(t *testing.T, open func(t *testing.T) ActionsTenant) {
+	for name, run := range map[string]func(*testing.T, ActionsTenant){
+		"Passes": testPasses, "PassPolicy": testPassPolicy, "LostPass": testLostPass, "DirectoryRoles": testDirectoryRoles, "Sessions": testSessions, "Apps": testApps, "Resume": testResume,
+	} {
+		t.Run(name, func(t *testing.T) { run(t, open(t)) })
+	}
+}
+
+var enabled = governance.PassPolicy{Enabled: true, MinimumMinutes: 60, MaximumMinutes: 480}
+
+// rules: PRV-19
+func testPasses(t *testing.T, tenant ActionsTenant) {
+	tenant.PutPassPolicy(enabled)
+	tenant.PutUser(person(1))
+	ctx, actions := t.Context(), tenant.Actions
+	pass, value, err := actions.IssuePass(ctx, userID(1), directory.PassOrder{Minutes: 90, UsableOnce: true})
+	must(t, err)
+	if value.IsZero() || pass.ID == "" || pass.LifetimeMinutes != 90 || !pass.UsableOnce || pass.StartDateTime == nil {
+		t.Errorf("issued was %+v", pass)
+	}
+	listed, err := actions.Passes(ctx, userID(1))
+	must(t, err)
+	if len(listed) != 1 || listed[0].ID != pass.ID || listed[0].LifetimeMinutes != 90 {
+		t.Errorf("listed are %+v", listed)
+	}
+	_, _, err = actions.IssuePass(ctx, userID(1), directory.PassOrder{Minutes: 90})
+	wantError(t, "a second pass", err, directory.ErrRefused)
+	for range 2 {
+		must(t, actions.DeletePass(ctx, userID(1), pass.ID))
+	}
+	if listed, err = actions.Passes(ctx, userID(1)); err != nil || len(listed) != 0 {
+		t.Errorf("after its end: %+v, %v", listed, err)
+	}
+	must(t, actions.DeletePass(ctx, userID(9), pass.ID))
+	_, err = actions.Passes(ctx, userID(9))
+	wantError(t, "passes of nobody", err, directory.ErrNotFound)
+	_, _, err = actions.IssuePass(ctx, userID(9), directory.PassOrder{Minutes: 90})
+	wantError(t, "a pass for nobody", err, directory.ErrNotFound)
+}
+
+// rules: PRV-20
+func testPassPolicy(t *testing.T, tenant ActionsTenant) {
+	tenant.PutUser(person(1))
+	once := enabled
+	once.OnlyOnce = true
+	for _, policy := range []governance.PassPolicy{enabled, once, {MinimumMinutes: 60, MaximumMinutes: 480}} {
+		tenant.PutPassPolicy(policy)
+		got, err := tenant.Actions.PassPolicy(t.Context())
+		if err != nil || got != policy {
+			t.Errorf("the policy is %+v, want %+v, %v", got, policy, err)
+		}
+		_, _, err = tenant.Actions.IssuePass(t.Context(), userID(1), directory.PassOrder{Minutes: 481, UsableOnce: true})
+		wantError(t, "a pass against the policy", err, directory.ErrRefused)
+		if policy.OnlyOnce || !policy.Enabled {
+			_, _, err = tenant.Actions.IssuePass(t.Context(), userID(1), directory.PassOrder{Minutes: 60})
+			wantError(t, "a pass for many times against the policy", err, directory.ErrRefused)
+		}
+	}
+}
+
+// A pass whose answer was lost is there, once, and is found: IssuePass is not repeated by itself.
+func testLostPass(t *testing.T, tenant ActionsTenant) {
+	tenant.PutPassPolicy(enabled)
+	tenant.PutUser(person(1))
+	tenant.Fail(LostResponse, 1)
+	_, _, err := tenant.Actions.IssuePass(t.Context(), userID(1), directory.PassOrder{Minutes: 60})
+	wantError(t, "a lost answer", err, directory.ErrUnavailable)
+	tenant.Heal()
+	if listed, err := tenant.Actions.Passes(t.Context(), userID(1)); err != nil || len(listed) != 1 {
+		t.Errorf("there are %d passes, %v", len(listed), err)
+	}
+}
+
+func testDirectoryRoles(t *testing.T, tenant ActionsTenant) {
+	tenant.PutUser(person(1))
+	tenant.PutUser(person(2))
+	tenant.PutGroup(team(1))
+	must(t, tenant.PutMember(groupID(1), userID(2)))
+	const reader = "f2ef992c-3afb-46b9-b7cf-a126ee74c451"
+	tenant.PutRole(userID(2), governance.RoleGlobalAdministrator)
+	tenant.PutRole(groupID(1), reader)
+	none, err := tenant.Actions.DirectoryRoles(t.Context(), userID(1))
+	if err != nil || len(none) != 0 {
+		t.Errorf("roles of a person without: %v, %v", none, err)
+	}
+	held, err := tenant.Actions.DirectoryRoles(t.Context(), userID(2))
+	must(t, err)
+	want := []string{governance.RoleGlobalAdministrator, reader}
+	slices.Sort(want)
+	if !slices.Equal(sorted(held), want) {
+		t.Errorf("roles are %v, want %v", held, want)
+	}
+	_, err = tenant.Actions.DirectoryRoles(t.Context(), userID(9))
+	wantError(t, "roles of nobody", err, directory.ErrNotFound)
+}
+
+// rules: PRV-13
+func testSessions(t *testing.T, tenant ActionsTenant) {
+	tenant.PutUser(person(1))
+	for range 2 {
+		must(t, tenant.Actions.RevokeSessions(t.Context(), userID(1)))
+	}
+	wantError(t, "sessions of nobody", tenant.Actions.RevokeSessions(t.Context(), userID(9)), directory.ErrNotFound)
+}
+
+// rules: PRV-21
+func testApps(t *testing.T, tenant ActionsTenant) {
+	tenant.PutGroup(team(1))
+	tenant.PutGroup(team(2))
+	tenant.PutApp(appID(1), "Editor")
+	ctx := t.Context()
+	must(t, tenant.Actions.AssignApp(ctx, appID(1), groupID(1), governance.IntentRequired))
+	for range 2 {
+		must(t, tenant.Actions.AssignApp(ctx, appID(1), groupID(2), governance.IntentUninstall))
+	}
+	app, err := tenant.Actions.App(ctx, appID(1))
+	must(t, err)
+	want := []governance.AppAssignment{{Intent: governance.IntentRequired, GroupID: groupID(1)}, {Intent: governance.IntentUninstall, GroupID: groupID(2)}}
+	if app.DisplayName != "Editor" || !slices.Equal(app.Assignments, want) {
+		t.Errorf("the app is %+v", app)
+	}
+	wantError(t, "another intent for the same group", tenant.Actions.AssignApp(ctx, appID(1), groupID(1), governance.IntentUninstall), directory.ErrRefused)
+	wantError(t, "a group that does not exist", tenant.Actions.AssignApp(ctx, appID(1), groupID(9), governance.IntentUninstall), directory.ErrRefused)
+	_, err = tenant.Actions.App(ctx, appID(9))
+	wantError(t, "an app that does not exist", err, directory.ErrNotFound)
+}
+
+// rules: EXT-14
+func testResume(t *testing.T, tenant ActionsTenant) {
+	body := `{"source":"Latchkey","type":"microsoft.graph.accessPackageCustomExtensionStage.assignmentRequestCreated","data":{"@odata.type":"#microsoft.graph.accessPackageAssignmentRequestCallbackData",` +
+		`"stage":"assignmentRequestCreated","customExtensionStageInstanceId":"x","customExtensionStageInstanceDetail":"done"}}`
+	must(t, tenant.Actions.Resume(t.Context(), "/identityGovernance/entitlementManagement/assignmentRequests/"+userID(1)+"/resume", []byte(body)))
+	if got := tenant.Resumes(); len(got) != 1 || got[0] != body {
+		t.Errorf("resumed was %v", got)
+	}
+}
