@@ -1,0 +1,146 @@
+package identity_test
+
+import (
+	"context"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"math/big"
+	"net/http"
+	"testing"
+	"time"
+
+	"latchkey/shared/governance"
+	"latchkey/shared/identity"
+	"latchkey/shared/platform"
+)
+
+const (
+	entitlementApp = "810dcf14-1858-4bf2-8134-4c369fa3235b"
+	management     = "https://management.azure.com"
+)
+
+func newCallouts(t *testing.T) (*identity.Callouts, *platform.ManualClock) {
+	t.Helper()
+	clock := platform.NewManualClock(start)
+	callouts, err := identity.NewCallouts(context.Background(), identity.Options{
+		TenantID: tenantID, Audiences: []string{management}, HTTPClient: &http.Client{Transport: newAuthority()}, Clock: clock,
+	}, []string{entitlementApp})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return callouts, clock
+}
+
+// entitlement is a token as entitlement management has it: version 1, for Azure Resource Manager (RULES EXT-19).
+func entitlement() draft {
+	return application().v1().claim("aud", management).claim("appid", entitlementApp).without("roles")
+}
+
+// proof is a signed request around a token.
+type proof struct {
+	token        draft
+	key, binding *rsa.PrivateKey
+	claims       map[string]any
+	header       map[string]any
+}
+
+func jwk(key *rsa.PrivateKey) (modulus, exponent, thumbprint string) {
+	modulus = encode(key.N.Bytes())
+	exponent = encode(big.NewInt(int64(key.E)).Bytes())
+	sum := sha256.Sum256([]byte(`{"e":"` + exponent + `","kty":"RSA","n":"` + modulus + `"}`))
+	return modulus, exponent, base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+func (p proof) sign() string {
+	modulus, exponent, _ := jwk(p.key)
+	_, _, bound := jwk(p.binding)
+	claims := map[string]any{
+		"at": p.token.claim("cnf", map[string]any{"kid": bound}).token(), "ts": start.Unix(), "m": "POST", "u": "latchkey.example", "p": "/api/callouts/act", "nonce": "n",
+		"cnf": map[string]any{"jwk": map[string]any{"kty": "RSA", "n": modulus, "e": exponent}},
+	}
+	for name, value := range p.claims {
+		claims[name] = value
+	}
+	header := map[string]any{"alg": "RS256", "typ": "pop", "kid": "x"}
+	for name, value := range p.header {
+		header[name] = value
+	}
+	return sign(marshal(header), marshal(claims), p.key)
+}
+
+// rules: EXT-18 EXT-19 EXT-20 EXT-21
+func TestCalloutsTakeConfiguredCallersOnly(t *testing.T) {
+	request := identity.Request{Method: http.MethodPost, Host: "latchkey.example", Path: "/api/callouts/act"}
+	mine, other := keys()[1], keys()[2]
+	good := func() proof { return proof{token: entitlement(), key: mine, binding: mine} }
+	bearerOf := func(d draft) http.Header { return bearer(d.token()) }
+	popOf := func(p proof) http.Header { return http.Header{"Authorization": {"PoP " + p.sign()}} }
+	with := func(name string, value any) proof {
+		p := good()
+		p.claims = map[string]any{name: value}
+		return p
+	}
+	for name, test := range map[string]struct {
+		header http.Header
+		code   governance.Code
+	}{
+		"version 1":                 {bearerOf(entitlement()), ""},
+		"version 2":                 {bearerOf(application().claim("aud", management).claim("azp", entitlementApp)), ""},
+		"claims of this request":    {bearerOf(entitlement().claim("m", "POST").claim("u", "latchkey.example").claim("p", "/api/callouts/act")), ""},
+		"a proof":                   {popOf(good()), ""},
+		"another application":       {bearerOf(entitlement().claim("appid", clientID)), governance.CodeForbidden},
+		"a person":                  {bearerOf(person().claim("aud", management).claim("azp", entitlementApp)), governance.CodeForbidden},
+		"another audience":          {bearerOf(application().claim("azp", entitlementApp)), governance.CodeUnauthorized},
+		"another tenant":            {bearerOf(entitlement().claim("tid", personID)), governance.CodeUnauthorized},
+		"another issuer":            {bearerOf(entitlement().claim("iss", "https://sts.windows.net/"+personID+"/")), governance.CodeUnauthorized},
+		"another key":               {bearerOf(entitlement().signedBy(other)), governance.CodeUnauthorized},
+		"expired":                   {bearerOf(entitlement().claim("exp", start.Add(-time.Hour).Unix())), governance.CodeUnauthorized},
+		"another method":            {bearerOf(entitlement().claim("m", "GET")), governance.CodeUnauthorized},
+		"another host":              {bearerOf(entitlement().claim("u", "management.azure.com")), governance.CodeUnauthorized},
+		"another path":              {bearerOf(entitlement().claim("p", "/api/callouts/other")), governance.CodeUnauthorized},
+		"a bound token by itself":   {bearerOf(entitlement().claim("cnf", map[string]any{"kid": "x"})), governance.CodeUnauthorized},
+		"a proof by another key":    {popOf(proof{token: entitlement(), key: other, binding: mine}), governance.CodeUnauthorized},
+		"a proof of another app":    {popOf(proof{token: entitlement().claim("appid", clientID), key: mine, binding: mine}), governance.CodeForbidden},
+		"a proof of long ago":       {popOf(with("ts", start.Add(-time.Hour).Unix())), governance.CodeUnauthorized},
+		"a proof of the future":     {popOf(with("ts", start.Add(time.Hour).Unix())), governance.CodeUnauthorized},
+		"a proof of another path":   {popOf(with("p", "/api/callouts/other")), governance.CodeUnauthorized},
+		"a proof of another host":   {popOf(with("u", "evil.example")), governance.CodeUnauthorized},
+		"a proof of another method": {popOf(with("m", "PUT")), governance.CodeUnauthorized},
+		"a proof without a path":    {popOf(with("p", nil)), governance.CodeUnauthorized},
+		"a proof without a token":   {popOf(with("at", "")), governance.CodeUnauthorized},
+		"a proof unsigned":          {popOf(proof{token: entitlement(), key: mine, binding: mine, header: map[string]any{"alg": "none"}}), governance.CodeUnauthorized},
+		"a token as a proof":        {http.Header{"Authorization": {"PoP " + entitlement().token()}}, governance.CodeUnauthorized},
+		"nothing":                   {http.Header{}, governance.CodeUnauthorized},
+	} {
+		t.Run(name, func(t *testing.T) {
+			callouts, _ := newCallouts(t)
+			caller, err := callouts.Validate(t.Context(), test.header, request)
+			if test.code == "" {
+				if err != nil || caller.Kind != governance.CallerExtension || caller.AppID != entitlementApp || caller.TenantID != tenantID || len(caller.Permissions) > 0 {
+					t.Errorf("%+v, %v", caller, err)
+				}
+				return
+			}
+			if governance.CodeOf(err) != test.code {
+				t.Errorf("%v, want %s", err, test.code)
+			}
+		})
+	}
+}
+
+// A signed request is good once.
+func TestAProofIsGoodOnce(t *testing.T) {
+	callouts, clock := newCallouts(t)
+	request := identity.Request{Method: http.MethodPost, Host: "latchkey.example", Path: "/api/callouts/act"}
+	header := http.Header{"Authorization": {"PoP " + proof{token: entitlement(), key: keys()[1], binding: keys()[1]}.sign()}}
+	if _, err := callouts.Validate(t.Context(), header, request); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := callouts.Validate(t.Context(), header, request); governance.CodeOf(err) != governance.CodeUnauthorized {
+			t.Errorf("a replay: %v", err)
+		}
+		clock.Advance(4 * time.Minute)
+	}
+}
