@@ -28,7 +28,7 @@ type Options struct {
 	ScriptRoot  string            // of a child; empty: the folder of HandlerPath
 	Source      Source
 
-	UnlimitedRestarts bool // a child is started again however often it crashes
+	UnlimitedRestarts bool // a child is started again however often it crashes, once one was ready
 	ManualTimers      bool // timers run in RunDue alone, not by themselves
 
 	Clock  platform.Clock  // nil: the machine's

@@ -48,11 +48,15 @@ type process struct {
 	failure error
 	done    chan struct{} // closed when no child will ever run again
 	started bool
+	ready   bool // a child was, once
 	stopped bool
 }
 
 func newProcess(o Options, c config) (*process, error) {
 	path, err := filepath.Abs(o.HandlerPath)
+	if err == nil {
+		_, err = exec.LookPath(path) // is there, and may be run
+	}
 	if err != nil {
 		return nil, fmt.Errorf("host: handler: %w", err)
 	}
@@ -117,7 +121,7 @@ func (w *process) supervise() {
 	for {
 		crash, err := w.run()
 		w.mu.Lock()
-		stopped := w.stopped
+		stopped, ready := w.stopped, w.ready
 		w.mu.Unlock()
 		if stopped {
 			return
@@ -134,7 +138,7 @@ func (w *process) supervise() {
 		crashes = append(crashes, now)
 		w.logger.Error("the handler crashed", "error", err, "crashes", len(crashes))
 		if len(crashes) >= maxCrashes {
-			if !w.unlimited {
+			if !w.unlimited || !ready { // one that never came up will not
 				w.mu.Lock()
 				w.failure = fmt.Errorf("%w: the handler crashed %d times, each within %v of the last: %w", ErrStopped, maxCrashes, crashMemory, err)
 				w.mu.Unlock()
@@ -190,7 +194,7 @@ func (w *process) run() (crash bool, err error) {
 	w.child = nil
 	w.current = nil
 	code := command.ProcessState.ExitCode()
-	crash = !w.pardon && code != 0 && code != exitRestart
+	crash = !w.pardon && (code != 0 && code != exitRestart || !w.ready)
 	if text := last.text(); text != "" {
 		err = errors.Join(err, fmt.Errorf("its last words: %s", text))
 	}
@@ -210,7 +214,7 @@ func (w *process) probe(life *endpoint) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if life.gone.Err() == nil && w.life == life && w.child != nil {
-		w.current = life
+		w.current, w.ready = life, true
 		close(w.changed)
 		w.changed = make(chan struct{})
 	}
