@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -66,6 +67,11 @@ type startCommand struct {
 }
 
 func (c *startCommand) Run(ctx context.Context) error {
+	if c.Endpoints != "" { // those of an earlier run: who waits for the file must not find them
+		if err := os.Remove(c.Endpoints); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
 	options, err := baseOptions(c.Verbose)
 	if err != nil {
 		return err
@@ -162,6 +168,7 @@ type benchCommand struct {
 	Duration time.Duration `default:"10s" help:"For how long."`
 	Profile  string        `placeholder:"FILE" help:"Write a CPU profile of the run there, for go tool pprof."`
 	JSON     bool          `name:"json" help:"Print the report as JSON."`
+	Callouts int           `placeholder:"RATE" help:"Instead of lifecycles: send this many callouts of custom extensions a second."`
 	Verbose  bool          `help:"Also print what the parts log."`
 }
 
@@ -174,6 +181,13 @@ func (c *benchCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.Close(context.WithoutCancel(ctx))
+	if c.Callouts > 0 {
+		report, err := bench.RunCallouts(ctx, s, bench.CalloutOptions{Rate: min(c.Callouts, 1000), Duration: c.Duration})
+		if err != nil {
+			return err
+		}
+		return report.Print(os.Stdout)
+	}
 	if c.Profile != "" {
 		file, err := os.Create(c.Profile)
 		if err != nil {
