@@ -100,6 +100,16 @@ func TestAuthorization(t *testing.T) {
 		{"GET /operations/audit/subjects/{partition}/verify", "/operations/audit/subjects/{subject}/verify", nil, reading, ""},
 		{"GET /operations/audit/catalogs", "/operations/audit/catalogs?$top=1", nil, reading, ""},
 		{"GET /operations/audit/catalogs/{partition}/verify", "/operations/audit/catalogs/{catalog}/verify", nil, reading, ""},
+		{"GET /operations/calloutActionKinds", "/operations/calloutActionKinds", nil, reading, ""},
+		{"GET /operations/calloutActions", "/operations/calloutActions", nil, reading, ""},
+		{"GET /operations/calloutActions/{name}", "/operations/calloutActions/none", nil, reading, ""},
+		{"PUT /operations/calloutActions/{name}", "/operations/calloutActions/none", object{}, writing, ""},
+		{"DELETE /operations/calloutActions/{name}", "/operations/calloutActions/none", nil, writing, ""},
+		{"POST /operations/calloutActions/{name}/check", "/operations/calloutActions/none/check", nil, reading, ""},
+		{"POST /operations/calloutActions/{name}/rehearse", "/operations/calloutActions/none/rehearse", object{}, reading, ""},
+		{"GET /operations/callouts", "/operations/callouts", nil, reading, ""},
+		{"GET /operations/callouts/{id}", "/operations/callouts/{request}", nil, reading, ""},
+		{"POST /operations/callouts/{id}/showPass", "/operations/callouts/{request}/showPass", nil, people, ""},
 		// The last one: it takes the request back.
 		{"POST /assignmentRequests/{id}/cancel", "/assignmentRequests/{request}/cancel", nil, "A", "SUG"},
 	}
