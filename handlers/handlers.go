@@ -46,10 +46,11 @@ type Handler struct {
 	Functions []string // names of the functions that the host invokes
 	App       *app.App
 
-	log    *slog.Logger
-	bus    *servicebus.Bus
-	client *azservicebus.Client
-	cancel context.CancelFunc
+	log       *slog.Logger
+	telemetry *platform.Telemetry
+	bus       *servicebus.Bus
+	client    *azservicebus.Client
+	cancel    context.CancelFunc
 }
 
 // New makes a Handler. It does no I/O: what it connects to is reached when it is first needed, so that a start is quick and a dependency that is away stops only what
@@ -59,6 +60,12 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 	if logger == nil {
 		logger = slog.Default()
 	}
+	logger = platform.Logger(logger.Handler())
+	telemetry, err := platform.NewTelemetry(ctx, settings, func(err error) { logger.Warn("telemetry is not sent", "error", err) })
+	if err != nil {
+		return nil, err
+	}
+	options.OnStore = onStore(telemetry, options.OnStore)
 	credential, err := newCredential(settings, options)
 	if err != nil {
 		return nil, fmt.Errorf("credential: %w", err)
@@ -71,7 +78,7 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 	if err != nil {
 		return nil, fmt.Errorf("setting ServiceBusConnection: %w", err)
 	}
-	tenant, err := graph.New(credential, graph.Options{BaseURL: settings.GraphEndpoint, Sender: settings.MailSender, Observe: observer(options)})
+	tenant, err := graph.New(credential, graph.Options{BaseURL: settings.GraphEndpoint, Sender: settings.MailSender, Observe: onDirectory(telemetry, logger, options.OnDirectory)})
 	if err != nil {
 		return nil, fmt.Errorf("setting GraphEndpoint: %w", err)
 	}
@@ -84,7 +91,8 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 		return nil, fmt.Errorf("settings TenantId, Audience, TokenAuthority: %w", err)
 	}
 	queues := servicebus.New(client, servicebus.Options{})
-	useCases := app.New(app.Options{Store: documents, Bus: queues, Directory: tenant, Clock: options.Clock, Logger: logger, PortalURL: settings.PortalURL,
+	documentsPort, queuesPort, tenantPort := ports(telemetry, documents, queues, tenant)
+	useCases := app.New(app.Options{Store: documentsPort, Bus: queuesPort, Directory: tenantPort, Clock: options.Clock, Logger: logger, PortalURL: settings.PortalURL,
 		PublicURL: settings.PublicURL, Outbound: platform.NewOutbound(settings.CalloutPrivateHosts),
 		Secret: func(name string) governance.Secret { return governance.Hide(settings.CalloutSecrets.Get(name)) }})
 	server := api.New(api.Options{App: useCases, Identity: validator, TokenFrom: identity.FromHeader, Logger: logger, PublicURL: settings.PublicURL, Clock: options.Clock})
@@ -94,7 +102,7 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 		return nil, fmt.Errorf("settings CalloutCallers, CalloutAudience: %w", err)
 	}
 	functions := triggers.Functions(useCases, logger)
-	h := &Handler{Handler: hostwire.NewRoot(withCallouts(server, callouts), functions), Routes: server.Routes(), App: useCases, log: logger, bus: queues, client: client, cancel: cancel}
+	h := &Handler{Handler: observed(hostwire.NewRoot(withCallouts(server, callouts), functions), telemetry), Routes: server.Routes(), App: useCases, log: logger, telemetry: telemetry, bus: queues, client: client, cancel: cancel}
 	for name := range functions {
 		h.Functions = append(h.Functions, name)
 	}
@@ -112,7 +120,7 @@ func (h *Handler) Check(ctx context.Context) {
 // Close lets go of connections. What was sent stays sent.
 func (h *Handler) Close(ctx context.Context) error {
 	h.cancel()
-	return errors.Join(h.bus.Close(ctx), h.client.Close(ctx))
+	return errors.Join(h.telemetry.Close(ctx), h.bus.Close(ctx), h.client.Close(ctx))
 }
 
 // newCredential is the managed identity where there is one, and a developer's own sign-in elsewhere.
@@ -163,13 +171,4 @@ func newBusClient(settings platform.Settings, credential azcore.TokenCredential)
 		return azservicebus.NewClientFromConnectionString(settings.ServiceBusConnection, options)
 	}
 	return azservicebus.NewClient(settings.ServiceBusNamespace, credential, options)
-}
-
-func observer(options Options) func(graph.Operation, int, error, time.Duration) {
-	if options.OnDirectory == nil {
-		return nil
-	}
-	return func(operation graph.Operation, status int, err error, took time.Duration) {
-		options.OnDirectory(string(operation), status, err, took)
-	}
 }

@@ -12,11 +12,16 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"latchkey/handlers"
 	"latchkey/infra/local/servicebus"
 	"latchkey/infra/local/stack"
 	"latchkey/infra/local/tenant"
+	"latchkey/infra/local/token"
 	"latchkey/shared/bus"
 	"latchkey/shared/bus/memory"
 	"latchkey/shared/platform"
@@ -85,7 +90,7 @@ func beside(t *testing.T, s *stack.Stack, changes map[string]string) (*handlers.
 		t.Fatal(err)
 	}
 	log := &journal{}
-	h, err := handlers.New(t.Context(), settings, handlers.Options{Logger: slog.New(slog.NewJSONHandler(log, nil))})
+	h, err := handlers.New(t.Context(), settings, handlers.Options{Credential: identity{s}, Logger: slog.New(slog.NewJSONHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,11 +98,20 @@ func beside(t *testing.T, s *stack.Stack, changes map[string]string) (*handlers.
 	return h, log
 }
 
+// identity is the managed identity of a stack.
+type identity struct{ of *stack.Stack }
+
+// GetToken implements azcore.TokenCredential.
+func (i identity) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	text, err := i.of.Tokens.ApplicationToken(i.of.Tenant.ManagedIdentity.AppID, token.Graph)
+	return azcore.AccessToken{Token: text, ExpiresOn: time.Now().Add(time.Hour)}, err
+}
+
 // leastPrivilege is what infra/entra grants to every identity.
 var leastPrivilege = []string{"User.Read.All", "GroupMember.ReadWrite.All"}
 
 func TestHealthSaysWhatFailsWhatItStopsAndWhatMendsIt(t *testing.T) {
-	s := azure(t, leastPrivilege...)
+	s, poor := azure(t, leastPrivilege...), azure(t, "User.Read.All", "GroupMember.Read.All")
 	narrow := servicebus.New(servicebus.Options{Queues: slices.DeleteFunc(memory.Queues(), func(q memory.QueueOptions) bool { return q.Name == bus.Extensions })})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -106,14 +120,6 @@ func TestHealthSaysWhatFailsWhatItStopsAndWhatMendsIt(t *testing.T) {
 	served, stop := context.WithCancel(context.Background())
 	t.Cleanup(stop)
 	go func() { _ = narrow.Serve(served, listener) }()
-
-	// A token is kept by the process, so an identity with fewer permissions is played by a Graph that refuses; shared/directory/graph reads them in the token.
-	forbidding := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusForbidden)
-		_, _ = w.Write([]byte(`{"error":{"code":"Authorization_RequestDenied","message":"Insufficient privileges to complete the operation."}}`))
-	}))
-	t.Cleanup(forbidding.Close)
 
 	const nowhere = "127.0.0.1:1"
 	for _, c := range []struct {
@@ -133,11 +139,15 @@ func TestHealthSaysWhatFailsWhatItStopsAndWhatMendsIt(t *testing.T) {
 		{"no Service Bus", map[string]string{"ServiceBusConnection": "Endpoint=sb://" + nowhere + ";SharedAccessKeyName=x;SharedAccessKey=x;UseDevelopmentEmulator=true;"},
 			[]string{"queue/provisioning", "queue/extensions", "queue/notifications", "queue/parked"}, "unavailable", "azd provision", nowhere},
 		{"no Graph", map[string]string{"GraphEndpoint": "http://" + nowhere + "/v1.0"}, []string{"directory"}, "unavailable", "azd provision", nowhere},
-		{"no permission", map[string]string{"GraphEndpoint": forbidding.URL + "/v1.0"}, []string{"directory"}, "forbidden", "infra/entra/setup.sh", "User.Read.All"},
+		{"no permission", nil, []string{"directory"}, "forbidden", "infra/entra/setup.sh", "GroupMember.ReadWrite.All"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			h, log := beside(t, s, c.changes)
+			at := s
+			if c.name == "no permission" {
+				at = poor
+			}
+			h, log := beside(t, at, c.changes)
 			answer := httptest.NewRecorder()
 			h.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v1.0/operations/health", http.NoBody))
 			var health struct {

@@ -88,10 +88,12 @@ func (s *Server) route(method, path string, e endpoint) {
 
 // open registers a route below Prefix that anybody may call.
 func (s *Server) open(method, path string, e endpoint) {
-	s.patterns = append(s.patterns, method+" "+path)
-	s.mux.HandleFunc(method+" "+path, func(w http.ResponseWriter, r *http.Request) {
+	operation := method + " " + path
+	s.patterns = append(s.patterns, operation)
+	s.mux.HandleFunc(operation, func(w http.ResponseWriter, r *http.Request) {
 		c, _ := r.Context().Value(callKey{}).(*call)
 		c.r = r
+		platform.NameOperation(r.Context(), operation)
 		answer, err := e(c)
 		if err != nil {
 			c.fail(err)

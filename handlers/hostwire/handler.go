@@ -178,6 +178,9 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 // maxInvocationID bounds the id that is repeated in logs; the host's are GUIDs.
 const maxInvocationID = 64
 
+// RequestInvocation is the host's id of the invocation that a request is, as it came: also of those that it proxies.
+func RequestInvocation(r *http.Request) string { return invocationID(r) }
+
 func invocationID(r *http.Request) string {
 	id := r.Header.Get("X-Azure-Functions-InvocationId")
 	return id[:min(len(id), maxInvocationID)]

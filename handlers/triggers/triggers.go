@@ -7,6 +7,7 @@ import (
 
 	"latchkey/handlers/hostwire"
 	"latchkey/shared/app"
+	"latchkey/shared/platform"
 )
 
 // Functions are the handlers of the functions that are no HTTP functions, by the names of their folders.
@@ -17,7 +18,7 @@ func Functions(a *app.App, logger *slog.Logger) map[string]http.Handler {
 		"provisioning":  effects,
 		"notifications": effects,
 		"extensions":    effects,
-		"expirations":   hostwire.Timer(expireDue(a), options),
-		"outbox":        hostwire.Timer(flushOutbox(a), options),
+		"expirations":   hostwire.Timer(timer(a, logger, "expirations", "", a.ExpireDue), options),
+		"outbox":        hostwire.Timer(timer(a, logger, "outbox", platform.MetricOutboxLag, a.FlushOutbox), options),
 	}
 }

@@ -99,6 +99,9 @@ func (a *App) Under(ids platform.IDSource) *App {
 	return &named
 }
 
+// Now is the present by the app's clock.
+func (a *App) Now() time.Time { return a.clock.Now() }
+
 // now is the present, as it is stored: to the millisecond.
 func (a *App) now() time.Time { return a.clock.Now().UTC().Truncate(time.Millisecond) }
 

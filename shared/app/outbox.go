@@ -11,6 +11,7 @@ import (
 
 	"latchkey/shared/bus"
 	"latchkey/shared/governance"
+	"latchkey/shared/platform"
 	"latchkey/shared/store"
 )
 
@@ -35,6 +36,9 @@ func message(effect governance.Effect) (bus.Message, error) {
 	m := bus.Message{ID: effect.ID, Subject: string(effect.Kind), CorrelationID: effect.RequestID, NotBefore: effect.NotBefore, Body: body}
 	if bus.UsesSessions(queueOf(effect.Kind)) {
 		m.SessionID = effect.SubjectID
+	}
+	if effect.TraceParent != "" {
+		m.Properties = map[string]string{platform.TraceParent: effect.TraceParent}
 	}
 	return m, nil
 }
@@ -111,8 +115,16 @@ func (a *App) forgetSome(ctx context.Context, subjectID string, ids []string) er
 
 // Sweep says what a timer's run did.
 type Sweep struct {
-	Found int // how many documents were due
-	Sent  int // how many messages went out for them
+	Found int           // how many documents were due
+	Sent  int           // how many messages went out for them
+	Lag   time.Duration // how late the oldest of them was
+}
+
+// late takes note of documents that should have been seen to at their dueAt.
+func (s *Sweep) late(now time.Time, documents []store.Document) {
+	for _, document := range documents {
+		s.Lag = max(s.Lag, now.Sub(document.DueAt))
+	}
 }
 
 // FlushOutbox sends the effects that a crash, or a bus that was away, left in the outbox: those older than a minute. Errors: the store's, or the bus's, after what
@@ -123,8 +135,10 @@ func (a *App) FlushOutbox(ctx context.Context, caller governance.Caller) (Sweep,
 	}
 	var sweep Sweep
 	var failed error
-	err := a.each(ctx, store.Query{Kind: kindOutbox, DueBefore: a.now(), PageSize: sweepPage}, func(documents []store.Document) error {
+	now := a.now()
+	err := a.each(ctx, store.Query{Kind: kindOutbox, DueBefore: now, PageSize: sweepPage}, func(documents []store.Document) error {
 		sweep.Found += len(documents)
+		sweep.late(now.Add(outboxDelay), documents) // from the commit on
 		bySubject := map[string][]governance.Effect{}
 		var order []string
 		for _, document := range documents {
@@ -184,6 +198,7 @@ func (a *App) ExpireDue(ctx context.Context, caller governance.Caller) (Sweep, e
 	for _, kind := range []string{kindAssignment, kindRequest, kindCallout} {
 		err := a.each(ctx, store.Query{Kind: kind, DueBefore: now, PageSize: sweepPage}, func(documents []store.Document) error {
 			sweep.Found += len(documents)
+			sweep.late(now, documents)
 			messages := make([]bus.Message, 0, len(documents))
 			queue := bus.Provisioning
 			if kind == kindCallout {

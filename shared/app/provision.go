@@ -10,6 +10,7 @@ import (
 	"latchkey/shared/directory"
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
+	"latchkey/shared/platform"
 )
 
 // HandleEffect carries out one effect that came back from a queue. It may be called any number of times with the same one. A failure that waiting may mend is put off
@@ -188,7 +189,7 @@ func (a *App) report(ctx context.Context, effect governance.Effect, change engin
 					detail = entry.Detail
 				}
 			}
-			a.log.ErrorContext(ctx, "a delivery has failed", "alert", true, "requestId", request.ID, "assignmentId", effect.AssignmentID, "subjectId", effect.SubjectID,
+			a.log.ErrorContext(ctx, "a delivery has failed", platform.LogMetric, platform.MetricDeliveryFailed, platform.LogValue, 1, "requestId", request.ID, "assignmentId", effect.AssignmentID, "subjectId", effect.SubjectID,
 				"state", request.State, "removal", request.RequestType.IsRemoval(), "reason", detail)
 		}
 	}

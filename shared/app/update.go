@@ -10,6 +10,7 @@ import (
 
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
+	"latchkey/shared/platform"
 	"latchkey/shared/store"
 )
 
@@ -81,8 +82,10 @@ func (a *App) Update(ctx context.Context, subjectID string, documents []string, 
 
 // updateFrom is Update with a first reading in hand.
 func (a *App) updateFrom(ctx context.Context, first *subjectState, subjectID string, documents []string, command func(engine.Subject) (engine.Change, error)) (engine.Change, error) {
+	platform.NameSubject(ctx, subjectID)
 	commandID := a.newID()
 	var change engine.Change
+	var before map[string]governance.AssignmentRequest
 	committed, err := a.retry(ctx, func(bool) (bool, error) {
 		state := first
 		first = nil
@@ -102,11 +105,16 @@ func (a *App) updateFrom(ctx context.Context, first *subjectState, subjectID str
 			return false, err
 		}
 		head, sealed := engine.Seal(state.Head, decided, commandID)
+		if trace := platform.CarryTrace(ctx); trace != "" {
+			for i := range sealed.Effects {
+				sealed.Effects[i].TraceParent = trace
+			}
+		}
 		operations, err := subjectOperations(*state, head, sealed, a.now())
 		if err != nil {
 			return false, err
 		}
-		change = sealed
+		change, before = sealed, state.Requests
 		_, err = a.store.Commit(ctx, store.Subjects, subjectID, operations)
 		return err == nil, err
 	})
@@ -114,6 +122,7 @@ func (a *App) updateFrom(ctx context.Context, first *subjectState, subjectID str
 		return engine.Change{}, err
 	}
 	if committed {
+		a.measureSteps(ctx, before, change.Requests)
 		for _, request := range change.Requests {
 			a.places.put(documentID(kindRequest, request.ID), subjectID)
 		}
@@ -126,6 +135,19 @@ func (a *App) updateFrom(ctx context.Context, first *subjectState, subjectID str
 		a.flush(ctx, subjectID, change.Effects)
 	}
 	return change, nil
+}
+
+// measureSteps tells of the requests that have reached another state.
+func (a *App) measureSteps(ctx context.Context, before map[string]governance.AssignmentRequest, after []governance.AssignmentRequest) {
+	if !platform.Traced(ctx) {
+		return
+	}
+	for _, request := range after {
+		if before[request.ID].State != request.State {
+			took := a.now().Sub(request.CreatedDateTime.Instant())
+			platform.Measure(ctx, platform.MetricRequestStep, platform.Seconds(took), "state", string(request.State), "type", string(request.RequestType))
+		}
+	}
 }
 
 // retry runs attempt until it is through: again after a lost race, a throttled or a lost answer, with waits that grow and are jittered. again says that an attempt

@@ -39,4 +39,5 @@ type Effect struct {
 	Attempt      int              `json:"attempt,omitempty"` // how often handling it was put off
 	Stage        int              `json:"stage,omitempty"`   // index of the approval stage that a notification is about
 	NotBefore    time.Time        `json:"notBefore,omitzero"`
+	TraceParent  string           `json:"traceParent,omitempty"` // the trace that it belongs to (W3C Trace Context); empty without telemetry
 }

@@ -79,14 +79,14 @@ func Declarations() []Declaration {
 			Description: "Identifiers of the API as tokens name them: the application id, and its identifier URI for v1 tokens.",
 			set:         func(s *Settings, v string) (err error) { s.Audiences, err = items(v); return err }},
 		{Name: "TokenAuthority", Type: "URL", Limits: webAddress, Default: "https://login.microsoftonline.com", Places: OnAzure | InSample, Description: "Who issues tokens; the signing keys are found below it.",
-			set: func(s *Settings, v string) (err error) { s.TokenAuthority, err = address(v); return err }},
+			set: func(s *Settings, v string) (err error) { s.TokenAuthority, err = webURL(v); return err }},
 		{Name: "GraphEndpoint", Type: "URL", Limits: webAddress, Default: "https://graph.microsoft.com/v1.0", Places: OnAzure | InSample, Description: "Microsoft Graph, with its version.",
-			set: func(s *Settings, v string) (err error) { s.GraphEndpoint, err = address(v); return err }},
+			set: func(s *Settings, v string) (err error) { s.GraphEndpoint, err = webURL(v); return err }},
 		{Name: "MailSender", Type: "text", Limits: "object id or user principal name", Places: OnAzure | InSample, Azd: "LATCHKEY_MAIL_SENDER",
 			Description: "Mailbox that notifications are sent from. Without it no mail is sent.",
 			set:         func(s *Settings, v string) error { s.MailSender = v; return mailbox(v) }},
 		{Name: "CosmosConnection__accountEndpoint", Type: "URL", Limits: webAddress, Required: true, Places: OnAzure, Description: "The Cosmos DB account, reached with the managed identity.",
-			set: func(s *Settings, v string) (err error) { s.CosmosEndpoint, err = address(v); return err }},
+			set: func(s *Settings, v string) (err error) { s.CosmosEndpoint, err = webURL(v); return err }},
 		{Name: "CosmosConnection", Type: "text", Limits: "AccountEndpoint=…;AccountKey=…", Secret: true, Places: InSample, Description: "Instead of the endpoint: a connection string with a key, for emulators.",
 			set: func(s *Settings, v string) error {
 				s.CosmosConnection = v
@@ -102,9 +102,9 @@ func Declarations() []Declaration {
 		{Name: "AZURE_CLIENT_ID", Type: "GUID", Places: OnAzure, Description: "Client id of the user-assigned managed identity; empty means the system-assigned one.",
 			set: func(s *Settings, v string) error { s.ManagedIdentityClientID = v; return isGUID(v) }},
 		{Name: "PortalUrl", Type: "URL", Limits: webAddress, Places: OnAzure | InSample, Azd: "LATCHKEY_PORTAL_URL", Description: "Where the links in mails lead. Without it mails have no links.",
-			set: func(s *Settings, v string) (err error) { s.PortalURL, err = address(v); return err }},
+			set: func(s *Settings, v string) (err error) { s.PortalURL, err = webURL(v); return err }},
 		{Name: "PublicUrl", Type: "URL", Limits: webAddress, Places: OnAzure | InSample, Azd: "LATCHKEY_PUBLIC_URL", Description: "What links to the next page begin with. Without it, the address that the request was sent to.",
-			set: func(s *Settings, v string) (err error) { s.PublicURL, err = address(v); return err }},
+			set: func(s *Settings, v string) (err error) { s.PublicURL, err = webURL(v); return err }},
 		{Name: "CalloutCallers", Type: "list", Limits: "application ids, separated by commas", Places: OnAzure, Azd: "LATCHKEY_CALLOUT_CALLERS", Description: "Who may call custom extensions: the Logic Apps' managed identities, or Entra itself. Without it nobody may.",
 			set: func(s *Settings, v string) (err error) { s.CalloutCallers, err = guids(v); return err }},
 		{Name: "CalloutAudience", Type: "list", Limits: "at least one, separated by commas", Places: OnAzure, Azd: "LATCHKEY_CALLOUT_AUDIENCE", Description: "Audiences of the tokens that custom extensions are called with. Without it, those of Audience.",
@@ -242,8 +242,8 @@ func items(text string) ([]string, error) {
 	return list, nil
 }
 
-// address checks a URL: https, or http on this machine.
-func address(text string) (string, error) {
+// webURL checks a URL: https, or http on this machine.
+func webURL(text string) (string, error) {
 	at, err := url.Parse(text)
 	if err != nil || at.Host == "" || at.User != nil || at.RawQuery != "" || at.Fragment != "" ||
 		at.Scheme != "https" && (at.Scheme != "http" || !IsLoopback(at.Hostname())) {
