@@ -12,6 +12,17 @@ import (
 // workCallout takes the work for a callout as far as it goes now: begins it, does it, tells the source, undoes what was for a time. It may be called any number of times.
 // Errors: those after which the message comes back, now or later.
 func (a *App) workCallout(ctx context.Context, effect governance.Effect) error {
+	var err error
+	for range maxPlans { // what was decided on may change while it is worked on: a newer callout takes over, or its time is over
+		if err = a.workOnCallout(ctx, effect); governance.CodeOf(err) != governance.CodeConflict {
+			return err
+		}
+	}
+	return unavailable("The callout", err)
+}
+
+// workOnCallout is workCallout on what is so now. Errors: CodeConflict when that has changed meanwhile.
+func (a *App) workOnCallout(ctx context.Context, effect governance.Effect) error {
 	state, err := a.loadSubject(ctx, effect.SubjectID, documentID(kindCallout, effect.CalloutID))
 	if err != nil {
 		return err
@@ -26,28 +37,20 @@ func (a *App) workCallout(ctx context.Context, effect governance.Effect) error {
 		if callout.State.IsOpen() {
 			err = w.end(ctx, engine.CalloutResult{Failed: true, Detail: "This release cannot read the settings of the action."}, err)
 		}
-		return settled(err)
+		return err
 	}
 	begun := false
 	if callout.State.IsOpen() {
 		if begun, err = w.advance(ctx, p, state.Subject, effect.Attempt); err != nil {
-			return settled(err)
+			return err
 		}
 	}
 	if w.callout.Waits && (w.callout.State == governance.CalloutSucceeded || w.callout.State == governance.CalloutFailed) {
 		if err := w.tell(ctx, !begun); err != nil {
-			return settled(err)
+			return err
 		}
 	}
-	return settled(w.followUp(ctx, p))
-}
-
-// settled drops the conflict that says that somebody else has taken the callout further meanwhile.
-func settled(err error) error {
-	if governance.CodeOf(err) == governance.CodeConflict {
-		return nil
-	}
-	return err
+	return w.followUp(ctx, p)
 }
 
 // advance works on a callout that is open. It says whether it ended it here and now.
