@@ -57,15 +57,16 @@ func RunCallouts(ctx context.Context, s *stack.Stack, o CalloutOptions) (Callout
 	var answers []time.Duration
 	var mu sync.Mutex
 	var calls sync.WaitGroup
-	ticker := time.NewTicker(time.Second / time.Duration(o.Rate))
-	defer ticker.Stop()
+	pace := time.NewTimer(0)
+	defer pace.Stop()
 	began := time.Now()
 	for time.Since(began) < o.Duration {
 		select {
 		case <-ctx.Done():
 			return report, ctx.Err()
-		case <-ticker.C:
+		case <-pace.C:
 		}
+		pace.Reset(time.Until(began.Add(time.Duration(report.Sent+1) * time.Second / time.Duration(o.Rate)))) // late ticks are made up for
 		user := people[report.Sent%len(people)]
 		c := stack.Callout{Stage: "assignmentRequestGranted", RequestID: platform.RandomIDs(), StageInstanceID: platform.RandomIDs(), Package: "Bench", Wait: "PT1H"}
 		report.Sent++
