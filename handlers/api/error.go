@@ -61,7 +61,7 @@ func (c *call) fail(err error) {
 	body.Error.Code = string(code)
 	var coded *governance.Error
 	switch {
-	case errors.As(err, &coded) && coded.Code != governance.CodeInternal:
+	case code != governance.CodeInternal && errors.As(err, &coded):
 		body.Error.Message, body.Error.Target = coded.Message, coded.Target
 	case code == governance.CodeThrottled:
 		body.Error.Message = "A service that this depends on asks for patience; try again later."

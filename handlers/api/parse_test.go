@@ -1,0 +1,199 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"latchkey/shared/app"
+	"latchkey/shared/governance"
+	"latchkey/shared/store"
+)
+
+// invalid fails the test unless err names what is wrong, as a 400 does.
+func invalid(t *testing.T, err error) {
+	t.Helper()
+	var coded *governance.Error
+	if !errors.As(err, &coded) || coded.Code != governance.CodeInvalid || coded.Target == "" || coded.Message == "" {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// terms counts the conditions of a filter and measures how deep they are.
+func terms(filter app.Filter) (count, depth int) {
+	nest := func(inner ...app.Filter) {
+		for _, one := range inner {
+			c, d := terms(one)
+			count, depth = count+c, max(depth, d+1)
+		}
+	}
+	switch f := filter.(type) {
+	case app.And:
+		nest(f...)
+	case app.Or:
+		nest(f...)
+	case app.Not:
+		nest(f.Filter)
+	default:
+		return 1, 1
+	}
+	return count, depth
+}
+
+// Whatever somebody writes into $filter, it is refused by name, or a bounded filter on properties that may be compared.
+//
+// rules: OBJ-03 OBJ-12
+func FuzzFilter(f *testing.F) {
+	for _, seed := range []string{
+		"displayName eq 'x'", "contains(tolower(displayName),'it''s')", "not (state eq 'Delivered' or id in ('a','b'))", "isHidden ne true and createdDateTime ge 2026-11-20T00:00:00+02:00",
+		"assignment/target/objectId eq 11111111-1111-4111-8111-111111111111", "((((id eq 'x'))))", "startswith(displayName,'", "id eq null", "é eq 'é'", "\x00", "id\teq\t'x'", "in in ('in')",
+	} {
+		f.Add(seed)
+	}
+	kinds := []*kind{catalogKind, packageKind, policyKind, resourceKind, requestKind, assignmentKind, resourceRoleKind, resourceRequestKind, auditKind, approvalKind}
+	f.Fuzz(func(t *testing.T, source string) {
+		for _, k := range kinds {
+			filter, err := parseFilter(source, k)
+			if err != nil {
+				invalid(t, err)
+				continue
+			}
+			if count, depth := terms(filter); count > maxFilterTerms || depth > 4*maxFilterDepth {
+				t.Errorf("%q has %d conditions, %d deep", source, count, depth)
+			}
+			if err := store.CheckQuery(store.Subjects, store.Query{Filter: filter}); err != nil {
+				t.Errorf("%q is no filter of the store: %v", source, err)
+			}
+		}
+	})
+}
+
+func FuzzOptions(f *testing.F) {
+	for _, seed := range []string{
+		"$expand=resourceRoleScopes($expand=role,scope),assignmentPolicies,catalog", "$expand=resourceRoleScopes%28$expand%3Drole%28%24expand%3Dresource%29%29", "$select=id,displayName&$orderby=displayName desc,id&$top=5&$skip=1",
+		"$expand=catalog($select=id;$expand=x)", "$expand=((((", "$count=TRUE&$skiptoken=x", "$top=99999999999999999999", "%zz", "$expand=catalog()",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		c := &call{r: &http.Request{URL: &url.URL{RawQuery: raw}}}
+		for _, k := range []*kind{packageKind, catalogKind, assignmentKind, requestKind} {
+			o, err := c.parseOptions(k, listOptions...)
+			if err != nil {
+				invalid(t, err)
+				continue
+			}
+			if o.top < 1 || o.top > maxTop || o.skip < 0 || o.skip > maxCollected || len(o.shape.selected) > maxSelected+1 || len(o.orderBy) > maxOrderings {
+				t.Errorf("%q: %+v", raw, o)
+			}
+			if _, err := o.shape.cut(governance.AccessPackage{ID: "x", DisplayName: "y"}); err != nil {
+				t.Errorf("%q: %v", raw, err)
+			}
+		}
+	})
+}
+
+// What passes the check can be decoded without deep recursion, and holds no NUL.
+func FuzzCheckText(f *testing.F) {
+	for _, seed := range []string{`{"a":[{"b":"\"}{"}]}`, `"\\u0000"`, `"\u0000"`, `[[[[`, `]]]]`, `{"a":"\\\u0000"}`, strings.Repeat("[", 40), `"` + strings.Repeat("[", 40) + `"`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var value any
+		if checkText(data) != nil || json.Unmarshal(data, &value) != nil {
+			return
+		}
+		if depth := depthOf(value); depth > maxNesting {
+			t.Errorf("%q is %d deep", data, depth)
+		}
+		if hasNUL(value) {
+			t.Errorf("%q has a NUL", data)
+		}
+	})
+}
+
+func depthOf(value any) int {
+	deepest := 0
+	switch value := value.(type) {
+	case map[string]any:
+		for _, one := range value {
+			deepest = max(deepest, depthOf(one))
+		}
+	case []any:
+		for _, one := range value {
+			deepest = max(deepest, depthOf(one))
+		}
+	default:
+		return 0
+	}
+	return deepest + 1
+}
+
+func hasNUL(value any) bool {
+	switch value := value.(type) {
+	case string:
+		return strings.ContainsRune(value, 0)
+	case map[string]any:
+		for name, one := range value {
+			if strings.ContainsRune(name, 0) || hasNUL(one) {
+				return true
+			}
+		}
+	case []any:
+		for _, one := range value {
+			if hasNUL(one) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// rules: OBJ-04
+func TestCanonicalPaths(t *testing.T) {
+	t.Parallel()
+	const id = "11111111-1111-4111-8111-111111111111"
+	for path, want := range map[string]string{
+		"/a/catalogs/" + id: "/a/catalogs/" + id, "/a/catalogs('" + id + "')": "/a/catalogs/" + id, "/a/catalogs(" + id + ")/resources": "/a/catalogs/" + id + "/resources",
+		"/a/accessPackages('" + id + "')/resourceRoleScopes":              "/a/accessPackages/" + id + "/resourceRoleScopes",
+		"/a/assignments/filterByCurrentUser(on='target')":                 "/a/assignments.filterByCurrentUser/target",
+		"/a/assignments/microsoft.graph.filterByCurrentUser(on='target')": "/a/assignments.filterByCurrentUser/target",
+		"/a/assignments/filterByCurrentUser(on='a/b')":                    "/a/assignments/filterByCurrentUser(on='a/b')",
+		"/a/catalogs('x')": "/a/catalogs('x')",
+		"/a/catalogs///":   "/a/catalogs",
+	} {
+		if got := canonical(path); got != want {
+			t.Errorf("%s is %s, want %s", path, got, want)
+		}
+	}
+}
+
+// Links and contexts lead to the public address: that which is set, else that which the request says it was sent to.
+func TestBase(t *testing.T) {
+	t.Parallel()
+	for name, one := range map[string]struct {
+		public string
+		header map[string]string
+		want   string
+	}{
+		"set":                 {"https://access.contoso.example", map[string]string{"X-Forwarded-Host": "evil.example"}, "https://access.contoso.example"},
+		"the request's":       {"", nil, "http://local.example"},
+		"forwarded":           {"", map[string]string{"X-Forwarded-Host": "front.example", "X-Forwarded-Proto": "https"}, "https://front.example"},
+		"forwarded, a path":   {"", map[string]string{"X-Forwarded-Host": "front.example/evil"}, "http://local.example"},
+		"forwarded, two":      {"", map[string]string{"X-Forwarded-Host": "a.example, b.example"}, "http://local.example"},
+		"forwarded, no proto": {"", map[string]string{"X-Forwarded-Proto": "javascript"}, "http://local.example"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "http://local.example/api/v1.0/x", nil)
+		for name, value := range one.header {
+			r.Header.Set(name, value)
+		}
+		c := &call{server: &Server{publicURL: one.public}, r: r}
+		if got := c.base(); got != one.want {
+			t.Errorf("%s: %s, want %s", name, got, one.want)
+		}
+	}
+}
