@@ -19,6 +19,9 @@ import (
 // CalloutPrefix is where custom extensions call, below the address of the Functions app.
 const CalloutPrefix = "/api/callouts/"
 
+// calloutOperation is what logs and telemetry call a callout: actions are few, tickets many.
+const calloutOperation = "POST " + CalloutPrefix + "{action}"
+
 // calloutDeadline bounds the acceptance of one callout: whoever calls waits two seconds at most (RULES EXT-09).
 const calloutDeadline = 10 * time.Second
 
@@ -59,6 +62,7 @@ func NewCallouts(o CalloutOptions) *Callouts {
 func (s *Callouts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), calloutDeadline)
 	defer cancel()
+	platform.NameOperation(ctx, calloutOperation)
 	c := &call{server: s.server, w: w, r: r.WithContext(ctx), requestID: platform.RandomIDs(), clientRequestID: clientRequestID(r.Header), original: r.URL}
 	defer func() {
 		if value := recover(); value != nil {

@@ -39,8 +39,7 @@ func TestQueues(t *testing.T) {
 
 // unconsumed are the queues that no function listens to, with the reason.
 var unconsumed = map[string]string{
-	bus.Parked:     "an operator looks at what is parked",
-	bus.Extensions: "no effect of this release goes there",
+	bus.Parked: "an operator looks at what is parked",
 }
 
 func TestConsumedQueues(t *testing.T) {

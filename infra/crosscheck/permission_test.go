@@ -24,7 +24,7 @@ func TestGraphPermissions(t *testing.T) {
 	const source = "shared/directory/graph/permission.go"
 	kind{"Graph permission", func(r repo) []side {
 		needed := map[string]string{}
-		for _, line := range graph.Permissions() {
+		for _, line := range calls() {
 			needed[line.Permission] = "shared/directory/graph"
 		}
 		for smaller, larger := range implied {
@@ -32,30 +32,74 @@ func TestGraphPermissions(t *testing.T) {
 				delete(needed, smaller)
 			}
 		}
-		return []side{ofCode(r, "shared/directory/graph", source, needed), rows(r, "application", "usedBy")}
+		code := side{name: "shared/directory/graph", code: true}
+		for _, file := range []string{source, "shared/directory/graph/actions.go"} { // each is found where it is written first
+			for _, permission := range ofCode(r, code.name, file, needed).items {
+				if strings.Contains(r.read(file), `"`+permission.name+`"`) && !slices.ContainsFunc(code.items, func(i item) bool { return i.name == permission.name }) {
+					code.items = append(code.items, permission)
+				}
+			}
+		}
+		if r.dropped == "" && len(code.items) != len(needed) {
+			r.t.Errorf("%s:1: of %d permissions only %d are found in the source", source, len(needed), len(code.items))
+		}
+		return []side{code, rows(r, "application", "usedBy")}
 	}}.check(t)
 }
+
+// calls are all calls of Graph: those of the port and those of actions.
+func calls() []graph.Permission { return append(graph.Permissions(), graph.ActionPermissions()...) }
+
+// What the scripts may be asked to grant is what rows of the table are for.
+func TestFeaturesOfTheScripts(t *testing.T) {
+	kind{"feature", func(r repo) []side {
+		table := matches(r, permissionTable, permissionTable, `"when": "([a-z]+)"`)
+		table.items = slices.DeleteFunc(table.items, func(i item) bool { return i.name == "always" })
+		sides := []side{onePlace(r, table)}
+		for file, pattern := range map[string]string{"infra/entra/setup.sh": `(?m)^known='( .* )'$`, "infra/entra/setup.ps1": `\[ValidateSet\(('[a-z]+', .*)\)\]`} {
+			text := r.read(file)
+			at := regexp.MustCompile(pattern).FindStringSubmatchIndex(text)
+			if at == nil {
+				r.t.Fatalf("%s: there is no list of features", file)
+			}
+			s := side{name: file}
+			for _, word := range regexp.MustCompile(`[a-z]+`).FindAllStringIndex(text[at[2]:at[3]], -1) {
+				s.add(text[at[2]+word[0]:at[2]+word[1]], "", file, text, at[2]+word[0])
+			}
+			sides = append(sides, s)
+		}
+		return sides
+	}}.check(t)
+}
+
+// withoutPermission are the calls that no permission opens, with what does.
+var withoutPermission = map[string]string{"ResumeRequest": "a role on the catalog, in entitlement management itself"}
 
 // Every call of the adapter is one of graph.Permissions, and each of those is called.
 func TestGraphCalls(t *testing.T) {
 	kind{"call of Graph", func(r repo) []side {
-		const source = "shared/directory/graph/permission.go"
-		text := r.read(source)
 		code := side{name: "graph.Permissions", code: true}
-		for _, line := range graph.Permissions() {
+		for _, line := range calls() {
 			name := string(line.Operation)
+			source := "shared/directory/graph/permission.go"
+			text := r.read(source)
+			if !strings.Contains(text, `"`+name+`"`) {
+				source = "shared/directory/graph/actions.go"
+				text = r.read(source)
+			}
 			if r.dropped != code.name+"/"+name && !slices.ContainsFunc(code.items, func(i item) bool { return i.name == name }) {
 				code.add(name, "", source, text, strings.Index(text, `"`+name+`"`))
 			}
 		}
 		calls := side{name: "shared/directory/graph", code: true} // a call may stand there twice
 		for _, file := range r.glob("shared/directory/graph/*.go") {
-			if strings.HasSuffix(file, "_test.go") || file == source {
+			if strings.HasSuffix(file, "_test.go") {
 				continue
 			}
 			text := r.read(file)
-			for _, at := range regexp.MustCompile(`\bOperation([A-Z][A-Za-z]+)\b`).FindAllStringSubmatchIndex(text, -1) {
-				if name := text[at[2]:at[3]]; r.dropped != calls.name+"/"+name {
+			for _, at := range regexp.MustCompile(`(?:d\.call\(ctx, |d\.raw\(ctx, |pages\(ctx, d, |operation :?= )[oO]peration([A-Z][A-Za-z]+)\b`).FindAllStringSubmatchIndex(text, -1) {
+				name := text[at[2]:at[3]]
+				if _, without := withoutPermission[name]; !without && r.dropped != calls.name+"/"+name {
 					calls.add(name, "", file, text, at[2])
 				}
 			}

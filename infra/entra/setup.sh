@@ -8,12 +8,12 @@ set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-setup.sh [--what-if] [--name NAME] [--identity OBJECT_ID] [--with owners] [--with mail] [--mail-sender ADDRESS] [--pages URL]
+setup.sh [--what-if] [--name NAME] [--identity OBJECT_ID] [--with FEATURE]… [--mail-sender ADDRESS] [--pages URL]
 
   --what-if              change nothing, say what would be changed
   --name NAME            name of the app registration (default: Latchkey)
   --identity OBJECT_ID   the managed identity, to grant it Graph permissions (default: AZURE_IDENTITY_PRINCIPAL_ID)
-  --with FEATURE         also grant what the feature needs: owners (of groups), mail
+  --with FEATURE         also grant what the feature needs: owners (of groups), mail, and of actions: passes, sessions, apps, workflows
   --mail-sender ADDRESS  the mailbox that notifications are sent from; implies --with mail
   --pages URL            prepare sign-in for the pages at URL (default: none), by the identity and without a secret
 USAGE
@@ -23,6 +23,7 @@ what_if=false
 name=Latchkey
 identity=${AZURE_IDENTITY_PRINCIPAL_ID:-}
 features=' always '
+known=' owners mail passes sessions apps workflows '
 mail_sender=''
 pages=''
 table=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/permissions.json
@@ -41,7 +42,7 @@ while [[ $# -gt 0 ]]; do
         --name) name=$2 ;;
         --identity) identity=$2 ;;
         --with)
-          [[ $2 == owners || $2 == mail ]] || stop "there is no feature '$2'; there are owners and mail."
+          [[ $known == *" $2 "* ]] || stop "there is no feature '$2'; there are$known."
           features+="$2 "
           ;;
         --mail-sender) mail_sender=$2 features+='mail ' ;;

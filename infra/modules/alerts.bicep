@@ -162,7 +162,7 @@ resource reported 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
     criteria: {
       allOf: [
         {
-          query: 'AppTraces | where Message contains "alert" | where tobool(parse_json(Message).alert)'
+          query: 'AppTraces | where Message contains "alert" | extend Line = parse_json(Message) | where tobool(Line.alert) and isempty(tostring(Line.metric))' // those have alerts of their own
           timeAggregation: 'Count'
           operator: 'GreaterThan'
           threshold: 0

@@ -59,8 +59,11 @@ func (a *App) CheckHealth(ctx context.Context) []Health {
 		if err := failures[i]; err != nil {
 			detail := ailment(err)
 			reports[i] = Health{Dependency: one.name, Status: "failing", Detail: detail, Stops: one.stops, Mend: cure(one.name, detail)}
-			mendable := detail == "missing" || detail == "forbidden" // it does not pass by itself
-			a.log.ErrorContext(ctx, "a dependency fails", "alert", mendable, "dependency", one.name, "detail", detail, "stops", one.stops, "mend", reports[i].Mend, "error", err)
+			attributes := []any{"dependency", one.name, "detail", detail, "stops", one.stops, "mend", reports[i].Mend, "error", err}
+			if detail == "missing" || detail == "forbidden" { // it does not pass by itself
+				attributes = append(attributes, "alert", true)
+			}
+			a.log.ErrorContext(ctx, "a dependency fails", attributes...)
 		}
 	}
 	return reports

@@ -189,7 +189,7 @@ func (a *App) report(ctx context.Context, effect governance.Effect, change engin
 					detail = entry.Detail
 				}
 			}
-			a.log.ErrorContext(ctx, "a delivery has failed", platform.LogMetric, platform.MetricDeliveryFailed, platform.LogValue, 1, "requestId", request.ID, "assignmentId", effect.AssignmentID, "subjectId", effect.SubjectID,
+			a.log.ErrorContext(ctx, "a delivery has failed", "alert", true, platform.LogMetric, platform.MetricDeliveryFailed, platform.LogValue, 1, "requestId", request.ID, "assignmentId", effect.AssignmentID, "subjectId", effect.SubjectID,
 				"state", request.State, "removal", request.RequestType.IsRemoval(), "reason", detail)
 		}
 	}

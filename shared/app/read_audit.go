@@ -78,7 +78,7 @@ func (a *App) VerifyAudit(ctx context.Context, caller governance.Caller, ofCatal
 	}
 	report.Verified = report.BrokenAt == 0
 	if !report.Verified {
-		a.log.ErrorContext(ctx, "an audit chain is broken", platform.LogMetric, platform.MetricAuditBroken, platform.LogValue, 1, "partitionId", head.ID, "brokenAt", report.BrokenAt)
+		a.log.ErrorContext(ctx, "an audit chain is broken", "alert", true, platform.LogMetric, platform.MetricAuditBroken, platform.LogValue, 1, "partitionId", head.ID, "brokenAt", report.BrokenAt)
 	}
 	return report, nil
 }

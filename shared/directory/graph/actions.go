@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -107,14 +106,8 @@ func (d *Directory) Granted(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", directory.ErrUnavailable, operationGranted, &tokenError{err})
 	}
-	parts := strings.Split(token.Token, ".")
-	var claims struct {
-		Roles []string `json:"roles"`
-	}
-	if len(parts) == 3 {
-		if data, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil && json.Unmarshal(data, &claims) == nil {
-			return claims.Roles, nil
-		}
+	if roles, _, ok := rolesOf(token.Token); ok {
+		return roles, nil
 	}
 	return nil, fmt.Errorf("%w: %s: the token cannot be read", directory.ErrUnavailable, operationGranted)
 }

@@ -1,0 +1,91 @@
+package crosscheck
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"latchkey/shared/platform"
+)
+
+const (
+	metricNames  = "infra/modules/metrics.json"
+	metricSource = "shared/platform/metric.go"
+	alertsBicep  = "infra/modules/alerts.bicep"
+	workbook     = "infra/workbook/latchkey.workbook"
+	observePage  = "docs/observe.md"
+)
+
+// alerted are the metrics that an alert reads, with the key under which the Bicep files know them.
+func alerted(r repo) side {
+	details := map[string]string{}
+	for _, metric := range platform.Metrics() {
+		if metric.Alert != "" {
+			details[metric.Name] = metric.Alert
+		}
+	}
+	return ofCode(r, "shared/platform", metricSource, details)
+}
+
+func TestMetricsOfAlerts(t *testing.T) {
+	kind{"metric", func(r repo) []side {
+		names := matches(r, metricNames, metricNames, `"([a-z]+\.[a-z.]+)"`)
+		keys := matches(r, metricNames, metricNames, `"([A-Za-z]+)": "`)
+		for i := range names.items {
+			names.items[i].detail = keys.items[i].name
+		}
+		shown := onePlace(r, matches(r, workbook, workbook, `\\"(latchkey\.[a-z.]+)\\"`))
+		for i, metric := range shown.items { // the workbook has no keys
+			for _, name := range alerted(r).items {
+				if name.name == metric.name {
+					shown.items[i].detail = name.detail
+				}
+			}
+		}
+		return []side{alerted(r), names, shown}
+	}}.check(t)
+}
+
+func TestAlertsOnMetrics(t *testing.T) {
+	kind{"key of a metric", func(r repo) []side {
+		return []side{
+			matches(r, metricNames, metricNames, `"([A-Za-z]+)": "`),
+			matches(r, alertsBicep, alertsBicep, `metric: metrics\.([A-Za-z]+)\n`),
+		}
+	}}.check(t)
+	if !json.Valid([]byte(repo{t: t}.read(workbook))) {
+		t.Errorf("%s:1: is no JSON", workbook)
+	}
+}
+
+func TestMetricsOfTheDocs(t *testing.T) {
+	kind{"metric", func(r repo) []side {
+		details := map[string]string{}
+		for _, metric := range platform.Metrics() {
+			details[metric.Name] = string(metric.Kind)
+		}
+		return []side{ofCode(r, "shared/platform", metricSource, details), matches(r, observePage, observePage, "\n\\| `([a-z]+\\.[a-z.]+)` \\| ([a-z]+)")}
+	}}.check(t)
+}
+
+// A metric that is declared is also emitted: its constant is used outside of its declaration.
+func TestMetricsAreEmitted(t *testing.T) {
+	r := repo{t: t}
+	source := r.read(metricSource)
+	var code strings.Builder
+	for _, pattern := range []string{"handlers/*.go", "handlers/*/*.go", "shared/app/*.go"} {
+		for _, file := range r.glob(pattern) {
+			if !strings.HasSuffix(file, "_test.go") {
+				code.WriteString(r.read(file))
+			}
+		}
+	}
+	for _, constant := range matches(r, metricSource, metricSource, `(?m)^\t(Metric[A-Za-z]+)\s+= "`).items {
+		if !strings.Contains(code.String(), "platform."+constant.name) {
+			t.Errorf("%s: nothing emits %s", constant.at(), constant.name)
+		}
+		if strings.Count(source, "{"+constant.name+", ") != 1 {
+			t.Errorf("%s: %s is not in Metrics once", constant.at(), constant.name)
+		}
+	}
+}
