@@ -752,6 +752,36 @@ func TestAPassIsShownOnce(t *testing.T) {
 	w.checkNoLeak()
 }
 
+// A pass that goes by Teams is in what is posted and nowhere else; when it cannot be delivered it is taken away again.
+func TestAPassByTeams(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		replies []platform.OutboundReply
+		live    int
+	}{
+		"delivered": {nil, 1}, "refused": {[]platform.OutboundReply{{Status: 400}}, 0}, "away, then there": {[]platform.OutboundReply{{Status: 502}, {Status: 200}}, 1},
+	} {
+		w := newCalloutWorld(t)
+		w.configure("act", "temporaryAccessPass", `{"deliverTo":"teams","teamsSecret":"teams"}`)
+		w.replies = test.replies
+		id := w.accept("act", payload("assignmentRequestGranted", calloutHire, nil))
+		w.settle(20 * time.Minute)
+		live := 0
+		for _, one := range w.directory.Issued() {
+			if one.Live {
+				live++
+				if last := w.posts[len(w.posts)-1]; !strings.Contains(string(last.Body), one.Value) {
+					t.Errorf("%s: the live pass is not the one that was posted", name)
+				}
+			}
+		}
+		if callout := w.callout(id); live != test.live || callout.Succeeded != (test.live == 1) || callout.State != governance.CalloutResumed {
+			t.Errorf("%s: %d live passes, %s: %s", name, live, callout.State, callout.Detail)
+		}
+		w.checkNoLeak()
+	}
+}
+
 // The answer to a ticket resumes the request, once, and only from whom the ticket went to.
 // rules: EXT-26
 func TestATicketsAnswer(t *testing.T) {
