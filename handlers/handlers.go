@@ -61,7 +61,7 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 		logger = slog.Default()
 	}
 	logger = platform.Logger(logger.Handler())
-	telemetry, err := platform.NewTelemetry(ctx, settings, func(err error) { logger.Warn("telemetry is not sent", "error", err) })
+	telemetry, err := platform.NewTelemetry(ctx, settings, func(err error) { logger.WarnContext(ctx, "telemetry is not sent", "error", err) })
 	if err != nil {
 		return nil, err
 	}

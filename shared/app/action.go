@@ -28,7 +28,7 @@ type action struct {
 
 // plan is the settings of an action, read, with what is done by them.
 //
-// run may be broken off anywhere and is then run again, so each of its steps either finds its work done or is guarded by work.once. It answers with a giveUp for what waiting does not mend, and with
+// run may be broken off anywhere and is then run again, so each of its steps either finds its work done or is guarded by work.once. It answers with a giveUpError for what waiting does not mend, and with
 // the error as it is for the rest.
 type plan interface {
 	// validate checks the settings and sets what they leave out. Errors: CodeInvalid naming the setting.
@@ -63,7 +63,7 @@ type outcome struct {
 var actions = map[string]action{}
 
 // declare adds a kind. It is called once for each file, when the program starts.
-func declare(a action) string {
+func declare(a action) string { //nolint:unparam // a declaration at package level needs a value
 	if _, taken := actions[a.kind]; taken || a.settings == nil || !json.Valid([]byte(a.schema)) {
 		panic("app: the action " + a.kind + " is not declared as it should be") // a programmer's mistake that no start survives
 	}
@@ -115,23 +115,23 @@ func actionKinds() []string {
 	return kinds
 }
 
-// giveUp is a failure that waiting does not mend. Its detail is for people: an approver reads it.
-type giveUp struct {
+// giveUpError is a failure that waiting does not mend. Its detail is for people: an approver reads it.
+type giveUpError struct {
 	detail string
 	cause  error // for the log
 }
 
-func (g *giveUp) Error() string {
+func (g *giveUpError) Error() string {
 	if g.cause != nil {
 		return g.detail + ": " + g.cause.Error()
 	}
 	return g.detail
 }
 
-func (g *giveUp) Unwrap() error { return g.cause }
+func (g *giveUpError) Unwrap() error { return g.cause }
 
 func giveUpf(cause error, format string, args ...any) error {
-	return &giveUp{detail: fmt.Sprintf(format, args...), cause: cause}
+	return &giveUpError{detail: fmt.Sprintf(format, args...), cause: cause}
 }
 
 // work is one callout that is being worked on.

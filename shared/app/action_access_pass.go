@@ -295,7 +295,7 @@ func (p *passPlan) deliver(ctx context.Context, w *work, ordered passOrder, pass
 
 // blandly keeps of an error only its kind.
 func blandly(err error, what string) error {
-	var final *giveUp
+	var final *giveUpError
 	switch {
 	case err == nil:
 		return nil
@@ -418,7 +418,7 @@ func (a *App) ShowPass(ctx context.Context, caller governance.Caller, id string)
 			})
 		})
 	}
-	var final *giveUp
+	var final *giveUpError
 	if errors.As(err, &final) {
 		return ShownPass{}, &governance.Error{Code: governance.CodeConflict, Message: final.detail, Err: final.cause}
 	}

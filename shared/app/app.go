@@ -86,7 +86,7 @@ func New(o Options) *App {
 		a.sleep = sleep
 	}
 	if a.jitter == nil {
-		a.jitter = func(most time.Duration) time.Duration { return rand.N(most) } //nolint:gosec // it spreads retries and keeps no secret
+		a.jitter = func(most time.Duration) time.Duration { return rand.N(most) }
 	}
 	return a
 }

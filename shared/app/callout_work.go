@@ -79,7 +79,7 @@ func (w *work) advance(ctx context.Context, p plan, s engine.Subject, attempt in
 		return true, w.end(ctx, engine.CalloutResult{Detail: done.detail, FollowUp: done.followUp}, nil)
 	}
 	result := engine.CalloutResult{Failed: true}
-	var final *giveUp
+	var final *giveUpError
 	switch {
 	case errors.As(err, &final):
 		result.Detail = final.detail
@@ -155,7 +155,7 @@ func (w *work) followUp(ctx context.Context, p plan) error {
 	detail := "A newer request has taken over; nothing was left to undo."
 	if undo, ok := p.(follower); ok && !engine.IsSuperseded(state.Subject, w.callout) {
 		if detail, err = undo.followUp(ctx, w); err != nil {
-			var final *giveUp
+			var final *giveUpError
 			if !errors.As(err, &final) {
 				return err
 			}

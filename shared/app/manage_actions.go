@@ -182,7 +182,7 @@ func (a *App) RehearseAction(ctx context.Context, caller governance.Caller, name
 		AccessPackage: call.Package, Catalog: call.Catalog, Target: call.Target, Requestor: call.Requestor, Waits: call.Waits,
 	}}
 	lines, err := p.rehearse(ctx, w)
-	var final *giveUp
+	var final *giveUpError
 	if errors.As(err, &final) {
 		return append(lines, "It would fail: "+final.detail), nil
 	}

@@ -195,7 +195,7 @@ func TestAMessageThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// TestADocumentOfALaterRelease is read if it is of the next release, and refused rather than misread if it is of one after that. (DESIGN section 2, 10)
+// TestADocumentOfALaterRelease is read if it is of the next release, and refused rather than misread if it is of one after that (DESIGN section 2, 10).
 func TestADocumentOfALaterRelease(t *testing.T) {
 	for version, readable := range map[int]bool{1: true, 2: true, 3: false} {
 		s := newStand(t)

@@ -78,8 +78,9 @@ func number64(value slog.Value) float64 {
 		return float64(value.Int64())
 	case slog.KindUint64:
 		return float64(value.Uint64())
+	default:
+		return 0
 	}
-	return 0
 }
 
 // address is what looks like somebody's: of mail, or the principal name of a user.
@@ -112,6 +113,7 @@ func impersonal(attr slog.Attr) slog.Attr {
 		case []string:
 			attr.Value = slog.StringValue(withoutAddresses(strings.Join(value, ", ")))
 		}
+	default: // numbers, times and the like hold no address
 	}
 	return attr
 }

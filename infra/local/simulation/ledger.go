@@ -60,12 +60,11 @@ type decision struct {
 
 // issued is a submission that somebody sent, and what the app answered to it.
 type issued struct {
-	caller   governance.Caller
-	kind     governance.RequestType
-	pack     string
-	target   *person
-	removes  string // assignment
-	accepted bool
+	caller  governance.Caller
+	kind    governance.RequestType
+	pack    string
+	target  *person
+	removes string // assignment
 }
 
 // ledger sees what really happens below the faults and holds it against the rules.

@@ -115,6 +115,7 @@ func (p busPort) Send(ctx context.Context, queue string, messages ...bus.Message
 		accepted = nil
 	case BusTorn:
 		accepted = messages[:len(messages)/2]
+	default: // struck after the sending, or not at all
 	}
 	var err error
 	if len(accepted) > 0 {
@@ -174,6 +175,7 @@ func call[T any](p directoryPort, what, about string, change bool, do func() (T,
 	case DirectoryForbidden:
 		w.note(t, "", "directory %s %s%s", what, about, injected(fault))
 		return none, fmt.Errorf("%w: injected", directory.ErrForbidden)
+	default: // struck after the change, or not at all
 	}
 	value, err := do()
 	if w.tracing {

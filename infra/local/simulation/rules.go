@@ -99,6 +99,7 @@ func (c *commit) requestMade(s *subject, next governance.AssignmentRequest) {
 		if !allowed {
 			c.broken("policy", "%s gave back %s, which its policy never allowed", s.person.name, w.nameOf(next.AccessPackage.ID))
 		}
+	case governance.RequestSystemRemove: // never submitted
 	}
 	if next.RequestType.IsRemoval() {
 		return

@@ -432,7 +432,7 @@ func policyFor(packageID string, change func(object)) object {
 // approvedBy makes one stage of approval of a policy, decided by these.
 func approvedBy(approvers ...any) func(object) {
 	return func(policy object) {
-		policy["requestApprovalSettings"] = object{"isApprovalRequiredForAdd": true, "stages": list{object{"durationBeforeAutomaticDenial": "P14D", "primaryApprovers": list(approvers)}}}
+		policy["requestApprovalSettings"] = object{"isApprovalRequiredForAdd": true, "stages": list{object{"durationBeforeAutomaticDenial": "P14D", "primaryApprovers": approvers}}}
 	}
 }
 
