@@ -1,17 +1,23 @@
 package crosscheck
 
 import (
+	"context"
 	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"latchkey/handlers"
+	"latchkey/infra/local/client"
+	"latchkey/infra/local/stack"
 	"latchkey/infra/local/tenant"
 	"latchkey/shared/platform"
 )
@@ -218,4 +224,51 @@ func errorOrSkip(err error) error {
 		return err
 	}
 	return filepath.SkipDir
+}
+
+// With the sample, and infra/local where it says that the parts are, everything answers: also the identity, by its endpoint and header.
+func TestSampleReachesEverything(t *testing.T) {
+	hostJSON, err := stack.ReadHostJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sample struct{ Values map[string]string }
+	if err := json.Unmarshal([]byte(repo{t: t}.read(sampleSettings)), &sample); err != nil {
+		t.Fatal(err)
+	}
+	s, err := stack.Start(t.Context(), stack.Options{HostJSON: hostJSON, ManualTimers: true, IdentityHeader: sample.Values["IDENTITY_HEADER"]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close(context.Background()) })
+	address := func(url string) string { return url[strings.LastIndex(url, "/")+1:] }
+	ports := strings.NewReplacer(
+		"127.0.0.1:7072", address(s.Endpoints.Graph), "127.0.0.1:7073", address(s.Endpoints.Token), "127.0.0.1:8081", address(s.Endpoints.Cosmos), "127.0.0.1:5672", address(s.Endpoints.ServiceBus))
+	for _, name := range []string{"IDENTITY_ENDPOINT", "IDENTITY_HEADER"} { // the Azure SDK reads them
+		t.Setenv(name, ports.Replace(sample.Values[name]))
+	}
+	settings, err := platform.Load(func(name string) string { return ports.Replace(sample.Values[name]) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := handlers.New(t.Context(), settings, handlers.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.Close(context.Background()) })
+	for _, one := range h.App.CheckHealth(t.Context()) {
+		if one.Status != "ok" {
+			t.Errorf("%s: %s is %s", sampleSettings, one.Dependency, one.Detail)
+		}
+	}
+	token, err := client.SignIn(t.Context(), s.Endpoints.Token, s.Endpoints.TenantID, s.Endpoints.Audience, s.Tenant.Users[0].UserPrincipalName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, client.EntitlementManagement+"/catalogs", http.NoBody)
+	request.Header.Set("Authorization", "Bearer "+token)
+	answer := httptest.NewRecorder()
+	if h.ServeHTTP(answer, request); answer.Code != http.StatusOK {
+		t.Errorf("%s: a signed-in administrator is answered %d: %s", sampleSettings, answer.Code, answer.Body)
+	}
 }

@@ -62,6 +62,7 @@ type startCommand struct {
 	Data           string `placeholder:"DIR" help:"Keep state across restarts in this folder."`
 	Seed           string `placeholder:"FILE" help:"Start with this tenant instead of the sample; GET /tenant shows the form."`
 	Handler        string `placeholder:"PATH" help:"Run this binary as the handler, as a child process, instead of the one in this process."`
+	IdentityHeader string `placeholder:"TEXT" help:"What the endpoint of the managed identity asks for, as IDENTITY_HEADER of a handler elsewhere; otherwise it is random."`
 	Endpoints      string `placeholder:"FILE" help:"Write all addresses there as JSON when everything is ready."`
 	Verbose        bool   `help:"Also print what the parts log."`
 }
@@ -77,7 +78,7 @@ func (c *startCommand) Run(ctx context.Context) error {
 		return err
 	}
 	options.Ports = stack.Ports{Host: c.HostPort, Graph: c.GraphPort, Token: c.TokenPort, Cosmos: c.CosmosPort, ServiceBus: c.ServicebusPort, Control: c.ControlPort}
-	options.DataDir = c.Data
+	options.DataDir, options.IdentityHeader = c.Data, c.IdentityHeader
 	if c.Handler != "" {
 		if options.HandlerPath, err = filepath.Abs(c.Handler); err != nil {
 			return err

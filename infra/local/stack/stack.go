@@ -5,6 +5,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -50,6 +51,8 @@ type Options struct {
 	HostJSON    []byte         // host.json; needed
 	Logger      *slog.Logger   // of the stack and its parts; nil: silence
 	HandlerLog  io.Writer      // where the in-process handler logs; nil: nowhere
+	// IdentityHeader is what the endpoint of the managed identity asks for; empty: something random. A handler of another host, such as Core Tools', must know it.
+	IdentityHeader string
 	// ManualTimers leaves timers to the control port's clock; else they also run by themselves.
 	ManualTimers bool
 	// CalloutSecrets are the secrets that actions of custom extensions may name; CalloutHosts the private hosts that they may call, separated by commas.
@@ -139,7 +142,7 @@ func (s *Stack) start(ctx context.Context) error {
 		ServiceBus: "amqp://" + listeners["servicebus"].Addr().String(), CosmosKey: cosmos.DefaultKey, TenantID: s.Tenant.ID, Audience: s.Tenant.Audience,
 		ServiceBusConnectionString: "Endpoint=sb://" + listeners["servicebus"].Addr().String() + ";SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=local;UseDevelopmentEmulator=true;",
 	}
-	identityHeader := rand.Text()
+	identityHeader := cmp.Or(s.options.IdentityHeader, rand.Text())
 	s.makeParts(identityHeader)
 	if err := s.Tenant.Populate(s.directory); err != nil {
 		return fmt.Errorf("fill the directory: %w", err)
