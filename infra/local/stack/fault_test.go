@@ -47,8 +47,8 @@ func lifecycle(t *testing.T, o offer, requestor, approver *actor, key string) (s
 //
 // rules: REQ-07 PRV-01 PRV-02
 func TestLifecyclesUnderFaults(t *testing.T) {
-	s, ida := start(t), administrator(t)
-	const people = 16
+	s, ida := fresh(t), administrator(t)
+	const people, many = 12, 1_000_000
 	for _, one := range []fault.Fault{
 		{Target: fault.Cosmos, Kind: fault.Throttle, Rate: 0.02},
 		{Target: fault.Cosmos, Kind: fault.Error, Rate: 0.1},
@@ -70,8 +70,8 @@ func TestLifecyclesUnderFaults(t *testing.T) {
 				requestors[i] = hire(t, boss.ID)
 			}
 			drain(t)
+			one.Count = many
 			s.Faults.Add(one)
-			defer s.Faults.Clear()
 			ids, errs := make([]string, people), make([]error, people)
 			var all sync.WaitGroup
 			for i := range people {

@@ -104,6 +104,7 @@ func (r answer) saysAs(first answer) {
 
 // rules: none of Microsoft's: issue 2, item 8
 func TestIdempotencyKey(t *testing.T) {
+	fresh(t)
 	for i, c := range commands(t) {
 		t.Run(c.name, func(t *testing.T) {
 			key := fmt.Sprintf("%s %d", unique("key"), i)
@@ -176,7 +177,7 @@ func TestIdempotencyKeyAtOnce(t *testing.T) {
 
 // A client that did not hear the answer asks again, and hears what it would have heard.
 func TestIdempotencyKeyAfterLostResponse(t *testing.T) {
-	s := start(t)
+	s := fresh(t)
 	for _, c := range commands(t) {
 		key := unique("key")
 		s.Faults.Add(fault.Fault{Target: fault.Handler, Kind: fault.LostResponse, Count: 1})
@@ -205,6 +206,7 @@ func TestIdempotencyKeyAfterLostResponse(t *testing.T) {
 
 // A process that dies between what it did and the note of its answer: the repetition finds what was made.
 func TestIdempotencyKeyAfterCrash(t *testing.T) {
+	fresh(t)
 	for _, c := range commands(t) {
 		key := unique("key")
 		first := c.send(key)

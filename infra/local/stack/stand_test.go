@@ -69,6 +69,16 @@ func start(t testing.TB) *stack.Stack {
 	return shared.stack
 }
 
+// fresh is the stack without what earlier tests left: for tests that look at everything again and again.
+func fresh(t testing.TB) *stack.Stack {
+	t.Helper()
+	s := start(t)
+	if err := s.Reset(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // journal keeps what the handler logs.
 type journal struct {
 	mu    sync.Mutex
