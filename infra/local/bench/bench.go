@@ -219,7 +219,7 @@ func (r *runner) offer(ctx context.Context) error {
 }
 
 // look is how often the directory is looked at for the membership.
-const look = 500 * time.Microsecond
+const look = time.Millisecond
 
 // patience is how long a lifecycle may take.
 const patience = 30 * time.Second

@@ -254,12 +254,12 @@ func (s *Stack) serveHandler(ctx context.Context, settings map[string]string) (s
 	if err != nil {
 		return "", err
 	}
-	logs := s.options.HandlerLog
-	if logs == nil {
-		logs = io.Discard
+	logger := slog.New(slog.DiscardHandler) // what nobody reads is not written either
+	if logs := s.options.HandlerLog; logs != nil {
+		logger = slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: loaded.LogLevel}))
 	}
 	s.Handler, err = handlers.New(context.WithoutCancel(ctx), loaded, handlers.Options{
-		Clock: s.Clock, Credential: newIdentity(s.Clock, settings), Logger: slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: loaded.LogLevel})), OnDirectory: s.options.OnDirectory,
+		Clock: s.Clock, Credential: newIdentity(s.Clock, settings), Logger: logger, OnDirectory: s.options.OnDirectory,
 	})
 	if err != nil {
 		return "", err
