@@ -37,7 +37,7 @@ type commands struct {
 }
 
 // gcPercent trades memory, of which a developer's machine has plenty, for time: a whole cloud shares two cores here.
-const gcPercent = 800
+const gcPercent = 400
 
 func main() {
 	debug.SetGCPercent(gcPercent)
