@@ -71,7 +71,7 @@ func submitAdd(s Subject, cmd Submission, now time.Time) (Change, error) {
 		return Change{}, err
 	}
 
-	target := s.target(cmd)
+	target := governance.SubjectOf(cmd.Target.User) // as the directory knows them now
 	request := governance.AssignmentRequest{
 		ID:              cmd.RequestID,
 		RequestType:     cmd.Type,
@@ -134,11 +134,6 @@ func available(head governance.Head, packageID string) error {
 		}
 	}
 	return nil
-}
-
-// target is the subject as the head knows it, brought up to date with the directory.
-func (s Subject) target(cmd Submission) governance.Subject {
-	return governance.SubjectOf(cmd.Target.User)
 }
 
 // choosePolicy finds the policy of an add (RULES POL-05 to POL-08).
