@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,7 +21,8 @@ type catalogState struct {
 	packages  map[string]governance.AccessPackage
 	policies  map[string]governance.AssignmentPolicy
 	resources map[string]governance.Resource
-	etags     map[string]string // by document id
+	etags     map[string]string          // by document id
+	bodies    map[string]json.RawMessage // by document id, for the audit trail
 }
 
 // catalogCache keeps catalogs as of their heads' ETags: the head is read every time, what is below it only when it has changed.
@@ -76,7 +78,7 @@ func (a *App) loadCatalog(ctx context.Context, id string) (*catalogState, error)
 	}
 	state := &catalogState{
 		packages: map[string]governance.AccessPackage{}, policies: map[string]governance.AssignmentPolicy{}, resources: map[string]governance.Resource{},
-		etags: map[string]string{kindHead: heads[0].ETag},
+		etags: map[string]string{kindHead: heads[0].ETag}, bodies: map[string]json.RawMessage{},
 	}
 	if state.head, err = decode[governance.Head](heads[0]); err != nil {
 		return nil, err
@@ -101,7 +103,7 @@ func (a *App) loadKind(ctx context.Context, state *catalogState, id, kind string
 			return fmt.Errorf("load catalog: %w", err)
 		}
 		for _, document := range page.Documents {
-			state.etags[document.ID] = document.ETag
+			state.etags[document.ID], state.bodies[document.ID] = document.ETag, document.Body
 			var err error
 			switch kind {
 			case kindCatalog:
@@ -158,15 +160,31 @@ func (s *catalogState) resourcesSorted() []governance.Resource {
 	return slices.SortedFunc(maps.Values(s.resources), func(x, y governance.Resource) int { return strings.Compare(x.DisplayName+x.ID, y.DisplayName+y.ID) })
 }
 
-// catalogChange is what a command on a catalog decides.
+// catalogChange is what a command on a catalog decides: its edits, and the request that brought them about, if there is one.
 type catalogChange struct {
-	catalog   *governance.Catalog
-	packages  []governance.AccessPackage
-	policies  []governance.AssignmentPolicy
-	resources []governance.Resource
-	requests  []governance.ResourceRequest
-	deletes   []string // document ids
-	audit     []governance.AuditEntry
+	edits   []catalogEdit
+	request *governance.ResourceRequest
+}
+
+// catalogEdit writes a document, or deletes it when value is nil, and says so in the audit trail.
+type catalogEdit struct {
+	kind, id string // of the document
+	value    any
+	audit    governance.AuditEntry
+}
+
+// edited is a change of one document.
+func edited(edit catalogEdit) catalogChange { return catalogChange{edits: []catalogEdit{edit}} }
+
+// edit makes the edit of the resource of this kind and id. The catalog itself is the one document whose id says its kind only.
+func (a *App) edit(kind, id string, value any, activity governance.Activity, caller governance.Caller, detail string) catalogEdit {
+	document := kind
+	if kind != kindCatalog {
+		document = documentID(kind, id)
+	}
+	return catalogEdit{kind: kind, id: document, value: value, audit: governance.AuditEntry{
+		Activity: activity, ActivityDateTime: governance.At(a.now()), Result: "success", InitiatedBy: caller.Initiator(), TargetID: id, Detail: detail,
+	}}
 }
 
 // updateCatalog is the one verb for change of a catalog: like Update, on a catalog's partition. A new catalog's state is empty. It answers with the ETags by document id.
@@ -195,11 +213,11 @@ func (a *App) updateCatalog(ctx context.Context, id string, isNew bool, command 
 		if err != nil {
 			return false, err
 		}
-		if len(change.audit) == 0 { // nothing changes
+		if len(change.edits) == 0 { // nothing changes
 			etags = state.etags
 			return false, nil
 		}
-		operations, err := catalogOperations(state, change, commandID)
+		operations, err := change.operations(state.head, state.etags, state.bodies, commandID)
 		if err != nil {
 			return false, err
 		}
@@ -226,47 +244,45 @@ func (a *App) deletedBy(ctx context.Context, id, commandID string) (bool, error)
 	return slices.Contains(head.RecentCommands, commandID), err
 }
 
-func catalogOperations(state *catalogState, change catalogChange, commandID string) ([]store.Operation, error) {
-	head := state.head
-	audit := slices.Clone(change.audit)
-	for i := range audit {
-		head.AuditSequence++
-		audit[i].Seal(head.ID, head.AuditSequence, head.AuditHash)
-		head.AuditHash = audit[i].Hash
+// maxEdits is how many edits a commit may hold: each is a write and an audit entry, next to the head's.
+const maxEdits = (store.MaxOperations - 2) / 2
+
+// inRounds deletes what may be more than one commit can hold: round commits what edits leaves it of all that is to be done, as often as something is left. What breaks off goes on when it is repeated, since
+// that which all the rest belongs to is deleted last.
+func inRounds(round func(edits func([]catalogEdit) catalogChange) error) error {
+	for {
+		more := false
+		err := round(func(all []catalogEdit) catalogChange {
+			more = len(all) > maxEdits
+			return catalogChange{edits: all[:min(len(all), maxEdits)]}
+		})
+		if err != nil || !more {
+			return err
+		}
 	}
-	head.RecentCommands = append(slices.Clone(head.RecentCommands), commandID)
-	if extra := len(head.RecentCommands) - governance.MaxRecentCommands; extra > 0 {
-		head.RecentCommands = head.RecentCommands[extra:]
-	}
-	batch := batch{etags: state.etags}
-	batch.put(kindHead, kindHead, time.Time{}, head)
-	if change.catalog != nil {
-		batch.put(kindCatalog, kindCatalog, time.Time{}, *change.catalog)
-	}
-	for _, one := range change.packages {
-		batch.put(documentID(kindPackage, one.ID), kindPackage, time.Time{}, one)
-	}
-	for _, one := range change.policies {
-		batch.put(documentID(kindPolicy, one.ID), kindPolicy, time.Time{}, one)
-	}
-	for _, one := range change.resources {
-		batch.put(documentID(kindResource, one.ID), kindResource, time.Time{}, one)
-	}
-	for _, one := range change.requests {
-		batch.put(documentID(kindResourceRequest, one.ID), kindResourceRequest, time.Time{}, one)
-	}
-	for _, id := range change.deletes {
-		batch.delete(id)
-	}
-	batch.audit(audit)
-	return batch.operations, batch.err
 }
 
-// audited begins the audit entry of a change to a catalog.
-func (a *App) audited(activity governance.Activity, caller governance.Caller, target, detail string) []governance.AuditEntry {
-	return []governance.AuditEntry{{
-		Activity: activity, ActivityDateTime: governance.At(a.now()), Result: "success", InitiatedBy: caller.Initiator(), TargetID: target, Detail: detail,
-	}}
+// operations lays a change out as the writes of one batch. What each document was and becomes goes into its audit entry.
+func (c catalogChange) operations(head governance.Head, etags map[string]string, bodies map[string]json.RawMessage, commandID string) ([]store.Operation, error) {
+	batch := batch{etags: etags}
+	audit := make([]governance.AuditEntry, 0, len(c.edits))
+	for _, edit := range c.edits {
+		entry := edit.audit
+		entry.Before = bodies[edit.id]
+		if edit.value == nil {
+			batch.delete(edit.id)
+		} else {
+			entry.After = batch.put(edit.id, edit.kind, time.Time{}, edit.value)
+		}
+		audit = append(audit, entry)
+	}
+	if c.request != nil {
+		batch.put(documentID(kindResourceRequest, c.request.ID), kindResourceRequest, time.Time{}, *c.request)
+	}
+	head.Chain(audit, commandID)
+	batch.put(kindHead, kindHead, time.Time{}, head)
+	batch.audit(audit)
+	return batch.operations, batch.err
 }
 
 // AnyETag is an If-Match that any version fits.

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -349,4 +350,79 @@ func TestAPolicyThatChangesMeanwhile(t *testing.T) {
 	s.must(s.decide(made.ID, carl, governance.ResultApprove, ""))
 	s.drain()
 	s.is(made.ID, governance.StateDelivered)
+}
+
+// TestTheTrailTellsWhatChanged: who reads it a year later sees what each thing was before and after. rules: AUD-01 AUD-04.
+func TestTheTrailTellsWhatChanged(t *testing.T) {
+	s := newStand(t)
+	catalogID := s.catalog("Marketing")
+	packageID := s.pack(catalogID, "campaigns", member(g1))
+	policyID := s.policy(openPolicy(packageID))
+	_, err := s.app.UpdatePolicy(t.Context(), admin(), policyID, "", func(policy *governance.AssignmentPolicy) error {
+		policy.DisplayName = "renamed"
+		return nil
+	})
+	s.must(err)
+	_, err = s.app.UpdateCatalog(t.Context(), admin(), catalogID, "", func(catalog *governance.Catalog) error {
+		catalog.Description = "words"
+		return nil
+	})
+	s.must(err)
+	s.must(s.app.DeletePackage(t.Context(), admin(), packageID, ""))
+	s.must(s.app.DeleteCatalog(t.Context(), admin(), catalogID, ""))
+	page, err := s.app.ListAudit(t.Context(), admin(), true, app.ListOptions{})
+	s.must(err)
+	says := map[governance.Activity][2]string{}
+	for _, item := range page.Items {
+		says[item.Value.Activity] = [2]string{string(item.Value.Before), string(item.Value.After)}
+	}
+	for activity, want := range map[governance.Activity][2]string{
+		governance.ActivityCreateCatalog:   {"", `"Marketing"`},
+		governance.ActivityUpdateCatalog:   {`"Marketing"`, `"words"`},
+		governance.ActivityDeleteCatalog:   {`"words"`, ""},
+		governance.ActivityAddResource:     {"", `"originSystem":"AadGroup"`},
+		governance.ActivityRemoveResource:  {`"originSystem":"AadGroup"`, ""},
+		governance.ActivityCreatePackage:   {"", `"campaigns"`},
+		governance.ActivityAddResourceRole: {`"campaigns"`, member(g1)},
+		governance.ActivityDeletePackage:   {member(g1), ""},
+		governance.ActivityCreatePolicy:    {"", packageID},
+		governance.ActivityUpdatePolicy:    {`"displayName"`, `"renamed"`},
+		governance.ActivityDeletePolicy:    {`"renamed"`, ""},
+	} {
+		for i, when := range []string{"before", "after"} {
+			if got := says[activity][i]; !strings.Contains(got, want[i]) || (want[i] == "") != (got == "") {
+				t.Errorf("%s: %s is %q, want %q in it", activity, when, got, want[i])
+			}
+		}
+	}
+}
+
+// TestWhatIsLargeIsDeletedToo: more than one commit can hold goes in several, and each thing that goes is in the trail. rules: OBJ-17 OBJ-18.
+func TestWhatIsLargeIsDeletedToo(t *testing.T) {
+	s := newStand(t)
+	catalogID := s.catalog("Marketing")
+	const resources = 60
+	for i := range resources {
+		group := id(fmt.Sprint("group ", i))
+		s.directory.PutGroup(governance.Group{ID: group, DisplayName: group, SecurityEnabled: true})
+		s.must(s.addResource(catalogID, group))
+	}
+	packageID := s.pack(catalogID, "large")
+	for i := range governance.MaxPolicies {
+		policy := openPolicy(packageID)
+		policy.DisplayName = fmt.Sprint("policy ", i)
+		s.policy(policy)
+	}
+	s.must(s.app.DeletePackage(t.Context(), admin(), packageID, ""))
+	s.must(s.app.DeleteCatalog(t.Context(), admin(), catalogID, ""))
+	for _, kind := range []string{"catalog", "package", "policy", "resource"} {
+		if left := s.documents("catalogs", kind); len(left) != 0 {
+			t.Errorf("%d documents of the kind %s are left", len(left), kind)
+		}
+	}
+	report, err := s.app.VerifyAudit(t.Context(), admin(), true, catalogID)
+	s.must(err)
+	if want := int64(2 * (1 + 2 + resources + 1 + governance.MaxPolicies)); !report.Verified || report.Entries != want {
+		t.Errorf("the chain: %+v, want %d entries", report, want)
+	}
 }

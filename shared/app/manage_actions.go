@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"latchkey/shared/governance"
 	"latchkey/shared/platform"
@@ -222,7 +221,7 @@ func (a *App) updateActions(ctx context.Context, caller governance.Caller, name 
 			return false, err
 		}
 		head := governance.Head{ID: tenantPartition}
-		etags := map[string]string{}
+		etags, bodies := map[string]string{}, map[string]json.RawMessage{}
 		if found[0].ID != "" {
 			if head, err = decode[governance.Head](found[0]); err != nil {
 				return false, err
@@ -235,7 +234,7 @@ func (a *App) updateActions(ctx context.Context, caller governance.Caller, name 
 			if err != nil {
 				return false, err
 			}
-			known, etags[id] = &value, found[1].ETag
+			known, etags[id], bodies[id] = &value, found[1].ETag, found[1].Body
 		}
 		if again && slices.Contains(head.RecentCommands, commandID) {
 			etag = etags[id]
@@ -245,40 +244,19 @@ func (a *App) updateActions(ctx context.Context, caller governance.Caller, name 
 		if err != nil {
 			return false, err
 		}
-		activity, after := governance.ActivityWriteAction, []byte(nil)
-		if next == nil {
-			activity = governance.ActivityDeleteAction
-		} else if after, err = json.Marshal(next); err != nil {
-			return false, fmt.Errorf("encode the action: %w", err)
-		}
-		entries := a.audited(activity, caller, name, name)
-		entries[0].After = after
-		if known != nil {
-			if entries[0].Before, err = json.Marshal(known); err != nil {
-				return false, fmt.Errorf("encode the action: %w", err)
-			}
-		}
-		head.AuditSequence++
-		entries[0].Seal(head.ID, head.AuditSequence, head.AuditHash)
-		head.AuditHash = entries[0].Hash
-		head.RecentCommands = append(slices.Clone(head.RecentCommands), commandID)
-		head.RecentCommands = head.RecentCommands[max(0, len(head.RecentCommands)-governance.MaxRecentCommands):]
-		batch := batch{etags: etags}
-		batch.put(kindHead, kindHead, time.Time{}, head)
+		edit := a.edit(kindAction, name, nil, governance.ActivityDeleteAction, caller, name)
 		if next != nil {
-			batch.put(id, kindAction, time.Time{}, *next)
-		} else {
-			batch.delete(id)
+			edit = a.edit(kindAction, name, *next, governance.ActivityWriteAction, caller, name)
 		}
-		batch.audit(entries)
-		if batch.err != nil {
-			return false, batch.err
-		}
-		written, err := a.store.Commit(ctx, store.Catalogs, tenantPartition, batch.operations)
+		operations, err := edited(edit).operations(head, etags, bodies, commandID)
 		if err != nil {
 			return false, err
 		}
-		etag = written[1]
+		written, err := a.store.Commit(ctx, store.Catalogs, tenantPartition, operations)
+		if err != nil {
+			return false, err
+		}
+		etag = written[0] // of the action: the edit comes first
 		return true, nil
 	})
 	return etag, err

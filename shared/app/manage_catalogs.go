@@ -48,7 +48,7 @@ func (a *App) CreateCatalog(ctx context.Context, caller governance.Caller, draft
 			catalog = s.catalog
 			return catalogChange{}, nil
 		}
-		return catalogChange{catalog: &catalog, audit: a.audited(governance.ActivityCreateCatalog, caller, id, catalog.DisplayName)}, nil
+		return edited(a.edit(kindCatalog, id, catalog, governance.ActivityCreateCatalog, caller, catalog.DisplayName)), nil
 	})
 	return Versioned[governance.Catalog]{Value: catalog, ETag: etags[kindCatalog]}, err
 }
@@ -185,7 +185,7 @@ func (a *App) UpdateCatalog(ctx context.Context, caller governance.Caller, id, i
 				return catalogChange{}, err
 			}
 		}
-		return catalogChange{catalog: &catalog, audit: a.audited(governance.ActivityUpdateCatalog, caller, id, catalog.DisplayName)}, nil
+		return edited(a.edit(kindCatalog, id, catalog, governance.ActivityUpdateCatalog, caller, catalog.DisplayName)), nil
 	})
 	return Versioned[governance.Catalog]{Value: catalog, ETag: etags[kindCatalog]}, err
 }
@@ -196,20 +196,22 @@ func (a *App) DeleteCatalog(ctx context.Context, caller governance.Caller, id, i
 		return err
 	}
 	id = lower(id)
-	_, err := a.updateCatalog(ctx, id, false, func(s *catalogState) (catalogChange, error) {
-		if err := matches(ifMatch, s.etags[kindCatalog]); err != nil {
-			return catalogChange{}, err
-		}
-		if len(s.packages) > 0 {
-			return catalogChange{}, governance.Conflict("The catalog still has %d access packages; delete them first.", len(s.packages))
-		}
-		change := catalogChange{deletes: []string{kindCatalog}, audit: a.audited(governance.ActivityDeleteCatalog, caller, id, s.catalog.DisplayName)}
-		for _, resource := range s.resourcesSorted() {
-			change.deletes = append(change.deletes, documentID(kindResource, resource.ID))
-		}
-		return change, nil
+	return inRounds(func(edits func([]catalogEdit) catalogChange) error {
+		_, err := a.updateCatalog(ctx, id, false, func(s *catalogState) (catalogChange, error) {
+			if err := matches(ifMatch, s.etags[kindCatalog]); err != nil {
+				return catalogChange{}, err
+			}
+			if len(s.packages) > 0 {
+				return catalogChange{}, governance.Conflict("The catalog still has %d access packages; delete them first.", len(s.packages))
+			}
+			var all []catalogEdit
+			for _, resource := range s.resourcesSorted() {
+				all = append(all, a.edit(kindResource, resource.ID, nil, governance.ActivityRemoveResource, caller, resource.DisplayName))
+			}
+			return edits(append(all, a.edit(kindCatalog, id, nil, governance.ActivityDeleteCatalog, caller, s.catalog.DisplayName))), nil
+		})
+		return err
 	})
-	return err
 }
 
 // list is the page of a kind of documents of a container.

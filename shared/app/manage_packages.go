@@ -12,6 +12,12 @@ import (
 
 type versionedPackage = Versioned[governance.AccessPackage]
 
+var packages = catalogEntry[governance.AccessPackage]{
+	kind: kindPackage, what: "access package", whole: wholePackage,
+	id: func(pack governance.AccessPackage) string { return pack.ID },
+	of: func(s *catalogState) map[string]governance.AccessPackage { return s.packages },
+}
+
 // CreatePackage makes an access package in the catalog that draft names. Errors: CodeForbidden, CodeInvalid.
 func (a *App) CreatePackage(ctx context.Context, caller governance.Caller, draft governance.AccessPackage) (versionedPackage, error) {
 	if err := authorize(caller, OpWritePackages); err != nil {
@@ -40,7 +46,7 @@ func (a *App) CreatePackage(ctx context.Context, caller governance.Caller, draft
 		if err := packageNameIsFree(s, pack); err != nil {
 			return catalogChange{}, err
 		}
-		return catalogChange{packages: []governance.AccessPackage{pack}, audit: a.audited(governance.ActivityCreatePackage, caller, pack.ID, pack.DisplayName)}, nil
+		return edited(a.edit(kindPackage, pack.ID, pack, governance.ActivityCreatePackage, caller, pack.DisplayName)), nil
 	})
 	if governance.CodeOf(err) == governance.CodeNotFound {
 		err = governance.Invalid("catalog/id", "There is no catalog %s.", catalogID)
@@ -64,20 +70,7 @@ func packageNameIsFree(s *catalogState, pack governance.AccessPackage) error {
 
 // packageState finds a package with its catalog. Errors: CodeNotFound.
 func (a *App) packageState(ctx context.Context, id string) (*catalogState, governance.AccessPackage, error) {
-	catalogID, err := a.locate(ctx, store.Catalogs, kindPackage, id, "access package")
-	if err != nil {
-		return nil, governance.AccessPackage{}, err
-	}
-	state, err := a.loadCatalog(ctx, catalogID)
-	if err != nil && governance.CodeOf(err) != governance.CodeNotFound {
-		return nil, governance.AccessPackage{}, err
-	}
-	if err == nil {
-		if pack, ok := state.packages[lower(id)]; ok {
-			return state, pack, nil
-		}
-	}
-	return nil, governance.AccessPackage{}, governance.NotFound("There is no access package %s.", id)
+	return packages.find(ctx, a, id)
 }
 
 // Package reads an access package with its catalog, policies and resource role scopes. Errors: CodeForbidden, CodeNotFound.
@@ -85,15 +78,10 @@ func (a *App) Package(ctx context.Context, caller governance.Caller, id string) 
 	if err := authorize(caller, OpReadPackages); err != nil {
 		return versionedPackage{}, err
 	}
-	state, pack, err := a.packageState(ctx, id)
-	if err != nil {
-		return versionedPackage{}, err
-	}
-	return versionedPackage{Value: whole(state, pack), ETag: state.etags[documentID(kindPackage, pack.ID)]}, nil
+	return packages.read(ctx, a, id)
 }
 
-// whole is a package with what $expand may ask for.
-func whole(state *catalogState, pack governance.AccessPackage) governance.AccessPackage {
+func wholePackage(state *catalogState, pack governance.AccessPackage) governance.AccessPackage {
 	catalog := state.catalog
 	pack.Catalog = &catalog
 	pack.AssignmentPolicies = state.policiesOf(pack.ID)
@@ -105,21 +93,7 @@ func (a *App) ListPackages(ctx context.Context, caller governance.Caller, option
 	if err := authorize(caller, OpReadPackages); err != nil {
 		return Page[governance.AccessPackage]{}, err
 	}
-	page, err := list[governance.AccessPackage](ctx, a, store.Catalogs, kindPackage, options)
-	if err != nil || !full {
-		return page, err
-	}
-	for i := range page.Items {
-		state, pack, err := a.packageState(ctx, page.Items[i].Value.ID)
-		if governance.CodeOf(err) == governance.CodeNotFound && err != nil {
-			continue // deleted meanwhile
-		}
-		if err != nil {
-			return Page[governance.AccessPackage]{}, err
-		}
-		page.Items[i].Value = whole(state, pack)
-	}
-	return page, nil
+	return packages.list(ctx, a, options, full)
 }
 
 // changePackage is a change to one package in its catalog.
@@ -127,19 +101,8 @@ func (a *App) changePackage(ctx context.Context, caller governance.Caller, id, i
 	if err := authorize(caller, OpWritePackages); err != nil {
 		return versionedPackage{}, err
 	}
-	state, pack, err := a.packageState(ctx, id)
-	if err != nil {
-		return versionedPackage{}, err
-	}
-	document := documentID(kindPackage, pack.ID)
-	etags, err := a.updateCatalog(ctx, state.head.ID, false, func(s *catalogState) (catalogChange, error) {
-		present, ok := s.packages[pack.ID]
-		if !ok {
-			return catalogChange{}, governance.NotFound("There is no access package %s.", id)
-		}
-		if err := matches(ifMatch, s.etags[document]); err != nil {
-			return catalogChange{}, err
-		}
+	var pack governance.AccessPackage
+	etag, err := packages.change(ctx, a, id, ifMatch, func(s *catalogState, present governance.AccessPackage) (catalogChange, error) {
 		present.ResourceRoleScopes = slices.Clone(present.ResourceRoleScopes)
 		pack = present
 		activity, detail, err := command(s, &pack)
@@ -147,9 +110,9 @@ func (a *App) changePackage(ctx context.Context, caller governance.Caller, id, i
 			return catalogChange{}, err
 		}
 		pack.ModifiedDateTime = governance.At(a.now())
-		return catalogChange{packages: []governance.AccessPackage{pack}, audit: a.audited(activity, caller, pack.ID, detail)}, nil
+		return edited(a.edit(kindPackage, pack.ID, pack, activity, caller, detail)), nil
 	})
-	return versionedPackage{Value: pack, ETag: etags[document]}, err
+	return versionedPackage{Value: pack, ETag: etag}, err
 }
 
 // UpdatePackage changes name, description and visibility of a package. Errors: CodeForbidden, CodeNotFound, CodeInvalid, CodeConflict, CodePrecondition.
@@ -172,28 +135,23 @@ func (a *App) DeletePackage(ctx context.Context, caller governance.Caller, id, i
 	if err := authorize(caller, OpWritePackages); err != nil {
 		return err
 	}
-	state, pack, err := a.packageState(ctx, id)
+	_, pack, err := a.packageState(ctx, id)
 	if err != nil {
 		return err
 	}
 	if err := a.unused(ctx, []string{"accessPackage", "id"}, pack.ID, "access package"); err != nil {
 		return err
 	}
-	document := documentID(kindPackage, pack.ID)
-	_, err = a.updateCatalog(ctx, state.head.ID, false, func(s *catalogState) (catalogChange, error) {
-		if _, ok := s.packages[pack.ID]; !ok {
-			return catalogChange{}, governance.NotFound("There is no access package %s.", id)
-		}
-		if err := matches(ifMatch, s.etags[document]); err != nil {
-			return catalogChange{}, err
-		}
-		change := catalogChange{deletes: []string{document}, audit: a.audited(governance.ActivityDeletePackage, caller, pack.ID, pack.DisplayName)}
-		for _, policy := range s.policiesOf(pack.ID) {
-			change.deletes = append(change.deletes, documentID(kindPolicy, policy.ID))
-		}
-		return change, nil
+	return inRounds(func(edits func([]catalogEdit) catalogChange) error {
+		_, err := packages.change(ctx, a, id, ifMatch, func(s *catalogState, pack governance.AccessPackage) (catalogChange, error) {
+			var all []catalogEdit
+			for _, policy := range s.policiesOf(pack.ID) {
+				all = append(all, a.edit(kindPolicy, policy.ID, nil, governance.ActivityDeletePolicy, caller, policy.DisplayName))
+			}
+			return edits(append(all, a.edit(kindPackage, pack.ID, nil, governance.ActivityDeletePackage, caller, pack.DisplayName))), nil
+		})
+		return err
 	})
-	return err
 }
 
 // unused refuses to delete what live assignments or open requests refer to at path.

@@ -5,10 +5,15 @@ import (
 	"fmt"
 
 	"latchkey/shared/governance"
-	"latchkey/shared/store"
 )
 
 type versionedPolicy = Versioned[governance.AssignmentPolicy]
+
+var policies = catalogEntry[governance.AssignmentPolicy]{
+	kind: kindPolicy, what: "policy", whole: wholePolicy,
+	id: func(policy governance.AssignmentPolicy) string { return policy.ID },
+	of: func(s *catalogState) map[string]governance.AssignmentPolicy { return s.policies },
+}
 
 // CreatePolicy makes a policy for the access package that draft names (RULES POL-01). Errors: CodeForbidden, CodeInvalid.
 func (a *App) CreatePolicy(ctx context.Context, caller governance.Caller, draft governance.AssignmentPolicy) (versionedPolicy, error) {
@@ -49,7 +54,7 @@ func (a *App) CreatePolicy(ctx context.Context, caller governance.Caller, draft 
 		if len(s.policiesOf(pack.ID)) >= governance.MaxPolicies {
 			return catalogChange{}, governance.Conflict("An access package has at most %d policies.", governance.MaxPolicies)
 		}
-		return catalogChange{policies: []governance.AssignmentPolicy{policy}, audit: a.audited(governance.ActivityCreatePolicy, caller, policy.ID, policy.DisplayName)}, nil
+		return edited(a.edit(kindPolicy, policy.ID, policy, governance.ActivityCreatePolicy, caller, policy.DisplayName)), nil
 	})
 	if err != nil {
 		return versionedPolicy{}, err
@@ -94,36 +99,14 @@ func (a *App) peopleExist(ctx context.Context, policy governance.AssignmentPolic
 	return nil
 }
 
-func (a *App) policyState(ctx context.Context, id string) (*catalogState, governance.AssignmentPolicy, error) {
-	catalogID, err := a.locate(ctx, store.Catalogs, kindPolicy, id, "policy")
-	if err != nil {
-		return nil, governance.AssignmentPolicy{}, err
-	}
-	state, err := a.loadCatalog(ctx, catalogID)
-	if err != nil && governance.CodeOf(err) != governance.CodeNotFound {
-		return nil, governance.AssignmentPolicy{}, err
-	}
-	if err == nil {
-		if policy, ok := state.policies[lower(id)]; ok {
-			return state, policy, nil
-		}
-	}
-	return nil, governance.AssignmentPolicy{}, governance.NotFound("There is no policy %s.", id)
-}
-
 // Policy reads a policy with its package and catalog. Errors: CodeForbidden, CodeNotFound.
 func (a *App) Policy(ctx context.Context, caller governance.Caller, id string) (versionedPolicy, error) {
 	if err := authorize(caller, OpReadPolicies); err != nil {
 		return versionedPolicy{}, err
 	}
-	state, policy, err := a.policyState(ctx, id)
-	if err != nil {
-		return versionedPolicy{}, err
-	}
-	return versionedPolicy{Value: wholePolicy(state, policy), ETag: state.etags[documentID(kindPolicy, policy.ID)]}, nil
+	return policies.read(ctx, a, id)
 }
 
-// wholePolicy is a policy with what $expand may ask for.
 func wholePolicy(state *catalogState, policy governance.AssignmentPolicy) governance.AssignmentPolicy {
 	catalog, pack := state.catalog, state.packages[policy.AccessPackage.ID]
 	pack.Catalog, pack.ResourceRoleScopes = nil, nil
@@ -136,21 +119,7 @@ func (a *App) ListPolicies(ctx context.Context, caller governance.Caller, option
 	if err := authorize(caller, OpReadPolicies); err != nil {
 		return Page[governance.AssignmentPolicy]{}, err
 	}
-	page, err := list[governance.AssignmentPolicy](ctx, a, store.Catalogs, kindPolicy, options)
-	if err != nil || !full {
-		return page, err
-	}
-	for i := range page.Items {
-		state, policy, err := a.policyState(ctx, page.Items[i].Value.ID)
-		if err != nil {
-			if governance.CodeOf(err) == governance.CodeNotFound {
-				continue
-			}
-			return Page[governance.AssignmentPolicy]{}, err
-		}
-		page.Items[i].Value = wholePolicy(state, policy)
-	}
-	return page, nil
+	return policies.list(ctx, a, options, full)
 }
 
 // UpdatePolicy changes a policy: edit is given the present one, and makes all of the new one of it. Requests and assignments that exist go on under the policy as it was
@@ -159,19 +128,8 @@ func (a *App) UpdatePolicy(ctx context.Context, caller governance.Caller, id, if
 	if err := authorize(caller, OpWritePolicies); err != nil {
 		return versionedPolicy{}, err
 	}
-	state, policy, err := a.policyState(ctx, id)
-	if err != nil {
-		return versionedPolicy{}, err
-	}
-	document := documentID(kindPolicy, policy.ID)
-	etags, err := a.updateCatalog(ctx, state.catalog.ID, false, func(s *catalogState) (catalogChange, error) {
-		present, ok := s.policies[policy.ID]
-		if !ok {
-			return catalogChange{}, governance.NotFound("There is no policy %s.", id)
-		}
-		if err := matches(ifMatch, s.etags[document]); err != nil {
-			return catalogChange{}, err
-		}
+	var policy governance.AssignmentPolicy
+	etag, err := policies.change(ctx, a, id, ifMatch, func(_ *catalogState, present governance.AssignmentPolicy) (catalogChange, error) {
 		policy = present
 		if err := edit(&policy); err != nil {
 			return catalogChange{}, err
@@ -184,9 +142,9 @@ func (a *App) UpdatePolicy(ctx context.Context, caller governance.Caller, id, if
 		if err := a.peopleExist(ctx, policy); err != nil {
 			return catalogChange{}, err
 		}
-		return catalogChange{policies: []governance.AssignmentPolicy{policy}, audit: a.audited(governance.ActivityUpdatePolicy, caller, policy.ID, policy.DisplayName)}, nil
+		return edited(a.edit(kindPolicy, policy.ID, policy, governance.ActivityUpdatePolicy, caller, policy.DisplayName)), nil
 	})
-	return versionedPolicy{Value: policy, ETag: etags[document]}, err
+	return versionedPolicy{Value: policy, ETag: etag}, err
 }
 
 // DeletePolicy deletes a policy that no assignment or open request is under. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodePrecondition.
@@ -194,22 +152,14 @@ func (a *App) DeletePolicy(ctx context.Context, caller governance.Caller, id, if
 	if err := authorize(caller, OpWritePolicies); err != nil {
 		return err
 	}
-	state, policy, err := a.policyState(ctx, id)
-	if err != nil {
+	if _, _, err := policies.find(ctx, a, id); err != nil {
 		return err
 	}
-	if err := a.unused(ctx, []string{"assignmentPolicy", "id"}, policy.ID, "policy"); err != nil {
+	if err := a.unused(ctx, []string{"assignmentPolicy", "id"}, lower(id), "policy"); err != nil {
 		return err
 	}
-	document := documentID(kindPolicy, policy.ID)
-	_, err = a.updateCatalog(ctx, state.catalog.ID, false, func(s *catalogState) (catalogChange, error) {
-		if _, ok := s.policies[policy.ID]; !ok {
-			return catalogChange{}, governance.NotFound("There is no policy %s.", id)
-		}
-		if err := matches(ifMatch, s.etags[document]); err != nil {
-			return catalogChange{}, err
-		}
-		return catalogChange{deletes: []string{document}, audit: a.audited(governance.ActivityDeletePolicy, caller, policy.ID, policy.DisplayName)}, nil
+	_, err := policies.change(ctx, a, id, ifMatch, func(_ *catalogState, policy governance.AssignmentPolicy) (catalogChange, error) {
+		return edited(a.edit(kindPolicy, policy.ID, nil, governance.ActivityDeletePolicy, caller, policy.DisplayName)), nil
 	})
 	return err
 }

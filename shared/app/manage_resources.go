@@ -88,10 +88,9 @@ func (a *App) addResource(ctx context.Context, caller governance.Caller, request
 			return catalogChange{}, governance.Conflict("The catalog already has the resource %q (%s).", present.DisplayName, id)
 		}
 		request.Resource = &resource
-		return catalogChange{
-			resources: []governance.Resource{resource}, requests: []governance.ResourceRequest{*request},
-			audit: a.audited(governance.ActivityAddResource, caller, id, group.DisplayName),
-		}, nil
+		change := edited(a.edit(kindResource, id, resource, governance.ActivityAddResource, caller, group.DisplayName))
+		change.request = request
+		return change, nil
 	})
 	return err
 }
@@ -120,10 +119,9 @@ func (a *App) removeResource(ctx context.Context, caller governance.Caller, requ
 				}
 			}
 			request.Resource = &resource
-			return catalogChange{
-				requests: []governance.ResourceRequest{*request}, deletes: []string{documentID(kindResource, resource.ID)},
-				audit: a.audited(governance.ActivityRemoveResource, caller, resource.ID, resource.DisplayName),
-			}, nil
+			change := edited(a.edit(kindResource, resource.ID, nil, governance.ActivityRemoveResource, caller, resource.DisplayName))
+			change.request = request
+			return change, nil
 		}
 		if made, err := a.madeBefore(ctx, request); err != nil || made {
 			return catalogChange{}, err

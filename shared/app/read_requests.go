@@ -266,7 +266,7 @@ func (a *App) Resolve(ctx context.Context, caller governance.Caller, assignment 
 		}
 		return err
 	}
-	present := whole(state, pack)
+	present := wholePackage(state, pack)
 	assignment.AccessPackage = &present
 	if assignment.AssignmentPolicy != nil {
 		if policy, ok := state.policies[assignment.AssignmentPolicy.ID]; ok {

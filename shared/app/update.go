@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -208,17 +209,19 @@ type batch struct {
 	err        error
 }
 
-func (b *batch) put(id, kind string, due time.Time, body any) {
+// put writes a document, and answers with its body.
+func (b *batch) put(id, kind string, due time.Time, body any) json.RawMessage {
 	document, err := encode(id, kind, due, body)
 	if err != nil {
 		b.err = errors.Join(b.err, err)
-		return
+		return nil
 	}
 	operation := store.Operation{Verb: store.Create, Document: document}
 	if etag := b.etags[id]; etag != "" {
 		operation.Verb, operation.IfMatch = store.Replace, etag
 	}
 	b.operations = append(b.operations, operation)
+	return document.Body
 }
 
 func (b *batch) delete(id string) {

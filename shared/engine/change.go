@@ -45,20 +45,12 @@ func Seal(head governance.Head, change Change, commandID string) (governance.Hea
 		head = claim(head, callout)
 	}
 	audit := slices.Clone(change.Audit)
-	for i := range audit {
-		head.AuditSequence++
-		audit[i].Seal(head.ID, head.AuditSequence, head.AuditHash)
-		head.AuditHash = audit[i].Hash
-	}
+	head.Chain(audit, commandID)
 	effects := slices.Clone(change.Effects)
 	for i := range effects {
 		effects[i].ID = fmt.Sprintf("%s-%d-%d", head.ID, head.AuditSequence, i)
 	}
 	change.Audit, change.Effects = audit, effects
-	head.RecentCommands = append(slices.Clone(head.RecentCommands), commandID)
-	if extra := len(head.RecentCommands) - governance.MaxRecentCommands; extra > 0 {
-		head.RecentCommands = head.RecentCommands[extra:]
-	}
 	return head, change
 }
 

@@ -1,6 +1,7 @@
 package governance
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -90,15 +91,31 @@ func (e *AuditEntry) Seal(partition string, sequence int64, previousHash string)
 	e.Hash = e.digest()
 }
 
-// digest is the SHA-256 of the entry without its hash, in hexadecimal.
+// digest is the SHA-256 of the entry without its hash, in hexadecimal: of what it says, not of how a store spells it, which may order and escape JSON in its own way.
 func (e AuditEntry) digest() string {
 	e.Hash = ""
+	e.Before, e.After = canonical(e.Before), canonical(e.After)
 	data, err := json.Marshal(e)
 	if err != nil { // RawMessages that are no JSON: nothing that Latchkey makes
 		data = []byte(e.ID + err.Error())
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
+}
+
+// canonical is JSON with its keys in order and one way of escaping; what is none stays as it is.
+func canonical(raw json.RawMessage) json.RawMessage {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var value any
+	if len(raw) == 0 || decoder.Decode(&value) != nil {
+		return raw
+	}
+	ordered, err := json.Marshal(value)
+	if err != nil {
+		return raw
+	}
+	return ordered
 }
 
 // VerifyChain checks entries, in the order of their sequence, from the first of the partition on. It answers with the sequence of the first entry that does not

@@ -50,6 +50,21 @@ func TestAnUntouchedChainVerifies(t *testing.T) {
 	}
 }
 
+// A store may order and escape JSON in its own way: that is no tampering.
+func TestAChainSurvivesAnotherSpelling(t *testing.T) {
+	t.Parallel()
+	entry := governance.AuditEntry{Activity: governance.ActivityUpdatePolicy, Before: json.RawMessage(`{"a":"é<","b":12345678901234567}`)}
+	entry.Seal("partition", 1, "")
+	entry.Before = json.RawMessage(`{ "b": 12345678901234567, "a": "\u00e9\u003C" }`)
+	if governance.VerifyChain([]governance.AuditEntry{entry}) != 0 {
+		t.Error("the same in another spelling breaks the chain")
+	}
+	entry.Before = json.RawMessage(`{"b":12345678901234568,"a":"é<"}`)
+	if governance.VerifyChain([]governance.AuditEntry{entry}) != 1 {
+		t.Error("another number does not show")
+	}
+}
+
 // Whatever is done to a chain shows at the first entry that it was done to.
 func TestEveryChangeOfAChainShows(t *testing.T) {
 	t.Parallel()

@@ -1,5 +1,7 @@
 package governance
 
+import "slices"
+
 // Head guards a partition: every write names its ETag, so all decisions about a subject (or a catalog) are made one after the other.
 type Head struct {
 	ID             string     `json:"id"` // the partition
@@ -16,6 +18,17 @@ type Head struct {
 
 // MaxRecentCommands is how many commands a head remembers: more than can be between a commit and the retry that looks for it.
 const MaxRecentCommands = 16
+
+// Chain seals entries as the next ones of the partition's audit chain, and remembers the command that wrote them.
+func (h *Head) Chain(entries []AuditEntry, commandID string) {
+	for i := range entries {
+		h.AuditSequence++
+		entries[i].Seal(h.ID, h.AuditSequence, h.AuditHash)
+		h.AuditHash = entries[i].Hash
+	}
+	commands := append(slices.Clone(h.RecentCommands), commandID)
+	h.RecentCommands = commands[max(0, len(commands)-MaxRecentCommands):]
+}
 
 // Limits of one subject, so that a head stays small and a commit within its limits.
 const (
