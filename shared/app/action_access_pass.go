@@ -25,12 +25,13 @@ var _ = declare(action{
 		"startsAfter":{"type":"string","format":"duration","description":"How long after the callout the pass becomes valid, such as PT8H."},
 		"deliverTo":{"enum":["manager","requestor","teams","show"],"default":"manager"},
 		"teamsSecret":{"type":"string","description":"With teams: the name of the secret that holds the address of the webhook."},
-		"allowPrivileged":{"type":"boolean","default":false,"description":"Also for holders of directory roles."},
-		"allowedRoles":{"type":"array","items":{"type":"string","format":"uuid"},"description":"Template ids of the directory roles whose holders may have a pass all the same."}}}`,
+		"allowPrivileged":{"type":"boolean","default":false,"description":"Also for those who hold directory roles or are eligible for them."},
+		"allowedRoles":{"type":"array","items":{"type":"string","format":"uuid"},"description":"Template ids of the directory roles whose holders, and those who are eligible for them, may have a pass all the same."}}}`,
 	permissions: [][]string{
 		{"UserAuthMethod-TAP.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All"},
 		{"Policy.Read.AuthenticationMethod", "Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod"},
-		{"RoleManagement.Read.Directory", "RoleManagement.Read.All", "Directory.Read.All", "RoleManagement.ReadWrite.Directory"},
+		{"RoleManagement.Read.Directory", "RoleManagement.Read.All", "RoleManagement.ReadWrite.Directory"},
+		{"PrivilegedEligibilitySchedule.Read.AzureADGroup", "PrivilegedEligibilitySchedule.ReadWrite.AzureADGroup"},
 		{"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"},
 	},
 	settings: func() plan { return &passPlan{UsableOnce: true} },
@@ -168,7 +169,7 @@ func (p *passPlan) prepare(ctx context.Context, w *work) (passOrder, error) {
 	return ordered, nil
 }
 
-// unprivileged refuses who holds a directory role: whoever got their pass would have it, too. A role that cannot be told counts as one.
+// unprivileged refuses who holds a directory role or is eligible for one: whoever got their pass would have it, too. A role that cannot be told counts as one.
 func (p *passPlan) unprivileged(ctx context.Context, w *work, user governance.User) error {
 	if p.AllowPrivileged {
 		return nil
@@ -178,9 +179,13 @@ func (p *passPlan) unprivileged(ctx context.Context, w *work, user governance.Us
 		return inWords(err, "Reading the directory roles")
 	}
 	for _, role := range roles {
-		if !has(p.AllowedRoles, role) {
-			return giveUpf(nil, "No pass was issued: %s holds a directory role, and the settings do not allow a pass for its holders.", nameOf(user))
+		if has(p.AllowedRoles, role.TemplateID) {
+			continue
 		}
+		if role.Eligible {
+			return giveUpf(nil, "No pass was issued: %s may activate a directory role, and the settings do not allow a pass for those who are eligible for it.", nameOf(user))
+		}
+		return giveUpf(nil, "No pass was issued: %s holds a directory role, and the settings do not allow a pass for its holders.", nameOf(user))
 	}
 	return nil
 }

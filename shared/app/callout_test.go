@@ -78,7 +78,7 @@ func newCalloutWorld(t *testing.T) *calloutWorld {
 	}
 	w.directory.PutApp(governance.MobileApp{ID: calloutApp, DisplayName: "Editor"})
 	w.directory.PutRole(calloutAdmin, governance.RoleGlobalAdministrator)
-	w.directory.PutGranted("UserAuthMethod-TAP.ReadWrite.All", "Policy.Read.AuthenticationMethod", "RoleManagement.Read.Directory", "User.Read.All", "Mail.Send", "GroupMember.ReadWrite.All",
+	w.directory.PutGranted("UserAuthMethod-TAP.ReadWrite.All", "Policy.Read.AuthenticationMethod", "RoleManagement.Read.Directory", "PrivilegedEligibilitySchedule.Read.AzureADGroup", "User.Read.All", "Mail.Send", "GroupMember.ReadWrite.All",
 		"DeviceManagementApps.ReadWrite.All", "User.RevokeSessions.All")
 	w.start()
 	return w
@@ -553,6 +553,19 @@ func TestWhatCannotBeDoneIsSaid(t *testing.T) {
 		"a group that is gone":         {"groupMembership", `{"groupId":"20000000-0000-4000-8000-0000000000ff"}`, "assignmentRequestGranted", calloutHire, nil, "The group no longer exists"},
 		"a policy that forbids passes": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) { w.directory.PutPassPolicy(governance.PassPolicy{}) }, "policy does not allow"},
 		"a holder of a role":           {"temporaryAccessPass", `{}`, "assignmentRequestGranted", calloutAdmin, nil, "holds a directory role"},
+		"somebody who may activate a role": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) {
+			w.directory.PutEligibleRole(calloutHire, governance.RoleGlobalAdministrator)
+		}, "may activate a directory role"},
+		"a member of a group that may": {"temporaryAccessPass", `{"allowedRoles":["f2ef992c-3afb-46b9-b7cf-a126ee74c451"]}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) {
+			w.directory.PutRole(calloutHire, "f2ef992c-3afb-46b9-b7cf-a126ee74c451")
+			w.directory.PutEligibleRole(calloutIn, governance.RoleGlobalAdministrator)
+			_ = w.directory.PutMember(calloutIn, calloutHire)
+		}, "may activate a directory role"},
+		"roles that may not be read": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) {
+			w.directory.SetFault(func(operation directorymemory.Operation) directorymemory.Fault {
+				return directorymemory.Fault{Kind: map[bool]directorymemory.FaultKind{true: directorymemory.FaultForbidden}[operation == directorymemory.OperationDirectoryRoles]}
+			})
+		}, "lacks a permission"},
 		"a role that cannot be told": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) {
 			w.directory.PutRole(calloutHire, directory.UnknownRole)
 		}, "holds a directory role"},
@@ -884,7 +897,7 @@ func TestChecksAndRehearsals(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := fmt.Sprint(made.Value.Findings)
-	for _, want := range []string{"UserAuthMethod-TAP.ReadWrite.All", "Policy.Read.AuthenticationMethod", "does not allow Temporary Access Passes", "Mail.Send"} {
+	for _, want := range []string{"UserAuthMethod-TAP.ReadWrite.All", "PrivilegedEligibilitySchedule.Read.AzureADGroup", "Policy.Read.AuthenticationMethod", "does not allow Temporary Access Passes", "Mail.Send"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the check does not say %q: %s", want, text)
 		}

@@ -28,8 +28,9 @@ type Actions interface {
 	// DeletePass takes a pass away. One that is gone, or whose owner is, is a success.
 	DeletePass(ctx context.Context, userID, passID string) error
 
-	// DirectoryRoles lists the template ids of the directory roles that a person holds, themselves or through groups. A role that the identity may not see into is listed as UnknownRole. Errors: ErrNotFound.
-	DirectoryRoles(ctx context.Context, userID string) ([]string, error)
+	// DirectoryRoles lists the directory roles that a person holds or is eligible for, themselves or through groups, those among them that the person may yet join in Privileged Identity Management.
+	// A role may be listed twice. Errors: ErrNotFound.
+	DirectoryRoles(ctx context.Context, userID string) ([]Role, error)
 	// RevokeSessions signs a person out everywhere. Errors: ErrNotFound.
 	RevokeSessions(ctx context.Context, userID string) error
 
@@ -40,6 +41,12 @@ type Actions interface {
 
 	// Resume ends the wait of a custom extension: path is below the version of Graph, body is JSON. Errors: ErrNotFound, ErrRefused when nothing waits any more.
 	Resume(ctx context.Context, path string, body []byte) error
+}
+
+// Role is a directory role of a person.
+type Role struct {
+	TemplateID string // or the id of a custom role; UnknownRole: one that cannot be told
+	Eligible   bool   // it is not held, but whoever signs in as the person may activate it
 }
 
 // UnknownRole stands for a directory role that cannot be told.

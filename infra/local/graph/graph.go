@@ -38,6 +38,8 @@ type Options struct {
 	// RequireToken refuses requests without a token. By default such a request is served with every permission when it comes from this machine over plain http:
 	// independent clients such as @microsoft/microsoft-graph-client send their token to https addresses only, and a stand-in on loopback has none.
 	RequireToken bool
+	// Unlicensed is a tenant without Privileged Identity Management.
+	Unlicensed bool
 	// RetryAfter is what a throttled request is asked to wait; 0 is fault.RetryAfter.
 	RetryAfter time.Duration
 }
@@ -51,6 +53,7 @@ type Server struct {
 	domain     string
 	validate   func(string) ([]string, error)
 	mustHave   bool
+	unlicensed bool
 	retryAfter time.Duration
 	mux        *http.ServeMux
 	routes     []*route
@@ -64,7 +67,7 @@ type Server struct {
 func New(options Options) *Server {
 	s := &Server{
 		clock: options.Clock, faults: options.Faults, ids: options.IDs, directory: options.Directory, domain: cmp.Or(options.Domain, "contoso.onmicrosoft.com"),
-		validate: options.ValidateToken, mustHave: options.RequireToken, retryAfter: options.RetryAfter,
+		validate: options.ValidateToken, mustHave: options.RequireToken, unlicensed: options.Unlicensed, retryAfter: options.RetryAfter,
 		state: newState(),
 	}
 	if s.clock == nil {

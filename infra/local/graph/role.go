@@ -42,6 +42,7 @@ var directoryRoleProperties = []property{
 
 // AssignRole gives a principal a directory role for the whole tenant, when a tenant is seeded. A second time is the same.
 func (s *Server) AssignRole(principalID, roleDefinitionID string) {
+	s.makeAssignable(principalID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.assignRole(roleAssignment{ID: s.ids(), PrincipalID: principalID, RoleDefinitionID: strings.ToLower(roleDefinitionID), Scope: "/"})
@@ -75,35 +76,47 @@ func (s *Server) rolesHeld(principalID string, groups []*memory.Object) []*memor
 }
 
 func (c *call) listRoleAssignments() (reply, error) {
-	match := func(roleAssignment) bool { return true }
-	if filter := c.query.Get("$filter"); filter != "" {
-		for clause := range strings.SplitSeq(filter, " and ") {
-			name, value, ok := strings.Cut(strings.TrimSpace(clause), " eq ")
-			value = strings.Trim(value, "'")
-			before := match
-			switch {
-			case ok && name == "principalId":
-				match = func(a roleAssignment) bool { return before(a) && strings.EqualFold(a.PrincipalID, value) }
-			case ok && name == "roleDefinitionId":
-				match = func(a roleAssignment) bool { return before(a) && strings.EqualFold(a.RoleDefinitionID, value) }
-			default:
-				return reply{}, bad("Invalid filter clause: '" + clause + "' is not supported.")
-			}
+	c.server.mu.RLock()
+	defer c.server.mu.RUnlock()
+	return c.listRoles("roleManagement/directory/roleAssignments", c.server.state.Roles)
+}
+
+// equals reads a filter that compares properties for equality, all of which must be so: the value of each.
+func (c *call) equals(names ...string) (map[string]string, error) {
+	values := map[string]string{}
+	filter := c.query.Get("$filter")
+	if filter == "" {
+		return values, nil
+	}
+	for clause := range strings.SplitSeq(filter, " and ") {
+		name, value, ok := strings.Cut(strings.TrimSpace(clause), " eq ")
+		if !ok || !slices.Contains(names, name) {
+			return nil, bad("Invalid filter clause: '" + clause + "' is not supported.")
 		}
+		values[name] = strings.Trim(value, "'")
+	}
+	return values, nil
+}
+
+// listRoles answers those of a list that the filter asks for. The caller holds the lock.
+func (c *call) listRoles(segment string, all []roleAssignment) (reply, error) {
+	asked, err := c.equals("principalId", "roleDefinitionId")
+	if err != nil {
+		return reply{}, err
 	}
 	expand := c.query.Get("$expand")
 	if expand != "" && expand != "roleDefinition" {
 		return reply{}, bad("The $expand '" + expand + "' is not supported.")
 	}
-	c.server.mu.RLock()
-	defer c.server.mu.RUnlock()
 	var list []roleAssignment
-	for _, a := range c.server.state.Roles {
-		if match(a) {
+	for _, a := range all {
+		principal, ofOne := asked["principalId"]
+		definition, ofRole := asked["roleDefinitionId"]
+		if (!ofOne || strings.EqualFold(a.PrincipalID, principal)) && (!ofRole || strings.EqualFold(a.RoleDefinitionID, definition)) {
 			list = append(list, a)
 		}
 	}
-	return c.page("roleManagement/directory/roleAssignments", len(list), -1, 0, func(b []byte, n int) []byte {
+	return c.page(segment, len(list), -1, 0, func(b []byte, n int) []byte {
 		return appendRoleAssignment(b, list[n], expand != "")
 	}), nil
 }

@@ -88,6 +88,8 @@ var (
 	canReadIntune  = []string{"DeviceManagementApps.Read.All", "DeviceManagementApps.ReadWrite.All"}
 	canWriteIntune = []string{"DeviceManagementApps.ReadWrite.All"}
 	canReadRoles   = []string{"RoleManagement.Read.Directory", "RoleManagement.Read.All", "RoleManagement.ReadWrite.Directory", "Directory.Read.All", "Directory.ReadWrite.All"}
+	canReadElig    = []string{"RoleEligibilitySchedule.Read.Directory", "RoleEligibilitySchedule.ReadWrite.Directory", "RoleManagement.Read.All", "RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory"}
+	canReadJoins   = []string{"PrivilegedEligibilitySchedule.Read.AzureADGroup", "PrivilegedEligibilitySchedule.ReadWrite.AzureADGroup"}
 	canWriteRoles  = []string{"RoleManagement.ReadWrite.Directory"}
 	canResumeTasks = []string{"LifecycleWorkflows.ReadWrite.All", "LifecycleWorkflows-Workflow.ReadWrite.All"}
 )
@@ -190,6 +192,8 @@ func (s *Server) route() {
 	s.on(get, "/roleManagement/directory/roleAssignments", canReadRoles, (*call).listRoleAssignments)
 	s.on(post, "/roleManagement/directory/roleAssignments", canWriteRoles, (*call).createRoleAssignment)
 	s.on(remove, "/roleManagement/directory/roleAssignments/{id}", canWriteRoles, (*call).deleteRoleAssignment)
+	s.on(get, "/roleManagement/directory/roleEligibilityScheduleInstances", canReadElig, (*call).listEligibleRoles)
+	s.on(get, "/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances", canReadJoins, (*call).listEligibleMembers)
 	s.on(get, "/roleManagement/directory/roleDefinitions/{id}", canReadRoles, (*call).getRoleDefinition)
 
 	// A role on the catalog is enough to resume (RULES EXT-22), and it is not in a token: a valid one will do.

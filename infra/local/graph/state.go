@@ -14,6 +14,8 @@ type state struct {
 	Passes      map[string]pass            `json:"passes"` // user -> the one pass
 	Apps        []mobileApp                `json:"mobileApps"`
 	Roles       []roleAssignment           `json:"roleAssignments"`
+	Eligible    []roleAssignment           `json:"eligibleRoles"`
+	Joins       []eligibleMember           `json:"eligibleMembers"`
 	AppRoles    map[string][]appAssignment `json:"appRoleAssignments"` // service principal -> who has which of its roles
 	Resumes     []Resume                   `json:"resumes"`
 	Invitations int                        `json:"invitations"`
@@ -32,7 +34,10 @@ func (s *Server) forget(userID string) {
 	defer s.mu.Unlock()
 	delete(s.state.Sponsors, stateKey(userID))
 	delete(s.state.Passes, stateKey(userID))
-	s.state.Roles = slices.DeleteFunc(s.state.Roles, func(a roleAssignment) bool { return strings.EqualFold(a.PrincipalID, userID) })
+	isTheirs := func(a roleAssignment) bool { return strings.EqualFold(a.PrincipalID, userID) }
+	s.state.Roles = slices.DeleteFunc(s.state.Roles, isTheirs)
+	s.state.Eligible = slices.DeleteFunc(s.state.Eligible, isTheirs)
+	s.state.Joins = slices.DeleteFunc(s.state.Joins, func(m eligibleMember) bool { return strings.EqualFold(m.PrincipalID, userID) })
 	for app, list := range s.state.AppRoles {
 		s.state.AppRoles[app] = slices.DeleteFunc(list, func(a appAssignment) bool { return strings.EqualFold(a.PrincipalID, userID) })
 	}

@@ -210,6 +210,20 @@ func TestActionsAreForAdministrators(t *testing.T) {
 	}
 }
 
+// Who may activate a directory role gets no pass, though the role is not held now.
+func TestNoPassForWhoMayActivateARole(t *testing.T) {
+	s := start(t)
+	sent, err := s.CallOut(t.Context(), stack.Callout{Action: action(t, "temporaryAccessPass", object{}), Target: "owen", Requestor: "vera", Package: "P", Wait: "PT1H"})
+	if err != nil || sent.Status != http.StatusAccepted || !strings.Contains(string(sent.Resume), "Owen Owner may activate a directory role") {
+		t.Errorf("%+v, %v", sent, err)
+	}
+	for _, mail := range s.Graph.Mail("vera@contoso.example") {
+		if strings.HasPrefix(mail.Subject, "Temporary Access Pass") {
+			t.Error("a pass was delivered")
+		}
+	}
+}
+
 // A pass through all the wires is with the manager, and nowhere else: not in a document, a message that is parked, or a log line.
 func TestAPassLiesNowhere(t *testing.T) {
 	s := start(t)

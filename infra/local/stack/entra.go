@@ -36,11 +36,14 @@ func calloutSettings(settings map[string]string, secrets map[string]string, host
 	return settings
 }
 
-// assignRoles gives the people of the tenant their directory roles in Graph.
+// assignRoles gives the people of the tenant their directory roles in Graph, and those that they are eligible for.
 func (s *Stack) assignRoles() {
 	for _, user := range s.Tenant.Users {
 		for _, role := range user.RoleTemplateIDs() {
 			s.Graph.AssignRole(user.ID, role)
+		}
+		for _, role := range user.EligibleRoleTemplateIDs() {
+			s.Graph.MakeEligible(user.ID, role)
 		}
 	}
 }

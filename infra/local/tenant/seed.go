@@ -242,6 +242,11 @@ func (c *checker) user(path string, user User) error {
 			return fmt.Errorf("%s.roles[%d]: %q is no directory role known here", path, i, role)
 		}
 	}
+	for i, role := range user.EligibleRoles {
+		if _, known := roleTemplates[role]; !known {
+			return fmt.Errorf("%s.eligibleRoles[%d]: %q is no directory role known here", path, i, role)
+		}
+	}
 	return nil
 }
 

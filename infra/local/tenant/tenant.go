@@ -46,8 +46,9 @@ type User struct {
 	PreferredLanguage string              `json:"preferredLanguage,omitempty"`
 	Department        string              `json:"department,omitempty"`
 	CompanyName       string              `json:"companyName,omitempty"`
-	ManagerID         string              `json:"managerId"` // null in JSON for nobody
-	Roles             []string            `json:"roles"`     // directory roles by their display names; see RoleTemplateID
+	ManagerID         string              `json:"managerId"`               // null in JSON for nobody
+	Roles             []string            `json:"roles"`                   // directory roles by their display names; see RoleTemplateID
+	EligibleRoles     []string            `json:"eligibleRoles,omitempty"` // those that the person may activate in Privileged Identity Management
 	Attributes        map[string]any      `json:"attributes,omitempty"`
 }
 
@@ -113,9 +114,14 @@ func (t *Tenant) Application(appID string) (Application, bool) {
 func (t *Tenant) APIAppID() string { return strings.TrimPrefix(t.Audience, audienceScheme) }
 
 // RoleTemplateIDs are the template ids of a person's directory roles.
-func (u User) RoleTemplateIDs() []string {
-	ids := make([]string, 0, len(u.Roles))
-	for _, role := range u.Roles {
+func (u User) RoleTemplateIDs() []string { return templateIDs(u.Roles) }
+
+// EligibleRoleTemplateIDs are the template ids of the directory roles that a person is eligible for.
+func (u User) EligibleRoleTemplateIDs() []string { return templateIDs(u.EligibleRoles) }
+
+func templateIDs(roles []string) []string {
+	ids := make([]string, 0, len(roles))
+	for _, role := range roles {
 		if id, ok := roleTemplates[role]; ok {
 			ids = append(ids, id)
 		}

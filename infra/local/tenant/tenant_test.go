@@ -156,6 +156,7 @@ func TestParseNamesTheFieldThatIsWrong(t *testing.T) {
 		{"no name", users(`{"id":` + id1 + `,"userPrincipalName":"@","displayName":"A"}`), "users[0].userPrincipalName"},
 		{"no display name", users(`{"id":` + id1 + `,"userPrincipalName":"a@b.example"}`), "users[0].displayName"},
 		{"user type", users(user1 + `,"userType":"Alien"}`), "users[0].userType"},
+		{"eligible role", users(user1 + `,"eligibleRoles":["King"]}`), "users[0].eligibleRoles[0]"},
 		{"role", users(user1 + `,"roles":["King"]}`), "users[0].roles[0]"},
 		{"own manager", users(user1 + `,"managerId":` + id1 + `}`), "users[0].managerId"},
 		{"no such manager", users(user1 + `,"managerId":` + id2 + `}`), "users[0].managerId"},

@@ -2,6 +2,7 @@ package directorytest
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"latchkey/shared/directory"
@@ -17,10 +18,13 @@ type ActionsTenant struct {
 	PutPassPolicy func(governance.PassPolicy)
 	PutRole       func(principalID, roleTemplateID string)
 	PutMember     func(groupID, principalID string) error
-	PutApp        func(id, displayName string)
-	Resumes       func() []string // the bodies that came
-	Heal          func()
-	Fail          func(fault Fault, calls int)
+	// PutEligibleRole and PutEligibleMember are what Privileged Identity Management keeps: a role, or membership of a group, that can be activated.
+	PutEligibleRole   func(principalID, roleTemplateID string)
+	PutEligibleMember func(groupID, userID string)
+	PutApp            func(id, displayName string)
+	Resumes           func() []string // the bodies that came
+	Heal              func()
+	Fail              func(fault Fault, calls int)
 }
 
 // RunActions proves that what open returns keeps the contract of directory.Actions.
@@ -97,26 +101,46 @@ func testLostPass(t *testing.T, tenant ActionsTenant) {
 	}
 }
 
+// A role counts however it comes: held or eligible, by oneself, by a group, or by a group that one may yet join.
 func testDirectoryRoles(t *testing.T, tenant ActionsTenant) {
-	tenant.PutUser(person(1))
-	tenant.PutUser(person(2))
-	tenant.PutGroup(team(1))
-	must(t, tenant.PutMember(groupID(1), userID(2)))
-	const reader = "f2ef992c-3afb-46b9-b7cf-a126ee74c451"
+	for n := 1; n <= 7; n++ {
+		tenant.PutUser(person(n))
+	}
+	for n := 1; n <= 4; n++ {
+		tenant.PutGroup(team(n))
+	}
+	const reader, helpdesk = "f2ef992c-3afb-46b9-b7cf-a126ee74c451", "729827e3-9c14-49f7-bb1b-9608f156bbb8"
 	tenant.PutRole(userID(2), governance.RoleGlobalAdministrator)
 	tenant.PutRole(groupID(1), reader)
-	none, err := tenant.Actions.DirectoryRoles(t.Context(), userID(1))
-	if err != nil || len(none) != 0 {
-		t.Errorf("roles of a person without: %v, %v", none, err)
+	tenant.PutEligibleRole(groupID(2), helpdesk)
+	tenant.PutRole(groupID(3), governance.RoleGlobalAdministrator)
+	tenant.PutEligibleRole(userID(3), governance.RoleGlobalAdministrator)
+	must(t, tenant.PutMember(groupID(1), userID(2)))
+	must(t, tenant.PutMember(groupID(2), userID(4)))
+	tenant.PutEligibleMember(groupID(3), userID(5))
+	tenant.PutEligibleMember(groupID(2), userID(6))
+	must(t, tenant.PutMember(groupID(4), userID(7)))
+	held := func(id string) directory.Role { return directory.Role{TemplateID: id} }
+	eligible := func(id string) directory.Role {
+		return directory.Role{TemplateID: id, Eligible: true}
 	}
-	held, err := tenant.Actions.DirectoryRoles(t.Context(), userID(2))
-	must(t, err)
-	want := []string{governance.RoleGlobalAdministrator, reader}
-	slices.Sort(want)
-	if !slices.Equal(sorted(held), want) {
-		t.Errorf("roles are %v, want %v", held, want)
+	for n, want := range map[int][]directory.Role{
+		1: nil,
+		2: {held(governance.RoleGlobalAdministrator), held(reader)},
+		3: {eligible(governance.RoleGlobalAdministrator)},
+		4: {eligible(helpdesk)},
+		5: {eligible(governance.RoleGlobalAdministrator)},
+		6: {eligible(helpdesk)},
+		7: nil,
+	} {
+		got, err := tenant.Actions.DirectoryRoles(t.Context(), userID(n))
+		must(t, err)
+		slices.SortFunc(got, func(a, b directory.Role) int { return strings.Compare(a.TemplateID, b.TemplateID) })
+		if got = slices.Compact(got); !slices.Equal(got, want) {
+			t.Errorf("the roles of person %d are %v, want %v", n, got, want)
+		}
 	}
-	_, err = tenant.Actions.DirectoryRoles(t.Context(), userID(9))
+	_, err := tenant.Actions.DirectoryRoles(t.Context(), userID(9))
 	wantError(t, "roles of nobody", err, directory.ErrNotFound)
 }
 

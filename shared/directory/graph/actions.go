@@ -23,6 +23,9 @@ const (
 	operationIssuePass       Operation = "IssuePass"
 	operationDeletePass      Operation = "DeletePass"
 	operationDirectoryRoles  Operation = "DirectoryRoles"
+	operationRoleAssignments Operation = "RoleAssignments"
+	operationEligibleRoles   Operation = "EligibleRoles"
+	operationEligibleGroups  Operation = "EligibleGroups"
 	operationRevokeSessions  Operation = "RevokeSessions"
 	operationApp             Operation = "App"
 	operationAssignApp       Operation = "AssignApp"
@@ -33,14 +36,17 @@ const (
 // ActionPermissions lists the calls that the actions of custom extensions make with the permission that each needs (RULES PRV-13, PRV-19 to PRV-21, EXT-22). A tenant grants those of the actions that it uses.
 // To resume a request it takes the role access package assignment manager on the catalog, and no permission.
 func ActionPermissions() []Permission {
-	const passWrite, apps = "UserAuthMethod-TAP.ReadWrite.All", "DeviceManagementApps.ReadWrite.All"
+	const passWrite, apps, roles = "UserAuthMethod-TAP.ReadWrite.All", "DeviceManagementApps.ReadWrite.All", "RoleManagement.Read.Directory"
 	return []Permission{
 		{operationPassPolicy, "Policy.Read.AuthenticationMethod", http.MethodGet, passPolicyPath},
 		{operationPasses, passWrite, http.MethodGet, passesPath},
 		{operationIssuePass, passWrite, http.MethodPost, passesPath},
 		{operationDeletePass, passWrite, http.MethodDelete, passesPath + "/{other}"},
-		{operationDirectoryRoles, "RoleManagement.Read.Directory", http.MethodGet, rolesPath},
-		{operationDirectoryRoles, permissionUserRead, http.MethodGet, rolesPath},
+		{operationDirectoryRoles, roles, http.MethodGet, membershipsPath},
+		{operationDirectoryRoles, permissionUserRead, http.MethodGet, membershipsPath},
+		{operationRoleAssignments, roles, http.MethodGet, assignedRolesPath},
+		{operationEligibleRoles, roles, http.MethodGet, eligibleRolesPath},
+		{operationEligibleGroups, "PrivilegedEligibilitySchedule.Read.AzureADGroup", http.MethodGet, eligibleGroupsPath},
 		{operationRevokeSessions, "User.RevokeSessions.All", http.MethodPost, revokePath},
 		{operationApp, apps, http.MethodGet, appPath},
 		{operationAssignApp, apps, http.MethodPost, assignmentsPath},
@@ -49,12 +55,15 @@ func ActionPermissions() []Permission {
 }
 
 const (
-	passPolicyPath  = "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/temporaryAccessPass"
-	passesPath      = "/users/{id}/authentication/temporaryAccessPassMethods"
-	rolesPath       = "/users/{id}/transitiveMemberOf"
-	revokePath      = "/users/{id}/revokeSignInSessions"
-	appPath         = "/deviceAppManagement/mobileApps/{id}"
-	assignmentsPath = "/deviceAppManagement/mobileApps/{id}/assignments"
+	passPolicyPath     = "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/temporaryAccessPass"
+	passesPath         = "/users/{id}/authentication/temporaryAccessPassMethods"
+	membershipsPath    = "/users/{id}/transitiveMemberOf"
+	assignedRolesPath  = "/roleManagement/directory/roleAssignments"
+	eligibleRolesPath  = "/roleManagement/directory/roleEligibilityScheduleInstances"
+	eligibleGroupsPath = "/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances"
+	revokePath         = "/users/{id}/revokeSignInSessions"
+	appPath            = "/deviceAppManagement/mobileApps/{id}"
+	assignmentsPath    = "/deviceAppManagement/mobileApps/{id}/assignments"
 )
 
 var _ directory.Actions = (*Directory)(nil)
@@ -159,40 +168,6 @@ func (d *Directory) DeletePass(ctx context.Context, userID, passID string) error
 		return nil // there is no such pass
 	}
 	return gone(d.raw(ctx, operationDeletePass, ifIdempotent, abstractions.DELETE, passesPath+"/{other}", map[string]string{"id": userID, "other": passID}, nil, nil))
-}
-
-// DirectoryRoles lists the directory roles that a person holds. Roles that the person is only eligible for are not among them.
-func (d *Directory) DirectoryRoles(ctx context.Context, userID string) ([]string, error) {
-	if err := ended(ctx, operationDirectoryRoles); err != nil {
-		return nil, err
-	}
-	request, err := d.request(abstractions.GET, rolesPath+"?$select=id,roleTemplateId&$top=999", map[string]string{"id": userID}, nil)
-	if err != nil {
-		return nil, err
-	}
-	type object struct {
-		directoryObject
-		RoleTemplateID string `json:"roleTemplateId"`
-	}
-	var roles []string
-	err = pages(ctx, d, operationDirectoryRoles, request,
-		func(next string) (*abstractions.RequestInformation, error) {
-			follow := abstractions.NewRequestInformation()
-			follow.Method, follow.UrlTemplate, follow.PathParameters = abstractions.GET, "{+baseurl}{+rest}", map[string]string{"baseurl": d.base, "rest": strings.TrimPrefix(next, d.base)}
-			return follow, nil
-		},
-		func(found []object) bool {
-			for _, one := range found {
-				switch {
-				case one.Type == "#microsoft.graph.directoryRole" && one.RoleTemplateID == "":
-					roles = append(roles, directory.UnknownRole)
-				case one.Type == "#microsoft.graph.directoryRole":
-					roles = append(roles, strings.ToLower(one.RoleTemplateID))
-				}
-			}
-			return true
-		})
-	return roles, err
 }
 
 // RevokeSessions signs a person out everywhere (RULES PRV-13).

@@ -45,7 +45,8 @@ type actions struct {
 	granted []string
 	policy  *governance.PassPolicy
 	issued  []IssuedPass
-	roles   map[string][]string
+	roles   map[string][]directory.Role // by who holds them or is eligible for them
+	joins   map[string][]string         // person -> the groups that they are eligible to join
 	apps    map[string]*governance.MobileApp
 	resumed []Resumed
 	revoked []string
@@ -166,9 +167,9 @@ func (d *Directory) DeletePass(ctx Context, userID, passID string) error {
 	})
 }
 
-// DirectoryRoles lists what PutRole put, for the person and for their groups.
-func (d *Directory) DirectoryRoles(ctx Context, userID string) ([]string, error) {
-	return strike(ctx, d, OperationDirectoryRoles, func() ([]string, error) {
+// DirectoryRoles lists what PutRole and PutEligibleRole put, for the person, for their groups, and for those that PutEligibleMember lets them join.
+func (d *Directory) DirectoryRoles(ctx Context, userID string) ([]directory.Role, error) {
+	return strike(ctx, d, OperationDirectoryRoles, func() ([]directory.Role, error) {
 		d.mu.RLock()
 		r := d.user(userID)
 		var holders []string
@@ -184,9 +185,15 @@ func (d *Directory) DirectoryRoles(ctx Context, userID string) ([]string, error)
 		}
 		d.actions.mu.Lock()
 		defer d.actions.mu.Unlock()
-		var roles []string
+		var roles []directory.Role
 		for _, holder := range holders {
 			roles = append(roles, d.actions.roles[holder]...)
+		}
+		for _, group := range d.actions.joins[key(userID)] {
+			for _, role := range d.actions.roles[group] {
+				role.Eligible = true
+				roles = append(roles, role)
+			}
 		}
 		return roles, nil
 	})
@@ -279,12 +286,31 @@ func (d *Directory) PutPassPolicy(policy governance.PassPolicy) {
 
 // PutRole gives a user or a group a directory role.
 func (d *Directory) PutRole(principalID, roleTemplateID string) {
+	d.putRole(principalID, directory.Role{TemplateID: roleTemplateID})
+}
+
+// PutEligibleRole makes a user or a group eligible for a directory role.
+func (d *Directory) PutEligibleRole(principalID, roleTemplateID string) {
+	d.putRole(principalID, directory.Role{TemplateID: roleTemplateID, Eligible: true})
+}
+
+func (d *Directory) putRole(principalID string, role directory.Role) {
 	d.actions.mu.Lock()
 	defer d.actions.mu.Unlock()
 	if d.actions.roles == nil {
-		d.actions.roles = map[string][]string{}
+		d.actions.roles = map[string][]directory.Role{}
 	}
-	d.actions.roles[key(principalID)] = append(d.actions.roles[key(principalID)], roleTemplateID)
+	d.actions.roles[key(principalID)] = append(d.actions.roles[key(principalID)], role)
+}
+
+// PutEligibleMember makes a user eligible to join a group.
+func (d *Directory) PutEligibleMember(groupID, userID string) {
+	d.actions.mu.Lock()
+	defer d.actions.mu.Unlock()
+	if d.actions.joins == nil {
+		d.actions.joins = map[string][]string{}
+	}
+	d.actions.joins[key(userID)] = append(d.actions.joins[key(userID)], key(groupID))
 }
 
 // PutApp adds or replaces an Intune app.

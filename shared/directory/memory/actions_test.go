@@ -12,7 +12,7 @@ func TestActionsConformance(t *testing.T) {
 	directorytest.RunActions(t, func(*testing.T) directorytest.ActionsTenant {
 		dir := memory.New(memory.Options{})
 		return directorytest.ActionsTenant{
-			Actions: dir, PutUser: dir.PutUser, PutGroup: dir.PutGroup, PutPassPolicy: dir.PutPassPolicy, PutRole: dir.PutRole, PutMember: dir.PutMember,
+			Actions: dir, PutUser: dir.PutUser, PutGroup: dir.PutGroup, PutPassPolicy: dir.PutPassPolicy, PutRole: dir.PutRole, PutEligibleRole: dir.PutEligibleRole, PutEligibleMember: dir.PutEligibleMember, PutMember: dir.PutMember,
 			PutApp: func(id, name string) { dir.PutApp(governance.MobileApp{ID: id, DisplayName: name}) },
 			Resumes: func() []string {
 				var bodies []string
