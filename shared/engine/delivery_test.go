@@ -321,7 +321,7 @@ func TestRecordIgnoresWhatIsNotInHand(t *testing.T) {
 	}
 }
 
-// rules: REQ-08
+// rules: REQ-08 BEY-13
 func TestReprocess(t *testing.T) {
 	t.Parallel()
 	failed := func(t *testing.T) *ledger {

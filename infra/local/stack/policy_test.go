@@ -37,7 +37,7 @@ func sdkPolicy(packageID, userID, groupID string) object {
 	}
 }
 
-// rules: OBJ-03 OBJ-05 OBJ-11 POL-01 POL-02 APR-01 APR-02 QUE-01
+// rules: OBJ-03 OBJ-05 OBJ-11 POL-01 POL-02 APR-01 APR-02 QUE-01 BEY-01
 func TestPolicies(t *testing.T) {
 	ida := administrator(t)
 	catalog := newCatalog(t)

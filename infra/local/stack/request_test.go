@@ -12,7 +12,7 @@ import (
 
 // All types of requests, in the forms that clients use, from submission to the end of access.
 //
-// rules: REQ-01 REQ-02 REQ-03 REQ-10 REQ-11 REQ-12 REQ-17 REQ-22 OBJ-03 OBJ-08 RES-10
+// rules: REQ-01 REQ-02 REQ-03 REQ-10 REQ-11 REQ-12 REQ-17 REQ-22 OBJ-03 OBJ-08 RES-10 BEY-03
 func TestRequests(t *testing.T) {
 	ida := administrator(t)
 	o := newOffer(t, nil)
