@@ -64,6 +64,7 @@ param calloutAudience string = ''
 param calloutPrivateHosts string = ''
 
 @description('Reference to a Key Vault secret that holds the secrets of actions as JSON, such as @Microsoft.KeyVault(SecretUri=...). Empty: there are none.')
+@secure()
 @maxLength(2048)
 param calloutSecrets string = ''
 

@@ -86,6 +86,7 @@ param calloutAudience string
 param calloutPrivateHosts string
 
 @description('Reference to a Key Vault secret that holds the secrets of actions as JSON, such as @Microsoft.KeyVault(SecretUri=...). Empty: there are none.')
+@secure()
 param calloutSecrets string
 
 @description('The least severe log lines that are written.')
@@ -191,6 +192,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
+    keyVaultReferenceIdentity: identity.id // references to Key Vault are read by the identity too; there is no other
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     siteConfig: {
       minTlsVersion: '1.2'

@@ -1,4 +1,4 @@
-#Requires -Version 7.2
+#Requires -Version 7.4
 <#
 .SYNOPSIS
   Builds the bundle and publishes it to the Function app; azd runs it after "azd deploy" and "azd up". postdeploy.sh does the same for bash.
@@ -12,7 +12,7 @@ param(
 
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-$PSNativeCommandUseErrorActionPreference = $true
+$PSNativeCommandUseErrorActionPreference = $true # go, azd and az stop the script too; PowerShell 7.4 is the first to obey it
 Set-Location (Join-Path $PSScriptRoot '../..')
 
 # Run by hand, the values come from azd's environment.
@@ -23,7 +23,7 @@ function Get-Setting([string] $Name) {
 }
 
 $group = Get-Setting 'AZURE_RESOURCE_GROUP'
-$prefix = $Next ? 'AZURE_FUNCTION_NEXT' : 'AZURE_FUNCTION'
+$prefix = if ($Next) { 'AZURE_FUNCTION_NEXT' } else { 'AZURE_FUNCTION' }
 $app = Get-Setting "${prefix}_NAME"
 $url = Get-Setting "${prefix}_URL"
 if (-not $app) { throw 'There is no second app; run: azd env set LATCHKEY_SECOND_APP true && azd provision.' }
