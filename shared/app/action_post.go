@@ -59,7 +59,12 @@ func (a *App) post(ctx context.Context, address string, header http.Header, body
 		header = http.Header{}
 	}
 	header.Set("Content-Type", "application/json")
-	reply, err := a.outbound.Send(ctx, platform.OutboundCall{Method: http.MethodPost, URL: address, Header: header, Body: data})
+	return a.exchange(ctx, platform.OutboundCall{Method: http.MethodPost, URL: address, Header: header, Body: data})
+}
+
+// exchange sends a request to an address of the settings. Errors: those of post.
+func (a *App) exchange(ctx context.Context, call platform.OutboundCall) (platform.OutboundReply, error) {
+	reply, err := a.outbound.Send(ctx, call)
 	switch {
 	case errors.Is(err, platform.ErrNotAllowed):
 		return reply, giveUpf(err, "The address may not be called: it is not a public one, or not https.")

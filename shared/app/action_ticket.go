@@ -8,11 +8,15 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
+	"latchkey/shared/platform"
 )
 
 // A ticket in a service desk (BEY-28, RULES EXT-26).
@@ -26,6 +30,9 @@ var _ = declare(action{
 		"headers":{"type":"object","additionalProperties":{"type":"string"}},
 		"body":{"type":"object","description":"JSON whose texts may hold placeholders, among them {{ticket.id}}, {{ticket.url}} and {{ticket.key}} for the answer."},
 		"numberPath":{"type":"string","description":"Where the answer has the ticket's number, such as result.number."},
+		"find":{"type":"object","additionalProperties":false,"required":["url","numberPath"],"description":"How to look for the ticket before it is opened again, when it is not known whether an earlier attempt has arrived.","properties":{
+			"url":{"type":"string","format":"uri","description":"An address of the same host that lists the tickets with {{ticket.id}}."},
+			"numberPath":{"type":"string","description":"Where the answer has the number of the first, such as result.0.number; nothing there means that there is none."}}},
 		"waitForAnswer":{"type":"boolean","default":true},
 		"answerSecret":{"type":"string","description":"The name of the secret that the key for the answer is made with; needed to wait."}}}`,
 	settings: func() plan { return &ticketPlan{Wait: true} },
@@ -37,8 +44,37 @@ type ticketPlan struct {
 	Headers       map[string]string `json:"headers,omitempty"`
 	Body          json.RawMessage   `json:"body"`
 	NumberPath    string            `json:"numberPath,omitempty"`
+	Find          *ticketSearch     `json:"find,omitempty"`
 	Wait          bool              `json:"waitForAnswer"`
 	AnswerSecret  string            `json:"answerSecret,omitempty"`
+}
+
+// ticketSearch looks whether a ticket is there already.
+type ticketSearch struct {
+	URL        string `json:"url"`
+	NumberPath string `json:"numberPath"`
+}
+
+// address is where the ticket with an id would be found. An id is made of GUIDs: nothing in it needs escaping.
+func (s *ticketSearch) address(id string) string {
+	return strings.ReplaceAll(s.URL, "{{ticket.id}}", id)
+}
+
+// validate takes an address of the service desk's own host only: the Authorization header goes with it.
+func (s *ticketSearch) validate(desk string) error {
+	filled := s.address(ticketID(governance.NameID("subject"), governance.NameID("callout")))
+	if checkURL(filled) != nil || filled == s.URL || strings.ContainsAny(filled, "{}") {
+		return governance.Invalid("find/url", "find.url must be an https address without credentials, with {{ticket.id}} and no other placeholder.")
+	}
+	there, err := url.Parse(filled)
+	here, hereErr := url.Parse(desk)
+	if err != nil || hereErr != nil || !strings.EqualFold(there.Host, here.Host) || there.Scheme != here.Scheme {
+		return governance.Invalid("find/url", "find.url must begin as url does: https:// and the same host.")
+	}
+	if !numberPath.MatchString(s.NumberPath) {
+		return governance.Invalid("find/numberPath", "find.numberPath is names and positions with full stops between them, such as result.0.number.")
+	}
+	return nil
 }
 
 var ticketFields = []string{"ticket.id", "ticket.url", "ticket.key"}
@@ -58,6 +94,11 @@ func (p *ticketPlan) validate() error {
 		return governance.Invalid("numberPath", "numberPath is names with full stops between them, such as result.number.")
 	case len(p.Body) == 0:
 		return governance.Invalid("body", "body is the ticket, as JSON.")
+	}
+	if p.Find != nil {
+		if err := p.Find.validate(p.URL); err != nil {
+			return err
+		}
 	}
 	if err := checkHeaders(p.Headers); err != nil {
 		return err
@@ -97,7 +138,11 @@ func (p *ticketPlan) fields(w *work) map[string]string {
 	return fields
 }
 
-const stepOpened = "opened"
+// The steps of a ticket.
+const (
+	stepTried  = "tried"  // from here on the ticket may be there; recorded only if it can be looked for
+	stepOpened = "opened" // it is there; the note is its number
+)
 
 func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 	err := w.once(ctx, stepOpened, func() (string, error) {
@@ -117,11 +162,17 @@ func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 		if err != nil {
 			return "", err
 		}
+		if p.Find != nil {
+			if number, found, err := p.look(ctx, w, header); err != nil || found {
+				return number, err
+			}
+		}
 		reply, err := w.app.post(ctx, p.URL, header, body)
 		if err != nil {
 			return "", err
 		}
-		return p.number(reply.Body), nil
+		number, _ := textAt(reply.Body, p.NumberPath)
+		return number, nil
 	})
 	if err != nil {
 		return outcome{}, err
@@ -136,27 +187,51 @@ func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 	return outcome{detail: detail}, nil
 }
 
-// number finds the ticket's number in the answer; what is not there is no number.
-func (p *ticketPlan) number(body []byte) string {
-	if p.NumberPath == "" {
-		return ""
+// look asks whether an earlier attempt has opened the ticket, if there was one. Errors: those of post.
+func (p *ticketPlan) look(ctx context.Context, w *work, header http.Header) (number string, found bool, err error) {
+	if _, tried := w.callout.Done(stepTried); !tried {
+		return "", false, w.record(ctx, stepTried, "")
 	}
+	header = header.Clone()
+	header.Set("Accept", "application/json")
+	reply, err := w.app.exchange(ctx, platform.OutboundCall{Method: http.MethodGet, URL: p.Find.address(ticketID(w.subjectID, w.callout.ID)), Header: header})
+	switch {
+	case reply.Status == http.StatusNotFound: // ServiceNow's first version of the call says so of an empty list
+		return "", false, nil
+	case err != nil:
+		return "", false, err
+	case !json.Valid(reply.Body): // a page to sign in, or more than is read
+		return "", false, giveUpf(nil, "The ticket may have been opened: looking for it was answered with something else than a short JSON.")
+	}
+	number, found = textAt(reply.Body, p.Find.NumberPath)
+	return number, found, nil
+}
+
+// textAt is the text or number at a path of names and positions in JSON.
+func textAt(body []byte, path string) (string, bool) {
 	var value any
-	if json.Unmarshal(body, &value) != nil {
-		return ""
+	if path == "" || json.Unmarshal(body, &value) != nil {
+		return "", false
 	}
-	for name := range strings.SplitSeq(p.NumberPath, ".") {
-		object, ok := value.(map[string]any)
-		if !ok {
-			return ""
+	for name := range strings.SplitSeq(path, ".") {
+		switch at := value.(type) {
+		case map[string]any:
+			value = at[name]
+		case []any:
+			n, err := strconv.Atoi(name)
+			if err != nil || n >= len(at) {
+				return "", false
+			}
+			value = at[n]
+		default:
+			return "", false
 		}
-		value = object[name]
 	}
 	switch value.(type) {
 	case string, float64:
-		return shorten(oneLine(fmt.Sprint(value)))
+		return shorten(oneLine(fmt.Sprint(value))), true
 	}
-	return ""
+	return "", false
 }
 
 func (p *ticketPlan) rehearse(_ context.Context, w *work) ([]string, error) {

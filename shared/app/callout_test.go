@@ -59,7 +59,9 @@ type calloutWorld struct {
 	sent    map[string]bool
 	every   []bus.Message // ever sent
 	posts   []platform.OutboundCall
-	replies []platform.OutboundReply // of posts, one after the other; then 200
+	look    func() (platform.OutboundReply, error) // answers instead of the service desk
+	looks   int                                    // how often the service desk was asked for a ticket
+	replies []platform.OutboundReply               // of posts, one after the other; then 200
 	ids     int
 }
 
@@ -374,13 +376,21 @@ var kinds = map[string]struct {
 		},
 	},
 	"ticket": {
-		good: `{"url":"https://desk.example/x","authorizationSecret":"key","waitForAnswer":false,"numberPath":"result.number","body":{"short_description":"For {{target.displayName}} {{ticket.id}}"}}`,
-		bad: []string{`{"url":"https://desk.example/x","body":{}}`, `{"url":"https://desk.example/x","waitForAnswer":false}`, `{"url":"https://desk.example/x","waitForAnswer":false,"body":{"a":"{{ticket.secret}}"}}`,
+		good: `{"url":"https://desk.example/x","authorizationSecret":"key","waitForAnswer":false,"numberPath":"result.number","body":{"short_description":"For {{target.displayName}} {{ticket.id}}"},
+			"find":{"url":"https://desk.example/x?q=correlation_id={{ticket.id}}","numberPath":"result.0.number"}}`,
+		bad: []string{`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"find":{"url":"https://desk.example/x?q={{ticket.id}}"}}`,
+			`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"find":{"url":"https://other.example/x?q={{ticket.id}}","numberPath":"a"}}`,
+			`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"find":{"url":"https://desk.example.{{ticket.id}}/","numberPath":"a"}}`,
+			`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"find":{"url":"http://desk.example/x?q={{ticket.id}}","numberPath":"a"}}`,
+			`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"find":{"url":"https://desk.example/x?q=all","numberPath":"a"}}`,
+			`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"find":{"url":"https://desk.example/x?q={{ticket.id}}{{ticket.key}}","numberPath":"a"}}`,
+			`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"find":{"url":"https://u:p@desk.example/x?q={{ticket.id}}","numberPath":"a"}}`,
+			`{"url":"https://desk.example/x","body":{}}`, `{"url":"https://desk.example/x","waitForAnswer":false}`, `{"url":"https://desk.example/x","waitForAnswer":false,"body":{"a":"{{ticket.secret}}"}}`,
 			`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"numberPath":"a[0]"}`},
 		stage: "assignmentRequestGranted",
 		done: func(w *calloutWorld) error {
-			if len(w.posts) == 0 || w.posts[0].Header.Get("Authorization") != calloutSecret {
-				return fmt.Errorf("%d posts", len(w.posts))
+			if len(w.posts) != 1 || w.posts[0].Header.Get("Authorization") != calloutSecret { // one ticket, wherever the process died
+				return fmt.Errorf("%d tickets", len(w.posts))
 			}
 			return nil
 		},
@@ -615,6 +625,11 @@ func TestWhatMayPassIsTriedAgain(t *testing.T) {
 	if callout := w.callout(id); callout.State != governance.CalloutResumed || !callout.Succeeded || len(w.posts) != 3 {
 		t.Errorf("%s after %d posts: %s", callout.State, len(w.posts), callout.Detail)
 	}
+	for _, post := range w.posts { // so that the receiver can tell a repetition
+		if post.Header.Get("Latchkey-Delivery") != id {
+			t.Errorf("a repetition has the delivery %q, not %q", post.Header.Get("Latchkey-Delivery"), id)
+		}
+	}
 	away := newCalloutWorld(t)
 	away.configure("act", "webhook", kinds["webhook"].good)
 	for range 20 {
@@ -842,6 +857,50 @@ func TestATicketsAnswer(t *testing.T) {
 	}
 }
 
+// A ticket is looked for before it is opened again, and only then; without a way to look, it is opened again.
+func TestATicketIsLookedFor(t *testing.T) {
+	t.Parallel()
+	const find = `,"find":{"url":"https://desk.example/x?q={{ticket.id}}","numberPath":"result.0.number"}`
+	for name, test := range map[string]struct {
+		find    string
+		replies []platform.OutboundReply               // of posts
+		answer  func() (platform.OutboundReply, error) // to a look; nil: the desk's own
+		posts   int
+		looks   int
+		want    string
+	}{
+		"taken at once":                 {find: find, posts: 1, want: "A ticket was opened."},
+		"taken, and the answer is lost": {find: find, replies: []platform.OutboundReply{{Status: 504}}, posts: 1, looks: 1, want: "The ticket INC1 was opened."},
+		"without a way to look":         {replies: []platform.OutboundReply{{Status: 504}}, posts: 2, want: "A ticket was opened."},
+		"an empty list is not found": {find: find, replies: []platform.OutboundReply{{Status: 504}}, posts: 2, looks: 1, want: "A ticket was opened.",
+			answer: func() (platform.OutboundReply, error) { return platform.OutboundReply{Status: 404}, nil }},
+		"a page to sign in": {find: find, replies: []platform.OutboundReply{{Status: 504}}, posts: 1, looks: 1, want: "may have been opened",
+			answer: func() (platform.OutboundReply, error) {
+				return platform.OutboundReply{Status: 200, Body: []byte("<html>")}, nil
+			}},
+		"more than is read": {find: find, replies: []platform.OutboundReply{{Status: 504}}, posts: 1, looks: 1, want: "may have been opened",
+			answer: func() (platform.OutboundReply, error) {
+				return platform.OutboundReply{Status: 200, Body: []byte(`{"result":[`)}, nil
+			}},
+		"a redirect": {find: find, replies: []platform.OutboundReply{{Status: 504}}, posts: 1, looks: 1, want: "redirects",
+			answer: func() (platform.OutboundReply, error) { return platform.OutboundReply{Status: 302}, nil }},
+		"a name that leads within now": {find: find, replies: []platform.OutboundReply{{Status: 504}}, posts: 1, looks: 1, want: "may not be called",
+			answer: func() (platform.OutboundReply, error) {
+				return platform.OutboundReply{}, fmt.Errorf("%w: 10.0.0.1 is not public", platform.ErrNotAllowed)
+			}},
+	} {
+		w := newCalloutWorld(t)
+		w.configure("act", "ticket", `{"url":"https://desk.example/x","waitForAnswer":false,"numberPath":"result.number","body":{"correlation_id":"{{ticket.id}}"}`+test.find+`}`)
+		w.replies, w.look = test.replies, test.answer
+		id := w.accept("act", payload("assignmentRequestGranted", calloutHire, nil))
+		w.settle(10 * time.Minute)
+		if callout := w.callout(id); len(w.posts) != test.posts || w.looks != test.looks || !strings.Contains(callout.Detail, test.want) {
+			t.Errorf("%s: %d posts, %d looks, %s: %s", name, len(w.posts), w.looks, callout.State, callout.Detail)
+		}
+		w.checkNoLeak()
+	}
+}
+
 // A newer callout takes over what an older one still works on.
 func TestTheNewerGrantWins(t *testing.T) {
 	t.Parallel()
@@ -1035,10 +1094,29 @@ func (o dyingOutbound) Send(_ context.Context, call platform.OutboundCall) (repl
 	}
 	reply = platform.OutboundReply{Status: http.StatusOK}
 	o.w.call(func() {
+		if call.Method == http.MethodGet {
+			o.w.looks++
+			if reply.Body = o.w.ticketsWith(call.URL); o.w.look != nil {
+				reply, err = o.w.look()
+			}
+			return
+		}
 		o.w.posts = append(o.w.posts, call)
 		if len(o.w.replies) > 0 {
 			reply, o.w.replies = o.w.replies[0], o.w.replies[1:]
 		}
 	})
-	return reply, nil
+	return reply, err
+}
+
+// ticketsWith is a service desk that lists the tickets with the id at the end of an address.
+func (w *calloutWorld) ticketsWith(address string) []byte {
+	id := address[strings.LastIndexByte(address, '=')+1:]
+	list := []string{}
+	for n, post := range w.posts {
+		if strings.Contains(string(post.Body), id) {
+			list = append(list, fmt.Sprintf(`{"number":"INC%d"}`, n+1))
+		}
+	}
+	return []byte(`{"result":[` + strings.Join(list, ",") + `]}`)
 }
