@@ -130,9 +130,7 @@ func (a *App) updateFrom(ctx context.Context, first *subjectState, subjectID str
 		for _, assignment := range change.Assignments {
 			a.places.put(documentID(kindAssignment, assignment.ID), subjectID)
 		}
-		for _, callout := range change.Callouts {
-			a.places.put(documentID(kindCallout, callout.ID), subjectID)
-		}
+		// Not those of callouts: hardly one is ever asked for by its id, and a hundred come a second.
 		a.flush(ctx, subjectID, change.Effects)
 	}
 	return change, nil

@@ -281,6 +281,9 @@ func (h *Host) Kill() {
 	}
 }
 
+// HandlerPID is the process of a handler that is a child; 0 if it is not, or none runs now.
+func (h *Host) HandlerPID() int { return h.worker.pid() }
+
 // FunctionMetrics counts what has become of a function's invocations.
 type FunctionMetrics struct {
 	Invocations int64 `json:"invocations"`

@@ -71,5 +71,6 @@ func (w *inProcess) stop() {
 	})
 }
 
+func (w *inProcess) pid() int                { return 0 }
 func (w *inProcess) failed() <-chan struct{} { return nil }
 func (w *inProcess) err() error              { return nil }

@@ -269,6 +269,15 @@ func (w *process) stop() {
 	}
 }
 
+func (w *process) pid() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.child == nil {
+		return 0
+	}
+	return w.child.Pid
+}
+
 func (w *process) failed() <-chan struct{} { return w.done }
 
 func (w *process) err() error {

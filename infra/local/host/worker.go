@@ -22,6 +22,8 @@ type worker interface {
 	kill(at *endpoint, crash bool)
 	// stop ends the handler for good.
 	stop()
+	// pid is the process of the handler, 0 if it is not a child or none runs.
+	pid() int
 	// failed is closed when the handler has been given up; err says why.
 	failed() <-chan struct{}
 	err() error
