@@ -113,7 +113,7 @@ func compute(prices priceTable, of measured, logAlerts, lifecycles int) (bill, e
 	for _, assumption := range prices.Assumptions {
 		a[assumption.Name] = assumption.Value
 	}
-	for _, name := range []string{"days", "memoryGB", "secondsPerExecution", "httpPerLifecycle", "requestUnitsPerHTTP", "bytesPerLifecycle", "serviceBusOperationsPerExecution", "serviceBusOperationsPerTimer",
+	for _, name := range []string{"days", "memoryGB", "secondsPerExecution", "httpPerLifecycle", "requestUnitsPerHTTP", "bytesPerLifecycle", "leastGB", "serviceBusOperationsPerExecution", "serviceBusOperationsPerTimer",
 		"blobWritesPerTimer", "logBytesPerExecution", "metricSeries"} {
 		if _, err := prices.assume(name); err != nil {
 			return bill{}, err
@@ -139,7 +139,7 @@ func compute(prices priceTable, of measured, logAlerts, lifecycles int) (bill, e
 		{"Functions: memory while something runs", "functions.gbSecond", executions * a["memoryGB"] * a["secondsPerExecution"]},
 		{"Functions: executions", "functions.execution", executions},
 		{"Cosmos DB: request units", "cosmos.requestUnit", sweeps + n*(of.RequestUnits+looks*a["requestUnitsPerHTTP"])},
-		{"Cosmos DB: storage", "cosmos.storage", n * a["bytesPerLifecycle"] / 1e9},
+		{"Cosmos DB: storage", "cosmos.storage", math.Max(a["leastGB"], n*a["bytesPerLifecycle"]/1e9)},
 		{"Service Bus: the namespace", "serviceBus.base", 1},
 		{"Service Bus: operations", "serviceBus.operation", ticks*a["serviceBusOperationsPerTimer"] + n*of.Executions*a["serviceBusOperationsPerExecution"]},
 		{"Storage: the host's leases", "storage.write", ticks * a["blobWritesPerTimer"]},

@@ -62,7 +62,7 @@ func TestBill(t *testing.T) {
 	if err := json.Unmarshal([]byte(`{"prices":[
 		{"name":"functions.gbSecond","price":1,"free":100000},{"name":"functions.execution","price":2,"free":1000000},{"name":"cosmos.requestUnit","price":3},{"name":"cosmos.storage","price":4},{"name":"serviceBus.base","price":5},
 		{"name":"serviceBus.operation","price":6,"free":1000000000},{"name":"storage.write","price":0},{"name":"logs.ingestion","price":7,"free":1000},{"name":"alerts.log","price":8},{"name":"alerts.metric","price":9}],
-		"assumptions":[{"name":"days","value":30},{"name":"memoryGB","value":2},{"name":"secondsPerExecution","value":1},{"name":"httpPerLifecycle","value":5},{"name":"requestUnitsPerHTTP","value":10},{"name":"bytesPerLifecycle","value":1e9},
+		"assumptions":[{"name":"days","value":30},{"name":"memoryGB","value":2},{"name":"secondsPerExecution","value":1},{"name":"httpPerLifecycle","value":5},{"name":"requestUnitsPerHTTP","value":10},{"name":"bytesPerLifecycle","value":1e9},{"name":"leastGB","value":12},
 		{"name":"serviceBusOperationsPerExecution","value":4},{"name":"serviceBusOperationsPerTimer","value":0},{"name":"blobWritesPerTimer","value":0},{"name":"logBytesPerExecution","value":0},{"name":"metricSeries","value":2}]}`), &prices); err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestBill(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]float64{
-		"functions.gbSecond": math.Max((ticks+10*8)*2-100_000, 0), "functions.execution": 0, "cosmos.requestUnit": 3 * 10 * (100 + 3*10), "cosmos.storage": 4 * 10, "serviceBus.base": 5, "alerts.log": 48, "alerts.metric": 18,
+		"functions.gbSecond": math.Max((ticks+10*8)*2-100_000, 0), "functions.execution": 0, "cosmos.requestUnit": 3 * 10 * (100 + 3*10), "cosmos.storage": 4 * 12, "serviceBus.base": 5, "alerts.log": 48, "alerts.metric": 18,
 	}
 	total := 0.0
 	for i, l := range made.Lines {
@@ -94,6 +94,10 @@ func TestBill(t *testing.T) {
 	}
 	if made.Total != total {
 		t.Errorf("together %v, want %v", made.Total, total)
+	}
+	more, err := compute(prices, of, 6, 20)
+	if err != nil || more.Lines[3].Price != "cosmos.storage" || more.Lines[3].Quantity != 20 {
+		t.Errorf("what is more than the least that is billed: %+v, %v", more.Lines, err)
 	}
 	delete(of.Timers, "outbox")
 	if _, err := compute(prices, of, 6, 10); err == nil || !strings.Contains(err.Error(), "outbox was not measured") {

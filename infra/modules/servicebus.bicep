@@ -113,6 +113,7 @@ resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: namespace
   properties: {
     workspaceId: workspaceId
+    logAnalyticsDestinationType: 'Dedicated' // AZMSOperationalLogs, which the workbook reads
     logs: [
       {
         category: 'OperationalLogs'
