@@ -85,7 +85,7 @@ param calloutAudience string
 @description('Hosts that webhooks and tickets may call though their addresses are private, separated by commas. Empty: none.')
 param calloutPrivateHosts string
 
-@description('Reference to a Key Vault secret that holds the secrets of actions as JSON, such as @Microsoft.KeyVault(SecretUri=...). Empty: there are none.')
+@description('Address of the Key Vault secret that holds the secrets of actions as JSON, such as https://name.vault.azure.net/secrets/actions. Empty: there are none.')
 @secure()
 param calloutSecrets string
 
@@ -147,7 +147,7 @@ var settings = {
   CalloutCallers: calloutCallers
   CalloutAudience: calloutAudience
   CalloutPrivateHosts: calloutPrivateHosts
-  CalloutSecrets: calloutSecrets
+  CalloutSecrets: empty(calloutSecrets) ? '' : '@Microsoft.KeyVault(SecretUri=${calloutSecrets})' // always a reference: a secret cannot get in here
   LogLevel: logLevel
   OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint
   ExpirationsSchedule: expirationsSchedule

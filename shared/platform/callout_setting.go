@@ -21,10 +21,16 @@ func (s Secrets) GoString() string { return "[secret]" }
 // minSecret is the least length of a secret: a shorter one can be guessed.
 const minSecret = 16
 
+// reference begins a reference to Key Vault. The platform puts the secret in its place before the process starts, and leaves the reference there when it cannot.
+const reference = "@Microsoft.KeyVault("
+
 func secrets(text string) (Secrets, error) {
+	if strings.HasPrefix(text, reference) {
+		return Secrets{}, errors.New("must be what its reference to Key Vault leads to, and the reference did not resolve: give the app's identity the role Key Vault Secrets User on the secret, see that the secret is there and the vault within reach, and restart the app")
+	}
 	var byName map[string]string
 	if json.Unmarshal([]byte(text), &byName) != nil || len(byName) == 0 {
-		return Secrets{}, errors.New(`must be JSON of the form {"name":"value"}; a Key Vault reference that could not be read looks different, too`)
+		return Secrets{}, errors.New(`must be JSON of the form {"name":"value"}`)
 	}
 	for _, value := range byName {
 		if len(value) < minSecret {

@@ -111,7 +111,7 @@ func Declarations() []Declaration {
 			set: func(s *Settings, v string) (err error) { s.CalloutAudiences, err = items(v); return err }},
 		{Name: "CalloutPrivateHosts", Type: "list", Limits: "host names, separated by commas", Places: OnAzure, Azd: "LATCHKEY_CALLOUT_PRIVATE_HOSTS", Description: "Hosts that webhooks and tickets may call though their addresses are private. Without it, only public addresses are called.",
 			set: func(s *Settings, v string) (err error) { s.CalloutPrivateHosts, err = items(v); return err }},
-		{Name: "CalloutSecrets", Type: "text", Limits: `{"name":"value"}`, Secret: true, Reference: true, Places: OnAzure, Azd: "LATCHKEY_CALLOUT_SECRETS", Description: "Secrets that actions name, such as a webhook's key, as JSON; on Azure a reference to Key Vault.",
+		{Name: "CalloutSecrets", Type: "text", Limits: `{"name":"value"}`, Secret: true, Reference: true, Places: OnAzure, Azd: "LATCHKEY_CALLOUT_SECRETS", Description: "Secrets that actions name, such as a webhook's key, as JSON. On Azure the address of the Key Vault secret that holds them is given, and the setting is a reference to it.",
 			set: func(s *Settings, v string) (err error) { s.CalloutSecrets, err = secrets(v); return err }},
 		{Name: "LogLevel", Type: "level", Limits: "debug, info, warn or error", Default: "info", Places: OnAzure | InSample, Azd: "LATCHKEY_LOG_LEVEL", Description: "The least severe log lines that are written.",
 			set: func(s *Settings, v string) error {

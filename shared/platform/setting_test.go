@@ -120,6 +120,14 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 	}
 }
 
+// A reference that the platform could not resolve stops the start, with what to do about it.
+func TestAReferenceThatDidNotResolve(t *testing.T) {
+	_, err := load(map[string]string{"CalloutSecrets": "@Microsoft.KeyVault(SecretUri=https://contoso.vault.azure.net/secrets/actions)"})
+	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "setting CalloutSecrets") || !strings.Contains(err.Error(), "did not resolve") || !strings.Contains(err.Error(), "Key Vault Secrets User") {
+		t.Errorf("the start says %v", err)
+	}
+}
+
 func TestSettingsAreDeclaredOnce(t *testing.T) {
 	seen := map[string]bool{}
 	for _, d := range Declarations() {
