@@ -4,13 +4,13 @@
 .SYNOPSIS
   The Entra side of Latchkey: the app registration that stands for its API, and what its managed identity may do in Microsoft Graph.
 .DESCRIPTION
-  May be run again at any time: it says what it found, what it changed and what it left alone; with -WhatIf it changes nothing. What there is to grant
+  May be run again at any time: it says what it found, what it changed and what it left alone; with -WhatIf (or --what-if) it changes nothing. What there is to grant
   stands in permissions.json beside it. setup.sh does the same with the Azure CLI.
 .EXAMPLE
   Connect-MgGraph -Scopes Application.ReadWrite.All, AppRoleAssignment.ReadWrite.All, DelegatedPermissionGrant.ReadWrite.All
   ./infra/entra/setup.ps1 -Identity (azd env get-value AZURE_IDENTITY_PRINCIPAL_ID) -WhatIf
 #>
-[CmdletBinding(SupportsShouldProcess)]
+[CmdletBinding(SupportsShouldProcess, PositionalBinding = $false)]
 param(
     # Name of the app registration.
     [ValidatePattern('^[A-Za-z0-9 ._-]{1,120}$')]
@@ -32,11 +32,20 @@ param(
 
     # Prepare sign-in for the pages at this address, by the identity and without a secret.
     [ValidatePattern('^(https://[A-Za-z0-9.-]+/?)?$')]
-    [string] $Pages
+    [string] $Pages,
+
+    # --what-if, as setup.sh spells -WhatIf; nothing else may be left over.
+    [Parameter(ValueFromRemainingArguments)]
+    [string[]] $Rest = @()
 )
 
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
+
+foreach ($argument in $Rest) {
+    if ($argument -ne '--what-if') { throw "There is no option '$argument'; see Get-Help $PSCommandPath." }
+    $WhatIfPreference = $true
+}
 
 function Write-Found([string] $What) { Write-Output "found    $What" }
 function Write-Left([string] $What) { Write-Output "left     $What" }
