@@ -73,7 +73,7 @@ func (a *App) AcceptCallout(ctx context.Context, caller governance.Caller, name 
 		if known, ok := s.Callouts[callout.ID]; ok {
 			answer.State = known.State
 		}
-		return engine.AcceptCallout(s, callout, call.RequestState, a.now())
+		return engine.AcceptCallout(s, caller, callout, call.RequestState, a.now())
 	})
 	if err != nil {
 		return Accepted{}, err

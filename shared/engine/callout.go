@@ -112,8 +112,8 @@ var over = map[governance.CalloutStage][]string{
 	governance.StageRequestGranted:  {"denied", "canceled"},
 }
 
-// AcceptCallout takes a callout on. A repetition is an empty change. Errors: CodeConflict for a stage that is over.
-func AcceptCallout(s Subject, callout governance.Callout, requestState string, now time.Time) (Change, error) {
+// AcceptCallout takes a callout of an application on. A repetition is an empty change. Errors: CodeConflict for a stage that is over.
+func AcceptCallout(s Subject, by governance.Caller, callout governance.Callout, requestState string, now time.Time) (Change, error) {
 	if _, known := s.Callouts[callout.ID]; known {
 		return Change{}, nil
 	}
@@ -131,7 +131,7 @@ func AcceptCallout(s Subject, callout governance.Callout, requestState string, n
 	}
 	callout.State, callout.AcceptedDateTime = governance.CalloutAccepted, governance.At(now)
 	audit := calloutEntry(callout, now, fmt.Sprintf("accepted: %s for the stage %s", callout.Action, callout.Stage))
-	audit.InitiatedBy.Kind = governance.CallerExtension
+	audit.InitiatedBy = by.Initiator()
 	return Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{audit}, Effects: []governance.Effect{calloutEffect(callout)}}, nil
 }
 

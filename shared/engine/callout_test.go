@@ -90,9 +90,13 @@ func TestClaimsAreBounded(t *testing.T) {
 	head := governance.Head{ID: "s"}
 	for n := range 3 * governance.MaxCalloutClaims {
 		callout := governance.Callout{ID: fmt.Sprint(n), RequestID: fmt.Sprint(n), Stage: governance.StageRequestGranted, Claim: fmt.Sprint("c", n), DeadlineTime: governance.At(now.Add(time.Hour))}
-		change, err := engine.AcceptCallout(engine.Subject{Head: head}, callout, "", now)
+		entra := governance.Caller{Kind: governance.CallerExtension, AppID: "810dcf14-1858-4bf2-8134-4c369fa3235b"}
+		change, err := engine.AcceptCallout(engine.Subject{Head: head}, entra, callout, "", now)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if by := change.Audit[0].InitiatedBy; by != entra.Initiator() {
+			t.Fatalf("the audit trail does not say which application called: %+v", by)
 		}
 		head, _ = engine.Seal(head, change, fmt.Sprint(n))
 	}
