@@ -147,7 +147,7 @@ func announce(out io.Writer, s *stack.Stack) error {
 }
 
 type demoCommand struct {
-	Story   string `default:"cloudpc" enum:"cloudpc,tap,uninstall" help:"The story: ${enum}."`
+	Story   string `default:"cloudpc" enum:"cloudpc,tap,uninstall" help:"The story: cloudpc (access is requested, approved, given and taken away after 180 days), tap (Entra calls out, and a new hire's manager gets a Temporary Access Pass), uninstall (Entra calls out, and an Intune app goes when access ends)."`
 	Verbose bool   `help:"Also print what the parts log."`
 }
 

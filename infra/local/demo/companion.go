@@ -36,9 +36,10 @@ func (p *player) configure(ctx context.Context, who tenant.User, name, kind stri
 	if err := p.operations(ctx, who, http.MethodPut, "/calloutActions/"+name, map[string]any{"kind": kind, "settings": settings}, &made); err != nil {
 		return err
 	}
-	p.say("%s configures the action %q (%s).", who.DisplayName, name, kind)
+	p.say("%s, an administrator, configures an action of Latchkey: PUT /api/v1.0/operations/calloutActions/%s", who.DisplayName, name)
+	p.note("%s", oneLine(map[string]any{"kind": kind, "settings": settings}))
 	for _, finding := range made.Findings {
-		p.say("  its check says (%s): %s", finding.Severity, finding.Message)
+		p.note("Its check has a finding (%s): %s", finding.Severity, finding.Message)
 		if finding.Severity == "error" {
 			return fmt.Errorf("the action %s cannot work: %s", name, finding.Message)
 		}
@@ -48,16 +49,25 @@ func (p *player) configure(ctx context.Context, who tenant.User, name, kind stri
 
 // callOut plays Entra, and tells of the answer that came back.
 func (p *player) callOut(ctx context.Context, c stack.Callout) (stack.CalledOut, string, error) {
-	p.say("Entra calls out: %s, for %s, stage %s.", c.Action, c.Target, c.Stage)
+	told := len(p.stack.Graph.Resumes())
 	sent, err := p.stack.CallOut(ctx, c)
 	if err != nil {
 		return sent, "", err
+	}
+	p.say("Entra calls its custom extension at the stage %s: POST /api/callouts/%s", c.Stage, c.Action)
+	if !p.shown { // they are all alike
+		p.shown = true
+		payload, err := json.MarshalIndent(sent.Payload, "", "  ")
+		if err != nil {
+			return sent, "", err
+		}
+		p.note("%s", payload)
 	}
 	if sent.Status != http.StatusAccepted {
 		return sent, "", fmt.Errorf("the callout was answered %d: %s", sent.Status, sent.Answer)
 	}
 	if c.Wait == "" {
-		p.say("  accepted (202); Entra goes on without an answer.")
+		p.note("Latchkey answers 202 Accepted and works from its queue. Entra does not wait.")
 		return sent, "", nil
 	}
 	var resume struct {
@@ -68,8 +78,41 @@ func (p *player) callOut(ctx context.Context, c stack.Callout) (stack.CalledOut,
 	if len(sent.Resume) == 0 || json.Unmarshal(sent.Resume, &resume) != nil {
 		return sent, "", fmt.Errorf("Entra waits and got no answer")
 	}
-	p.say("  accepted (202), and resumed: %q", resume.Data.Detail)
+	if len(p.stack.Graph.Resumes()) == told {
+		p.note("Latchkey answers 202 Accepted. It has resumed this request before, and does not again.")
+		return sent, resume.Data.Detail, nil
+	}
+	p.note("Latchkey answers 202 Accepted and works from its queue; then it resumes the request, which waits (up to %s), through Graph.", c.Wait)
+	p.note("In the request's history Entra shows: %q", resume.Data.Detail)
 	return sent, resume.Data.Detail, nil
+}
+
+// oneLine is a value as JSON, for people.
+func oneLine(value any) string {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return err.Error()
+	}
+	return strings.TrimSpace(text.String())
+}
+
+// letter shows a mail with the pass in it masked: it stands alone in its line.
+func (p *player) letter(user tenant.User) {
+	sent := p.stack.Graph.Mail(user.Mail)
+	if len(sent) == 0 {
+		return
+	}
+	for line := range strings.Lines(sent[len(sent)-1].Text) {
+		switch line = strings.TrimSpace(line); {
+		case line == "":
+		case !strings.Contains(line, " "):
+			p.note("| ********   (the pass, masked here)")
+		default:
+			p.note("| %s", line)
+		}
+	}
 }
 
 // passOf asks Graph which pass somebody has.
@@ -88,10 +131,12 @@ func (p *player) accessPass(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintln(p.out, "Story 8: a Temporary Access Pass, asked for by the manager of a new hire") // as say
+	p.title("A Temporary Access Pass for a new hire, asked for by the manager",
+		"The tenant keeps Entra's own access packages. What they cannot do, their custom extension has Latchkey do; here Entra, Graph and the mailboxes are stand-ins.")
 	if err := p.configure(ctx, who.ida, "new-hire-pass", "temporaryAccessPass", map[string]any{"lifetimeInMinutes": 1440, "isUsableOnce": true, "deliverTo": "manager"}); err != nil {
 		return err
 	}
+	p.say("%s requests the access package \"First sign-in\" in Entra, on behalf of %s, who starts today and cannot sign in yet.", who.marta.DisplayName, who.rui.DisplayName)
 	request := stack.Callout{Action: "new-hire-pass", Stage: "assignmentRequestGranted", Target: "rui", Requestor: "marta", Package: "First sign-in", Wait: "PT1H"}
 	sent, detail, err := p.callOut(ctx, request)
 	if err != nil {
@@ -110,11 +155,13 @@ func (p *player) accessPass(ctx context.Context) error {
 	if err := p.mailed(who.marta, "Temporary Access Pass for Rui Report"); err != nil {
 		return err
 	}
+	p.letter(who.marta)
 	if mail := p.stack.Graph.Mail(who.rui.Mail); len(mail) > 0 {
 		return fmt.Errorf("%s got mail, too", who.rui.DisplayName)
 	}
-	p.say("%s has one pass in Entra, valid for %d minutes; its value is in %s's mail and nowhere else.", who.rui.DisplayName, passes[0].LifetimeMinutes, who.marta.DisplayName)
+	p.say("Entra has one pass for %s, valid for %d minutes. Its value is in %s's mail and nowhere else: in no document, message or log.", who.rui.DisplayName, passes[0].LifetimeMinutes, who.marta.DisplayName)
 
+	p.say("Entra sends the same callout again, as it does when an answer is lost.")
 	request.RequestID, request.StageInstanceID = sent.RequestID, sent.StageInstanceID
 	if _, _, err := p.callOut(ctx, request); err != nil {
 		return err
@@ -126,8 +173,11 @@ func (p *player) accessPass(ctx context.Context) error {
 	if len(again) != 1 || again[0].ID != passes[0].ID {
 		return fmt.Errorf("the repetition made another pass")
 	}
-	p.say("  Entra repeats the same callout: it is the same piece of work, and the pass stays the same.")
-
+	if letters := p.stack.Graph.Mail(who.marta.Mail); len(letters) != 1 {
+		return fmt.Errorf("%s has %d mails, and should have one", who.marta.DisplayName, len(letters))
+	}
+	p.say("That was the same piece of work: the pass is still the one from before, and no second mail was sent.")
+	p.say("%s requests the same for %s, who is an administrator.", who.marta.DisplayName, who.ida.DisplayName)
 	if _, detail, err = p.callOut(ctx, stack.Callout{Action: "new-hire-pass", Stage: "assignmentRequestGranted", Target: "ida", Requestor: "marta", Package: "First sign-in", Wait: "PT1H"}); err != nil {
 		return err
 	}
@@ -150,7 +200,8 @@ func (p *player) uninstall(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintln(p.out, "Story 3, its end: the app goes when access ends") // as say
+	p.title("An Intune app that goes when access ends",
+		"Entra ends a group membership when access expires, and the app stays on the device. Here Latchkey also puts the person into the group that Intune uninstalls the app for.")
 	graph := &client.Client{Base: p.stack.Endpoints.Graph + "/v1.0"}
 	made := map[string]string{}
 	for _, name := range []string{installGroup, uninstallGroup} {
@@ -169,7 +220,7 @@ func (p *player) uninstall(ctx context.Context) error {
 	}, nil); err != nil {
 		return err
 	}
-	p.say("Intune has the app %q, required for %q.", appName, installGroup)
+	p.say("Intune has the app %q. It is required for the group %q; nothing uninstalls it.", appName, installGroup)
 	if err := p.configure(ctx, who.ida, "crm-client", "intuneApp", map[string]any{
 		"mobileAppId": app.ID, "installGroupId": made[installGroup], "uninstallGroupId": made[uninstallGroup], "uninstallFor": "P30D",
 	}); err != nil {
@@ -177,16 +228,18 @@ func (p *player) uninstall(ctx context.Context) error {
 	}
 	install, remove := tenant.Group{ID: made[installGroup], DisplayName: installGroup}, tenant.Group{ID: made[uninstallGroup], DisplayName: uninstallGroup}
 	steps := []struct {
+		why      string
 		stage    string
 		in, out  []tenant.User
 		thenPass int
 	}{
-		{"assignmentRequestGranted", []tenant.User{who.rui}, nil, 90},
-		{"assignmentRequestRemoved", nil, []tenant.User{who.rui}, 10},
-		{"assignmentRequestGranted", []tenant.User{who.rui}, nil, 5},  // access is given anew before the uninstalling ends
-		{"assignmentRequestRemoved", nil, []tenant.User{who.rui}, 20}, // the first removal's 30 days are over by then, the second's are not
+		{"Rui Report is given access in Entra.", "assignmentRequestGranted", []tenant.User{who.rui}, nil, 90},
+		{"The access ends. The app is to be uninstalled, for 30 days (uninstallFor).", "assignmentRequestRemoved", nil, []tenant.User{who.rui}, 10},
+		{"Access is given again before the 30 days are over: the newer callout wins.", "assignmentRequestGranted", []tenant.User{who.rui}, nil, 5},
+		{"The access ends again, and has 30 days of its own: the first removal's are over in between, and change nothing.", "assignmentRequestRemoved", nil, []tenant.User{who.rui}, 20},
 	}
 	for _, step := range steps {
+		p.say("%s", step.why)
 		if _, _, err := p.callOut(ctx, stack.Callout{Action: "crm-client", Stage: step.stage, Target: "rui", Package: "CRM"}); err != nil {
 			return err
 		}
@@ -208,6 +261,7 @@ func (p *player) uninstall(ctx context.Context) error {
 	if err := p.pass(ctx, governance.Days(11)); err != nil {
 		return err
 	}
+	p.say("The second removal's 30 days are over.")
 	if err := p.members(ctx, remove); err != nil {
 		return err
 	}
@@ -226,6 +280,6 @@ func (p *player) uninstall(ctx context.Context) error {
 	if strings.Join(intents, " ") != "required uninstall" {
 		return fmt.Errorf("the app's assignments are %v, and should be required and uninstall", intents)
 	}
-	p.say("The app's assignments in Intune: %s. The one that was there before is untouched.", strings.Join(intents, ", "))
+	p.say("The app's assignments in Intune: %s. Latchkey added the second; the first is as it was.", strings.Join(intents, ", "))
 	return p.audit(ctx, who.ida)
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,11 +40,24 @@ type player struct {
 	stack *stack.Stack
 	out   io.Writer
 	began time.Time
+	shown bool // the payload of a callout was
 }
 
 // say prints one step with the virtual date.
 func (p *player) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(p.out, "%s  %s\n", p.stack.Clock.Now().Format("2006-01-02 15:04"), fmt.Sprintf(format, args...)) // a reader who left misses nothing
+}
+
+// note prints what belongs to a step, a line each, indented below it.
+func (p *player) note(format string, args ...any) {
+	for line := range strings.Lines(fmt.Sprintf(format, args...)) {
+		_, _ = fmt.Fprintf(p.out, "%20s%s\n", "", strings.TrimSuffix(line, "\n")) // as say
+	}
+}
+
+// title prints what a story is about.
+func (p *player) title(name, about string) {
+	_, _ = fmt.Fprintf(p.out, "%s\n%s\n\n", name, about) // as say
 }
 
 // as is a client of somebody, signed in anew when time has passed.
@@ -110,7 +124,7 @@ func (p *player) members(ctx context.Context, group tenant.Group, want ...tenant
 	if len(have) == 0 {
 		have = []string{"nobody"}
 	}
-	p.say("The group %q has %s in the directory.", group.DisplayName, strings.Join(have, ", "))
+	p.say("In the directory the group %q has: %s.", group.DisplayName, strings.Join(have, ", "))
 	return nil
 }
 
@@ -149,7 +163,7 @@ func (p *player) cloudPC(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintln(p.out, "Story 1: a Cloud PC for 180 days") // as say
+	p.title("A Cloud PC for 180 days", "People request access, somebody approves it, and it is taken away when its time is over. Time is moved on; what happens, happens over HTTP.")
 	packageID, err := p.offer(ctx, who)
 	if err != nil {
 		return err
@@ -249,7 +263,7 @@ func (p *player) requestAndApprove(ctx context.Context, packageID string, reques
 	}, &request); err != nil {
 		return err
 	}
-	p.say("%s requests it: %q The request is %s.", requestor.DisplayName, why, request.State)
+	p.say("%s requests it: %q The request is now %s.", requestor.DisplayName, why, request.State)
 	if err := p.stack.Drain(ctx); err != nil {
 		return err
 	}
@@ -293,21 +307,20 @@ func (p *player) pass(ctx context.Context, by governance.Duration) error {
 	if _, err := p.stack.Advance(ctx, by); err != nil {
 		return err
 	}
-	p.say("%d days have passed.", by.Days)
+	days := "days have"
+	if by.Days == 1 {
+		days = "day has"
+	}
+	p.say("%d %s passed.", by.Days, days)
 	return nil
 }
 
-// audit shows what an auditor gets: every chain, verified.
+// audit shows what an auditor gets: every entry, and every chain verified.
 func (p *player) audit(ctx context.Context, administrator tenant.User) error {
-	c, err := p.as(ctx, administrator.UserPrincipalName)
-	if err != nil {
-		return err
-	}
-	c.Base = p.stack.Endpoints.Host + "/api/v1.0/operations"
 	var entries struct {
 		Value []governance.AuditEntry `json:"value"`
 	}
-	if err := c.Do(ctx, http.MethodGet, "/audit/subjects?$orderby=activityDateTime", nil, &entries); err != nil {
+	if err := p.operations(ctx, administrator, http.MethodGet, "/audit/subjects?$orderby=activityDateTime", nil, &entries); err != nil {
 		return err
 	}
 	chains := map[string]bool{}
@@ -319,13 +332,43 @@ func (p *player) audit(ctx context.Context, administrator tenant.User) error {
 			Verified bool  `json:"verified"`
 			Entries  int64 `json:"entries"`
 		}
-		if err := c.Do(ctx, http.MethodGet, "/audit/subjects/"+chain+"/verify", nil, &report); err != nil {
+		if err := p.operations(ctx, administrator, http.MethodGet, "/audit/subjects/"+chain+"/verify", nil, &report); err != nil {
 			return err
 		}
 		if !report.Verified {
 			return fmt.Errorf("the audit chain %s does not verify", chain)
 		}
 	}
-	p.say("The audit trail has %d entries about %d people; every chain verifies.", len(entries.Value), len(chains))
+	about := "people"
+	if len(chains) == 1 {
+		about = "person"
+	}
+	p.say("The audit trail has %d entries about %d %s, each chained to the one before; every chain verifies:", len(entries.Value), len(chains), about)
+	for _, entry := range entries.Value {
+		said := entry.Detail
+		if entry.Justification != "" {
+			said = strings.TrimSpace(said + " " + strconv.Quote(entry.Justification))
+		}
+		if said == "" {
+			said = entry.Result
+		}
+		p.note("%s  %s, by %s: %s", entry.ActivityDateTime.Format("2006-01-02 15:04"), entry.Activity, p.initiator(entry.InitiatedBy), said)
+	}
 	return nil
+}
+
+// initiator names who did something.
+func (p *player) initiator(by governance.AuditInitiator) string {
+	for _, user := range p.stack.Tenant.Users {
+		if user.ID == by.ObjectID {
+			return user.DisplayName
+		}
+	}
+	switch {
+	case by.AppID == stack.EntitlementAppID:
+		return "Entra"
+	case by.Kind == governance.CallerSystem:
+		return "Latchkey"
+	}
+	return string(by.Kind)
 }

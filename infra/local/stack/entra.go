@@ -65,6 +65,7 @@ type Callout struct {
 type CalledOut struct {
 	RequestID       string          `json:"requestId"`
 	StageInstanceID string          `json:"stageInstanceId"`
+	Payload         map[string]any  `json:"payload"` // what was sent
 	Status          int             `json:"status"`
 	Answer          json.RawMessage `json:"answer"`
 	Resume          json.RawMessage `json:"resume,omitempty"` // what came back, if it waited
@@ -108,6 +109,9 @@ var errCallout = errors.New("the callout cannot be sent")
 
 // CallOut plays Entra: it sends a callout with a real token, waits until everything that follows is done, and answers with what came back.
 func (s *Stack) CallOut(ctx context.Context, c Callout) (CalledOut, error) {
+	if c.Action == "" || c.Target == "" {
+		return CalledOut{}, fmt.Errorf(`%w: it needs an action and a target: {"action":"new-hire-pass","target":"rui"}`, errCallout)
+	}
 	target, ok := s.sampleUser(c.Target)
 	if !ok {
 		return CalledOut{}, fmt.Errorf("%w: target: the tenant has no %q", errCallout, c.Target)
@@ -131,8 +135,8 @@ func (s *Stack) CallOut(ctx context.Context, c Callout) (CalledOut, error) {
 	if err != nil {
 		return CalledOut{}, err
 	}
-	sent := CalledOut{RequestID: c.RequestID, StageInstanceID: c.StageInstanceID}
-	sent.Status, sent.Answer, err = s.PostCallout(ctx, c.Action, "Bearer "+token, c.NativePayload(target, requestor))
+	sent := CalledOut{RequestID: c.RequestID, StageInstanceID: c.StageInstanceID, Payload: c.NativePayload(target, requestor)}
+	sent.Status, sent.Answer, err = s.PostCallout(ctx, c.Action, "Bearer "+token, sent.Payload)
 	if err != nil {
 		return sent, err
 	}
