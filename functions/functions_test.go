@@ -35,7 +35,7 @@ func TestFolders(t *testing.T) {
 	want := map[string]functions.Kind{
 		"approvals": functions.HTTP, "callouts": functions.HTTP, "catalogs": functions.HTTP, "operations": functions.HTTP, "requests": functions.HTTP,
 		"extensions": functions.ServiceBus, "provisioning": functions.ServiceBus, "notifications": functions.ServiceBus,
-		"expirations": functions.Timer, "outbox": functions.Timer,
+		"expirations": functions.Timer, "outbox": functions.Timer, "reconciliation": functions.Timer,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -93,7 +93,7 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 	queues := servicebus.New(client, servicebus.Options{})
 	documentsPort, queuesPort, tenantPort := ports(telemetry, documents, queues, tenant)
 	useCases := app.New(app.Options{Store: documentsPort, Bus: queuesPort, Directory: tenantPort, Clock: options.Clock, Logger: logger, PortalURL: settings.PortalURL,
-		PublicURL: settings.PublicURL, Outbound: platform.NewOutbound(settings.CalloutPrivateHosts),
+		PublicURL: settings.PublicURL, AuditChains: settings.AuditChains, Outbound: platform.NewOutbound(settings.CalloutPrivateHosts),
 		Secret: func(name string) governance.Secret { return governance.Hide(settings.CalloutSecrets.Get(name)) }})
 	server := api.New(api.Options{App: useCases, Identity: validator, TokenFrom: identity.FromHeader, Logger: logger, PublicURL: settings.PublicURL, Clock: options.Clock})
 	callouts, err := newCallouts(ctx, settings, options, useCases, logger)

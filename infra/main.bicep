@@ -78,6 +78,15 @@ param expirationsSchedule string = '0 */5 * * * *'
 @minLength(11)
 param outboxSchedule string = '30 * * * * *'
 
+@description('When audit chains are verified (UTC).')
+@minLength(11)
+param reconciliationSchedule string = '0 20 2 * * *'
+
+@description('Audit chains that each run of the timer reconciliation verifies at most. 0: none.')
+@minValue(0)
+@maxValue(100000)
+param auditChainsPerRun int = 2000
+
 // Size.
 
 @description('Memory of an instance in MB. The handler needs little; the host takes most of it.')
@@ -291,6 +300,8 @@ module app 'modules/function-app.bicep' = {
     otlpEndpoint: otlpEndpoint
     expirationsSchedule: expirationsSchedule
     outboxSchedule: outboxSchedule
+    reconciliationSchedule: reconciliationSchedule
+    auditChainsPerRun: auditChainsPerRun
   }
 }
 
@@ -329,6 +340,8 @@ module nextApp 'modules/function-app.bicep' = if (secondApp) {
     otlpEndpoint: otlpEndpoint
     expirationsSchedule: expirationsSchedule
     outboxSchedule: outboxSchedule
+    reconciliationSchedule: reconciliationSchedule
+    auditChainsPerRun: auditChainsPerRun
   }
 }
 

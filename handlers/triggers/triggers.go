@@ -15,10 +15,11 @@ func Functions(a *app.App, logger *slog.Logger) map[string]http.Handler {
 	options := hostwire.Options{Logger: logger, DataType: hostwire.Binary}
 	effects := hostwire.ServiceBus(handleEffect(a), options)
 	return map[string]http.Handler{
-		"provisioning":  effects,
-		"notifications": effects,
-		"extensions":    effects,
-		"expirations":   hostwire.Timer(timer(a, logger, "expirations", "", a.ExpireDue), options),
-		"outbox":        hostwire.Timer(timer(a, logger, "outbox", platform.MetricOutboxLag, a.FlushOutbox), options),
+		"provisioning":   effects,
+		"notifications":  effects,
+		"extensions":     effects,
+		"expirations":    hostwire.Timer(timer(a, logger, "expirations", "", a.ExpireDue), options),
+		"outbox":         hostwire.Timer(timer(a, logger, "outbox", platform.MetricOutboxLag, a.FlushOutbox), options),
+		"reconciliation": hostwire.Timer(timer(a, logger, "reconciliation", "", a.Reconcile), options),
 	}
 }

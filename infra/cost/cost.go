@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"latchkey/functions"
@@ -38,6 +40,7 @@ type measured struct {
 	Graph        float64            `json:"graphRequestsPerLifecycle"`
 	Executions   float64            `json:"executionsPerLifecycle"` // of Service Bus functions
 	Timers       map[string]float64 `json:"requestUnitsPerTimer"`   // with nothing due
+	Chain        float64            `json:"requestUnitsPerChain"`   // of the audit, to verify it
 }
 
 // line is one position of a bill.
@@ -107,6 +110,16 @@ func runs(days float64) (map[string]float64, error) {
 	return counted, nil
 }
 
+// chainsPerRun is how many audit chains a run verifies at most, by default.
+func chainsPerRun() (float64, error) {
+	for _, declaration := range platform.Declarations() {
+		if declaration.Name == "AuditChainsPerRun" {
+			return strconv.ParseFloat(declaration.Default, 64)
+		}
+	}
+	return 0, errors.New("there is no setting AuditChainsPerRun")
+}
+
 // compute makes the bill of a month with so many lifecycles.
 func compute(prices priceTable, of measured, logAlerts, lifecycles int) (bill, error) {
 	a := map[string]float64{}
@@ -133,12 +146,17 @@ func compute(prices priceTable, of measured, logAlerts, lifecycles int) (bill, e
 		ticks += count
 		sweeps += count * units
 	}
+	most, err := chainsPerRun()
+	if err != nil {
+		return bill{}, err
+	}
+	chains := timers["reconciliation"] * math.Min(n, most) // each lifecycle is another person's
 	executions := ticks + n*(of.Executions+a["httpPerLifecycle"])
 	looks := a["httpPerLifecycle"] - 2 // two are in the benchmark
 	made := bill{Lifecycles: lifecycles, Lines: []line{
 		{"Functions: memory while something runs", "functions.gbSecond", executions * a["memoryGB"] * a["secondsPerExecution"]},
 		{"Functions: executions", "functions.execution", executions},
-		{"Cosmos DB: request units", "cosmos.requestUnit", sweeps + n*(of.RequestUnits+looks*a["requestUnitsPerHTTP"])},
+		{"Cosmos DB: request units", "cosmos.requestUnit", sweeps + chains*of.Chain + n*(of.RequestUnits+looks*a["requestUnitsPerHTTP"])},
 		{"Cosmos DB: storage", "cosmos.storage", math.Max(a["leastGB"], n*a["bytesPerLifecycle"]/1e9)},
 		{"Service Bus: the namespace", "serviceBus.base", 1},
 		{"Service Bus: operations", "serviceBus.operation", ticks*a["serviceBusOperationsPerTimer"] + n*of.Executions*a["serviceBusOperationsPerExecution"]},

@@ -66,7 +66,7 @@ func TestBill(t *testing.T) {
 		{"name":"serviceBusOperationsPerExecution","value":4},{"name":"serviceBusOperationsPerTimer","value":0},{"name":"blobWritesPerTimer","value":0},{"name":"logBytesPerExecution","value":0},{"name":"metricSeries","value":2}]}`), &prices); err != nil {
 		t.Fatal(err)
 	}
-	of := measured{RequestUnits: 100, Executions: 3, Timers: map[string]float64{"expirations": 0, "outbox": 0}}
+	of := measured{RequestUnits: 100, Executions: 3, Timers: map[string]float64{"expirations": 0, "outbox": 0, "reconciliation": 0}, Chain: 4}
 	timers, err := runs(30)
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func TestBill(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]float64{
-		"functions.gbSecond": math.Max((ticks+10*8)*2-100_000, 0), "functions.execution": 0, "cosmos.requestUnit": 3 * 10 * (100 + 3*10), "cosmos.storage": 4 * 12, "serviceBus.base": 5, "alerts.log": 48, "alerts.metric": 18,
+		"functions.gbSecond": math.Max((ticks+10*8)*2-100_000, 0), "functions.execution": 0, "cosmos.requestUnit": 3 * (10*(100+3*10) + timers["reconciliation"]*10*4), "cosmos.storage": 4 * 12, "serviceBus.base": 5, "alerts.log": 48, "alerts.metric": 18,
 	}
 	total := 0.0
 	for i, l := range made.Lines {
@@ -104,7 +104,7 @@ func TestBill(t *testing.T) {
 		t.Errorf("without a measurement of a timer: %v", err)
 	}
 	prices.Prices = prices.Prices[1:]
-	if _, err := compute(prices, measured{Timers: map[string]float64{"expirations": 0, "outbox": 0}}, 6, 10); err == nil || !strings.Contains(err.Error(), "functions.gbSecond") {
+	if _, err := compute(prices, measured{Timers: map[string]float64{"expirations": 0, "outbox": 0, "reconciliation": 0}}, 6, 10); err == nil || !strings.Contains(err.Error(), "functions.gbSecond") {
 		t.Errorf("without a price: %v", err)
 	}
 	prices.Assumptions = prices.Assumptions[1:]
@@ -133,7 +133,11 @@ func TestRecordStillHolds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := record(report, timers, time.Now())
+	chain, err := measureChain(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := record(report, timers, chain, time.Now())
 	near := func(what string, recorded, present float64) {
 		if recorded <= 0 || math.Abs(present-recorded) > 0.25*recorded {
 			t.Errorf("%s: %.1f is recorded, it is %.1f; go run ./infra/local bench --json | go run ./infra/cost --bench - --write", what, recorded, present)
@@ -143,6 +147,7 @@ func TestRecordStillHolds(t *testing.T) {
 	near("operations of a lifecycle", of.Operations, now.Operations)
 	near("executions of a lifecycle", of.Executions, now.Executions)
 	near("calls of Graph of a lifecycle", of.Graph, now.Graph)
+	near("request units of a chain", of.Chain, now.Chain)
 	for name, units := range now.Timers {
 		near("request units of the timer "+name, of.Timers[name], units)
 	}

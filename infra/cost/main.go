@@ -50,7 +50,11 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		of = record(report, timers, time.Now())
+		chain, err := measureChain(ctx)
+		if err != nil {
+			return err
+		}
+		of = record(report, timers, chain, time.Now())
 	} else if err := read(o.Root, measuredFile, &of); err != nil {
 		return err
 	}
@@ -91,7 +95,11 @@ func compose(root string, of measured) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return page(prices, of, idle, busy), nil
+	perRun, err := chainsPerRun()
+	if err != nil {
+		return "", err
+	}
+	return page(prices, of, idle, busy, perRun), nil
 }
 
 func read(root, file string, into any) error {

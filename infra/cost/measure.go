@@ -14,6 +14,7 @@ import (
 
 	"latchkey/infra/local/bench"
 	"latchkey/infra/local/stack"
+	"latchkey/shared/governance"
 )
 
 // maxReport bounds what is read of a benchmark.
@@ -74,6 +75,34 @@ func measureTimers(ctx context.Context) (map[string]float64, error) {
 	return units, nil
 }
 
+// chainsMeasured is how many people get something, so that there are audit chains to verify.
+const chainsMeasured = 30
+
+// measureChain says how many request units it takes to verify one audit chain, as one lifecycle leaves it.
+func measureChain(ctx context.Context) (float64, error) {
+	hostJSON, err := stack.ReadHostJSON()
+	if err != nil {
+		return 0, err
+	}
+	s, err := stack.Start(ctx, stack.Options{HostJSON: hostJSON, ManualTimers: true})
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close(context.WithoutCancel(ctx))
+	if _, err := bench.Run(ctx, s, bench.Options{Clients: 2, Lifecycles: chainsMeasured}); err != nil {
+		return 0, err
+	}
+	before := charged(s)
+	sweep, err := s.Handler.App.Reconcile(ctx, governance.System())
+	if err != nil {
+		return 0, err
+	}
+	if sweep.Found < chainsMeasured {
+		return 0, fmt.Errorf("%d audit chains were verified, want at least %d", sweep.Found, chainsMeasured)
+	}
+	return (charged(s) - before) / float64(sweep.Found), nil
+}
+
 // runByHand starts a function as an operator would.
 func runByHand(ctx context.Context, s *stack.Stack, name string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Endpoints.Host+"/admin/functions/"+name, strings.NewReader("{}"))
@@ -100,11 +129,11 @@ func charged(s *stack.Stack) float64 {
 	return sum
 }
 
-// record is what is kept of a benchmark and of the timers.
-func record(report bench.Report, timers map[string]float64, now time.Time) measured {
+// record is what is kept of a benchmark, of the timers and of the verification of a chain.
+func record(report bench.Report, timers map[string]float64, chain float64, now time.Time) measured {
 	return measured{
 		Date: now.UTC().Format(time.DateOnly), Lifecycles: report.Lifecycles, RequestUnits: report.RequestUnits, Operations: report.Operations, Graph: report.GraphRequests, Executions: report.Executions,
-		Timers: timers,
+		Timers: timers, Chain: chain,
 	}
 }
 

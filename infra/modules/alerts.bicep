@@ -67,7 +67,7 @@ var rules = [
   {
     name: 'audit-broken'
     title: 'Latchkey: the audit chain is broken'
-    text: 'An entry of the audit does not match the hash of the one before: something wrote past Latchkey. Look at who may write to Cosmos DB before anything else.'
+    text: 'An entry of the audit does not match the hash of the one before: something wrote past Latchkey. See docs/operate/broken-audit-chain.md.'
     severity: 0
     metric: metrics.auditBroken
     aggregation: 'Total'

@@ -101,6 +101,12 @@ param expirationsSchedule string
 @description('When effects that a crash left unsent are sent.')
 param outboxSchedule string
 
+@description('When audit chains are verified.')
+param reconciliationSchedule string
+
+@description('Audit chains that each run verifies at most.')
+param auditChainsPerRun int
+
 @description('Sign people in by App Service authentication, for the pages. infra/entra/setup.sh --pages prepares the app registration.')
 param pages bool
 
@@ -148,10 +154,12 @@ var settings = {
   CalloutAudience: calloutAudience
   CalloutPrivateHosts: calloutPrivateHosts
   CalloutSecrets: empty(calloutSecrets) ? '' : '@Microsoft.KeyVault(SecretUri=${calloutSecrets})' // always a reference: a secret cannot get in here
+  AuditChainsPerRun: string(auditChainsPerRun)
   LogLevel: logLevel
   OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint
   ExpirationsSchedule: expirationsSchedule
   OutboxSchedule: outboxSchedule
+  ReconciliationSchedule: reconciliationSchedule
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
   // app settings end

@@ -35,6 +35,8 @@ type Options struct {
 	Jitter func(most time.Duration) time.Duration
 	// PortalURL is where the links in mails lead; empty: no links.
 	PortalURL string
+	// AuditChains is how many audit chains a run of Reconcile verifies at most; 0: none.
+	AuditChains int
 }
 
 // App is all use cases. It is safe for concurrent use.
@@ -53,6 +55,8 @@ type App struct {
 	portalURL string
 	publicURL string
 
+	auditChains int // that Reconcile verifies in a run
+
 	places   *placeCache   // which partition a document is in
 	catalogs *catalogCache // catalogs as of a head's ETag
 }
@@ -61,7 +65,7 @@ type App struct {
 func New(o Options) *App {
 	a := &App{
 		store: o.Store, bus: o.Bus, directory: o.Directory, clock: o.Clock, newID: o.NewID, log: o.Logger, sleep: o.Sleep, jitter: o.Jitter,
-		portalURL: o.PortalURL, places: newPlaceCache(), catalogs: newCatalogCache(),
+		portalURL: o.PortalURL, auditChains: o.AuditChains, places: newPlaceCache(), catalogs: newCatalogCache(),
 	}
 	if a.actions = o.Actions; a.actions == nil {
 		a.actions, _ = o.Directory.(directory.Actions) // a directory without them has no custom extensions

@@ -27,6 +27,7 @@ const (
 	kindPolicy          = "policy"
 	kindResource        = "resource"
 	kindResourceRequest = "resourceRequest"
+	kindScrub           = "scrub"
 )
 
 // documentID is the id of a document about the resource with this id.

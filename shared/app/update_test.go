@@ -147,8 +147,8 @@ func TestRivals(t *testing.T) {
 	wait.Wait()
 	s.must(errors.Join(errs...))
 	entries := s.audit(alice)
-	if len(entries) != rivals || governance.VerifyChain(entries) != 0 {
-		t.Errorf("%d entries, broken at %d", len(entries), governance.VerifyChain(entries))
+	if len(entries) != rivals || governance.VerifyChain(governance.AuditLinks(entries)) != 0 {
+		t.Errorf("%d entries, broken at %d", len(entries), governance.VerifyChain(governance.AuditLinks(entries)))
 	}
 }
 

@@ -32,7 +32,7 @@ func chain(n int) []governance.AuditEntry {
 func TestAnUntouchedChainVerifies(t *testing.T) {
 	t.Parallel()
 	entries := chain(5)
-	if at := governance.VerifyChain(entries); at != 0 {
+	if at := governance.VerifyChain(governance.AuditLinks(entries)); at != 0 {
 		t.Errorf("an untouched chain breaks at %d", at)
 	}
 	if governance.VerifyChain(nil) != 0 {
@@ -42,7 +42,7 @@ func TestAnUntouchedChainVerifies(t *testing.T) {
 		t.Errorf("sealed as %+v", entries[2])
 	}
 	stored := decode[[]governance.AuditEntry](t, encode(t, entries))
-	if at := governance.VerifyChain(stored); at != 0 {
+	if at := governance.VerifyChain(governance.AuditLinks(stored)); at != 0 {
 		t.Errorf("a chain that was stored and read again breaks at %d", at)
 	}
 	if strings.Contains(encode(t, entries), `"Mo"`) {
@@ -56,11 +56,11 @@ func TestAChainSurvivesAnotherSpelling(t *testing.T) {
 	entry := governance.AuditEntry{Activity: governance.ActivityUpdatePolicy, Before: json.RawMessage(`{"a":"é<","b":12345678901234567}`)}
 	entry.Seal("partition", 1, "")
 	entry.Before = json.RawMessage(`{ "b": 12345678901234567, "a": "\u00e9\u003C" }`)
-	if governance.VerifyChain([]governance.AuditEntry{entry}) != 0 {
+	if governance.VerifyChain([]governance.AuditLink{entry.Link()}) != 0 {
 		t.Error("the same in another spelling breaks the chain")
 	}
 	entry.Before = json.RawMessage(`{"b":12345678901234568,"a":"é<"}`)
-	if governance.VerifyChain([]governance.AuditEntry{entry}) != 1 {
+	if governance.VerifyChain([]governance.AuditLink{entry.Link()}) != 1 {
 		t.Error("another number does not show")
 	}
 }
@@ -113,7 +113,7 @@ func TestEveryChangeOfAChainShows(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if at := governance.VerifyChain(test.tamper(chain(5))); at != test.at {
+			if at := governance.VerifyChain(governance.AuditLinks(test.tamper(chain(5)))); at != test.at {
 				t.Errorf("it shows at %d, want %d", at, test.at)
 			}
 		})

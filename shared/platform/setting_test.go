@@ -56,7 +56,7 @@ func TestLoadRefusesWrongSettings(t *testing.T) {
 		"AZURE_CLIENT_ID": {"me"}, "PortalUrl": {"portal"}, "PublicUrl": {"//x"}, "LogLevel": {"loud"}, "CalloutCallers": {"entra", ","}, "CalloutAudience": {","}, "CalloutPrivateHosts": {" , "},
 		"CalloutSecrets": {"secret", "@Microsoft.KeyVault(SecretUri=x)", `{"a":"short"}`, "{}"}, "IDENTITY_ENDPOINT": {"169.254.131.2", "/msi"},
 		"OTEL_EXPORTER_OTLP_ENDPOINT": {"collector:4318", "/v1"}, "OTEL_EXPORTER_OTLP_HEADERS": {"token", "=x", "a b=c", "a=%zz", "a=%0a"},
-		"ExpirationsSchedule": {"*/5 * * * *", "0 */5 * * * * *", "00:05:00", "%Other%"}, "OutboxSchedule": {"hourly"},
+		"ExpirationsSchedule": {"*/5 * * * *", "0 */5 * * * * *", "00:05:00", "%Other%"}, "OutboxSchedule": {"hourly"}, "ReconciliationSchedule": {"nightly"}, "AuditChainsPerRun": {"all", "-1", "100001", "1.5"},
 	} {
 		for _, value := range wrong {
 			settings, err := load(map[string]string{name: value})

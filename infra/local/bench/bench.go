@@ -26,8 +26,9 @@ import (
 
 // Options say how much to drive.
 type Options struct {
-	Clients  int
-	Duration time.Duration
+	Clients    int
+	Duration   time.Duration
+	Lifecycles int // instead of a duration: so many, each of another person
 }
 
 // Report is what was measured.
@@ -57,7 +58,7 @@ const (
 // Run drives lifecycles and reports.
 func Run(ctx context.Context, s *stack.Stack, o Options) (Report, error) {
 	r := &runner{stack: s, http: &http.Client{Transport: transport(o.Clients)}}
-	if err := r.prepare(ctx, int(o.Duration.Seconds()*perHead)/packages+o.Clients); err != nil {
+	if err := r.prepare(ctx, max(int(o.Duration.Seconds()*perHead)/packages+o.Clients, o.Lifecycles+1)); err != nil {
 		return Report{}, err
 	}
 	// A first lifecycle opens the connections and is not counted.
@@ -77,9 +78,13 @@ func Run(ctx context.Context, s *stack.Stack, o Options) (Report, error) {
 	var clients sync.WaitGroup
 	for range o.Clients {
 		clients.Go(func() {
-			for time.Now().Before(deadline) && ctx.Err() == nil {
+			for ctx.Err() == nil {
+				number := int(next.Add(1))
 				start := time.Now()
-				err := r.lifecycle(ctx, int(next.Add(1)))
+				if o.Lifecycles == 0 && !start.Before(deadline) || o.Lifecycles > 0 && number > o.Lifecycles {
+					return
+				}
+				err := r.lifecycle(ctx, number)
 				mu.Lock()
 				if err != nil {
 					failure = errors.Join(failure, err)

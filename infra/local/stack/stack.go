@@ -215,6 +215,7 @@ func (s *Stack) settings(identityHeader string) map[string]string {
 		"LogLevel":                 "info",
 		"ExpirationsSchedule":      "0 */5 * * * *",
 		"OutboxSchedule":           "0 * * * * *",
+		"ReconciliationSchedule":   "0 20 2 * * *",
 		"IDENTITY_ENDPOINT":        s.Endpoints.Token + "/msi/token",
 		"IDENTITY_HEADER":          identityHeader,
 		"FUNCTIONS_WORKER_RUNTIME": "custom",

@@ -511,7 +511,7 @@ func stageOf(t testing.TB, approver *actor, request string, index int) string {
 	return "/accessPackageAssignmentApprovals/" + request + "/stages/" + text(t, stages[index], "id")
 }
 
-// documents are all documents of the store but the memory of idempotency keys, by container, partition and id.
+// documents are all documents of the store but the memory of idempotency keys and of a timer, by container, partition and id.
 func documents(t testing.TB) map[string]string {
 	t.Helper()
 	var out bytes.Buffer
@@ -532,7 +532,7 @@ func documents(t testing.TB) map[string]string {
 			if err := json.Unmarshal(item.Item, &document); err != nil {
 				t.Fatal(err)
 			}
-			if document.Kind != "idempotency" {
+			if document.Kind != "idempotency" && document.Kind != "scrub" {
 				all[container.ID+" "+document.SubjectID+document.CatalogID+" "+document.ID] = string(item.Item)
 			}
 		}
