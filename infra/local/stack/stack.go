@@ -47,10 +47,12 @@ type Options struct {
 	Ports       Ports
 	Tenant      *tenant.Tenant // nil: the sample
 	HandlerPath string         // the handler as a child process; empty: in this process
-	DataDir     string         // where state is kept across restarts; empty: nowhere
-	HostJSON    []byte         // host.json; needed
-	Logger      *slog.Logger   // of the stack and its parts; nil: silence
-	HandlerLog  io.Writer      // where the in-process handler logs; nil: nowhere
+	// Serve runs the handler elsewhere, by the app settings, and says where it listens, such as http://127.0.0.1:8080; nil: the stack runs it.
+	Serve      func(ctx context.Context, settings map[string]string) (address string, err error)
+	DataDir    string       // where state is kept across restarts; empty: nowhere
+	HostJSON   []byte       // host.json; needed
+	Logger     *slog.Logger // of the stack and its parts; nil: silence
+	HandlerLog io.Writer    // where the in-process handler logs; nil: nowhere
 	// IdentityHeader is what the endpoint of the managed identity asks for; empty: something random. A handler of another host, such as Core Tools', must know it.
 	IdentityHeader string
 	// ManualTimers leaves timers to the control port's clock; else they also run by themselves.
@@ -232,7 +234,11 @@ func (s *Stack) startHost(ctx context.Context, identityHeader string) error {
 		ManualTimers: s.options.ManualTimers, UnlimitedRestarts: true, HandlerPath: s.options.HandlerPath,
 	}
 	if s.options.HandlerPath == "" {
-		address, err := s.serveHandler(ctx, settings)
+		serve := s.serveHandler
+		if s.options.Serve != nil {
+			serve = s.options.Serve
+		}
+		address, err := serve(ctx, settings)
 		if err != nil {
 			return err
 		}
