@@ -9,8 +9,8 @@
 // of the segment only, since OData writes keys behind the name: accessPackages(uniqueName='x').
 //
 // Constraints are compared without regard to case, as literals are. {version} is open: which versions exist, the handler decides. With
-// enableProxyingHttpRequest the handler sees the path as the client sent it and does the routing that counts; which function a request
-// runs under decides only under which name it is measured, and whether disabling that function stops it.
+// enableProxyingHttpRequest the handler sees the whole path, decoded and encoded again on its way, and does the routing that counts; which function a
+// request runs under decides only under which name it is measured, and whether disabling that function stops it.
 package functions
 
 import (

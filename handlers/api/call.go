@@ -186,11 +186,16 @@ func (c *call) base() string {
 	if c.r.TLS != nil || strings.EqualFold(c.r.Header.Get("X-Forwarded-Proto"), "https") {
 		scheme = "https"
 	}
-	host := c.r.Host
-	if forwarded := c.r.Header.Get("X-Forwarded-Host"); forwarded != "" && !strings.ContainsAny(forwarded, "/ ,\\") {
-		host = forwarded
+	return scheme + "://" + addressed(c.r)
+}
+
+// addressed is the host that the client called. The Functions host puts its own address for the handler into Host, and the client's into X-Forwarded-Host, over whatever
+// the client said there.
+func addressed(r *http.Request) string {
+	if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" && !strings.ContainsAny(forwarded, "/ ,\\") {
+		return forwarded
 	}
-	return scheme + "://" + host
+	return r.Host
 }
 
 func (c *call) context(s *shape) string {

@@ -35,7 +35,7 @@ type CalloutOptions struct {
 	App       *app.App
 	Identity  CalloutValidator // nil: no application may call out, only tickets are answered
 	Logger    *slog.Logger
-	PublicURL string // whose host a proof of possession must name; empty: that of the request
+	PublicURL string // whose host a proof of possession must name; empty: that which the client called
 	Clock     platform.Clock
 }
 
@@ -94,7 +94,7 @@ func (s *Callouts) serve(c *call, path string) (response, error) {
 	}
 	host := s.host
 	if host == "" {
-		host = c.r.Host
+		host = addressed(c.r)
 	}
 	var err error
 	c.caller, err = s.identity.Validate(c.ctx(), c.r.Header, identity.Request{Method: c.r.Method, Host: host, Path: c.r.URL.Path})

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -11,6 +13,7 @@ import (
 
 	"latchkey/shared/app"
 	"latchkey/shared/governance"
+	"latchkey/shared/identity"
 	"latchkey/shared/store"
 )
 
@@ -194,6 +197,35 @@ func TestBase(t *testing.T) {
 		c := &call{server: &Server{publicURL: one.public}, r: r}
 		if got := c.base(); got != one.want {
 			t.Errorf("%s: %s, want %s", name, got, one.want)
+		}
+	}
+}
+
+type listener struct{ heard identity.Request }
+
+func (l *listener) Validate(_ context.Context, _ http.Header, request identity.Request) (governance.Caller, error) {
+	l.heard = request
+	return governance.Caller{}, governance.Forbidden("Nobody may.")
+}
+
+// The Functions host calls the handler by the handler's own address; a proof of possession names that which the client called.
+//
+// rules: EXT-19
+func TestProofsAreHeldAgainstTheHostThatTheClientCalled(t *testing.T) {
+	t.Parallel()
+	for _, one := range []struct{ public, forwarded, want string }{
+		{"https://access.contoso.example", "front.example", "access.contoso.example"},
+		{"", "front.example", "front.example"},
+		{"", "", "127.0.0.1:40001"},
+	} {
+		l := &listener{}
+		r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:40001/api/callouts/act", nil)
+		if one.forwarded != "" {
+			r.Header.Set("X-Forwarded-Host", one.forwarded)
+		}
+		NewCallouts(CalloutOptions{Identity: l, Logger: slog.New(slog.DiscardHandler), PublicURL: one.public}).ServeHTTP(httptest.NewRecorder(), r)
+		if want := (identity.Request{Method: http.MethodPost, Host: one.want, Path: "/api/callouts/act"}); l.heard != want {
+			t.Errorf("%+v: %+v, want %+v", one, l.heard, want)
 		}
 	}
 }

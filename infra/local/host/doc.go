@@ -1,6 +1,6 @@
 // Package host is the Azure Functions host in miniature: it stands between the world and a custom handler exactly as the real one does, on real HTTP.
 //
-// It serves: the public port, which proxies /api/... to the handler byte for byte and nothing else; Service Bus triggers with peek-lock, sessions, delivery count
+// It serves: the public port, which proxies /api/... to the handler as YARP does, with its own headers and encoding, and nothing else; Service Bus triggers with peek-lock, sessions, delivery count
 // and abandonment, in the host's envelope; timers by NCRONTAB; the handler as a child process with probe, crash limit, time-out and kill, or as a server in this
 // process; POST /admin/functions/{name} and GET /admin/host/status; overrides of host.json by AzureFunctionsJobHost__a__b.
 //

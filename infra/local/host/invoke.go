@@ -85,7 +85,8 @@ func (h *Host) attempt(ctx context.Context, f *function, body []byte) error {
 	if err != nil {
 		return err
 	}
-	request.Host = "" // that of the handler of the moment
+	request.Host = ""          // that of the handler of the moment
+	request.ContentLength = -1 // the host writes the envelope as it serializes it, in chunks
 	request.Header = http.Header{
 		"Content-Type":                   {"application/json; charset=utf-8"},
 		"User-Agent":                     {userAgent},

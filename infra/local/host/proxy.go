@@ -17,7 +17,8 @@ import (
 	"latchkey/infra/local/fault"
 )
 
-// proxy passes requests on to the handler as they are: path and query byte for byte, bodies streamed in both directions.
+// proxy passes requests on to the handler as YARP does for the real host: the method, the query and the client's headers as they are, the path decoded by Kestrel and encoded
+// again, the handler's own address as Host, the client's in X-Forwarded-*; bodies streamed in both directions.
 type proxy struct {
 	host    *Host
 	reverse *httputil.ReverseProxy
@@ -34,13 +35,15 @@ func newProxy(h *Host) *proxy {
 		Rewrite: func(r *httputil.ProxyRequest) {
 			// The proxy of the standard library drops these by itself; the host does not.
 			r.Out.URL.RawQuery = r.In.URL.RawQuery
-			for _, name := range [...]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
-				if values, ok := r.In.Header[name]; ok {
-					r.Out.Header[name] = values
-				}
+			if values, ok := r.In.Header["Forwarded"]; ok {
+				r.Out.Header["Forwarded"] = values
 			}
+			r.SetXForwarded() // what the client said of them is gone
 			id := newID()
 			r.Out.URL.Scheme = "http"
+			r.Out.URL.Path = kestrelPath(r.In.URL)
+			r.Out.URL.RawPath = yarpPath(r.Out.URL.Path)
+			r.Out.Host = "" // that of the handler of the moment
 			r.Out.Header["X-Azure-Functions-Hostversion"] = []string{version}
 			r.Out.Header["X-Azure-Functions-Invocationid"] = []string{id}
 			r.Out.Header["X-Ms-Invocation-Id"] = []string{id}
@@ -105,7 +108,8 @@ func (n nowhere) Header() http.Header         { return n.header }
 func (n nowhere) WriteHeader(int)             {}
 func (n nowhere) Write(p []byte) (int, error) { return len(p), nil }
 
-// retrying sends a request to the handler of the moment, and again if that could not be reached at all: then it has seen nothing of the request.
+// retrying sends a request to the handler of the moment, and again if that could not be reached: then it has seen nothing of the request. One without a body is sent
+// again also when the handler died over it: the host's RetryProxyHandler does not tell the two apart, and only a body that has been read keeps it from trying.
 type retrying struct{ host *Host }
 
 const (
@@ -117,7 +121,8 @@ const (
 // RoundTrip implements http.RoundTripper.
 func (t retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 	body := r.Body
-	if body != nil && body != http.NoBody {
+	bodiless := body == nil || body == http.NoBody
+	if !bodiless {
 		defer body.Close()
 		r.Body = io.NopCloser(body) // a failed dial would close it
 	}
@@ -132,7 +137,8 @@ func (t retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err == nil {
 			return response, nil
 		}
-		if refused := (*net.OpError)(nil); !errors.As(err, &refused) || refused.Op != "dial" || dial == maxDials {
+		refused := (*net.OpError)(nil)
+		if again := bodiless || errors.As(err, &refused) && refused.Op == "dial"; !again || dial == maxDials || r.Context().Err() != nil {
 			return nil, err
 		}
 		if err := pause(r.Context(), wait); err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,8 +15,9 @@ import (
 	"latchkey/infra/local/fault"
 )
 
-// TestProxyPassesRequestsOnAsTheyCame: path, query, method, headers and body byte for byte, but for the host's own headers.
-func TestProxyPassesRequestsOnAsTheyCame(t *testing.T) {
+// TestProxyPassesRequestsOnAsTheHostDoes: method, query, headers and body as they came, the path decoded and encoded again, the address of the handler as Host and that which the
+// client called in X-Forwarded-Host, as the host's own test IncludesXForwardedHeaders and YARP's RequestUtilities have it.
+func TestProxyPassesRequestsOnAsTheHostDoes(t *testing.T) {
 	var got *http.Request
 	var body string
 	s := newStand(t, true, mux(func(w http.ResponseWriter, r *http.Request) {
@@ -29,12 +31,14 @@ func TestProxyPassesRequestsOnAsTheyCame(t *testing.T) {
 	}), nil).start()
 	const target = "/api/v1.0/things(a='x%2Fy')/b%20c/?$filter=a%20eq%20'b;c'&x=1&x=2&broken=%zz;&empty"
 	path := strings.Replace(target, "things(", "things/(", 1)
+	want := strings.Replace(path, "%2F", "%252F", 1)
 	request, err := http.NewRequest(http.MethodPatch, s.public.URL+path, struct{ io.Reader }{strings.NewReader("a body in chunks")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.Host = "governance.example"
-	request.Header.Set("X-Forwarded-Host", "front.example")
+	request.Header.Set("X-Forwarded-Host", "forged.example")
+	request.Header.Set("X-Forwarded-For", "192.0.2.7")
 	request.Header.Set("X-Azure-Functions-InvocationId", "forged")
 	request.Header.Set("Authorization", "Bearer x")
 	response, err := http.DefaultTransport.RoundTrip(request)
@@ -42,16 +46,58 @@ func TestProxyPassesRequestsOnAsTheyCame(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	if got.RequestURI != path || got.Method != http.MethodPatch || body != "a body in chunks" || got.Host != "governance.example" {
+	if got.RequestURI != want || got.Method != http.MethodPatch || body != "a body in chunks" || "http://"+got.Host != s.handler.URL {
 		t.Errorf("%s %s %s %q", got.Method, got.Host, got.RequestURI, body)
 	}
 	if id := got.Header.Values("X-Azure-Functions-InvocationId"); len(id) != 1 || id[0] == "forged" || got.Header.Get("X-Ms-Invocation-Id") != id[0] ||
-		got.Header.Get("X-Azure-Functions-HostVersion") == "" || got.Header.Get("X-Forwarded-Host") != "front.example" || got.Header.Get("Authorization") != "Bearer x" {
+		got.Header.Get("X-Azure-Functions-HostVersion") == "" || got.Header.Get("X-Forwarded-Host") != "governance.example" ||
+		got.Header.Get("X-Forwarded-For") != "127.0.0.1" || got.Header.Get("X-Forwarded-Proto") != "http" || got.Header.Get("Authorization") != "Bearer x" {
 		t.Errorf("%v", got.Header)
 	}
 	answer, _ := io.ReadAll(response.Body)
 	if response.StatusCode != http.StatusSeeOther || string(answer) != "answer" || len(response.Header.Values("Set-Cookie")) != 2 || response.Header.Get("Location") != "/elsewhere" {
 		t.Errorf("%d %q %v", response.StatusCode, answer, response.Header)
+	}
+}
+
+// What comes out of the encoding is one path, whatever the client wrote: nothing is decoded a second time.
+func TestPathsAreEncodedOnce(t *testing.T) {
+	for raw, want := range map[string]string{
+		"/api/a%20b":              "/api/a%20b",
+		"/api/%41":                "/api/A",
+		"/api/a%2fb%2Fc":          "/api/a%252fb%252Fc",
+		"/api/%252e%252e/outbox":  "/api/%252e%252e/outbox",
+		"/api/x(on='%C3%BC')":     "/api/x(on='%C3%BC')",
+		"/api/%FF":                "/api/%25FF",
+		"/api/%3Fa%23b%7Bc%7D":    "/api/%3Fa%23b%7Bc%7D",
+		"/api/$count;a=b,c*+~_-.": "/api/$count;a=b,c*+~_-.",
+	} {
+		u, err := url.ParseRequestURI(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := yarpPath(kestrelPath(u)); got != want {
+			t.Errorf("%s becomes %s, want %s", raw, got, want)
+		}
+	}
+}
+
+// A request without a body is sent again when the handler died over it, and one with a body is not.
+func TestRequestsWithoutBodyAreRepeated(t *testing.T) {
+	var calls atomic.Int32
+	s := newStand(t, true, mux(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if calls.Add(1) == 1 {
+			panic(http.ErrAbortHandler)
+		}
+		ok(w)
+	}), nil).start()
+	if status, _ := s.call("DELETE", "/api/v1.0/things/1", "", ""); status != 200 || calls.Load() != 2 {
+		t.Errorf("without a body: %d after %d calls", status, calls.Load())
+	}
+	calls.Store(0)
+	if status, _ := s.call("POST", "/api/v1.0/things/1", "", "{}"); status != 502 || calls.Load() != 1 {
+		t.Errorf("with a body: %d after %d calls", status, calls.Load())
 	}
 }
 

@@ -101,8 +101,9 @@ func TestInvocationOnTheWire(t *testing.T) {
 		return nil
 	}, hostwire.Options{Logger: slog.New(slog.DiscardHandler)})
 	var header http.Header
+	var encoding []string
 	s := newStand(t, true, mux(func(w http.ResponseWriter, r *http.Request) {
-		header = r.Header.Clone()
+		header, encoding = r.Header.Clone(), r.TransferEncoding
 		if r.Host != r.Context().Value(http.LocalAddrContextKey).(fmt.Stringer).String() {
 			t.Errorf("Host is %s", r.Host)
 		}
@@ -115,8 +116,9 @@ func TestInvocationOnTheWire(t *testing.T) {
 		got.ApplicationProperties["k"] != `"v"` || !got.EnqueuedTime.Equal(ten) || got.SequenceNumber == 0 || got.Forged != nil {
 		t.Errorf("%+v", got)
 	}
-	if id == "" || header.Get("X-Azure-Functions-HostVersion") == "" || header.Get("Content-Type") != "application/json; charset=utf-8" || !strings.HasPrefix(header.Get("User-Agent"), "Azure-Functions-Host/") {
-		t.Errorf("%v", header)
+	if id == "" || header.Get("X-Azure-Functions-HostVersion") == "" || header.Get("Content-Type") != "application/json; charset=utf-8" || !strings.HasPrefix(header.Get("User-Agent"), "Azure-Functions-Host/") ||
+		len(encoding) != 1 || encoding[0] != "chunked" {
+		t.Errorf("%v %v", header, encoding)
 	}
 }
 
