@@ -3,11 +3,15 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The smallest repository that makes a sound bundle.
@@ -233,11 +237,11 @@ func TestBrokenSourcesGiveTheirSentence(t *testing.T) {
 		{"a broken parameter", with(t, requests, `{*path}`, `{path`), `mixes text and parameters in "{path"`},
 		{"a segment after a catch-all", with(t, requests, `{*path}`, `{*path}/x`), "goes on after a catch-all"},
 		{"the prefix twice", with(t, requests, `v1.0/requests/{*path}`, `api/v1.0`), `repeats the prefix "api"`},
-		{"the same route", map[string]string{"functions/twin/function.json": httpFunction("V1.0/Requests/{*rest}", `"get"`)}, `functions/twin/function.json:2: the route "V1.0/Requests/{*rest}" takes the same paths as "v1.0/requests/{*path}" of requests.`},
-		{"crossing routes", map[string]string{"functions/twin/function.json": httpFunction("{version}/requests/one", `"get"`)}, "shares some paths with"},
-		{"the same route by all methods", map[string]string{"functions/twin/function.json": strings.Replace(httpFunction("v1.0/requests/{*path}", ``), `"methods": [], `, ``, 1)}, "takes the same paths as"},
+		{"the same route", map[string]string{"functions/twin/function.json": httpFunction("V1.0/Requests/{*rest}", `"get"`)}, `functions/twin/function.json:2: the route "V1.0/Requests/{*rest}" shares paths with "v1.0/requests/{*path}" of requests`},
+		{"crossing routes", map[string]string{"functions/twin/function.json": httpFunction("{version}/requests/one", `"get"`)}, "shares paths with"},
+		{"the same route by all methods", map[string]string{"functions/twin/function.json": strings.Replace(httpFunction("v1.0/requests/{*path}", ``), `"methods": [], `, ``, 1)}, "shares paths with"},
 		{"the same route by other methods", map[string]string{"functions/twin/function.json": httpFunction("v1.0/requests/{*path}", `"delete"`)}, ""},
-		{"a special case of a catch-all", map[string]string{"functions/twin/function.json": httpFunction("v1.0/requests/{id}/cancel", `"post"`)}, ""},
+		{"a special case of a catch-all", map[string]string{"functions/twin/function.json": httpFunction("v1.0/requests/{id}/cancel", `"post"`)}, "shares paths with"},
 		{"an outside path to a timer", map[string]string{"functions/API/function.json": sound[timer]}, `functions/API/function.json: the function has the name of the route prefix "api"`},
 
 		{"no queue", with(t, queue, `"queueName": "provisioning"`, `"queueName": ""`), "queueName must name a queue."},
@@ -284,24 +288,26 @@ func TestBrokenSourcesGiveTheirSentence(t *testing.T) {
 func TestBrokenBundlesGiveTheirSentence(t *testing.T) {
 	// A zip as another tool might make it.
 	type entry struct {
-		name    string
-		mode    fs.FileMode
-		creator uint16
+		name     string
+		mode     fs.FileMode
+		creator  uint16
+		modified time.Time
 	}
-	good := []entry{{"handler", 0o755, 3}, {"host.json", 0o644, 3}, {"requests/function.json", 0o644, 3}}
+	good := []entry{{"handler", 0o755, 3, bundled}, {"host.json", 0o644, 3, bundled}, {"requests/function.json", 0o644, 3, bundled}}
 	cases := []struct {
 		name    string
 		entries []entry
 		want    string
 	}{
 		{"nothing wrong", good, ""},
-		{"a dot-slash", []entry{{"./handler", 0o755, 3}, good[1], good[2]}, `the entry "./handler" begins with "./"`},
-		{"backslashes", []entry{good[0], good[1], {`requests\function.json`, 0o644, 3}}, `is no plain relative path.`},
-		{"no execute bit", []entry{{"handler", 0o644, 3}, good[1], good[2]}, `the entry "handler" has mode 644; it must be 755.`},
-		{"made by DOS", []entry{{"handler", 0o755, 0}, good[1], good[2]}, `the entry "handler" is not marked as created by Unix`},
+		{"a dot-slash", []entry{{"./handler", 0o755, 3, bundled}, good[1], good[2]}, `the entry "./handler" begins with "./"`},
+		{"backslashes", []entry{good[0], good[1], {`requests\function.json`, 0o644, 3, bundled}}, `is no plain relative path.`},
+		{"no execute bit", []entry{{"handler", 0o644, 3, bundled}, good[1], good[2]}, `the entry "handler" has mode 644; it must be 755.`},
+		{"made by DOS", []entry{{"handler", 0o755, 0, bundled}, good[1], good[2]}, `the entry "handler" is not marked as created by Unix`},
 		{"something missing", good[:2], `the entry "requests/function.json" is missing.`},
-		{"something too much", append([]entry{{".env", 0o644, 3}}, good...), `the entry ".env" does not belong into the bundle.`},
+		{"something too much", append([]entry{{".env", 0o644, 3, bundled}}, good...), `the entry ".env" does not belong into the bundle.`},
 		{"twice", []entry{good[0], good[1], good[1], good[2]}, `the entry "host.json" is there twice.`},
+		{"a time of its own", []entry{{"handler", 0o755, 3, bundled.Add(time.Hour)}, good[1], good[2]}, `the entry "handler" bears a time of its own`},
 		{"unsorted", []entry{good[1], good[0], good[2]}, "the entries are not sorted"},
 	}
 	for _, c := range cases {
@@ -309,7 +315,7 @@ func TestBrokenBundlesGiveTheirSentence(t *testing.T) {
 			var buffer bytes.Buffer
 			archive := zip.NewWriter(&buffer)
 			for _, e := range c.entries {
-				header := &zip.FileHeader{Name: e.name, Modified: bundled}
+				header := &zip.FileHeader{Name: e.name, Modified: e.modified}
 				header.SetMode(e.mode)
 				header.CreatorVersion = e.creator<<8 | 20
 				if _, err := archive.CreateHeader(header); err != nil {
@@ -335,6 +341,38 @@ func TestBrokenBundlesGiveTheirSentence(t *testing.T) {
 	}
 }
 
+// The folder is what is started, the zip what is published: both are looked at.
+func TestBrokenFoldersAndFatZipsGiveTheirSentence(t *testing.T) {
+	root, out := repository(t, nil), t.TempDir()
+	functions, _ := checkSources(root)
+	made, err := assemble(t.Context(), options{Arch: "amd64", Root: root, Out: out, Package: "."}, functions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made.ZipBytes = maxZipBytes + 1
+	if err := errors.Join(os.Chmod(filepath.Join(made.Folder, "handler"), 0o644), os.Remove(filepath.Join(made.Folder, "requests", "function.json"))); err != nil {
+		t.Fatal(err)
+	}
+	found := checkBundle(made, "amd64")
+	for _, want := range []string{"handler has mode 644 in the folder; it must be 755.", "requests/function.json is missing from the folder.", "weighs 15.0 MB; at most 15 are allowed."} {
+		if len(found) != 3 || !strings.Contains(found.err().Error(), want) {
+			t.Errorf("want %q in %v", want, found)
+		}
+	}
+}
+
+func TestBinaryMustBeStripped(t *testing.T) {
+	tool, err := exec.LookPath("go") // whoever can build the handler has a binary with symbols
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found findings
+	checkBinary(&found, tool, runtime.GOARCH)
+	if found == nil || !strings.Contains(found.err().Error(), "still holds symbols or debug information") {
+		t.Errorf("%s: %v", tool, found)
+	}
+}
+
 func TestBinaryMustBeStatic(t *testing.T) {
 	// The shell of the machine that runs the tests is linked dynamically; a script is no binary at all.
 	var found findings
@@ -354,25 +392,28 @@ func TestBinaryMustBeStatic(t *testing.T) {
 }
 
 func TestRoutes(t *testing.T) {
-	cases := []struct{ a, b, want string }{
-		{"a", "b", ""},
-		{"a/{id}", "A/{key}", "takes the same paths as"},
-		{"a/{id}", "a/new", ""},
-		{"a/{*rest}", "a/{id}", ""},
-		{"a/{*rest}", "a", ""},
-		{"a/{*rest}", "a/b/{*rest}", ""},
-		{"a/{id?}", "a/{key}", "takes the same paths as"},
-		{"a/{id:regex(^(one|two)$)}", "a/{id:regex(^(two)$)}", "shares some paths with"},
-		{"{set:regex(^(?!one|two).*$)}/{*rest}", "{set:regex(^one.*$|^two.*$)}/{*rest}", ""},
-		{"{set:regex(^(?!one).*$)}/{*rest}", "{set:regex(^one.*$|^two.*$)}/{*rest}", "shares some paths with"},
-		{"{set:regex(^(?!one).*$)}/{*rest}", "ONE/{*rest}", ""},
-		{"{set:int}", "{set}", ""},
-		{"{set:int}", "{set:guid}", "shares some paths with"},
-		{"a/{x}/c", "a/b/{y}", "shares some paths with"},
-		{"{kind:regex(^(one|two)$)}/{*rest}", "{kind:regex(^(three)$)}/{*rest}", ""},
-		{"{kind:regex(^(one|two)$)}/{*rest}", "{kind:regex(^(two|three)$)}/{*rest}", "shares some paths with"},
-		{"{kind:regex(^(one|two)$)}/{*rest}", "two/{*rest}", ""},
-		{"a/b", "a/b/c", ""},
+	cases := []struct {
+		a, b string
+		want bool
+	}{
+		{"a", "b", false},
+		{"a/{id}", "A/{key}", true},
+		{"a/{id}", "a/new", true},
+		{"a/{*rest}", "a/{id}", true},
+		{"a/{*rest}", "a", true},
+		{"a/{*rest}", "a/b/{*rest}", true},
+		{"a/{id?}", "a/{key}", true},
+		{"a/{id:regex(^(one|two)$)}", "a/{id:regex(^(two)$)}", true},
+		{"{set:regex(^(?!one|two).*$)}/{*rest}", "{set:regex(^one.*$|^two.*$)}/{*rest}", false},
+		{"{set:regex(^(?!one).*$)}/{*rest}", "{set:regex(^one.*$|^two.*$)}/{*rest}", true},
+		{"{set:regex(^(?!one).*$)}/{*rest}", "ONE/{*rest}", false},
+		{"{set:int}", "{set}", true},
+		{"{set:int}", "{set:guid}", true},
+		{"a/{x}/c", "a/b/{y}", true},
+		{"{kind:regex(^(one|two)$)}/{*rest}", "{kind:regex(^(three)$)}/{*rest}", false},
+		{"{kind:regex(^(one|two)$)}/{*rest}", "{kind:regex(^(two|three)$)}/{*rest}", true},
+		{"{kind:regex(^(one|two)$)}/{*rest}", "two/{*rest}", true},
+		{"a/b", "a/b/c", false},
 	}
 	for _, c := range cases {
 		for _, pair := range [][2]string{{c.a, c.b}, {c.b, c.a}} {
@@ -381,9 +422,8 @@ func TestRoutes(t *testing.T) {
 			if errA != nil || errB != nil {
 				t.Fatal(errA, errB)
 			}
-			got := clash(a, b)
-			if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
-				t.Errorf("%s and %s: %q, want %q", pair[0], pair[1], got, c.want)
+			if got := clash(a, b); got != c.want {
+				t.Errorf("%s and %s: %t, want %t", pair[0], pair[1], got, c.want)
 			}
 		}
 	}
@@ -425,7 +465,7 @@ func FuzzParseRoute(f *testing.F) {
 	f.Add("{a}/{a}")
 	f.Fuzz(func(t *testing.T, route string) {
 		segments, err := parseRoute(route)
-		if err == nil && clash(segments, segments) == "" {
+		if err == nil && !clash(segments, segments) {
 			t.Errorf("%q does not meet itself", route)
 		}
 	})

@@ -121,7 +121,7 @@ func (s *sources) checkHost() {
 		say(host.lineOf("customHandler"), "customHandler.enableProxyingHttpRequest must be true: the handler answers HTTP itself.")
 	}
 	if host.isTrue("customHandler", "enableForwardingHttpRequest") {
-		say(host.lineOf("customHandler", "enableForwardingHttpRequest"), "customHandler.enableForwardingHttpRequest loses chunked bodies; take it out.")
+		say(host.lineOf("customHandler", "enableForwardingHttpRequest"), "customHandler.enableForwardingHttpRequest loses chunked bodies and decodes paths twice, so that an outside path could reach a queue function; take it out.")
 	}
 	if routes := host.get("customHandler", "http"); routes != nil {
 		say(routes.Line, "customHandler.http does not go together with function.json files; the host would not start.")
@@ -417,8 +417,9 @@ func (s *sources) checkRoutes(functions []function) {
 			if !shareMethod(trigger, other.trigger) {
 				continue
 			}
-			if what := clash(segments, other.segments); what != "" {
-				s.findings.add(f.File, trigger.lineOf("route"), "the route %q %s %q of %s.", trigger.text("route"), what, other.trigger.text("route"), other.f.Name)
+			if clash(segments, other.segments) {
+				s.findings.add(f.File, trigger.lineOf("route"), "the route %q shares paths with %q of %s: the host takes the first that fits, by the name of the function.",
+					trigger.text("route"), other.trigger.text("route"), other.f.Name)
 			}
 		}
 		all = append(all, routed{f, trigger, segments})

@@ -117,67 +117,17 @@ func (s segment) meets(other segment) bool {
 	}
 }
 
-// within says whether every text that fits s fits other too. When it cannot tell, it says no.
-func (s segment) within(other segment) bool {
-	switch {
-	case other.parameter && other.constraint == "":
-		return true
-	case !s.parameter && !other.parameter:
-		return s.literal == other.literal
-	case !s.parameter:
-		return other.fits != nil && other.fits(s.literal)
-	default:
-		return other.parameter && s.constraint == other.constraint
-	}
-}
-
-// clash says what is wrong between two routes that share a method: the same paths, or some paths of one taken by the other although neither is the
-// special case of the other. A special case, such as a literal beside a catch-all, is fine: the host tries it first. Empty: nothing.
-func clash(a, b []segment) string {
-	meet, aInB, bInA := true, true, true
-	i := 0
-	for ; i < len(a) && i < len(b); i++ {
-		if !a[i].meets(b[i]) {
-			meet = false
-			break
-		}
-		aInB, bInA = aInB && a[i].within(b[i]), bInA && b[i].within(a[i])
-		if a[i].catchAll || b[i].catchAll {
-			i++
-			break
+// clash says whether some path fits both routes. None may: the host (WebJobsRouter) tries its functions by name and knows no precedence, so that a catch-all takes
+// what a literal after it is for.
+func clash(a, b []segment) bool {
+	for i := range min(len(a), len(b)) {
+		switch {
+		case a[i].catchAll || b[i].catchAll:
+			return true
+		case !a[i].meets(b[i]):
+			return false
 		}
 	}
-	if !meet {
-		return ""
-	}
-	// What is left of the longer route decides whether a path of one length fits both.
-	restA, restB := a[min(i, len(a)):], b[min(i, len(b)):]
-	ended := i > 0 && (a[i-1].catchAll || b[i-1].catchAll)
-	switch {
-	case ended:
-		aInB, bInA = aInB && b[i-1].catchAll, bInA && a[i-1].catchAll
-	case len(restA) > 0:
-		if !skippable(restA) {
-			return ""
-		}
-		aInB = false
-	case len(restB) > 0:
-		if !skippable(restB) {
-			return ""
-		}
-		bInA = false
-	}
-	switch {
-	case aInB && bInA:
-		return "takes the same paths as"
-	case aInB || bInA:
-		return ""
-	default:
-		return "shares some paths with"
-	}
-}
-
-// skippable says whether a path may end before these segments.
-func skippable(rest []segment) bool {
-	return rest[0].optional || rest[0].catchAll
+	rest := slices.Concat(a[min(len(a), len(b)):], b[min(len(a), len(b)):]) // of the longer one
+	return len(rest) == 0 || rest[0].optional || rest[0].catchAll
 }

@@ -2,9 +2,12 @@
 package emulators_test
 
 import (
+	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"latchkey/infra/local/cosmos"
@@ -36,6 +39,35 @@ func TestCosmosScriptSaysWhatFails(t *testing.T) {
 	defer server.Close()
 	out, err := exec.CommandContext(t.Context(), "bash", "cosmos.sh", server.URL).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "answered 401; is the emulator up") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// An emulator that is up answers 503 for a while.
+func TestCosmosScriptWaitsForTheEmulator(t *testing.T) {
+	account := cosmos.New(cosmos.Options{Databases: []cosmos.Database{}})
+	var calls atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if calls.Add(1) == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		account.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	out, err := exec.CommandContext(t.Context(), "bash", "cosmos.sh", server.URL).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "changed  created latchkey\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestCosmosScriptGivesUp(t *testing.T) {
+	server := httptest.NewServer(nil)
+	server.Close()
+	command := exec.CommandContext(t.Context(), "bash", "cosmos.sh", server.URL)
+	command.Env = append(os.Environ(), "COSMOS_PATIENCE=-1")
+	out, err := command.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "answered 000; is the emulator up") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
