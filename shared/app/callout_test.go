@@ -422,14 +422,15 @@ func TestBadSettingsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, kind := range kinds {
 		w := newCalloutWorld(t)
+		before := w.everywhere()
 		for _, settings := range kind.bad {
 			_, err := w.app.PutAction(t.Context(), calloutAdministrator, "bad", governance.CalloutAction{Kind: name, Settings: json.RawMessage(settings)}, "")
 			if governance.CodeOf(err) != governance.CodeInvalid {
 				t.Errorf("%s takes %s: %v", name, settings, err)
 			}
 		}
-		if strings.Contains(w.everywhere(), "action:bad") {
-			t.Errorf("%s keeps bad settings", name)
+		if w.everywhere() != before || len(w.every) > 0 {
+			t.Errorf("%s: bad settings have changed something", name)
 		}
 	}
 }
@@ -611,6 +612,39 @@ func TestWhatCannotBeDoneIsSaid(t *testing.T) {
 			w.checkChain(callout.Target.ID)
 			w.checkNoLeak()
 		})
+	}
+}
+
+// No action calls an address within, however it is written: it is refused when it is set, or when it is called, and is said to be wrong by the check.
+func TestActionsCallNothingWithin(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{
+		"https://127.0.0.1/", "https://127.1/", "https://2130706433/", "https://0177.0.0.1/", "https://0x7f000001/", "https://0.0.0.0/", "https://localhost/", "https://[::1]/", "https://[::ffff:127.0.0.1]/", "https://[64:ff9b::a9fe:a9fe]/",
+		"https://[2002:7f00:1::]/", "https://[fc00::1]/", "https://169.254.169.254/metadata/identity/oauth2/token", "https://100.64.0.1/", "https://10.0.0.1/", "https://server/", "http://hooks.example/", "https://user@hooks.example/", "file:///etc/passwd",
+	} {
+		for kind, settings := range map[string]map[string]any{
+			"webhook": {"url": address, "secret": "key"},
+			"ticket":  {"url": address, "waitForAnswer": false, "body": map[string]any{"id": "{{ticket.id}}"}},
+		} {
+			w := newCalloutWorld(t)
+			before := w.everywhere()
+			data, _ := json.Marshal(settings)
+			made, err := w.app.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: kind, Settings: data}, "")
+			if governance.CodeOf(err) == governance.CodeInvalid {
+				if w.everywhere() != before {
+					t.Errorf("%s to %s: what was refused is kept", kind, address)
+				}
+				continue
+			}
+			if err != nil || !slices.ContainsFunc(made.Value.Findings, func(f governance.Finding) bool { return f.Severity == "error" && f.Target == "url" }) {
+				t.Errorf("%s to %s: the check finds %v, %v", kind, address, made.Value.Findings, err)
+			}
+			id := w.accept("act", payload("assignmentRequestGranted", calloutHire, nil))
+			w.settle(0)
+			if callout := w.callout(id); len(w.posts) > 0 || callout.Succeeded || !strings.Contains(callout.Detail, "may not be called") {
+				t.Errorf("%s to %s: %d posts, %s", kind, address, len(w.posts), callout.Detail)
+			}
+		}
 	}
 }
 

@@ -44,7 +44,8 @@ const (
 // Outbound sends HTTP requests to addresses that people configure, and to public ones only: private, loopback, link-local and other special addresses are refused when the connection is made, by the
 // address that the name was resolved to, so that neither a name nor a change of it leads inside. It follows no redirect, uses no proxy, and bounds time and size.
 type Outbound struct {
-	private []string // host names that may be private, in lower case
+	private []string    // host names that may be private, in lower case
+	public  *net.Dialer // to all others
 	client  *http.Client
 }
 
@@ -54,7 +55,7 @@ func NewOutbound(private []string) *Outbound {
 	for _, host := range private {
 		o.private = append(o.private, strings.ToLower(strings.TrimSpace(host)))
 	}
-	public := &net.Dialer{Timeout: 5 * time.Second, Control: func(network, address string, _ syscall.RawConn) error { return checkDial(network, address) }}
+	o.public = &net.Dialer{Timeout: 5 * time.Second, Control: func(network, address string, _ syscall.RawConn) error { return checkDial(network, address) }}
 	inside := &net.Dialer{Timeout: 5 * time.Second}
 	o.client = &http.Client{
 		Timeout: outboundTimeout,
@@ -63,7 +64,7 @@ func NewOutbound(private []string) *Outbound {
 				if host, _, err := net.SplitHostPort(address); err == nil && o.isPrivate(host) {
 					return inside.DialContext(ctx, network, address)
 				}
-				return public.DialContext(ctx, network, address)
+				return o.public.DialContext(ctx, network, address)
 			},
 			TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: outboundTimeout, MaxResponseHeaderBytes: 32 << 10,
 			MaxIdleConns: 50, MaxIdleConnsPerHost: 10, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true,

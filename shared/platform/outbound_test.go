@@ -1,6 +1,8 @@
 package platform
 
 import (
+	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -8,8 +10,12 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 )
 
@@ -76,10 +82,12 @@ func TestConnectionsAreJudgedByTheirAddress(t *testing.T) {
 func TestWhatIsSentAndRead(t *testing.T) {
 	t.Parallel()
 	var inner atomic.Int32
-	within := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	var within *httptest.Server
+	within = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
-		case "/redirect":
-			http.Redirect(w, r, "/inner", http.StatusTemporaryRedirect)
+		case "/301", "/302", "/303", "/307", "/308":
+			status, _ := strconv.Atoi(r.URL.Path[1:])
+			http.Redirect(w, r, within.URL+"/inner", status)
 		case "/inner":
 			inner.Add(1)
 		case "/long":
@@ -103,7 +111,7 @@ func TestWhatIsSentAndRead(t *testing.T) {
 		t.Errorf("this machine is called: %v", err)
 	}
 	out := NewOutbound([]string{at.Hostname()})
-	for path, want := range map[string]int{"/redirect": 307, "/long": 200, "/wait": 429} {
+	for path, want := range map[string]int{"/301": 301, "/302": 302, "/303": 303, "/307": 307, "/308": 308, "/long": 200, "/wait": 429} {
 		reply, err := out.Send(t.Context(), OutboundCall{Method: "POST", URL: within.URL + path, Body: []byte("{}")})
 		if err != nil || reply.Status != want || len(reply.Body) > MaxReply || path == "/wait" && reply.After.Seconds() != 7 {
 			t.Errorf("%s: %d, %d bytes, %v", path, reply.Status, len(reply.Body), err)
@@ -114,5 +122,126 @@ func TestWhatIsSentAndRead(t *testing.T) {
 	}
 	if _, err := out.Send(t.Context(), OutboundCall{Method: "POST", URL: within.URL + "/break?sig=hidden"}); err == nil || strings.Contains(err.Error(), "hidden") {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// names is a name server on loopback whose answers to one name change with each look.
+type names struct {
+	mu      sync.Mutex
+	answers [][]string     // of one look after the other; the last one stays
+	looks   map[uint16]int // by the family that is asked for: both are at each look
+}
+
+// resolver asks it instead of the machine's own.
+func (n *names) resolver(t *testing.T) *net.Resolver {
+	t.Helper()
+	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = socket.Close() })
+	go func() {
+		query := make([]byte, 1500)
+		for {
+			size, from, err := socket.ReadFrom(query)
+			if err != nil {
+				return
+			}
+			_, _ = socket.WriteTo(n.answer(query[:size]), from)
+		}
+	}()
+	return &net.Resolver{PreferGo: true, StrictErrors: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "udp", socket.LocalAddr().String())
+	}}
+}
+
+// answer is that of DNS: the question again, and the addresses of the asked family (RFC 1035, section 4).
+func (n *names) answer(query []byte) []byte {
+	end := 12
+	for query[end] != 0 {
+		end += 1 + int(query[end])
+	}
+	asked, question := binary.BigEndian.Uint16(query[end+1:]), query[12:end+5]
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	addresses := n.answers[min(n.looks[asked], len(n.answers)-1)]
+	n.looks[asked]++
+	var records []byte
+	count := uint16(0)
+	for _, text := range addresses {
+		ip := netip.MustParseAddr(text)
+		if ip.Is4() != (asked == 1) {
+			continue
+		}
+		count++
+		records = append(records, 0xc0, 12) // the name of the question
+		records = binary.BigEndian.AppendUint16(records, asked)
+		records = append(records, 0, 1, 0, 0, 0, 0)
+		records = binary.BigEndian.AppendUint16(records, uint16(ip.BitLen()/8))
+		records = append(records, ip.AsSlice()...)
+	}
+	reply := append([]byte{query[0], query[1], 0x81, 0x80, 0, 1}, byte(count>>8), byte(count), 0, 0, 0, 0)
+	return append(append(reply, question...), records...)
+}
+
+// A name is nothing but what it leads to when the connection is made: of several addresses those within are never dialed, and what a name led to a moment ago counts for nothing.
+func TestNamesThatLeadWithin(t *testing.T) {
+	t.Parallel()
+	var reached atomic.Int32
+	within := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
+	defer within.Close()
+	_, port, err := net.SplitHostPort(within.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	errStopped := errors.New("stopped before it goes out")
+	const public, publicV6 = "93.184.216.34", "2606:2800:220:1::1"
+	for what, test := range map[string]struct {
+		answers [][]string
+		dialed  []string // that would have gone out, of all sends
+		refused []bool   // each send
+	}{
+		"this machine":                {[][]string{{"127.0.0.1"}}, nil, []bool{true}},
+		"this machine, in both forms": {[][]string{{"127.0.0.1", "::1"}}, nil, []bool{true}},
+		"an IPv4 address in IPv6":     {[][]string{{"::ffff:127.0.0.1"}}, nil, []bool{true}},
+		"translated, 6to4, local":     {[][]string{{"64:ff9b::7f00:1", "2002:7f00:1::1", "fc00::1", "fe80::1"}}, nil, []bool{true}},
+		"metadata":                    {[][]string{{"169.254.169.254", "168.63.129.16"}}, nil, []bool{true}},
+		"a carrier's and a company's": {[][]string{{"100.64.0.1", "10.0.0.1", "172.16.0.1", "192.168.0.1"}}, nil, []bool{true}},
+		"nothing":                     {[][]string{{"0.0.0.0", "::"}}, nil, []bool{true}},
+		"within and without":          {[][]string{{"127.0.0.1", public}}, []string{public}, []bool{false}},
+		"without and within":          {[][]string{{public, publicV6, "127.0.0.1", "::1"}}, []string{publicV6, public}, []bool{false}},
+		"without, then within":        {[][]string{{public}, {"127.0.0.1"}, {"::1"}}, []string{public}, []bool{false, true, true}},
+	} {
+		out, server := NewOutbound(nil), &names{answers: test.answers, looks: map[uint16]int{}}
+		var mu sync.Mutex
+		var dialed []string
+		check := out.public.Control
+		out.public.Resolver = server.resolver(t)
+		out.public.Control = func(network, address string, c syscall.RawConn) error {
+			if err := check(network, address, c); err != nil {
+				return err
+			}
+			host, _, _ := net.SplitHostPort(address)
+			mu.Lock()
+			defer mu.Unlock()
+			dialed = append(dialed, host)
+			return errStopped // a test goes no further
+		}
+		for n, refused := range test.refused {
+			_, err := out.Send(t.Context(), OutboundCall{Method: "POST", URL: "https://name.example:" + port + "/", Body: []byte("{}")})
+			if err == nil || refused && !errors.Is(err, ErrNotAllowed) {
+				t.Errorf("%s, time %d: %v", what, n+1, err)
+			}
+		}
+		mu.Lock()
+		slices.Sort(dialed)
+		slices.Sort(test.dialed)
+		if !slices.Equal(dialed, test.dialed) {
+			t.Errorf("%s: dialed were %v, want %v", what, dialed, test.dialed)
+		}
+		mu.Unlock()
+	}
+	if reached.Load() != 0 {
+		t.Error("this machine was reached")
 	}
 }

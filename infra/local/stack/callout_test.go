@@ -96,8 +96,29 @@ func TestAttacksOnCallouts(t *testing.T) {
 	none := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT"}`)) + "." + parts[1] + "."
 	forged := parts[0] + "." + parts[1] + "." + parts[2][:len(parts[2])-6] + "AAAAAA"
 	path := "/api/callouts/" + name
+	body := payload(nil) // the work of a moment ago
+	if status, text := sendCallout(t, path, "Bearer "+good, bytes.NewReader(body)); status != http.StatusAccepted {
+		t.Fatalf("%d: %s", status, text)
+	}
+	over := func(change map[string]any) []byte { // of the same request
+		var native map[string]any
+		if err := json.Unmarshal(body, &native); err != nil {
+			t.Fatal(err)
+		}
+		native["CustomExtensionStageInstanceId"] = platform.RandomIDs()
+		for member, value := range change {
+			native[member] = value
+		}
+		data, _ := json.Marshal(native)
+		return data
+	}
+	claims, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	inflated := parts[0] + "." + base64.RawURLEncoding.EncodeToString(bytes.Replace(claims, []byte(stack.EntitlementAppID), []byte(stack.LifecycleAppID), 1)) + "." + parts[2]
 	drain(t)
-	before := documents(t)
+	before, queued := documents(t), messages(t)
 	for what, test := range map[string]struct {
 		path, authorization string
 		body                []byte
@@ -105,6 +126,11 @@ func TestAttacksOnCallouts(t *testing.T) {
 	}{
 		"no token":                   {path, "", payload(nil), 401},
 		"a forged signature":         {path, "Bearer " + forged, payload(nil), 401},
+		"claims that were changed":   {path, "Bearer " + inflated, payload(nil), 401},
+		"a stage that is over":       {path, "Bearer " + good, over(map[string]any{"Stage": "assignmentRequestCreated"}), 409},
+		"deep lists":                 {path, "Bearer " + good, []byte(strings.Repeat("[", 100_000)), 400},
+		"10 MB of a payload":         {path, "Bearer " + good, payload(map[string]any{"Answers": strings.Repeat("x", 10<<20)}), 413},
+		"a template in the path":     {path + "%7B%7Baction%7D%7D", "Bearer " + good, payload(nil), 404},
 		"no algorithm":               {path, "Bearer " + none, payload(nil), 401},
 		"a foreign tenant's token":   {path, "Bearer " + issued(elsewhere, stack.EntitlementAppID, managementAPI), payload(nil), 401},
 		"a foreign caller":           {path, "Bearer " + issued(s.Tokens, "40000000-0000-4000-8000-000000000001", managementAPI), payload(nil), 403},
@@ -129,12 +155,17 @@ func TestAttacksOnCallouts(t *testing.T) {
 		if status != test.status || strings.Contains(text, parts[1]) {
 			t.Errorf("%s: %d, want %d: %s", what, status, test.status, text)
 		}
+		drain(t)
+		unchanged(t, before)
+		if messages(t) != queued {
+			t.Errorf("%s: something was queued", what)
+		}
+		if t.Failed() {
+			return
+		}
 	}
-	drain(t)
-	unchanged(t, before)
 
 	// What is good is taken once, however often it is sent; what a stage ago was good is not.
-	body := payload(nil)
 	for range 3 {
 		if status, text := sendCallout(t, path, "Bearer "+good, bytes.NewReader(body)); status != http.StatusAccepted {
 			t.Fatalf("%d: %s", status, text)
@@ -144,18 +175,29 @@ func TestAttacksOnCallouts(t *testing.T) {
 	if got := members(t, group); len(got) != 1 || got[0] != rui.ID {
 		t.Errorf("the group has %v", got)
 	}
-	before = documents(t)
-	if status, _ := sendCallout(t, path, "Bearer "+good, bytes.NewReader(body)); status != http.StatusAccepted {
-		t.Error("a repetition is not answered as the first")
-	}
-	drain(t)
 	unchanged(t, before)
+	if messages(t) != queued {
+		t.Error("a repetition was queued")
+	}
 	advance(t, governance.Hours(2))
-	before = documents(t)
+	before, queued = documents(t), messages(t)
 	if status, text := sendCallout(t, path, "Bearer "+good, bytes.NewReader(payload(nil))); status != 401 {
 		t.Errorf("an expired token: %d %s", status, text)
 	}
 	unchanged(t, before)
+	if messages(t) != queued {
+		t.Error("with an expired token something was queued")
+	}
+}
+
+// messages is all that the queues hold and have ever numbered: a message that came and went shows.
+func messages(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	if err := start(t).Bus.Snapshot(&all); err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
 }
 
 // A token for callouts opens nothing of the API, and the actions are their administrators' alone.
