@@ -25,6 +25,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"latchkey/infra/local/bench"
+	"latchkey/infra/local/client"
 	"latchkey/infra/local/demo"
 	"latchkey/infra/local/stack"
 	"latchkey/infra/local/tenant"
@@ -132,16 +133,27 @@ func announce(out io.Writer, s *stack.Stack) error {
 	text.WriteString("Latchkey is running on this machine.\n\n")
 	for _, row := range [][2]string{
 		{"API", e.Host + "/api/v1.0/identityGovernance/entitlementManagement"}, {"Microsoft Graph", e.Graph + "/v1.0"}, {"Tokens", e.Token + "/" + e.TenantID + "/oauth2/v2.0/token"},
-		{"Cosmos DB", e.Cosmos}, {"Service Bus", e.ServiceBus}, {"Control", e.Control + "/tenant, /clock, /mail, /faults, /drain, /reset, /stats"},
+		{"Cosmos DB", e.Cosmos}, {"Service Bus", e.ServiceBus}, {"Control", e.Control},
 	} {
 		fmt.Fprintf(&text, "  %-16s %s\n", row[0], row[1])
 	}
 	text.WriteString("\nSign in as anybody in the tenant; every password does:\n")
 	for _, user := range s.Tenant.Users {
-		fmt.Fprintf(&text, "  %-46s %s %s\n", user.UserPrincipalName, user.DisplayName, strings.Join(user.Roles, ", "))
+		text.WriteString(strings.TrimRight(fmt.Sprintf("  %-46s %-14s %s", user.UserPrincipalName, user.DisplayName, strings.Join(user.Roles, ", ")), " ") + "\n")
 	}
-	fmt.Fprintf(&text, "\n  curl -d grant_type=password -d username=%s -d password=any -d client_id=any \\\n    -d scope=%s/.default %s/%s/oauth2/v2.0/token\n\nStop it with Ctrl-C.\n",
-		s.Tenant.Users[0].UserPrincipalName, e.Audience, e.Token, e.TenantID)
+	fmt.Fprintf(&text, `
+  TOKEN=$(curl -s -d grant_type=password -d username=%s -d password=any -d client_id=any \
+    -d scope=%s/.default %s/%s/oauth2/v2.0/token | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+  curl -H "Authorization: Bearer $TOKEN" %s%s/catalogs
+
+The control port shows and moves what no cloud lets you:
+  GET  /tenant /mail /clock /stats /faults /desk /endpoints
+  POST /clock {"advance":"P1D"}   time passes, with all that is due in it
+  POST /entra/callout             plays Entra, whose custom extension calls Latchkey (docs/companion)
+  POST /faults /drain /reset      breaks something; waits until nothing is left to do; begins anew
+
+Stop it with Ctrl-C.
+`, s.Tenant.Users[0].UserPrincipalName, e.Audience, e.Token, e.TenantID, e.Host, client.EntitlementManagement)
 	_, err := io.WriteString(out, text.String())
 	return err
 }
@@ -252,7 +264,7 @@ func baseOptions(verbose bool) (stack.Options, error) {
 	if err != nil {
 		return stack.Options{}, err
 	}
-	options := stack.Options{HostJSON: hostJSON}
+	options := stack.Options{HostJSON: hostJSON, CalloutSecrets: stack.LocalSecrets(), CalloutHosts: stack.LocalHosts}
 	if verbose {
 		options.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		options.HandlerLog = os.Stderr

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,6 +46,8 @@ func (s *Stack) control() http.Handler {
 		answer(w, http.StatusOK, map[string]any{"cosmos": s.Cosmos.Stats(), "graph": s.Graph.Stats(), "host": s.Host.Metrics()})
 	})
 	mux.HandleFunc("POST /entra/callout", s.postCallout)
+	mux.HandleFunc("POST /desk", s.desk.post)
+	mux.HandleFunc("GET /desk", s.desk.get)
 	mux.HandleFunc("POST /reset", func(w http.ResponseWriter, r *http.Request) {
 		if err := s.Reset(r.Context()); err != nil {
 			refuse(w, http.StatusInternalServerError, err)
@@ -163,14 +166,17 @@ func read(w http.ResponseWriter, r *http.Request, value any) error {
 }
 
 func answer(w http.ResponseWriter, status int, value any) {
-	data, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
+	var data bytes.Buffer
+	encoder := json.NewEncoder(&data)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false) // people read it
+	if err := encoder.Encode(value); err != nil {
 		refuse(w, http.StatusInternalServerError, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(data, '\n')) // a client that has hung up learns nothing anyway
+	_, _ = w.Write(data.Bytes()) // a client that has hung up learns nothing anyway
 }
 
 func refuse(w http.ResponseWriter, status int, err error) {

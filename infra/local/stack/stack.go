@@ -94,6 +94,7 @@ type Stack struct {
 	options   Options
 	started   bool
 	log       *slog.Logger
+	desk      desk
 	directory *memory.Directory
 	moving    sync.Mutex   // held while time is moved, everything is drained or forgotten
 	saving    sync.Mutex   // held while a state is kept

@@ -109,6 +109,7 @@ func (s *Stack) Reset(ctx context.Context) error {
 	s.Cosmos.Reset()
 	s.Graph.Reset()
 	s.Host.Reset()
+	s.desk.clear()
 	if err := s.Tenant.Populate(s.directory); err != nil {
 		return fmt.Errorf("fill the directory: %w", err)
 	}
