@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"sync"
 	"time"
@@ -36,16 +37,28 @@ type healthCache struct {
 
 const healthAge = 5 * time.Second
 
-// readHealth answers 200 when everything does, 503 otherwise, and says which dependency does not: its kind, no address and no id.
+// readHealth answers 200 when everything does, 503 otherwise, and says which dependency does not: its kind, no address and no id. Who may read the audit, and says so with a token, is also told
+// which queues have dead letters.
 func (s *Server) readHealth(c *call) (response, error) {
-	s.health.mu.Lock()
-	defer s.health.mu.Unlock()
-	if now := s.clock.Now(); now.Sub(s.health.at) > healthAge {
-		s.health.reports, s.health.at = s.app.CheckHealth(c.ctx()), now
+	reports := s.health.now(c.ctx(), s.app, s.clock.Now())
+	if c.r.Header.Get("Authorization") != "" && c.authenticate() == nil { // anybody else gets what everybody gets
+		if more, err := s.app.CheckDeadLetters(c.ctx(), c.caller, reports); err == nil {
+			reports = more
+		}
 	}
 	status, word := http.StatusOK, "ok"
-	if app.Healthy(s.health.reports) != nil {
+	if app.Healthy(reports) != nil {
 		status, word = http.StatusServiceUnavailable, "failing"
 	}
-	return response{status: status, value: map[string]any{"status": word, "dependencies": s.health.reports}}, nil
+	return response{status: status, value: map[string]any{"status": word, "dependencies": reports}}, nil
+}
+
+// now is the last report, or a new one if that is old.
+func (h *healthCache) now(ctx context.Context, a *app.App, now time.Time) []app.Health {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if now.Sub(h.at) > healthAge {
+		h.reports, h.at = a.CheckHealth(ctx), now
+	}
+	return h.reports
 }

@@ -13,26 +13,39 @@ import (
 	"latchkey/shared/platform"
 )
 
-// handleEffect carries out the effect that a message holds. A message that cannot be read, or that asks for what does not exist, is parked with its reason and never
-// retried: it would fail the same way for ever.
-func handleEffect(a *app.App) func(context.Context, hostwire.ServiceBusMessage) error {
+// errPanicked is how the handling of a message ended that did not return.
+var errPanicked = errors.New("the handler panicked; the line about the invocation has the stack")
+
+// handleEffect carries out the effect that a message of a queue holds. A message that cannot be read, or that asks for what does not exist, is parked with its reason and never
+// retried: it would fail the same way for ever. One that fails for another reason each time it is delivered ends among the dead letters, and the last time that is told.
+func handleEffect(a *app.App, queue string) func(context.Context, hostwire.ServiceBusMessage) error {
 	return func(ctx context.Context, message hostwire.ServiceBusMessage) (err error) {
+		received := app.Received{
+			Queue: queue, DeliveryCount: message.DeliveryCount, ID: message.MessageID, SessionID: message.SessionID, Subject: message.Subject,
+			CorrelationID: message.CorrelationID, ContentType: message.ContentType, Body: message.Body,
+		}
 		ctx, span := begin(ctx, a, message)
-		defer func() { span.End(err) }()
+		err = errPanicked // until it returns
+		defer func() {
+			if err != nil {
+				a.TellDeadLetter(ctx, received, err)
+			}
+			span.End(err)
+		}()
 		var effect governance.Effect
 		if err := json.Unmarshal(message.Body, &effect); err != nil {
-			return park(ctx, a, message, fmt.Errorf("the message is no effect: %w", err))
+			return a.ParkMessage(ctx, governance.System(), received, fmt.Errorf("the message is no effect: %w", err))
 		}
 		if effect.ID == "" || effect.SubjectID == "" || effect.Kind == "" {
-			return park(ctx, a, message, errors.New("the message names no id, kind or subject"))
+			return a.ParkMessage(ctx, governance.System(), received, errors.New("the message names no id, kind or subject"))
 		}
 		platform.NameSubject(ctx, effect.SubjectID)
 		span.Set("effect", string(effect.Kind))
-		err = a.HandleEffect(ctx, governance.System(), effect)
-		if governance.CodeOf(err) == governance.CodeInvalid {
-			return park(ctx, a, message, err)
+		failure := a.HandleEffect(ctx, governance.System(), effect)
+		if governance.CodeOf(failure) == governance.CodeInvalid {
+			return a.ParkMessage(ctx, governance.System(), received, failure)
 		}
-		return err
+		return failure
 	}
 }
 
@@ -47,11 +60,4 @@ func begin(ctx context.Context, a *app.App, message hostwire.ServiceBusMessage) 
 	}
 	ctx = platform.ContinueTrace(ctx, message.ApplicationProperties[platform.TraceParent])
 	return platform.Start(ctx, platform.Consumer, "process "+function, "deliveryCount", strconv.Itoa(message.DeliveryCount))
-}
-
-// park puts a message aside for an operator.
-func park(ctx context.Context, a *app.App, message hostwire.ServiceBusMessage, reason error) error {
-	return a.ParkMessage(ctx, governance.System(), app.Unreadable{
-		ID: message.MessageID, SessionID: message.SessionID, Subject: message.Subject, CorrelationID: message.CorrelationID, ContentType: message.ContentType, Body: message.Body,
-	}, reason)
 }

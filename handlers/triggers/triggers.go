@@ -13,11 +13,11 @@ import (
 // Functions are the handlers of the functions that are no HTTP functions, by the names of their folders.
 func Functions(a *app.App, logger *slog.Logger) map[string]http.Handler {
 	options := hostwire.Options{Logger: logger, DataType: hostwire.Binary}
-	effects := hostwire.ServiceBus(handleEffect(a), options)
+	effects := func(queue string) http.Handler { return hostwire.ServiceBus(handleEffect(a, queue), options) }
 	return map[string]http.Handler{
-		"provisioning":   effects,
-		"notifications":  effects,
-		"extensions":     effects,
+		"provisioning":   effects("provisioning"),
+		"notifications":  effects("notifications"),
+		"extensions":     effects("extensions"),
 		"expirations":    hostwire.Timer(timer(a, logger, "expirations", "", a.ExpireDue), options),
 		"outbox":         hostwire.Timer(timer(a, logger, "outbox", platform.MetricOutboxLag, a.FlushOutbox), options),
 		"reconciliation": hostwire.Timer(timer(a, logger, "reconciliation", "", a.Reconcile), options),

@@ -115,6 +115,9 @@ func TestTimesOfMessages(t *testing.T) {
 	if renewed := minutes("host.json", `"maxAutoLockRenewalDuration": "00:0?(\d+):00"`); renewed < limit {
 		t.Errorf("host.json: the lock is renewed for %s minutes, a function may take %s", renewed, limit)
 	}
+	if most := minutes(serviceBusBicep, `maxDeliveryCount: (\d+)`); most != strconv.Itoa(bus.MaxDeliveryCount) {
+		t.Errorf("%s: a message is delivered %s times, the handler tells of a dead letter at %d (shared/bus/bus.go)", serviceBusBicep, most, bus.MaxDeliveryCount)
+	}
 	emulator := r.read(emulatorQueues)
 	for _, want := range []string{fmt.Sprintf(`"LockDuration": "PT%sM"`, lock), `"MaxDeliveryCount": ` + minutes(serviceBusBicep, `maxDeliveryCount: (\d+)`), `"RequiresDuplicateDetection": true`} {
 		if strings.Count(emulator, want) != len(bus.Queues()) {

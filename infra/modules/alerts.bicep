@@ -184,7 +184,7 @@ resource deadLetters 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   location: 'global'
   tags: tags
   properties: {
-    description: 'A message failed ten times or lay for 14 days: an effect did not happen. See docs/operate/stuck-request.md.'
+    description: 'A message failed ten times or lay for 14 days: an effect did not happen. See docs/operate/dead-letters.md.'
     severity: 1
     enabled: true
     scopes: [
@@ -225,7 +225,7 @@ resource parked 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   location: 'global'
   tags: tags
   properties: {
-    description: 'A message could not be read by any handler and was parked. Keep it and report it; see docs/operate/stuck-request.md.'
+    description: 'A message could not be read by any handler and was parked. Keep it and report it; see docs/operate/dead-letters.md.'
     severity: 2
     enabled: true
     scopes: [

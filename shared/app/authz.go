@@ -30,7 +30,7 @@ const (
 	OpDecideApprovals  Operation = "decideApprovals"  // those one is an approver of, and reading them
 	OpReadAssignments  Operation = "readAssignments"  // anybody's
 	OpReadOwn          Operation = "readOwn"          // assignments of or made by the caller
-	OpReadAudit        Operation = "readAudit"        //
+	OpReadAudit        Operation = "readAudit"        // and whether queues have dead letters
 	OpRunLifecycle     Operation = "runLifecycle"     // timers and queues
 	OpReadActions      Operation = "readActions"      // the actions of custom extensions, and callouts
 	OpWriteActions     Operation = "writeActions"     //

@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,6 +21,8 @@ type Health struct {
 	Detail     string `json:"detail,omitempty"` // missing, forbidden, throttled or unavailable
 	Stops      string `json:"stops,omitempty"`
 	Mend       string `json:"mend,omitempty"`
+	// DeadLetters says whether messages of a queue need an operator: dead letters, or parked ones. It is nil where that was not asked for, or could not be answered.
+	DeadLetters *bool `json:"deadLetters,omitempty"`
 }
 
 // What an adapter may have beside its port: a question that changes nothing, and whose answer says what an operator can mend.
@@ -29,10 +33,44 @@ type (
 	queueChecker interface {
 		Check(ctx context.Context, queue string) error
 	}
+	deadLetterChecker interface {
+		HasDeadLetters(ctx context.Context, queue string) (bool, error)
+	}
 	directoryChecker interface {
 		Health(ctx context.Context) error
 	}
 )
+
+// CheckDeadLetters adds to reports whether each queue has dead letters. Errors: CodeForbidden.
+func (a *App) CheckDeadLetters(ctx context.Context, caller governance.Caller, reports []Health) ([]Health, error) {
+	if err := authorize(caller, OpReadAudit); err != nil {
+		return nil, err
+	}
+	checker, ok := a.bus.(deadLetterChecker)
+	if !ok {
+		return reports, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, healthPatience)
+	defer cancel()
+	reports = slices.Clone(reports)
+	var asked sync.WaitGroup
+	for i := range reports {
+		queue, isQueue := strings.CutPrefix(reports[i].Dependency, "queue/")
+		if !isQueue || reports[i].Status != "ok" {
+			continue
+		}
+		asked.Go(func() {
+			has, err := checker.HasDeadLetters(ctx, queue)
+			if err != nil {
+				a.log.WarnContext(ctx, "whether a queue has dead letters is not known", "queue", queue, "error", err)
+				return
+			}
+			reports[i].DeadLetters = &has
+		})
+	}
+	asked.Wait()
+	return reports, nil
+}
 
 // dependency is one thing to ask after.
 type dependency struct {
@@ -69,13 +107,15 @@ func (a *App) CheckHealth(ctx context.Context) []Health {
 	return reports
 }
 
+// stops says what does not happen without a container or a queue.
+var stops = map[string]string{
+	string(store.Subjects): "requests, approvals and assignments", string(store.Catalogs): "catalogs, packages and policies", string(store.Reviews): "reviews",
+	bus.Provisioning: "granting and removing access, deadlines", bus.Extensions: "custom extensions", bus.Notifications: "mail", bus.Parked: "putting unreadable messages aside",
+}
+
 // dependencies are those whose adapter can be asked. A bus that cannot be asked is left out: sending is what it does, and what it does not take is in the outbox.
 func (a *App) dependencies() []dependency {
 	var all []dependency
-	stops := map[string]string{
-		string(store.Subjects): "requests, approvals and assignments", string(store.Catalogs): "catalogs, packages and policies", string(store.Reviews): "reviews",
-		bus.Provisioning: "granting and removing access, deadlines", bus.Extensions: "extensions", bus.Notifications: "mail", bus.Parked: "putting unreadable messages aside",
-	}
 	for _, container := range store.Containers() {
 		all = append(all, dependency{"store/" + string(container), stops[string(container)], func(ctx context.Context) error {
 			if checker, ok := a.store.(containerChecker); ok {

@@ -177,7 +177,7 @@ func rewritten(s *stand, document store.Document, entry governance.AuditEntry) s
 // TestAMessageThatCannotBeRead is put aside with its reason, loudly, and only by the queues' own handler.
 func TestAMessageThatCannotBeRead(t *testing.T) {
 	s := newStand(t)
-	message := app.Unreadable{ID: "broken", SessionID: "session", Subject: "provision", Body: []byte("{")}
+	message := app.Received{Queue: bus.Provisioning, ID: "broken", SessionID: "session", Subject: "provision", Body: []byte("{")}
 	s.refused(s.app.ParkMessage(t.Context(), admin(), message, errors.New("no JSON")), governance.CodeForbidden)
 	s.must(s.app.ParkMessage(t.Context(), system(), message, errors.New("no JSON")))
 	queue, err := s.broker.Queue(bus.Parked)

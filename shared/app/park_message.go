@@ -8,8 +8,10 @@ import (
 	"latchkey/shared/governance"
 )
 
-// Unreadable is a message that no handler can make anything of.
-type Unreadable struct {
+// Received is a message as its queue delivered it.
+type Received struct {
+	Queue         string
+	DeliveryCount int // 1 the first time
 	ID            string
 	SessionID     string
 	Subject       string
@@ -20,17 +22,18 @@ type Unreadable struct {
 
 // ParkMessage puts a message aside with its reason, for an operator to look at: it would fail the same way for ever. Errors: those of the bus, after which the message
 // must be given back.
-func (a *App) ParkMessage(ctx context.Context, caller governance.Caller, message Unreadable, reason error) error {
+func (a *App) ParkMessage(ctx context.Context, caller governance.Caller, message Received, reason error) error {
 	if err := authorize(caller, OpRunLifecycle); err != nil {
 		return err
 	}
-	a.log.ErrorContext(ctx, "a message is parked", "alert", true, "messageId", message.ID, "subject", message.Subject, "bytes", len(message.Body), "reason", reason.Error())
+	a.log.ErrorContext(ctx, "a message is parked", "alert", true, "queue", message.Queue, "messageId", message.ID, "subject", message.Subject, "bytes", len(message.Body), "reason", reason.Error(),
+		"stops", stops[message.Queue], "mend", "docs/operate/dead-letters.md#parked")
 	err := a.bus.Send(ctx, bus.Parked, bus.Message{
 		ID:            "parked-" + governance.NameID(message.ID+message.SessionID),
 		Subject:       message.Subject,
 		CorrelationID: message.CorrelationID,
 		ContentType:   message.ContentType,
-		Properties:    map[string]string{"reason": reason.Error(), "messageId": message.ID, "sessionId": message.SessionID},
+		Properties:    map[string]string{"reason": reason.Error(), "queue": message.Queue, "messageId": message.ID, "sessionId": message.SessionID},
 		Body:          message.Body,
 	})
 	if err != nil {

@@ -51,6 +51,9 @@ var (
 	ErrInvalid = errors.New("bus: invalid")
 )
 
+// MaxDeliveryCount is how often a queue delivers a message; when the last delivery fails, it goes to the dead letters.
+const MaxDeliveryCount = 10
+
 // MaxMessageBytes bounds body and properties of one message (Service Bus Standard).
 const MaxMessageBytes = 256 << 10
 

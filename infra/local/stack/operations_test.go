@@ -14,6 +14,16 @@ func TestOperations(t *testing.T) {
 		t.Errorf("health tells of %v", dependencies)
 	}
 
+	for _, everybody := range []object{
+		health, nobody(t).call("GET", "/operations/health", nil, "Authorization", "Bearer nonsense").want(http.StatusOK).object(), person(t, "marta").get("/operations/health"),
+	} {
+		for _, one := range at[list](t, everybody, "dependencies") {
+			if _, told := one.(object)["deadLetters"]; told {
+				t.Errorf("everybody is told of dead letters: %v", one)
+			}
+		}
+	}
+
 	o := newOffer(t, nil)
 	someone := hire(t, "")
 	ida.post("/assignmentRequests", assign(o, someone.ID))

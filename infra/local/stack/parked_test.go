@@ -2,6 +2,7 @@ package stack_test
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -114,7 +115,8 @@ func TestPoisonMessages(t *testing.T) {
 	}
 }
 
-// A message that fails every time for another reason goes to the dead letters after its deliveries: it is not retried for ever, and nothing behind it waits for it.
+// A message that fails every time for another reason goes to the dead letters after its deliveries: it is not retried for ever, and nothing behind it waits for it. One line tells an
+// operator all that is needed to find it.
 func TestDeadLetters(t *testing.T) {
 	s := start(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -135,7 +137,8 @@ func TestDeadLetters(t *testing.T) {
 		if queue == bus.Notifications {
 			kind = "notify"
 		}
-		message := &azservicebus.Message{MessageID: &id, Body: []byte(`{"id":"x","kind":"` + kind + `","subjectId":"` + session + `","requestId":"a/b","assignmentId":"c?d","notification":"delivered"}`)}
+		correlation := uuid.NewString()
+		message := &azservicebus.Message{MessageID: &id, CorrelationID: &correlation, Subject: &kind, Body: []byte(`{"id":"x","kind":"` + kind + `","subjectId":"` + session + `","requestId":"a/b","assignmentId":"c?d","notification":"delivered"}`)}
 		if queue == bus.Provisioning {
 			message.SessionID = &session
 		}
@@ -146,6 +149,26 @@ func TestDeadLetters(t *testing.T) {
 		drain(t)
 		if tries := s.Host.Metrics().Functions[queue].Invocations - invocations; tries != 10 {
 			t.Errorf("%s: %d deliveries, want 10", queue, tries)
+		}
+		told := shared.log.alerts(id)
+		if len(told) != 1 {
+			t.Fatalf("%s: %d alerts: %q", queue, len(told), told)
+		}
+		var line object
+		if err := json.Unmarshal([]byte(told[0]), &line); err != nil {
+			t.Fatal(err)
+		}
+		wanted := object{"msg": "a message goes to the dead letters", "level": "ERROR", "queue": queue, "messageId": id, "correlationId": correlation, "subject": kind, "subjectId": session,
+			"deliveries": 10}
+		for member, want := range wanted {
+			same(t, line, member, want)
+		}
+		if sessionID := text(t, line, "sessionId"); queue == bus.Provisioning && sessionID != session || text(t, line, "error") == "" || text(t, line, "stops") == "" || text(t, line, "invocationId") == "" ||
+			!strings.Contains(text(t, line, "mend"), "docs/operate/dead-letters.md") {
+			t.Errorf("%s: the line is %s", queue, told[0])
+		}
+		if !hasDeadLetters(t, queue) {
+			t.Errorf("%s: health does not tell of the dead letter", queue)
 		}
 		receiver, err := client.NewReceiverForQueue(queue, &azservicebus.ReceiverOptions{SubQueue: azservicebus.SubQueueDeadLetter})
 		if err != nil {
@@ -159,6 +182,21 @@ func TestDeadLetters(t *testing.T) {
 			t.Error(err)
 		}
 		_, _ = receiver.Close(ctx), sender.Close(ctx)
+		if hasDeadLetters(t, queue) {
+			t.Errorf("%s: health tells of dead letters, and there are none", queue)
+		}
 	}
 	unchanged(t, before)
+}
+
+// hasDeadLetters is what health tells an administrator.
+func hasDeadLetters(t *testing.T, queue string) bool {
+	t.Helper()
+	for _, one := range at[list](t, administrator(t).get("/operations/health"), "dependencies") {
+		if text(t, one, "dependency") == "queue/"+queue {
+			return at[bool](t, one, "deadLetters")
+		}
+	}
+	t.Fatalf("health does not tell of the queue %s", queue)
+	return false
 }

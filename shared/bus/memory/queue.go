@@ -13,7 +13,7 @@ import (
 // The defaults of a queue, those of Service Bus as infra sets them up.
 const (
 	DefaultDuplicateDetection = 10 * time.Minute
-	DefaultMaxDeliveryCount   = 10
+	DefaultMaxDeliveryCount   = bus.MaxDeliveryCount
 	DefaultLockDuration       = 5 * time.Minute
 )
 

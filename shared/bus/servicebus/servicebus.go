@@ -231,6 +231,26 @@ func (b *Bus) Check(ctx context.Context, queue string) error {
 	return nil
 }
 
+// HasDeadLetters says whether a queue has dead letters, or, of the queue of parked messages, whether it has any. It takes none. Errors: as Check.
+func (b *Bus) HasDeadLetters(ctx context.Context, queue string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	options := &azservicebus.ReceiverOptions{SubQueue: azservicebus.SubQueueDeadLetter}
+	if queue == bus.Parked {
+		options = nil
+	}
+	receiver, err := b.client.NewReceiverForQueue(queue, options)
+	if err != nil {
+		return false, fmt.Errorf("looking at the dead letters of %s: %w", queue, translate(ctx, err))
+	}
+	messages, err := receiver.PeekMessages(ctx, 1, nil)
+	if err != nil {
+		err = fmt.Errorf("looking at the dead letters of %s: %w", queue, translate(ctx, err))
+	}
+	_ = receiver.Close(ctx) // nothing is locked
+	return len(messages) > 0, err
+}
+
 // Close closes all senders; the client stays open. A Send after it fails with bus.ErrUnavailable.
 func (b *Bus) Close(ctx context.Context) error {
 	b.mu.Lock()
