@@ -51,6 +51,7 @@ type Function struct {
 	Route     string   // below the route prefix
 	Methods   []string // empty: all
 	AuthLevel string
+	Output    string // the name of the http output
 
 	// Of Service Bus functions.
 	Queue      string // may be %Setting%
@@ -153,7 +154,6 @@ func parse(folder string, raw []byte) (Function, error) {
 		return f, err
 	}
 	f.Disabled = file.Disabled
-	var response bool
 	for _, b := range file.Bindings {
 		switch {
 		case b.Name == "":
@@ -163,7 +163,7 @@ func parse(folder string, raw []byte) (Function, error) {
 		case strings.HasSuffix(b.Type, "Trigger") && f.Kind != "":
 			return f, errors.New("two triggers")
 		case b.Type == "http" && b.Direction == "out":
-			response = true
+			f.Output = b.Name
 		case b.Type == string(HTTP):
 			f.Kind, f.Binding = HTTP, b.Name
 			f.Route, f.Methods, f.AuthLevel = b.Route, b.Methods, b.AuthLevel
@@ -180,7 +180,7 @@ func parse(folder string, raw []byte) (Function, error) {
 	switch {
 	case f.Kind == "":
 		return f, errors.New("no trigger")
-	case (f.Kind == HTTP) != response:
+	case (f.Kind == HTTP) != (f.Output != ""):
 		return f, errors.New("a function over HTTP, and no other, has an http output: without exactly one the host does not proxy")
 	case f.Kind == ServiceBus && (f.Queue == "" || f.Connection == ""):
 		return f, errors.New("a Service Bus trigger needs queueName and connection")

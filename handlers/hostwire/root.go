@@ -9,7 +9,8 @@ import (
 // RoutePrefix is the path under which everything from outside arrives; host.json says the same (extensions.http.routePrefix).
 const RoutePrefix = "/api/"
 
-// Root is all that the host sees of a handler: GET / for its readiness probe, /<FunctionName> for invocations, and what it proxies under RoutePrefix.
+// Root is all that the host sees of a handler: GET / for its readiness probe, /<FunctionName> for invocations, and what it proxies under RoutePrefix. A host that does not proxy
+// posts requests in the envelope to the paths of the functions over HTTP, which are all that functions does not name.
 // Everything else is 404. Paths are taken literally, without the cleaning and redirecting of http.ServeMux: the host follows redirects, and a path from outside must not
 // become a function's by being cleaned.
 type Root struct {
@@ -31,7 +32,11 @@ func (root *Root) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		writeJSON(w, http.StatusOK, emptyResult)
 	default:
-		function, ok := root.functions[strings.TrimPrefix(path, "/")]
+		name := strings.TrimPrefix(path, "/")
+		function, ok := root.functions[name]
+		if !ok && name != "" && !strings.Contains(name, "/") {
+			function, ok = unproxied{root.api}, true
+		}
 		if !ok {
 			WriteFailure(w, http.StatusNotFound, "notFound", "No function has this path.")
 			return

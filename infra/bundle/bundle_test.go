@@ -237,6 +237,7 @@ func TestBrokenSourcesGiveTheirSentence(t *testing.T) {
 		{"a broken parameter", with(t, requests, `{*path}`, `{path`), `mixes text and parameters in "{path"`},
 		{"a segment after a catch-all", with(t, requests, `{*path}`, `{*path}/x`), "goes on after a catch-all"},
 		{"the prefix twice", with(t, requests, `v1.0/requests/{*path}`, `api/v1.0`), `repeats the prefix "api"`},
+		{"a route of the host's", with(t, requests, `v1.0/requests/{*path}`, `Administration/x`), `the route "Administration/x" begins with "admin", which the host keeps for itself.`},
 		{"the same route", map[string]string{"functions/twin/function.json": httpFunction("V1.0/Requests/{*rest}", `"get"`)}, `functions/twin/function.json:2: the route "V1.0/Requests/{*rest}" shares paths with "v1.0/requests/{*path}" of requests`},
 		{"crossing routes", map[string]string{"functions/twin/function.json": httpFunction("{version}/requests/one", `"get"`)}, "shares paths with"},
 		{"the same route by all methods", map[string]string{"functions/twin/function.json": strings.Replace(httpFunction("v1.0/requests/{*path}", ``), `"methods": [], `, ``, 1)}, "shares paths with"},

@@ -321,6 +321,11 @@ func (s *sources) checkHTTP(f function, binding *node) {
 	if first := segments[0].literal; s.host != nil && first == strings.ToLower(s.routePrefix()) {
 		say(binding.lineOf("route"), "the route %q repeats the prefix %q that the host puts before it.", route, s.routePrefix())
 	}
+	for _, own := range []string{"admin", "runtime"} {
+		if strings.HasPrefix(segments[0].literal, own) {
+			say(binding.lineOf("route"), "the route %q begins with %q, which the host keeps for itself.", route, own)
+		}
+	}
 }
 
 func (s *sources) checkQueue(f function, binding *node) {

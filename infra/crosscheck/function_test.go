@@ -2,6 +2,7 @@ package crosscheck
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -201,6 +202,34 @@ func TestTriggersAreOutOfReach(t *testing.T) {
 			if reached := through(http.MethodPost, path); f.Kind != functions.HTTP && len(reached) != 0 {
 				t.Errorf("functions/%s/function.json:1: POST %s reaches %q", f.Name, path, reached)
 			}
+		}
+	}
+}
+
+// A host that does not proxy posts requests to the paths of the functions over HTTP and takes the answers from the output that function.json names.
+func TestFunctionsOverHTTPAnswerInTheEnvelopeToo(t *testing.T) {
+	h := handler(t)
+	list, err := functions.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const envelope = `{"Data":{"request":{"Url":"http://localhost:7071/api/v1.0/identityGovernance/entitlementManagement/catalogs","Method":"GET","Query":{},"Headers":{},"Params":{}}},"Metadata":{}}`
+	for _, f := range list {
+		if f.Kind != functions.HTTP {
+			continue
+		}
+		r := httptest.NewRequest(http.MethodPost, "/"+f.Name, strings.NewReader(envelope))
+		r.Header.Set("Content-Type", "application/json; charset=utf-8")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		var answer struct {
+			Outputs map[string]struct{ StatusCode, Body string }
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+			t.Fatal(err)
+		}
+		if output := answer.Outputs[f.Output]; w.Code != http.StatusOK || output.StatusCode != "401" || !strings.Contains(output.Body, `"error"`) {
+			t.Errorf("%s answers %d %s; want 401 in the output %q", f.Name, w.Code, w.Body, f.Output)
 		}
 	}
 }
