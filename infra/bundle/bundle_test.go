@@ -213,6 +213,7 @@ func TestBrokenSourcesGiveTheirSentence(t *testing.T) {
 		{"no prefix", with(t, host, `"routePrefix": "api"`, `"routePrefix": ""`), "host.json:7: extensions.http.routePrefix must not be empty"},
 		{"lock renewal", with(t, host, `"maxAutoLockRenewalDuration": "00:05:00"`, `"maxAutoLockRenewalDuration": "00:01:00"`), "maxAutoLockRenewalDuration (1m0s) is shorter than functionTimeout (5m0s)"},
 		{"no settling", with(t, host, `"autoCompleteMessages": true`, `"autoCompleteMessages": false`), "host.json:8: extensions.serviceBus.autoCompleteMessages must be true"},
+		{"sessions side by side", with(t, host, `"autoCompleteMessages": true`, `"autoCompleteMessages": true, "maxConcurrentCallsPerSession": 2`), "host.json:8: extensions.serviceBus.maxConcurrentCallsPerSession must stay"},
 
 		{"a folder without function.json", map[string]string{"functions/empty/readme.md": "x"}, "functions/empty/readme.md: is no part of a function"},
 		{"test data beside the functions", map[string]string{"functions/testdata/x.json": "x"}, ""},

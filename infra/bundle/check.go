@@ -140,6 +140,9 @@ func (s *sources) checkHost() {
 	if complete := host.get("extensions", "serviceBus", "autoCompleteMessages"); complete != nil && !host.isTrue("extensions", "serviceBus", "autoCompleteMessages") {
 		say(complete.Line, "extensions.serviceBus.autoCompleteMessages must be true: a custom handler cannot settle a message.")
 	}
+	if calls := host.get("extensions", "serviceBus", "maxConcurrentCallsPerSession"); calls != nil {
+		say(calls.Line, "extensions.serviceBus.maxConcurrentCallsPerSession must stay at its default of 1: the messages of a session come one after the other.")
+	}
 }
 
 // hostDuration reads a duration of host.json; it is a finding if it is not there or not positive.
