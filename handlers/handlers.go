@@ -112,7 +112,7 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 // Check asks after every dependency and logs a line for each that fails: which, what it stops, and the command that mends it. It is for the time just after a start,
 // when an operator looks; nothing waits for it.
 func (h *Handler) Check(ctx context.Context) {
-	if app.Healthy(h.App.CheckHealth(ctx)) == nil {
+	if app.HealthStatus(h.App.CheckHealth(ctx)) == "ok" {
 		h.log.InfoContext(ctx, "every dependency answers")
 	}
 }

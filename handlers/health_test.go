@@ -139,7 +139,7 @@ func TestHealthSaysWhatFailsWhatItStopsAndWhatMendsIt(t *testing.T) {
 		{"no Service Bus", map[string]string{"ServiceBusConnection": "Endpoint=sb://" + nowhere + ";SharedAccessKeyName=x;SharedAccessKey=x;UseDevelopmentEmulator=true;"},
 			[]string{"queue/provisioning", "queue/extensions", "queue/notifications", "queue/parked"}, "unavailable", "azd provision", nowhere},
 		{"no Graph", map[string]string{"GraphEndpoint": "http://" + nowhere + "/v1.0"}, []string{"directory"}, "unavailable", "azd provision", nowhere},
-		{"no permission", nil, []string{"directory"}, "forbidden", "infra/entra/setup.sh", "GroupMember.ReadWrite.All"},
+		{"no permission", nil, []string{"permission/GroupMember.ReadWrite.All"}, "not granted", "infra/entra/setup.sh", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -170,11 +170,11 @@ func TestHealthSaysWhatFailsWhatItStopsAndWhatMendsIt(t *testing.T) {
 					t.Errorf("it says %+v", one)
 				}
 			}
-			if !slices.Equal(failing, c.failing) || len(health.Dependencies) != 8 {
+			if !slices.Equal(failing, c.failing) || len(health.Dependencies) != 10 {
 				t.Errorf("%q of %d fail, want %q", failing, len(health.Dependencies), c.failing)
 			}
 			// The log has one line for each, with the cause; the answer has neither an address nor an id.
-			logged := log.lines(t, "a dependency fails")
+			logged := append(log.lines(t, "a dependency fails"), log.lines(t, "a permission is missing")...)
 			if len(logged) != len(c.failing) {
 				t.Fatalf("%d lines are logged: %v", len(logged), logged)
 			}
@@ -186,11 +186,46 @@ func TestHealthSaysWhatFailsWhatItStopsAndWhatMendsIt(t *testing.T) {
 			if h.Check(t.Context()); len(log.lines(t, "every dependency answers")) != map[bool]int{true: 1, false: 0}[c.failing == nil] {
 				t.Error("the check of a start does not say so")
 			}
-			for _, secret := range []string{"127.0.0.1", "http:", "sb:", s.Endpoints.TenantID, "elsewhere", "GUID", "activity", "GroupMember"} {
+			for _, secret := range []string{"127.0.0.1", "http:", "sb:", s.Endpoints.TenantID, "elsewhere", "GUID", "activity"} {
 				if strings.Contains(answer.Body.String(), secret) {
 					t.Errorf("the answer tells %q: %s", secret, answer.Body)
 				}
 			}
 		})
+	}
+}
+
+// What the identity may not do is told at the start and by health, for all that is configured: which permission, what stops without it, and the command that grants it.
+func TestAMissingPermissionOfAFeature(t *testing.T) {
+	s := azure(t, leastPrivilege...)
+	h, log := beside(t, s, map[string]string{"MailSender": s.Tenant.Sender.ID})
+	h.Check(t.Context())
+	told := log.lines(t, "a permission is missing")
+	if len(told) != 1 || len(log.lines(t, "every dependency answers")) != 0 {
+		t.Fatalf("told at the start: %v", told)
+	}
+	if line := told[0]; line["dependency"] != "permission/Mail.Send" || line["stops"] != "notifications and every other mail" || line["alert"] != true ||
+		!strings.Contains(line["mend"].(string), "infra/entra/setup.sh") || !strings.Contains(line["mend"].(string), "--mail-sender") {
+		t.Errorf("the line is %v", line)
+	}
+	answer := httptest.NewRecorder()
+	h.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v1.0/operations/health", http.NoBody))
+	var health struct {
+		Status       string
+		Dependencies []struct{ Dependency, Status, Detail, Stops, Mend string }
+	}
+	if err := json.Unmarshal(answer.Body.Bytes(), &health); err != nil {
+		t.Fatal(err)
+	}
+	if answer.Code != http.StatusOK || health.Status != "limited" { // all but mail works
+		t.Errorf("answered %d: %s", answer.Code, answer.Body)
+	}
+	for _, one := range health.Dependencies {
+		if (one.Status == "ok") != (one.Dependency != "permission/Mail.Send") || one.Status != "ok" && (one.Detail != "not granted" || one.Stops == "" || one.Mend == "") {
+			t.Errorf("it says %+v", one)
+		}
+	}
+	if strings.Contains(answer.Body.String(), s.Tenant.Sender.ID) || strings.Contains(answer.Body.String(), "@") {
+		t.Errorf("the answer tells an address: %s", answer.Body)
 	}
 }

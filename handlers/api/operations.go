@@ -46,11 +46,11 @@ func (s *Server) readHealth(c *call) (response, error) {
 			reports = more
 		}
 	}
-	status, word := http.StatusOK, "ok"
+	status := http.StatusOK
 	if app.Healthy(reports) != nil {
-		status, word = http.StatusServiceUnavailable, "failing"
+		status = http.StatusServiceUnavailable
 	}
-	return response{status: status, value: map[string]any{"status": word, "dependencies": reports}}, nil
+	return response{status: status, value: map[string]any{"status": app.HealthStatus(reports), "dependencies": reports}}, nil
 }
 
 // now is the last report, or a new one if that is old.

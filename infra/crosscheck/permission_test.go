@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"latchkey/shared/app"
 	"latchkey/shared/directory/graph"
 	"latchkey/shared/governance"
 )
@@ -44,6 +45,25 @@ func TestGraphPermissions(t *testing.T) {
 			r.t.Errorf("%s:1: of %d permissions only %d are found in the source", source, len(needed), len(code.items))
 		}
 		return []side{code, rows(r, "application", "usedBy")}
+	}}.check(t)
+}
+
+// What is said to stop without a permission, and what it is needed for, is the same in the code, which tells an operator, and in the table, which tells the scripts.
+func TestGrants(t *testing.T) {
+	const source = "shared/app/grant.go"
+	kind{"Graph permission", func(r repo) []side {
+		details := map[string]string{}
+		for _, grant := range app.Grants() {
+			details[grant.Permission] = grant.Feature + ": " + grant.Stops
+		}
+		table, stops := rows(r, "application", "when"), rows(r, "application", "stops")
+		if len(table.items) != len(stops.items) {
+			r.t.Fatalf("%s: of %d permissions only %d say what stops without them", permissionTable, len(table.items), len(stops.items))
+		}
+		for i := range table.items {
+			table.items[i].detail += ": " + stops.items[i].detail
+		}
+		return []side{ofCode(r, "shared/app", source, details), table}
 	}}.check(t)
 }
 

@@ -59,13 +59,14 @@ type App struct {
 
 	places   *placeCache   // which partition a document is in
 	catalogs *catalogCache // catalogs as of a head's ETag
+	features *features     // that are configured
 }
 
 // New makes an App.
 func New(o Options) *App {
 	a := &App{
 		store: o.Store, bus: o.Bus, directory: o.Directory, clock: o.Clock, newID: o.NewID, log: o.Logger, sleep: o.Sleep, jitter: o.Jitter,
-		portalURL: o.PortalURL, auditChains: o.AuditChains, places: newPlaceCache(), catalogs: newCatalogCache(),
+		portalURL: o.PortalURL, auditChains: o.AuditChains, places: newPlaceCache(), catalogs: newCatalogCache(), features: &features{},
 	}
 	if a.actions = o.Actions; a.actions == nil {
 		a.actions, _ = o.Directory.(directory.Actions) // a directory without them has no custom extensions

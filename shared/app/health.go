@@ -16,14 +16,21 @@ import (
 
 // Health says whether a dependency can do its work, and if not, what that stops and the command that mends it. It holds no address and no id: everybody may read it.
 type Health struct {
-	Dependency string `json:"dependency"`       // store/subjects, queue/provisioning, directory, …
-	Status     string `json:"status"`           // ok or failing
-	Detail     string `json:"detail,omitempty"` // missing, forbidden, throttled or unavailable
+	Dependency string `json:"dependency"`       // store/subjects, queue/provisioning, directory, permission/Mail.Send, …
+	Status     string `json:"status"`           // ok, failing, or limited: only a feature that is configured does not work
+	Detail     string `json:"detail,omitempty"` // missing, forbidden, throttled or unavailable; of a permission: not granted
 	Stops      string `json:"stops,omitempty"`
 	Mend       string `json:"mend,omitempty"`
 	// DeadLetters says whether messages of a queue need an operator: dead letters, or parked ones. It is nil where that was not asked for, or could not be answered.
 	DeadLetters *bool `json:"deadLetters,omitempty"`
 }
+
+// The statuses.
+const (
+	statusOK      = "ok"
+	statusFailing = "failing"
+	statusLimited = "limited"
+)
 
 // What an adapter may have beside its port: a question that changes nothing, and whose answer says what an operator can mend.
 type (
@@ -56,7 +63,7 @@ func (a *App) CheckDeadLetters(ctx context.Context, caller governance.Caller, re
 	var asked sync.WaitGroup
 	for i := range reports {
 		queue, isQueue := strings.CutPrefix(reports[i].Dependency, "queue/")
-		if !isQueue || reports[i].Status != "ok" {
+		if !isQueue || reports[i].Status != statusOK {
 			continue
 		}
 		asked.Go(func() {
@@ -81,7 +88,8 @@ type dependency struct {
 // healthPatience bounds each question.
 const healthPatience = 10 * time.Second
 
-// CheckHealth asks every container, queue and the directory, all at the same time, and logs one line for each that fails.
+// CheckHealth asks every container, queue and the directory, all at the same time, and looks at the permissions that what is configured needs. It logs one line for each that fails, and for each
+// permission that is missing when that is news.
 func (a *App) CheckHealth(ctx context.Context) []Health {
 	ctx, cancel := context.WithTimeout(ctx, healthPatience)
 	defer cancel()
@@ -91,12 +99,14 @@ func (a *App) CheckHealth(ctx context.Context) []Health {
 	for i, one := range all {
 		asked.Go(func() { failures[i] = one.ask(ctx) })
 	}
+	var grants []Health
+	asked.Go(func() { grants = a.checkGrants(ctx) })
 	asked.Wait()
 	for i, one := range all {
-		reports[i] = Health{Dependency: one.name, Status: "ok"}
+		reports[i] = Health{Dependency: one.name, Status: statusOK}
 		if err := failures[i]; err != nil {
 			detail := ailment(err)
-			reports[i] = Health{Dependency: one.name, Status: "failing", Detail: detail, Stops: one.stops, Mend: cure(one.name, detail)}
+			reports[i] = Health{Dependency: one.name, Status: statusFailing, Detail: detail, Stops: one.stops, Mend: cure(one.name, detail)}
 			attributes := []any{"dependency", one.name, "detail", detail, "stops", one.stops, "mend", reports[i].Mend, "error", err}
 			if detail == "missing" || detail == "forbidden" { // it does not pass by itself
 				attributes = append(attributes, "alert", true)
@@ -104,7 +114,7 @@ func (a *App) CheckHealth(ctx context.Context) []Health {
 			a.log.ErrorContext(ctx, "a dependency fails", attributes...)
 		}
 	}
-	return reports
+	return append(reports, grants...)
 }
 
 // stops says what does not happen without a container or a queue.
@@ -169,12 +179,23 @@ func cure(dependency, detail string) string {
 	return "azd provision sets its address and the network right; if that changes nothing, wait until it answers"
 }
 
-// Healthy says whether all of them are.
+// Healthy says whether all of them are, as far as that is needed to serve: what is limited does not count. Errors: CodeUnavailable.
 func Healthy(reports []Health) error {
 	for _, one := range reports {
-		if one.Status != "ok" {
+		if one.Status == statusFailing {
 			return unavailable("A dependency", errors.New(one.Dependency))
 		}
 	}
 	return nil
+}
+
+// HealthStatus is the worst status of all reports.
+func HealthStatus(reports []Health) string {
+	worst := statusOK
+	for _, one := range reports {
+		if one.Status == statusFailing || one.Status == statusLimited && worst == statusOK {
+			worst = one.Status
+		}
+	}
+	return worst
 }

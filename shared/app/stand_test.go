@@ -74,6 +74,7 @@ func newStand(t *testing.T) *stand {
 	s.store = storememory.New(s.clock)
 	s.broker = busmemory.New(s.clock, busmemory.Queues()...)
 	s.directory = directorymemory.New(directorymemory.Options{Clock: s.clock})
+	s.directory.PutGranted("User.Read.All", "GroupMember.ReadWrite.All")
 	for name, manager := range map[string]string{"alice": mia, "bob": mia, "carl": "", "dora": mia, "mia": max, "max": "", "hanna": max, "henk": "", "eve": "", "ada": "", "root": ""} {
 		user := governance.User{ID: id(name), DisplayName: strings.ToUpper(name[:1]) + name[1:], UserPrincipalName: name + "@example.com", Mail: name + "@example.com",
 			UserType: governance.UserTypeMember, AccountEnabled: true, ManagerID: manager}

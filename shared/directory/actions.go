@@ -15,7 +15,7 @@ type PassOrder struct {
 
 // Actions is the part of the port that the actions of custom extensions need. It is kept apart from Directory, because a tenant that has none of them grants none of its permissions.
 type Actions interface {
-	// Granted lists the application permissions that the identity has in Graph, as its own token says.
+	// Granted lists the application permissions that the identity has in Graph, as its own token says. Errors: ErrUnavailable, also for a token that does not say.
 	Granted(ctx context.Context) ([]string, error)
 
 	// PassPolicy reads the tenant's policy of Temporary Access Passes.

@@ -109,16 +109,20 @@ func (d *Directory) raw(ctx context.Context, operation Operation, again repeatab
 	return d.call(ctx, operation, again, request, result)
 }
 
-// Granted reads the roles in the identity's own token. It is not checked: it is ours, and nothing is let in by it.
+// Granted reads the roles in the identity's own token. It is not checked: it is ours, and nothing is let in by it. What a developer's own sign-in may do is not told in roles.
 func (d *Directory) Granted(ctx context.Context) ([]string, error) {
 	token, err := d.tokens.credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: d.tokens.scopes, EnableCAE: true})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", directory.ErrUnavailable, operationGranted, &tokenError{err})
 	}
-	if roles, _, ok := rolesOf(token.Token); ok {
-		return roles, nil
+	roles, delegated, ok := rolesOf(token.Token)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("%w: %s: the token cannot be read", directory.ErrUnavailable, operationGranted)
+	case delegated:
+		return nil, fmt.Errorf("%w: %s: the token is a person's", directory.ErrUnavailable, operationGranted)
 	}
-	return nil, fmt.Errorf("%w: %s: the token cannot be read", directory.ErrUnavailable, operationGranted)
+	return roles, nil
 }
 
 // PassPolicy reads the policy of Temporary Access Passes (RULES PRV-20).

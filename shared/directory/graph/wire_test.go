@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -434,28 +435,30 @@ func TestHealthTellsAMissingPermissionApart(t *testing.T) {
 	}
 }
 
-// What the identity may not do is told before it is needed: its token says so.
-func TestHealthReadsThePermissionsOfTheToken(t *testing.T) {
+// What the identity may do is told by its token, before it is needed.
+func TestGrantedReadsThePermissionsOfTheToken(t *testing.T) {
 	token := func(claims string) string {
 		return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
 	}
-	for name, test := range map[string]struct{ token, missing string }{
-		"all":                    {token(`{"roles":["User.Read.All","GroupMember.ReadWrite.All"]}`), ""},
-		"larger ones":            {token(`{"roles":["User.ReadWrite.All","Group.ReadWrite.All"]}`), ""},
-		"no writing":             {token(`{"roles":["User.Read.All","GroupMember.Read.All"]}`), "GroupMember.ReadWrite.All"},
-		"none":                   {token(`{}`), "User.Read.All and GroupMember.Read.All and GroupMember.ReadWrite.All"},
-		"a developer's":          {token(`{"scp":"Directory.AccessAsUser.All"}`), ""},
-		"not to be read":         {"opaque", ""},
-		"not to be read, either": {"a.!.c", ""},
-		"no claims":              {token(`[]`), ""},
+	for name, test := range map[string]struct {
+		token   string
+		granted []string
+		fails   bool
+	}{
+		"two":                    {token(`{"roles":["User.Read.All","GroupMember.ReadWrite.All"]}`), []string{"User.Read.All", "GroupMember.ReadWrite.All"}, false},
+		"none":                   {token(`{}`), nil, false},
+		"a developer's":          {token(`{"scp":"Directory.AccessAsUser.All"}`), nil, true},
+		"not to be read":         {"opaque", nil, true},
+		"not to be read, either": {"a.!.c", nil, true},
+		"no claims":              {token(`[]`), nil, true},
 	} {
-		dir, err := graph.New(&credential{token: test.token}, graph.Options{Transport: &script{answers: []func(*http.Request) (*http.Response, error){says(200, `{"value":[]}`), says(200, `{"value":[]}`)}}})
+		dir, err := graph.New(&credential{token: test.token}, graph.Options{Transport: &script{}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = dir.Health(t.Context())
-		if (err == nil) != (test.missing == "") || err != nil && (!errors.Is(err, directory.ErrForbidden) || !strings.HasSuffix(err.Error(), "is not granted "+test.missing)) {
-			t.Errorf("%s: got %v", name, err)
+		granted, err := dir.Granted(t.Context())
+		if !slices.Equal(granted, test.granted) || (err != nil) != test.fails || err != nil && !errors.Is(err, directory.ErrUnavailable) {
+			t.Errorf("%s: got %q, %v", name, granted, err)
 		}
 	}
 }
