@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"latchkey/infra/local/tenant"
+	"latchkey/shared/governance"
 	"latchkey/shared/platform"
 )
 
@@ -73,11 +74,18 @@ type CalledOut struct {
 
 // NativePayload is a payload as entitlement management sends it: flat, in PascalCase.
 func (c Callout) NativePayload(target, requestor tenant.User) map[string]any {
+	requestType, status := "UserAdd", "Delivering"
+	if c.Stage == string(governance.StageRequestRemoved) {
+		requestType = "UserRemove"
+	}
+	if c.Wait != "" {
+		status = "WaitingForCallback"
+	}
 	payload := map[string]any{
 		"AccessPackageAssignmentRequestId": c.RequestID,
 		"CallbackUriPath":                  "/identityGovernance/entitlementManagement/accessPackageAssignmentRequests/" + c.RequestID + "/resume",
 		"CustomExtensionStageInstanceId":   c.StageInstanceID,
-		"Stage":                            c.Stage, "RequestType": "UserAdd", "Answers": []any{}, "State": "Delivering", "Status": "WaitingForCallback",
+		"Stage":                            c.Stage, "RequestType": requestType, "Answers": []any{}, "State": "Delivering", "Status": status,
 		"CallbackConfiguration": nil,
 		"AccessPackage":         map[string]any{"Id": "90000000-0000-4000-8000-000000000001", "DisplayName": c.Package, "Description": ""},
 		"AccessPackageCatalog":  map[string]any{"Id": "90000000-0000-4000-8000-000000000002", "DisplayName": "General", "Description": ""},
