@@ -46,7 +46,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(settings.Port)))
 	if err != nil {
-		return fmt.Errorf("setting FUNCTIONS_CUSTOMHANDLER_PORT: %w", err)
+		return platform.Unusable(err, "FUNCTIONS_CUSTOMHANDLER_PORT")
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10}
 	ended := make(chan struct{})

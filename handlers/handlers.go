@@ -72,15 +72,15 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 	}
 	documents, err := newStore(settings, credential, options)
 	if err != nil {
-		return nil, fmt.Errorf("setting CosmosConnection: %w", err)
+		return nil, platform.Unusable(err, "CosmosConnection__accountEndpoint", "CosmosConnection")
 	}
 	client, err := newBusClient(settings, credential)
 	if err != nil {
-		return nil, fmt.Errorf("setting ServiceBusConnection: %w", err)
+		return nil, platform.Unusable(err, "ServiceBusConnection__fullyQualifiedNamespace", "ServiceBusConnection")
 	}
 	tenant, err := graph.New(credential, graph.Options{BaseURL: settings.GraphEndpoint, Sender: settings.MailSender, Observe: onDirectory(telemetry, logger, options.OnDirectory)})
 	if err != nil {
-		return nil, fmt.Errorf("setting GraphEndpoint: %w", err)
+		return nil, platform.Unusable(err, "GraphEndpoint")
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	validator, err := identity.New(ctx, identity.Options{
@@ -88,18 +88,19 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 	})
 	if err != nil {
 		cancel()
-		return nil, fmt.Errorf("settings TenantId, Audience, TokenAuthority: %w", err)
+		return nil, platform.Unusable(err, "TenantId", "Audience", "TokenAuthority")
 	}
 	queues := servicebus.New(client, servicebus.Options{})
 	documentsPort, queuesPort, tenantPort := ports(telemetry, documents, queues, tenant)
 	useCases := app.New(app.Options{Store: documentsPort, Bus: queuesPort, Directory: tenantPort, Clock: options.Clock, Logger: logger, PortalURL: settings.PortalURL,
-		PublicURL: settings.PublicURL, AuditChains: settings.AuditChains, Outbound: platform.NewOutbound(settings.CalloutPrivateHosts),
+		PublicURL: settings.PublicURL, AuditChains: settings.AuditChains,
+		Dependencies: []app.Dependency{{Name: "tokens", Stops: "signing in, so every call of the API", Ask: validator.Check}}, Outbound: platform.NewOutbound(settings.CalloutPrivateHosts),
 		Secret: func(name string) governance.Secret { return governance.Hide(settings.CalloutSecrets.Get(name)) }})
 	server := api.New(api.Options{App: useCases, Identity: validator, TokenFrom: identity.FromHeader, Logger: logger, PublicURL: settings.PublicURL, Clock: options.Clock})
 	callouts, err := newCallouts(ctx, settings, options, useCases, logger)
 	if err != nil {
 		cancel()
-		return nil, fmt.Errorf("settings CalloutCallers, CalloutAudience: %w", err)
+		return nil, platform.Unusable(err, "CalloutCallers", "CalloutAudience")
 	}
 	functions := triggers.Functions(useCases, logger)
 	h := &Handler{Handler: observed(hostwire.NewRoot(withCallouts(server, callouts), functions), telemetry), Routes: server.Routes(), App: useCases, log: logger, telemetry: telemetry, bus: queues, client: client, cancel: cancel}

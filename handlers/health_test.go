@@ -139,6 +139,8 @@ func TestHealthSaysWhatFailsWhatItStopsAndWhatMendsIt(t *testing.T) {
 		{"no Service Bus", map[string]string{"ServiceBusConnection": "Endpoint=sb://" + nowhere + ";SharedAccessKeyName=x;SharedAccessKey=x;UseDevelopmentEmulator=true;"},
 			[]string{"queue/provisioning", "queue/extensions", "queue/notifications", "queue/parked"}, "unavailable", "azd provision", nowhere},
 		{"no Graph", map[string]string{"GraphEndpoint": "http://" + nowhere + "/v1.0"}, []string{"directory"}, "unavailable", "azd provision", nowhere},
+		{"no token authority", map[string]string{"TokenAuthority": "http://" + nowhere}, []string{"tokens"}, "unavailable", "azd provision", nowhere},
+		{"another tenant", map[string]string{"TenantId": "7e5a1c3b-0000-4000-8000-000000000001"}, []string{"tokens"}, "unavailable", "azd provision", "cannot be fetched"},
 		{"no permission", nil, []string{"permission/GroupMember.ReadWrite.All"}, "not granted", "infra/entra/setup.sh", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -170,7 +172,7 @@ func TestHealthSaysWhatFailsWhatItStopsAndWhatMendsIt(t *testing.T) {
 					t.Errorf("it says %+v", one)
 				}
 			}
-			if !slices.Equal(failing, c.failing) || len(health.Dependencies) != 10 {
+			if !slices.Equal(failing, c.failing) || len(health.Dependencies) != 11 {
 				t.Errorf("%q of %d fail, want %q", failing, len(health.Dependencies), c.failing)
 			}
 			// The log has one line for each, with the cause; the answer has neither an address nor an id.
@@ -227,5 +229,29 @@ func TestAMissingPermissionOfAFeature(t *testing.T) {
 	}
 	if strings.Contains(answer.Body.String(), s.Tenant.Sender.ID) || strings.Contains(answer.Body.String(), "@") {
 		t.Errorf("the answer tells an address: %s", answer.Body)
+	}
+}
+
+// Settings that only their use shows to be wrong stop the start as the others do: their name, what is wrong, and the command.
+func TestSettingsThatCannotBeUsed(t *testing.T) {
+	given := map[string]string{
+		"TenantId": "7e5a1c3b-0000-4000-8000-000000000001", "Audience": "api://latchkey", "CosmosConnection": "AccountEndpoint=http://127.0.0.1:1/;AccountKey=a2V5;",
+		"ServiceBusConnection": "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=x;SharedAccessKey=x;UseDevelopmentEmulator=true;", "IDENTITY_ENDPOINT": "http://127.0.0.1:1/msi/token",
+	}
+	for name, wrong := range map[string]string{"CosmosConnection": "AccountEndpoint=http://127.0.0.1:1/;AccountKey=!;", "ServiceBusConnection": "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName"} {
+		settings, err := platform.Load(func(setting string) string {
+			if setting == name {
+				return wrong
+			}
+			return given[setting]
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = handlers.New(t.Context(), settings, handlers.Options{})
+		if err == nil || !strings.HasPrefix(err.Error(), "setting "+name+"__") || !strings.Contains(err.Error(), " or "+name+" cannot be used: ") ||
+			!strings.Contains(err.Error(), "nothing runs until it is right") || !strings.Contains(err.Error(), "`azd provision`") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

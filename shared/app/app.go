@@ -37,6 +37,8 @@ type Options struct {
 	PortalURL string
 	// AuditChains is how many audit chains a run of Reconcile verifies at most; 0: none.
 	AuditChains int
+	// Dependencies are what health asks after beside the ports.
+	Dependencies []Dependency
 }
 
 // App is all use cases. It is safe for concurrent use.
@@ -55,6 +57,7 @@ type App struct {
 	portalURL string
 	publicURL string
 
+	others      []Dependency
 	auditChains int // that Reconcile verifies in a run
 
 	places   *placeCache   // which partition a document is in
@@ -66,7 +69,7 @@ type App struct {
 func New(o Options) *App {
 	a := &App{
 		store: o.Store, bus: o.Bus, directory: o.Directory, clock: o.Clock, newID: o.NewID, log: o.Logger, sleep: o.Sleep, jitter: o.Jitter,
-		portalURL: o.PortalURL, auditChains: o.AuditChains, places: newPlaceCache(), catalogs: newCatalogCache(), features: &features{},
+		portalURL: o.PortalURL, auditChains: o.AuditChains, others: o.Dependencies, places: newPlaceCache(), catalogs: newCatalogCache(), features: &features{},
 	}
 	if a.actions = o.Actions; a.actions == nil {
 		a.actions, _ = o.Directory.(directory.Actions) // a directory without them has no custom extensions

@@ -79,10 +79,11 @@ func (a *App) CheckDeadLetters(ctx context.Context, caller governance.Caller, re
 	return reports, nil
 }
 
-// dependency is one thing to ask after.
-type dependency struct {
-	name, stops string
-	ask         func(context.Context) error
+// Dependency is one thing to ask after.
+type Dependency struct {
+	Name  string
+	Stops string // what does not happen without it
+	Ask   func(context.Context) error
 }
 
 // healthPatience bounds each question.
@@ -97,17 +98,17 @@ func (a *App) CheckHealth(ctx context.Context) []Health {
 	reports, failures := make([]Health, len(all)), make([]error, len(all))
 	var asked sync.WaitGroup
 	for i, one := range all {
-		asked.Go(func() { failures[i] = one.ask(ctx) })
+		asked.Go(func() { failures[i] = one.Ask(ctx) })
 	}
 	var grants []Health
 	asked.Go(func() { grants = a.checkGrants(ctx) })
 	asked.Wait()
 	for i, one := range all {
-		reports[i] = Health{Dependency: one.name, Status: statusOK}
+		reports[i] = Health{Dependency: one.Name, Status: statusOK}
 		if err := failures[i]; err != nil {
 			detail := ailment(err)
-			reports[i] = Health{Dependency: one.name, Status: statusFailing, Detail: detail, Stops: one.stops, Mend: cure(one.name, detail)}
-			attributes := []any{"dependency", one.name, "detail", detail, "stops", one.stops, "mend", reports[i].Mend, "error", err}
+			reports[i] = Health{Dependency: one.Name, Status: statusFailing, Detail: detail, Stops: one.Stops, Mend: cure(one.Name, detail)}
+			attributes := []any{"dependency", one.Name, "detail", detail, "stops", one.Stops, "mend", reports[i].Mend, "error", err}
 			if detail == "missing" || detail == "forbidden" { // it does not pass by itself
 				attributes = append(attributes, "alert", true)
 			}
@@ -124,10 +125,10 @@ var stops = map[string]string{
 }
 
 // dependencies are those whose adapter can be asked. A bus that cannot be asked is left out: sending is what it does, and what it does not take is in the outbox.
-func (a *App) dependencies() []dependency {
-	var all []dependency
+func (a *App) dependencies() []Dependency {
+	var all []Dependency
 	for _, container := range store.Containers() {
-		all = append(all, dependency{"store/" + string(container), stops[string(container)], func(ctx context.Context) error {
+		all = append(all, Dependency{"store/" + string(container), stops[string(container)], func(ctx context.Context) error {
 			if checker, ok := a.store.(containerChecker); ok {
 				return checker.Check(ctx, container)
 			}
@@ -137,10 +138,11 @@ func (a *App) dependencies() []dependency {
 	}
 	if checker, ok := a.bus.(queueChecker); ok {
 		for _, queue := range bus.Queues() {
-			all = append(all, dependency{"queue/" + queue, stops[queue], func(ctx context.Context) error { return checker.Check(ctx, queue) }})
+			all = append(all, Dependency{"queue/" + queue, stops[queue], func(ctx context.Context) error { return checker.Check(ctx, queue) }})
 		}
 	}
-	return append(all, dependency{"directory", "looking people up, granting and removing access", func(ctx context.Context) error {
+	all = append(all, a.others...)
+	return append(all, Dependency{"directory", "looking people up, granting and removing access", func(ctx context.Context) error {
 		if checker, ok := a.directory.(directoryChecker); ok {
 			return checker.Health(ctx)
 		}

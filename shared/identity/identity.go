@@ -118,6 +118,9 @@ func New(ctx context.Context, options Options) (*Validator, error) {
 	}, nil
 }
 
+// Check says whether tokens can be checked: whether the tenant's signing keys are there, or can be fetched. Errors: CodeUnavailable.
+func (v *Validator) Check(ctx context.Context) error { return v.keys.check(ctx, v.clock.Now()) }
+
 // Validate makes the Caller of a token. Errors: CodeUnauthorized with a message that says which check failed, CodeUnavailable when the keys that would
 // decide cannot be had; then the token may be good, and the caller may retry.
 func (v *Validator) Validate(ctx context.Context, token string) (governance.Caller, error) {

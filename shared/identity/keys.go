@@ -114,6 +114,24 @@ func (k *keySource) current(ctx context.Context, now time.Time) *keySet {
 	return k.set.Load()
 }
 
+// check says whether there are keys, after fetching them if there are none. Errors: CodeUnavailable.
+func (k *keySource) check(ctx context.Context, now time.Time) error {
+	if k.current(ctx, now) != nil {
+		return nil
+	}
+	if done, wait := k.start(now, false); wait {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return unavailable(ctx.Err())
+		}
+	}
+	if k.set.Load() != nil {
+		return nil
+	}
+	return unavailable(k.lastFailure())
+}
+
 // start joins the fetch under way or begins one, and returns what is closed when it ends. It returns false while a failure is backed off from, and
 // for an unknown key id when there were too many of those.
 func (k *keySource) start(now time.Time, forUnknown bool) (<-chan struct{}, bool) {

@@ -91,7 +91,7 @@ func Declarations() []Declaration {
 		{Name: "CosmosConnection", Type: "text", Limits: "AccountEndpoint=…;AccountKey=…", Secret: true, Places: InSample, Description: "Instead of the endpoint: a connection string with a key, for emulators.",
 			set: func(s *Settings, v string) error {
 				s.CosmosConnection = v
-				return connection(v, "AccountEndpoint=", "AccountKey=")
+				return connection(v, "AccountEndpoint=http", "AccountKey=")
 			}},
 		{Name: "CosmosDatabase", Type: "text", Limits: "1 to 255 characters, none of / \\ # ?", Default: "latchkey", Places: OnAzure | InSample, Description: "The database with the containers subjects, catalogs and reviews.",
 			set: func(s *Settings, v string) error { s.CosmosDatabase = v; return databaseName(v) }},
@@ -182,10 +182,21 @@ func Load(getenv func(string) string) (Settings, error) {
 	for _, declaration := range Declarations() {
 		alternative, _, _ := strings.Cut(declaration.Name, "__")
 		if declaration.Required && !given[declaration.Name] && !given[alternative] {
-			wrong = append(wrong, fmt.Errorf("setting %s is missing: %s%s", declaration.Name, declaration.Description, declaration.mend()))
+			wrong = append(wrong, fmt.Errorf("setting %s is missing: %s%s", declaration.Name, strings.TrimSuffix(declaration.Description, "."), declaration.mend()))
 		}
 	}
 	return settings, errors.Join(wrong...)
+}
+
+// Unusable is the error of settings that only their use showed to be wrong, alternatives or ones that belong together: their names, what was wrong, and the command that mends the first of them.
+func Unusable(err error, names ...string) error {
+	mend := ""
+	for _, declaration := range Declarations() {
+		if declaration.Name == names[0] {
+			mend = declaration.mend()
+		}
+	}
+	return fmt.Errorf("setting %s cannot be used: %w%s", strings.Join(names, " or "), err, mend)
 }
 
 // mend says what a wrong setting stops, and the command that puts it right.
@@ -269,9 +280,11 @@ func hostName(text string) error {
 	return nil
 }
 
+// connection checks a connection string: each part is there, and more behind it.
 func connection(text string, parts ...string) error {
 	for _, part := range parts {
-		if !strings.Contains(strings.ToLower(text), strings.ToLower(part)) {
+		_, rest, found := strings.Cut(strings.ToLower(text), strings.ToLower(part))
+		if !found || rest == "" || rest[0] == ';' {
 			return fmt.Errorf("must be a connection string with %s…", part)
 		}
 	}
