@@ -38,15 +38,17 @@ Write-Output "publish    $Zip to $app"
 az functionapp deployment source config-zip --resource-group $group --name $app --src $Zip --output none
 
 # The app answers once the host has loaded the package and the handler has reached what it depends on.
+$last = 'nothing'
 foreach ($try in 1..30) {
     try {
-        $answer = Invoke-WebRequest "$url/api/v1.0/operations/health" -SkipHttpErrorCheck -TimeoutSec 10
+        $answer = Invoke-WebRequest "$url/api/v1.0/operations/health" -SkipHttpErrorCheck -TimeoutSec 15
         if ($answer.StatusCode -eq 200) {
             Write-Output "healthy    $url"
             exit 0
         }
+        $last = "$($answer.StatusCode): $($answer.Content)"
     }
     catch { Write-Verbose "not yet: $_" }
     Start-Sleep -Seconds 5
 }
-throw "$app was published and does not answer at $url/api/v1.0/operations/health; see docs/operate/stuck-request.md."
+throw "$app was published and is not healthy at $url/api/v1.0/operations/health (last: $last); see docs/operate/stuck-request.md."

@@ -59,11 +59,13 @@ az functionapp deployment source config-zip --resource-group "$group" --name "$a
 
 # The app answers once the host has loaded the package and the handler has reached what it depends on.
 for _ in {1..30}; do
-  status=$(curl -sS -o /dev/null -w '%{http_code}' --max-time 10 "$url/api/v1.0/operations/health" || true)
+  answer=$(curl -sS -w '\n%{http_code}' --max-time 15 "$url/api/v1.0/operations/health" || true)
+  status=${answer##*$'\n'}
   if [[ $status == 200 ]]; then
     echo "healthy    $url"
     exit 0
   fi
   sleep 5
 done
-stop "$app was published and does not answer at $url/api/v1.0/operations/health (last: ${status:-nothing}); see docs/operate/stuck-request.md."
+health=${answer%$'\n'*}
+stop "$app was published and is not healthy at $url/api/v1.0/operations/health (last: ${status:-nothing}${health:+: ${health:0:4000}}); see docs/operate/stuck-request.md."
