@@ -42,7 +42,7 @@ type plan interface {
 	rehearse(ctx context.Context, w *work) ([]string, error)
 }
 
-// follower is a plan that does something for a time: followUp undoes it and says so.
+// follower is a plan that does something for a time, after work.promise: followUp undoes it and says so. It may come when nothing was done.
 type follower interface {
 	followUp(ctx context.Context, w *work) (string, error)
 }
@@ -54,9 +54,8 @@ type abandoner interface {
 
 // outcome is what came of a run that did not fail.
 type outcome struct {
-	detail   string
-	followUp time.Time
-	waits    bool // it is somebody else's turn
+	detail string
+	waits  bool // it is somebody else's turn
 }
 
 // actions are all kinds, by name.
@@ -139,6 +138,7 @@ type work struct {
 	app       *App
 	subjectID string
 	callout   governance.Callout
+	again     bool // what is recorded as done is done once more, and nothing else
 }
 
 // documents are what a change of the callout reads.
@@ -158,11 +158,11 @@ func (w *work) update(ctx context.Context, decide func(engine.Subject) (engine.C
 
 // once does a step unless it is recorded as done, and records it. A crash between the two does it again, so a step finds its work done or is harmless to repeat.
 func (w *work) once(ctx context.Context, step string, do func() (note string, err error)) error {
-	if _, done := w.callout.Done(step); done {
+	if _, done := w.callout.Done(step); done != w.again {
 		return nil
 	}
 	note, err := do()
-	if err != nil {
+	if err != nil || w.again {
 		return err
 	}
 	return w.record(ctx, step, note)
@@ -171,6 +171,16 @@ func (w *work) once(ctx context.Context, step string, do func() (note string, er
 func (w *work) record(ctx context.Context, step, note string) error {
 	return w.update(ctx, func(s engine.Subject) (engine.Change, error) {
 		return engine.RecordCalloutStep(s, w.callout.ID, step, note, w.app.now())
+	})
+}
+
+// promise sees to it that the plan's followUp comes, from before anything is done for a time.
+func (w *work) promise(ctx context.Context, until time.Time) error {
+	if w.again || w.callout.FollowUpDateTime != nil {
+		return nil
+	}
+	return w.update(ctx, func(s engine.Subject) (engine.Change, error) {
+		return engine.PromiseFollowUp(s, w.callout.ID, until)
 	})
 }
 

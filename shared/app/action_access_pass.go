@@ -192,11 +192,14 @@ func (p *passPlan) unprivileged(ctx context.Context, w *work, user governance.Us
 
 // The steps of a pass.
 const (
-	stepClear   = "cleared"   // no pass but ours can be there from here on
+	stepClear   = "cleared"   // somebody has taken a turn, which the note names, and takes away what was there and issues a pass
 	stepDeliver = "delivered" // the pass is with whom it is for
 )
 
 func (p *passPlan) run(ctx context.Context, w *work) (outcome, error) {
+	if w.again { // a pass is not issued twice, and none is ever deleted that was delivered
+		return outcome{}, nil
+	}
 	if note, done := w.callout.Done(stepDeliver); done {
 		return outcome{detail: note}, nil
 	}
@@ -212,9 +215,9 @@ func (p *passPlan) run(ctx context.Context, w *work) (outcome, error) {
 		return outcome{waits: true, detail: fmt.Sprintf("A Temporary Access Pass for %s is ready; it is issued when %s asks to see it.", nameOf(ordered.user), nameOf(who))}, nil
 	}
 	var text string
-	err = p.issue(ctx, w, ordered, func(pass governance.AccessPass, value governance.Secret) error {
+	err = p.issue(ctx, w, ordered, func(pass governance.AccessPass, value governance.Secret) (bool, error) {
 		if err := p.deliver(ctx, w, ordered, pass, value); err != nil {
-			return err
+			return false, err
 		}
 		text = describePass(ordered, pass)
 		switch p.DeliverTo {
@@ -223,21 +226,19 @@ func (p *passPlan) run(ctx context.Context, w *work) (outcome, error) {
 		default:
 			text += fmt.Sprintf(" It was sent to %s alone.", nameOf(ordered.to))
 		}
-		return w.record(ctx, stepDeliver, text+ordered.note)
+		return true, w.update(ctx, w.inTurn(func(s engine.Subject) (engine.Change, error) {
+			return engine.RecordCalloutStep(s, w.callout.ID, stepDeliver, text+ordered.note, w.app.now())
+		}))
 	})
 	return outcome{detail: text + ordered.note}, err
 }
 
 // issue makes a pass and hands it on. Its value is in one variable from the call to its end. A pass of before is replaced: its value cannot be read again, so after a crash nobody has it. If the pass
-// cannot be handed on it is taken away again, so that none lies about that nobody has.
-func (p *passPlan) issue(ctx context.Context, w *work, ordered passOrder, hand func(governance.AccessPass, governance.Secret) error) error {
+// cannot be handed on it is taken away again, so that none lies about that nobody has. hand commits in turn, and says whether the pass has left: then, if it is not known whether the commit went through, the pass stays, and whoever goes on finds it recorded or
+// replaces it.
+func (p *passPlan) issue(ctx context.Context, w *work, ordered passOrder, hand func(governance.AccessPass, governance.Secret) (bool, error)) error {
 	if err := w.clearPasses(ctx, ordered.user.ID); err != nil {
 		return err
-	}
-	if _, cleared := w.callout.Done(stepClear); !cleared {
-		if err := w.record(ctx, stepClear, ""); err != nil {
-			return err
-		}
 	}
 	pass, value, err := w.app.actions.IssuePass(ctx, ordered.user.ID, ordered.order)
 	if errors.Is(err, directory.ErrRefused) {
@@ -248,9 +249,9 @@ func (p *passPlan) issue(ctx context.Context, w *work, ordered passOrder, hand f
 	if err != nil {
 		return inWords(err, "Issuing the Temporary Access Pass")
 	}
-	err = hand(pass, value)
-	if err == nil {
-		return nil
+	left, err := hand(pass, value)
+	if err == nil || left && isPassing(err) {
+		return err
 	}
 	if undo := w.app.actions.DeletePass(context.WithoutCancel(ctx), ordered.user.ID, pass.ID); undo != nil {
 		w.app.log.WarnContext(ctx, "a pass that was not delivered stays until it is replaced or over", "calloutId", w.callout.ID, "passId", pass.ID, "error", undo)
@@ -258,10 +259,22 @@ func (p *passPlan) issue(ctx context.Context, w *work, ordered passOrder, hand f
 	return err
 }
 
+// clearPasses takes away the passes that a person has. A lock may be lost without its holder's knowing, so it looks first, then takes its turn, and only then deletes what it saw: whoever is issuing a
+// pass that it saw cannot record it as delivered any more, and a pass that is recorded is never deleted by who looked before.
 func (w *work) clearPasses(ctx context.Context, userID string) error {
 	passes, err := w.app.actions.Passes(ctx, userID)
 	if err != nil {
 		return inWords(err, "Looking for an existing Temporary Access Pass")
+	}
+	turn := w.app.newID()
+	if err := w.update(ctx, func(s engine.Subject) (engine.Change, error) {
+		callout := s.Callouts[w.callout.ID]
+		if _, delivered := callout.Done(stepDeliver); delivered {
+			return engine.Change{}, governance.Conflict("The pass is delivered.")
+		}
+		return engine.RecordCalloutStep(s, w.callout.ID, stepClear, turn, w.app.now())
+	}); err != nil {
+		return err
 	}
 	for _, pass := range passes {
 		if err := w.app.actions.DeletePass(ctx, userID, pass.ID); err != nil {
@@ -271,6 +284,18 @@ func (w *work) clearPasses(ctx context.Context, userID string) error {
 	return nil
 }
 
+// inTurn has a decision made only as long as nobody else has taken a turn: else there may be a pass that who decides does not know of.
+func (w *work) inTurn(decide func(engine.Subject) (engine.Change, error)) func(engine.Subject) (engine.Change, error) {
+	return func(s engine.Subject) (engine.Change, error) {
+		known, _ := w.callout.Done(stepClear)
+		callout := s.Callouts[w.callout.ID]
+		if now, _ := callout.Done(stepClear); now != known {
+			return engine.Change{}, governance.Conflict("The pass is issued by somebody else.")
+		}
+		return decide(s)
+	}
+}
+
 // abandon takes away a pass that may have been issued and was not delivered.
 func (p *passPlan) abandon(ctx context.Context, w *work) error {
 	_, cleared := w.callout.Done(stepClear)
@@ -278,10 +303,13 @@ func (p *passPlan) abandon(ctx context.Context, w *work) error {
 	if !cleared || delivered {
 		return nil
 	}
-	if err := w.clearPasses(ctx, w.callout.Target.ObjectID); err != nil && isPassing(err) {
-		return err
+	err := w.clearPasses(ctx, w.callout.Target.ObjectID)
+	var final *giveUpError
+	if errors.As(err, &final) {
+		w.app.log.WarnContext(ctx, "a pass that was not delivered stays until it is replaced or over", "calloutId", w.callout.ID, "error", err)
+		return nil
 	}
-	return nil
+	return err
 }
 
 // deliver sends the pass on its way. What it answers never holds a word of what was sent: the other side's complaint might quote it.
@@ -415,12 +443,15 @@ func (a *App) ShowPass(ctx context.Context, caller governance.Caller, id string)
 	ordered, err := p.prepare(ctx, w)
 	var shown ShownPass
 	if err == nil {
-		err = p.issue(ctx, w, ordered, func(pass governance.AccessPass, value governance.Secret) error {
+		err = p.issue(ctx, w, ordered, func(pass governance.AccessPass, value governance.Secret) (bool, error) {
 			result := engine.CalloutResult{Detail: describePass(ordered, pass) + " It was shown once to the person who asked." + ordered.note}
 			shown = ShownPass{Value: value, StartDateTime: pass.StartDateTime, Minutes: pass.LifetimeMinutes, UsableOnce: pass.UsableOnce}
-			return w.update(ctx, func(s engine.Subject) (engine.Change, error) {
+			return false, w.update(ctx, w.inTurn(func(s engine.Subject) (engine.Change, error) {
+				if engine.IsSuperseded(s, w.callout) {
+					return engine.Change{}, governance.Conflict("A newer request has taken over.")
+				}
 				return engine.EndCallout(s, w.callout.ID, result, caller, a.now())
-			})
+			}))
 		})
 	}
 	var final *giveUpError

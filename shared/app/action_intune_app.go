@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"latchkey/shared/directory"
+	"latchkey/shared/engine"
 	"latchkey/shared/governance"
 )
 
@@ -87,8 +88,15 @@ func (p *appPlan) run(ctx context.Context, w *work) (outcome, error) {
 	}); err != nil {
 		return outcome{}, err
 	}
+	if _, over := w.callout.Done(engine.StepFollowUp); over { // done again after its time
+		_, err := p.followUp(ctx, w)
+		return outcome{}, err
+	}
 	if !give {
 		if err := w.once(ctx, "assigned", func() (string, error) { return "", p.assign(ctx, w) }); err != nil {
+			return outcome{}, err
+		}
+		if err := w.promise(ctx, p.UninstallFor.AddTo(w.app.now())); err != nil {
 			return outcome{}, err
 		}
 	}
@@ -106,8 +114,8 @@ func (p *appPlan) run(ctx context.Context, w *work) (outcome, error) {
 	if give {
 		return outcome{detail: "The app is assigned to the person; Intune installs it."}, nil
 	}
-	until := p.UninstallFor.AddTo(w.app.now())
-	return outcome{detail: "The app is being uninstalled by Intune; the person stays in the uninstall group until " + until.Format("2 January 2006") + ".", followUp: until}, nil
+	until := w.callout.FollowUpDateTime.Instant()
+	return outcome{detail: "The app is being uninstalled by Intune; the person stays in the uninstall group until " + until.Format("2 January 2006") + "."}, nil
 }
 
 func (p *appPlan) assign(ctx context.Context, w *work) error {

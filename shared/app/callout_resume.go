@@ -10,9 +10,18 @@ import (
 	"latchkey/shared/governance"
 )
 
-// tell ends the wait of the source with what came of the work (RULES EXT-13 to EXT-17). An answer that would come too late is not sent. perhapsTold says that a call before this one may
-// have told it already: then a source that waits no more has the answer.
-func (w *work) tell(ctx context.Context, perhapsTold bool) error {
+// tell ends the wait of the source with what came of the work (RULES EXT-13 to EXT-17). An answer that would come too late is not sent. first says that nobody can have told it: else somebody may
+// have, and then a source that waits no more has the answer.
+func (w *work) tell(ctx context.Context, first bool) error {
+	perhapsTold := false
+	if !first {
+		if err := w.update(ctx, func(s engine.Subject) (change engine.Change, err error) {
+			change, perhapsTold, err = engine.BeginTelling(s, w.callout.ID, w.app.now())
+			return change, err
+		}); err != nil {
+			return err
+		}
+	}
 	if !engine.MayTell(w.callout, w.app.now()) {
 		if perhapsTold {
 			return w.told(ctx, false, "The answer would come too late now; whether one that was sent before a failure has arrived is not known.", nil)

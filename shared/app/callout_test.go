@@ -956,29 +956,6 @@ func TestTheNewerGrantWins(t *testing.T) {
 	}
 }
 
-// A newer callout that comes while an older one is being worked on takes over, and the older one is answered all the same.
-func TestANewerCalloutComesInBetween(t *testing.T) {
-	t.Parallel()
-	w := newCalloutWorld(t)
-	w.configure("act", "intuneApp", kinds["intuneApp"].good)
-	older := w.accept("act", payload("assignmentRequestRemoved", calloutHire, nil))
-	newer := ""
-	w.directory.SetFault(func(operation directorymemory.Operation) directorymemory.Fault {
-		if operation == directorymemory.OperationAssignApp && newer == "" {
-			newer = "coming"
-			newer = w.accept("act", payload("assignmentRequestGranted", calloutHire, map[string]any{"AccessPackageAssignmentRequestId": calloutApp, "CallbackConfiguration": nil}))
-		}
-		return directorymemory.Fault{}
-	})
-	w.settle(0)
-	if callout := w.callout(older); callout.State != governance.CalloutResumed || callout.Succeeded || !strings.Contains(callout.Detail, "newer") {
-		t.Errorf("the older one is %s: %s", callout.State, callout.Detail)
-	}
-	if !w.callout(newer).Succeeded || !w.directory.IsMember(calloutIn, calloutHire) || w.directory.IsMember(calloutOut, calloutHire) {
-		t.Error("the newer one did not win")
-	}
-}
-
 // A pre-flight check says in words what is missing, and a rehearsal changes nothing.
 func TestChecksAndRehearsals(t *testing.T) {
 	t.Parallel()

@@ -39,14 +39,14 @@ func (a *App) workOnCallout(ctx context.Context, effect governance.Effect) error
 		}
 		return err
 	}
-	begun := false
+	ended := false
 	if callout.State.IsOpen() {
-		if begun, err = w.advance(ctx, p, state.Subject, effect.Attempt); err != nil {
+		if ended, err = w.advance(ctx, p, state.Subject, effect.Attempt); err != nil {
 			return err
 		}
 	}
 	if w.callout.Waits && (w.callout.State == governance.CalloutSucceeded || w.callout.State == governance.CalloutFailed) {
-		if err := w.tell(ctx, !begun); err != nil {
+		if err := w.tell(ctx, ended); err != nil {
 			return err
 		}
 	}
@@ -58,7 +58,7 @@ func (w *work) advance(ctx context.Context, p plan, s engine.Subject, attempt in
 	now := w.app.now()
 	switch {
 	case !now.Before(w.callout.DeadlineTime.Instant()):
-		return false, w.timeOut(ctx, p)
+		return false, w.timeOut(ctx, p, s)
 	case w.callout.State == governance.CalloutWaiting:
 		return false, nil
 	case engine.IsSuperseded(s, w.callout):
@@ -76,15 +76,18 @@ func (w *work) advance(ctx context.Context, p plan, s engine.Subject, attempt in
 		})
 	}
 	if err == nil {
-		return true, w.end(ctx, engine.CalloutResult{Detail: done.detail, FollowUp: done.followUp}, nil)
+		return true, w.end(ctx, engine.CalloutResult{Detail: done.detail}, nil)
 	}
 	result := engine.CalloutResult{Failed: true}
 	var final *giveUpError
 	switch {
 	case errors.As(err, &final):
 		result.Detail = final.detail
-	case governance.CodeOf(err) == governance.CodeConflict:
-		return false, err // somebody else has taken it further
+	case governance.CodeOf(err) == governance.CodeConflict: // somebody else has taken it further
+		if late := w.putRight(ctx); late != nil {
+			return false, late
+		}
+		return false, err
 	case errors.Is(err, directory.ErrForbidden):
 		result.Detail = "Latchkey lacks a permission in Microsoft Graph."
 	case isPassing(err) && attempt < len(engine.RetryDelays):
@@ -110,24 +113,24 @@ func isPassing(err error) bool {
 
 // end records how the work ended. A failure is told to those who look after it.
 func (w *work) end(ctx context.Context, result engine.CalloutResult, cause error) error {
-	err := w.update(ctx, func(s engine.Subject) (engine.Change, error) {
+	err := w.update(ctx, w.inTurn(func(s engine.Subject) (engine.Change, error) {
 		return engine.EndCallout(s, w.callout.ID, result, governance.System(), w.app.now())
-	})
+	}))
 	if err == nil && result.Failed {
 		w.alert(ctx, "a callout has failed", result.Detail, cause)
 	}
 	return err
 }
 
-func (w *work) timeOut(ctx context.Context, p plan) error {
-	if left, ok := p.(abandoner); ok {
+func (w *work) timeOut(ctx context.Context, p plan, s engine.Subject) error {
+	if left, ok := p.(abandoner); ok && !engine.IsSuperseded(s, w.callout) {
 		if err := left.abandon(ctx, w); err != nil {
 			return err
 		}
 	}
-	err := w.update(ctx, func(s engine.Subject) (engine.Change, error) {
+	err := w.update(ctx, w.inTurn(func(s engine.Subject) (engine.Change, error) {
 		return engine.TimeOutCallout(s, w.callout.ID, w.app.now())
-	})
+	}))
 	if err == nil {
 		w.alert(ctx, "a callout has timed out", w.callout.Detail, nil)
 	}
@@ -142,18 +145,18 @@ func (w *work) alert(ctx context.Context, what, detail string, cause error) {
 	w.app.log.ErrorContext(ctx, what, arguments...)
 }
 
-// followUp undoes what was done for a time, when that time is over and nothing newer has taken over.
+// followUp undoes what was done for a time, when that time is over and no newer callout does the same for a time of its own.
 func (w *work) followUp(ctx context.Context, p plan) error {
 	due := w.callout.FollowUpDateTime.Instant()
-	if due.IsZero() || w.app.now().Before(due) {
+	if due.IsZero() || w.app.now().Before(due) || w.callout.State.IsOpen() {
 		return nil
 	}
-	state, err := w.app.loadSubject(ctx, w.subjectID)
+	newest, err := w.newest(ctx)
 	if err != nil {
 		return err
 	}
-	detail := "A newer request has taken over; nothing was left to undo."
-	if undo, ok := p.(follower); ok && !engine.IsSuperseded(state.Subject, w.callout) {
+	detail := "A newer request sees to it; nothing was left to undo."
+	if undo, ok := p.(follower); ok && (newest == nil || newest.callout.FollowUpDateTime == nil) {
 		if detail, err = undo.followUp(ctx, w); err != nil {
 			var final *giveUpError
 			if !errors.As(err, &final) {
@@ -163,7 +166,75 @@ func (w *work) followUp(ctx context.Context, p plan) error {
 			w.alert(ctx, "what a callout did for a time could not be undone", detail, err)
 		}
 	}
-	return w.update(ctx, func(s engine.Subject) (engine.Change, error) {
+	err = w.update(ctx, func(s engine.Subject) (engine.Change, error) {
 		return engine.FollowUpCallout(s, w.callout.ID, detail, w.app.now())
 	})
+	if newest == nil && governance.CodeOf(err) != governance.CodeConflict {
+		return err
+	}
+	if late := w.putRight(ctx); late != nil {
+		return late
+	}
+	return err
+}
+
+// newest is the work for the callout that was accepted last about the same, nil if it is this one.
+func (w *work) newest(ctx context.Context) (*work, error) {
+	if w.callout.Claim == "" {
+		return nil, nil
+	}
+	state, err := w.app.loadSubject(ctx, w.subjectID)
+	if err != nil {
+		return nil, err
+	}
+	id := engine.NewestCallout(state.Subject, w.callout)
+	if id == "" || id == w.callout.ID {
+		return nil, nil
+	}
+	return w.app.openCallout(ctx, w.subjectID, id)
+}
+
+// putRight does again what the newest callout about the same has done, until that does not change under it. It is for who may have changed the directory too late: a lock was lost without its knowing,
+// others have carried out the same callout or a newer one meanwhile, and nobody else will look at it again.
+func (w *work) putRight(ctx context.Context) error {
+	if w.callout.Claim == "" {
+		return nil
+	}
+	var err error
+	done, steps := "", 0
+	for range maxPlans {
+		var newest *work
+		if newest, err = w.newest(ctx); err == nil && newest == nil {
+			newest, err = w.app.openCallout(ctx, w.subjectID, w.callout.ID)
+		}
+		if err != nil {
+			break
+		}
+		if newest.callout.ID == done && len(newest.callout.Steps) == steps {
+			return nil
+		}
+		done, steps = newest.callout.ID, len(newest.callout.Steps)
+		if err = newest.repeat(ctx); err != nil {
+			break
+		}
+	}
+	if err != nil {
+		w.app.log.ErrorContext(ctx, "what a callout did too late could not be put right", "alert", true, "calloutId", w.callout.ID, "subjectId", w.subjectID, "error", err)
+	}
+	return err
+}
+
+// repeat does again what is recorded as done.
+func (w *work) repeat(ctx context.Context) error {
+	p, err := planOf(w.callout.Kind, w.callout.Settings)
+	if err != nil { // of another release
+		return err
+	}
+	w.again = true
+	_, err = p.run(ctx, w)
+	var final *giveUpError
+	if errors.As(err, &final) { // what it was about is gone, or was never possible
+		return nil
+	}
+	return err
 }

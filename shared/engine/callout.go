@@ -150,7 +150,17 @@ func BeginCallout(s Subject, id string, now time.Time) (Change, error) {
 
 // IsSuperseded says whether a newer callout has taken over what this one works on.
 func IsSuperseded(s Subject, callout governance.Callout) bool {
-	return callout.Claim != "" && !slices.Contains(s.Head.Claims, governance.CalloutClaim{Key: callout.Claim, CalloutID: callout.ID})
+	return callout.Claim != "" && NewestCallout(s, callout) != callout.ID
+}
+
+// NewestCallout is the id of the callout that was accepted last among those with the claim of this one; empty: there is none, or it was too long ago to be known.
+func NewestCallout(s Subject, callout governance.Callout) string {
+	for _, one := range s.Head.Claims {
+		if one.Key == callout.Claim {
+			return one.CalloutID
+		}
+	}
+	return ""
 }
 
 // RecordCalloutStep notes that a step is done. Errors: CodeConflict if the callout is not being worked on, or a newer one has taken over.
@@ -170,6 +180,20 @@ func RecordCalloutStep(s Subject, id, step, note string, now time.Time) (Change,
 	return Change{Callouts: []governance.Callout{callout}}, nil
 }
 
+// PromiseFollowUp notes when what is about to be done for a time is to be undone. It comes before the doing: whatever becomes of the callout afterwards, somebody looks.
+// Errors: as those of RecordCalloutStep.
+func PromiseFollowUp(s Subject, id string, when time.Time) (Change, error) {
+	callout, err := openCallout(s, id)
+	if err != nil {
+		return Change{}, err
+	}
+	if callout.State != governance.CalloutWorking || IsSuperseded(s, callout) {
+		return Change{}, governance.Conflict("The callout is not being worked on.")
+	}
+	callout.FollowUpDateTime = governance.At(when)
+	return Change{Callouts: []governance.Callout{callout}}, nil
+}
+
 // WaitCallout leaves the callout to somebody else.
 func WaitCallout(s Subject, id, detail string, now time.Time) (Change, error) {
 	callout, err := openCallout(s, id)
@@ -185,12 +209,14 @@ func WaitCallout(s Subject, id, detail string, now time.Time) (Change, error) {
 
 // CalloutResult is how the work for a callout ended.
 type CalloutResult struct {
-	Failed   bool
-	Detail   string
-	FollowUp time.Time // when what was done for a time is to be undone; zero: never
+	Failed bool
+	Detail string
 }
 
-// EndCallout records how the work ended. byWho is who ended it; when it is not Latchkey's own worker, an effect sees to the rest.
+// stepTelling is recorded before the source may be told for the first time.
+const stepTelling = "telling"
+
+// EndCallout records how the work ended. byWho is who ended it: Latchkey's own worker tells the source right away; when it is somebody else, an effect sees to the rest.
 func EndCallout(s Subject, id string, result CalloutResult, byWho governance.Caller, now time.Time) (Change, error) {
 	callout, err := openCallout(s, id)
 	if err != nil {
@@ -204,8 +230,8 @@ func EndCallout(s Subject, id string, result CalloutResult, byWho governance.Cal
 		return Change{}, err
 	}
 	callout.Succeeded, callout.Detail, callout.EndedDateTime = !result.Failed, clipDetail(result.Detail), governance.At(now)
-	if !result.FollowUp.IsZero() {
-		callout.FollowUpDateTime = governance.At(result.FollowUp)
+	if callout.Waits && byWho.Kind == governance.CallerSystem {
+		callout.Steps = append(slices.Clone(callout.Steps), governance.CalloutStep{Name: stepTelling, DateTime: governance.At(now)})
 	}
 	audit := calloutEntry(callout, now, callout.Detail)
 	audit.InitiatedBy = byWho.Initiator()
@@ -235,6 +261,22 @@ func TimeOutCallout(s Subject, id string, now time.Time) (Change, error) {
 	return Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{audit}}, nil
 }
 
+// BeginTelling records that the source is about to be told. before says that it was recorded before: somebody may have told it already. Errors: CodeConflict if there is nothing to tell any more.
+func BeginTelling(s Subject, id string, now time.Time) (change Change, before bool, err error) {
+	callout, ok := s.Callouts[id]
+	if !ok {
+		return Change{}, false, governance.NotFound("There is no callout %s.", id)
+	}
+	if _, err := NextCallout(callout.State, CalloutIsTold); err != nil {
+		return Change{}, false, err
+	}
+	if _, before := callout.Done(stepTelling); before {
+		return Change{}, true, nil
+	}
+	callout.Steps = append(slices.Clone(callout.Steps), governance.CalloutStep{Name: stepTelling, DateTime: governance.At(now)})
+	return Change{Callouts: []governance.Callout{callout}}, false, nil
+}
+
 // TellCallout records whether the source was told how the work ended, and if not, why.
 func TellCallout(s Subject, id string, told bool, detail string, now time.Time) (Change, error) {
 	callout, ok := s.Callouts[id]
@@ -256,14 +298,17 @@ func TellCallout(s Subject, id string, told bool, detail string, now time.Time) 
 	return Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{audit}}, nil
 }
 
-// FollowUpCallout records that what was done for a time is undone.
+// StepFollowUp is the step of a callout whose followUp is done.
+const StepFollowUp = "followUp"
+
+// FollowUpCallout records that what was done for a time is undone. Errors: CodeConflict if it was recorded before.
 func FollowUpCallout(s Subject, id, detail string, now time.Time) (Change, error) {
 	callout, ok := s.Callouts[id]
 	if !ok || callout.FollowUpDateTime == nil {
-		return Change{}, nil
+		return Change{}, governance.Conflict("The callout is followed up already.")
 	}
 	callout.FollowUpDateTime = nil
-	callout.Steps = append(slices.Clone(callout.Steps), governance.CalloutStep{Name: "followUp", Note: clipDetail(detail), DateTime: governance.At(now)})
+	callout.Steps = append(slices.Clone(callout.Steps), governance.CalloutStep{Name: StepFollowUp, Note: clipDetail(detail), DateTime: governance.At(now)})
 	return Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{calloutEntry(callout, now, detail)}}, nil
 }
 
@@ -272,11 +317,11 @@ func MayTell(callout governance.Callout, now time.Time) bool {
 	return now.Add(lastCall).Before(callout.DeadlineTime.Instant())
 }
 
-// CalloutDue is when something must happen to a callout by itself; the zero time means never.
+// CalloutDue is when something must happen to a callout by itself; the zero time means never. Nothing is undone before the work has ended.
 func CalloutDue(callout governance.Callout) time.Time {
 	untold := callout.Waits && (callout.State == governance.CalloutSucceeded || callout.State == governance.CalloutFailed)
 	due := callout.FollowUpDateTime.Instant()
-	if ends := callout.DeadlineTime.Instant(); (callout.State.IsOpen() || untold) && (due.IsZero() || ends.Before(due)) {
+	if ends := callout.DeadlineTime.Instant(); callout.State.IsOpen() || untold && (due.IsZero() || ends.Before(due)) {
 		due = ends
 	}
 	return due
@@ -325,26 +370,18 @@ func clipDetail(text string) string {
 	return text
 }
 
-// claim brings the head's claims and marks in line with a callout: the newest that is accepted has the claim, and keeps it until nothing is left to do.
+// claim brings the head's claims and marks in line with a callout: the newest that is accepted has the claim, and keeps it when it has ended, so that who comes late knows what is to be so.
 func claim(head governance.Head, callout governance.Callout) governance.Head {
-	if callout.State == governance.CalloutAccepted {
-		marks := slices.DeleteFunc(slices.Clone(head.Marks), func(m governance.CalloutMark) bool { return m.RequestID == callout.RequestID })
-		marks = append(marks, governance.CalloutMark{RequestID: callout.RequestID, Stage: callout.Stage})
-		head.Marks = marks[max(0, len(marks)-governance.MaxCalloutMarks):]
-	}
-	if callout.Claim == "" {
+	if callout.State != governance.CalloutAccepted {
 		return head
 	}
-	own := governance.CalloutClaim{Key: callout.Claim, CalloutID: callout.ID}
-	claims := slices.Clone(head.Claims)
-	switch {
-	case callout.State == governance.CalloutAccepted:
-		claims = slices.DeleteFunc(claims, func(c governance.CalloutClaim) bool { return c.Key == callout.Claim })
-		claims = append(claims, own)
-		claims = claims[max(0, len(claims)-governance.MaxCalloutClaims):]
-	case !callout.State.IsOpen() && callout.FollowUpDateTime == nil:
-		claims = slices.DeleteFunc(claims, func(c governance.CalloutClaim) bool { return c == own })
+	marks := slices.DeleteFunc(slices.Clone(head.Marks), func(m governance.CalloutMark) bool { return m.RequestID == callout.RequestID })
+	marks = append(marks, governance.CalloutMark{RequestID: callout.RequestID, Stage: callout.Stage})
+	head.Marks = marks[max(0, len(marks)-governance.MaxCalloutMarks):]
+	if callout.Claim != "" {
+		claims := slices.DeleteFunc(slices.Clone(head.Claims), func(c governance.CalloutClaim) bool { return c.Key == callout.Claim })
+		claims = append(claims, governance.CalloutClaim{Key: callout.Claim, CalloutID: callout.ID})
+		head.Claims = claims[max(0, len(claims)-governance.MaxCalloutClaims):]
 	}
-	head.Claims = claims
 	return head
 }

@@ -1,0 +1,219 @@
+package app_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	directorymemory "latchkey/shared/directory/memory"
+	"latchkey/shared/governance"
+	storememory "latchkey/shared/store/memory"
+)
+
+// These tests play, one at a time, what infra/local/simulation found by the thousand: workers that come late, and callouts that are overtaken.
+
+// at runs something once, just before the directory does an operation for the first time.
+func (w *calloutWorld) at(operation directorymemory.Operation, do func()) {
+	done := false
+	w.directory.SetFault(func(one directorymemory.Operation) directorymemory.Fault {
+		if one == operation && !done {
+			done = true
+			do()
+		}
+		return directorymemory.Fault{}
+	})
+}
+
+// livePass is the value of the one pass that is there; empty: there is none.
+func (w *calloutWorld) livePass() string {
+	w.t.Helper()
+	value := ""
+	for _, one := range w.directory.Issued() {
+		if one.Live {
+			if value != "" {
+				w.t.Error("there are two passes")
+			}
+			value = one.Value
+		}
+	}
+	return value
+}
+
+// mailedPass says whether the last mail to the manager has the pass that is there.
+func (w *calloutWorld) mailedPass() bool {
+	sent := w.directory.SentTo("marta@contoso.example")
+	return len(sent) > 0 && w.livePass() != "" && strings.Contains(sent[len(sent)-1].Text, w.livePass())
+}
+
+var calloutLooker = governance.Caller{Kind: governance.CallerUser, TenantID: calloutTenant, ObjectID: calloutManager, Scopes: []string{governance.PermissionSubjectAccess}}
+
+// A pass that was delivered for a newer callout is not taken away by who looks at the older one, nor when its time is over.
+func TestAnOlderCalloutLeavesTheNewerPass(t *testing.T) {
+	t.Parallel()
+	for name, crash := range map[string]bool{"the older one was never looked at": false, "a process died while it was shown": true} {
+		w := newCalloutWorld(t)
+		w.configure("show", "temporaryAccessPass", `{"deliverTo":"show","lifetimeInMinutes":480}`)
+		w.configure("mail", "temporaryAccessPass", `{"deliverTo":"manager","lifetimeInMinutes":480}`)
+		older := w.accept("show", payload("assignmentRequestGranted", calloutHire, nil))
+		w.settle(0)
+		if crash {
+			w.at(directorymemory.OperationIssuePass, func() { panic(died{}) })
+			if dead, _ := w.live(func() error { _, err := w.app.ShowPass(t.Context(), calloutLooker, older); return err }); !dead {
+				t.Fatal("it did not die")
+			}
+			w.directory.SetFault(nil)
+		}
+		w.accept("mail", payload("assignmentRequestGranted", calloutHire, map[string]any{"AccessPackageAssignmentRequestId": calloutApp, "CallbackUriPath": nil}))
+		w.settle(0)
+		if _, err := w.app.ShowPass(t.Context(), calloutLooker, older); governance.CodeOf(err) != governance.CodeConflict || !w.mailedPass() {
+			t.Errorf("%s: after the look (%v) the newer pass is there: %v", name, err, w.mailedPass())
+		}
+		w.settle(3 * time.Hour)
+		if state := w.callout(older).State; state != governance.CalloutTimedOut || !w.mailedPass() {
+			t.Errorf("%s: the older one is %s, the newer pass is there: %v", name, state, w.mailedPass())
+		}
+	}
+}
+
+// Two workers at once, one of which has lost its lock: whatever is recorded as delivered is there.
+func TestADeliveredPassIsNotTakenAwayByALateWorker(t *testing.T) {
+	t.Parallel()
+	w := newCalloutWorld(t)
+	w.configure("mail", "temporaryAccessPass", `{"lifetimeInMinutes":480}`)
+	id := w.accept("mail", payload("assignmentRequestGranted", calloutHire, nil))
+	effect := governance.Effect{Kind: governance.EffectCallout, ID: "e", SubjectID: w.callout(id).Target.ID, CalloutID: id}
+	stalled, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan error)
+	w.at(directorymemory.OperationSendMail, func() { // the first worker has issued a pass
+		w.at(directorymemory.OperationDeletePass, func() { // the second has seen it
+			close(stalled)
+			<-goOn
+		})
+		go func() { ended <- w.app.HandleEffect(t.Context(), governance.System(), effect) }()
+		<-stalled
+	})
+	w.settle(0)
+	close(goOn)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	w.settle(10 * time.Minute)
+	if callout := w.callout(id); callout.State != governance.CalloutResumed || !callout.Succeeded || !w.mailedPass() {
+		t.Errorf("%s: %s; the pass is there: %v", callout.State, callout.Detail, w.mailedPass())
+	}
+}
+
+// A pass that is in the mail stays when nobody knows whether that was recorded, and the record holds.
+func TestAPassStaysWhenItsRecordIsUncertain(t *testing.T) {
+	t.Parallel()
+	w := newCalloutWorld(t)
+	w.configure("mail", "temporaryAccessPass", `{"lifetimeInMinutes":480}`)
+	id := w.accept("mail", payload("assignmentRequestGranted", calloutHire, nil))
+	w.at(directorymemory.OperationSendMail, func() {
+		w.documents.SetFault(func(operation string) storememory.Fault {
+			if operation == storememory.OpCommit { // it is done, the answer is lost; and then the store is away
+				w.documents.SetFault(func(string) storememory.Fault { return storememory.Unavailable })
+				return storememory.LostResponse
+			}
+			return storememory.NoFault
+		})
+	})
+	w.handleNext()
+	w.documents.SetFault(nil)
+	w.settle(10 * time.Minute)
+	if callout := w.callout(id); !callout.Succeeded || !w.mailedPass() || len(w.directory.Issued()) != 1 {
+		t.Errorf("%s: %s; the pass that was mailed is there: %v", callout.State, callout.Detail, w.mailedPass())
+	}
+}
+
+// A worker that has lost its lock and changes a group too late puts it right.
+func TestALateRemovalIsPutRight(t *testing.T) {
+	t.Parallel()
+	for kind, operation := range map[string]directorymemory.Operation{"groupMembership": directorymemory.OperationRemoveMember, "intuneApp": directorymemory.OperationAddMember} {
+		w := newCalloutWorld(t)
+		w.configure("act", kind, kinds[kind].good)
+		w.accept("act", payload("assignmentRequestRemoved", calloutHire, nil))
+		w.at(operation, func() {
+			w.accept("act", payload("assignmentRequestGranted", calloutHire, map[string]any{"AccessPackageAssignmentRequestId": calloutApp, "CallbackConfiguration": nil}))
+			w.settle(0) // by somebody else
+		})
+		w.settle(0)
+		if !w.directory.IsMember(calloutIn, calloutHire) || w.directory.IsMember(calloutOut, calloutHire) {
+			t.Errorf("%s: the late removal has undone the newer grant", kind)
+		}
+	}
+}
+
+// Whoever was put into the uninstall group leaves it, wherever the process died, and whatever became of a newer grant.
+func TestAFollowUpComesWhateverHappens(t *testing.T) {
+	t.Parallel()
+	settings := strings.Replace(kinds["intuneApp"].good, "}", `,"uninstallFor":"P1D"}`, 1)
+	for at := 1; ; at++ {
+		w := newCalloutWorld(t)
+		w.configure("act", "intuneApp", settings)
+		w.accept("act", payload("assignmentRequestRemoved", calloutHire, nil))
+		w.calls, w.dieAt, w.after = 0, at, true
+		w.handleNext()
+		crashed := w.calls >= at
+		w.dieAt = 0
+		w.clock.Advance(3 * time.Hour) // the source has stopped waiting
+		w.settle(27 * time.Hour)
+		if w.directory.IsMember(calloutOut, calloutHire) {
+			t.Errorf("call %d: the person stays in the uninstall group", at)
+		}
+		if !crashed {
+			break
+		}
+	}
+	w := newCalloutWorld(t)
+	w.configure("act", "intuneApp", settings)
+	w.accept("act", payload("assignmentRequestRemoved", calloutHire, nil))
+	w.settle(0)
+	w.directory.SetFault(func(operation directorymemory.Operation) directorymemory.Fault {
+		return directorymemory.Fault{Kind: map[bool]directorymemory.FaultKind{true: directorymemory.FaultForbidden}[operation == directorymemory.OperationRemoveMember]}
+	})
+	granted := w.accept("act", payload("assignmentRequestGranted", calloutHire, map[string]any{"AccessPackageAssignmentRequestId": calloutApp, "CallbackUriPath": nil}))
+	w.settle(0)
+	w.directory.SetFault(nil)
+	w.settle(27 * time.Hour)
+	if w.callout(granted).Succeeded || w.directory.IsMember(calloutOut, calloutHire) {
+		t.Error("after a newer grant that has failed the person stays in the uninstall group")
+	}
+}
+
+// A source that has gone on before anybody told it anything is not said to have an answer.
+func TestAnAnswerIsNotMadeUp(t *testing.T) {
+	t.Parallel()
+	w := newCalloutWorld(t)
+	w.configure("show", "temporaryAccessPass", `{"deliverTo":"show"}`)
+	id := w.accept("show", payload("assignmentRequestGranted", calloutHire, nil))
+	w.settle(0)
+	if _, err := w.app.ShowPass(t.Context(), calloutLooker, id); err != nil {
+		t.Fatal(err)
+	}
+	w.directory.RefuseResumes("the request was canceled")
+	w.settle(0)
+	if callout := w.callout(id); callout.State != governance.CalloutNotResumed || !strings.Contains(callout.Detail, "does not wait") {
+		t.Errorf("%s: %s", callout.State, callout.Detail)
+	}
+}
+
+// A pass that may not be taken away does not keep a callout from its end.
+func TestACalloutEndsWithoutPermissions(t *testing.T) {
+	t.Parallel()
+	w := newCalloutWorld(t)
+	w.configure("show", "temporaryAccessPass", `{"deliverTo":"show"}`)
+	id := w.accept("show", payload("assignmentRequestGranted", calloutHire, nil))
+	w.settle(0)
+	w.after = false
+	w.at(directorymemory.OperationIssuePass, func() { w.dieAt = w.calls + 1 })
+	if dead, _ := w.live(func() error { _, err := w.app.ShowPass(t.Context(), calloutLooker, id); return err }); !dead || w.livePass() == "" {
+		t.Fatal("it did not die with a pass issued")
+	}
+	w.directory.SetFault(func(operation directorymemory.Operation) directorymemory.Fault {
+		return directorymemory.Fault{Kind: map[bool]directorymemory.FaultKind{true: directorymemory.FaultForbidden}[operation == directorymemory.OperationDeletePass]}
+	})
+	w.settle(3 * time.Hour)
+	if callout := w.callout(id); callout.State != governance.CalloutTimedOut {
+		t.Errorf("%s: %s", callout.State, callout.Detail)
+	}
+}
