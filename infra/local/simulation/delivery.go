@@ -38,26 +38,34 @@ func (w *world) deliver(name string) {
 		w.blocked[name] = true // until something is sent, or time passes, or a session is given back
 		return
 	}
+	var effect governance.Effect
+	if err := json.Unmarshal(delivery.Message.Body, &effect); err != nil {
+		w.fail("effect", "", "the message %s cannot be read: %v", delivery.Message.ID, err)
+		return
+	}
 	if w.happens(BusDead, name+delivery.Message.ID, uint64(delivery.SequenceNumber)) {
 		w.note(nil, delivery.Message.SessionID, "%s goes to the dead letters", delivery.Message.ID)
 		w.ledger.killed(delivery)
+		w.ledger.struck(effect.CalloutID)
 		_ = queue.DeadLetter(delivery.LockToken, "Simulated", "a fault of the simulation")
 		if session != nil {
 			_ = session.Release()
 		}
 		return
 	}
-	var effect governance.Effect
-	if err := json.Unmarshal(delivery.Message.Body, &effect); err != nil {
-		w.fail("effect", "", "the message %s cannot be read: %v", delivery.Message.ID, err)
-		return
-	}
 	instance := w.apps[delivery.DeliveryCount%2]
 	w.spawned++
 	t := w.spawn(fmt.Sprintf("%s/%d:%s#%d", name, w.spawned, delivery.Message.ID, delivery.DeliveryCount), deliveryDeadline, func(ctx context.Context, t *task) {
-		w.note(t, effect.SubjectID, "delivered: %s %s%s%s", effect.Kind, effect.Notification, tail(effect.RequestID), tail(effect.AssignmentID))
+		w.note(t, effect.SubjectID, "delivered: %s %s%s%s%s", effect.Kind, effect.Notification, tail(effect.RequestID), tail(effect.AssignmentID), tail(effect.CalloutID))
+		if c := w.ledger.callouts[effect.CalloutID]; c != nil {
+			t.callout, t.work = c.ID, c.work()
+			c.struck = c.struck || delivery.DeliveryCount > 1
+		}
 		err := instance.HandleEffect(ctx, governance.System(), effect)
 		w.ledger.handled(t, delivery, effect, err)
+		if err != nil {
+			w.leaks("an error", err.Error())
+		}
 		if err == nil && !w.strikes(t, Crash) {
 			w.note(t, effect.SubjectID, "handled")
 			_ = queue.Complete(delivery.LockToken) // its lock may be lost: then it comes again
@@ -120,7 +128,7 @@ func (w *world) settle(horizon time.Duration) {
 	for w.failure == nil {
 		w.runTimers()
 		clear(w.blocked)
-		w.schedule()
+		w.schedule(true)
 		now := w.clock.Now()
 		messages, documents := w.nextDue()
 		next := messages

@@ -9,6 +9,10 @@
 // reading of the rules: who may decide, when access may begin and must end, which state may follow which. At the end the faults cease, the queues are drained, the
 // timers run, and the directory must be what the assignments say it is.
 //
+// Custom extensions' callouts are part of the histories. A source sends them and waits, a service desk answers tickets, who asked for a pass looks at it, and people, groups and policies go away meanwhile.
+// The ledger knows what was really done for each, and holds it against what its source was told. Where the process may die between the commit that accepts a callout and the end of all that follows is a
+// table (crashpoint.go): a run aims at some of its points, TestSeeds counts the crashes at each, aims more seeds at those that none has hit, and fails if one is left, or if the work comes by another.
+//
 // What it does not do: it does not speak any wire (infra/local's other parts do), it does not test what a page of a list looks like (shared/app's tests do), and it
 // does not delay a call to the directory past the end of its invocation: no order of calls could undo such a change, only a later reconciliation.
 package simulation

@@ -23,6 +23,9 @@ const (
 	DirectoryUnavailable Fault = "directoryUnavailable" // 5xx, nothing is done
 	DirectoryLost        Fault = "directoryLost"        // it is done, the answer is lost
 	DirectoryForbidden   Fault = "directoryForbidden"   // 403: an operator has to grant something first
+	OutboundThrottled    Fault = "outboundThrottled"    // 429 with Retry-After
+	OutboundUnavailable  Fault = "outboundUnavailable"  // no answer, or 5xx; nothing is done
+	OutboundLost         Fault = "outboundLost"         // it is done, the answer is lost
 	Outage               Fault = "outage"               // a dependency does not answer at all, for hours
 )
 
@@ -32,6 +35,7 @@ var rates = map[Fault]float64{
 	StoreConflict: 0.02, StoreThrottled: 0.015, StoreUnavailable: 0.015, StoreLostResponse: 0.02,
 	BusThrottled: 0.03, BusUnavailable: 0.03, BusTorn: 0.03, BusLostResponse: 0.04, BusDuplicate: 0.06, BusDelay: 0.05, BusReorder: 0.3, BusDead: 0.012,
 	DirectoryThrottled: 0.05, DirectoryUnavailable: 0.05, DirectoryLost: 0.06, DirectoryForbidden: 0.08,
+	OutboundThrottled: 0.05, OutboundUnavailable: 0.06, OutboundLost: 0.06,
 }
 
 // dependency is what an outage is of.
@@ -42,15 +46,16 @@ const (
 	ofStore     dependency = "store"
 	ofBus       dependency = "bus"
 	ofDirectory dependency = "directory"
+	ofOutbound  dependency = "outbound"
 )
 
 // unavailable is the fault of each call during an outage.
-var unavailable = map[dependency]Fault{ofStore: StoreUnavailable, ofBus: BusUnavailable, ofDirectory: DirectoryUnavailable}
+var unavailable = map[dependency]Fault{ofStore: StoreUnavailable, ofBus: BusUnavailable, ofDirectory: DirectoryUnavailable, ofOutbound: OutboundUnavailable}
 
 // Faults lists all of them.
 func Faults() []Fault {
 	return []Fault{Crash, LockLost, StoreConflict, StoreThrottled, StoreUnavailable, StoreLostResponse, BusThrottled, BusUnavailable, BusTorn, BusLostResponse, BusDuplicate,
-		BusDelay, BusReorder, BusDead, DirectoryThrottled, DirectoryUnavailable, DirectoryLost, DirectoryForbidden, Outage}
+		BusDelay, BusReorder, BusDead, DirectoryThrottled, DirectoryUnavailable, DirectoryLost, DirectoryForbidden, OutboundThrottled, OutboundUnavailable, OutboundLost, Outage}
 }
 
 // strikes decides whether a fault happens to a task now.
@@ -59,16 +64,21 @@ func (w *world) strikes(t *task, fault Fault) bool {
 	if !hit || w.calm || t.timeless || w.options.Without[fault] {
 		return false
 	}
-	t.struck = true
-	w.report.Faults[fault]++
+	t.hit(fault)
 	return true
+}
+
+// hit notes that a fault befalls a task.
+func (t *task) hit(fault Fault) {
+	t.struck = true
+	t.world.ledger.struck(t.callout)
+	t.world.report.Faults[fault]++
 }
 
 // strike picks the fault, if any, that happens to a call of this dependency that these may happen to.
 func (w *world) strike(t *task, of dependency, faults ...Fault) Fault {
 	if !w.calm && !t.timeless && w.clock.Now().Before(w.outages[of]) {
-		t.struck = true
-		w.report.Faults[Outage]++
+		t.hit(Outage)
 		return unavailable[of]
 	}
 	for _, fault := range faults {

@@ -83,16 +83,23 @@ type ledger struct {
 	effects   map[string]*effect
 	sequence  []string // ids of effects as they came
 	issued    map[string]*issued
-	decisions map[decision]bool // that were sent
-	taken     map[string]int    // by stage: decisions that were answered with success
-	hits      map[int64]int     // by sequence number: deliveries that a fault ended
-	born      map[string]int    // by id of a request or assignment: the step in which it was made
+	decisions map[decision]bool          // that were sent
+	taken     map[string]int             // by stage: decisions that were answered with success
+	hits      map[int64]int              // by sequence number: deliveries that a fault ended
+	waits     []*wait                    // what sources have sent
+	callouts  map[string]*called         // by id
+	accepted  []string                   // ids of callouts as they came
+	actions   map[string]map[string]bool // by name: as they ever were when switched on
+	tickets   []*ticket
+	passes    []*pass
+	born      map[string]int // by id of a request or assignment: the step in which it was made
 }
 
 func newLedger(w *world) *ledger {
 	return &ledger{
 		world: w, documents: map[key]kept{}, chains: map[string]chain{}, subjects: map[string]*subject{}, where: map[string]string{}, policies: map[string]map[string]governance.AssignmentPolicy{},
 		packages: map[string]governance.AccessPackage{}, catalogs: map[string]string{}, effects: map[string]*effect{}, issued: map[string]*issued{}, decisions: map[decision]bool{}, taken: map[string]int{},
+		callouts: map[string]*called{}, actions: map[string]map[string]bool{},
 		hits: map[int64]int{}, born: map[string]int{},
 	}
 }
@@ -122,6 +129,7 @@ func (b busLedger) Send(ctx context.Context, queue string, messages ...bus.Messa
 	if err == nil {
 		clear(b.ledger.world.blocked)
 		for _, m := range messages {
+			b.ledger.world.leaks("a message", string(m.Body))
 			if effect := b.ledger.effects[original(m.ID)]; effect != nil {
 				effect.sent = true
 			}
@@ -147,8 +155,29 @@ var _ directory.Directory = directoryLedger{}
 func (d directoryLedger) AddMember(ctx context.Context, groupID, principalID string) error {
 	had := d.IsMember(groupID, principalID)
 	err := d.Directory.AddMember(ctx, groupID, principalID)
-	if err == nil && !had {
+	switch {
+	case err != nil || had:
+	case isOfActions(groupID):
+		d.ledger.moved(groupID, principalID, true)
+	default:
 		d.ledger.granted(governance.Grant{OriginSystem: governance.OriginGroup, ResourceID: groupID, Role: governance.GrantMember}, principalID)
+	}
+	return err
+}
+
+func (d directoryLedger) RemoveMember(ctx context.Context, groupID, principalID string) error {
+	had := d.IsMember(groupID, principalID)
+	err := d.Directory.RemoveMember(ctx, groupID, principalID)
+	if err == nil && had && isOfActions(groupID) {
+		d.ledger.moved(groupID, principalID, false)
+	}
+	return err
+}
+
+func (d directoryLedger) SendMail(ctx context.Context, mail governance.Mail) error {
+	err := d.Directory.SendMail(ctx, mail)
+	if err == nil {
+		d.ledger.mailed(mail)
 	}
 	return err
 }
@@ -198,6 +227,7 @@ type commit struct {
 	entries     []governance.AuditEntry
 	requests    []governance.AssignmentRequest
 	assignments []governance.Assignment
+	callouts    []governance.Callout
 	effects     []governance.Effect
 	states      map[string]bool
 	changes     int // of documents that a head guards
@@ -241,6 +271,7 @@ func (c *commit) take(operation store.Operation) {
 	if kind == "idempotency" || kind == "nameClaim" {
 		return
 	}
+	l.world.leaks("the document "+document.ID, string(document.Body))
 	l.documents[at] = kept{body: string(document.Body), due: document.DueAt}
 	c.changes++
 	switch kind {
@@ -253,6 +284,10 @@ func (c *commit) take(operation store.Operation) {
 		c.requests = append(c.requests, decode[governance.AssignmentRequest](c, document))
 	case "assignment":
 		c.assignments = append(c.assignments, decode[governance.Assignment](c, document))
+	case "callout":
+		c.callouts = append(c.callouts, decode[governance.Callout](c, document))
+	case "action":
+		l.actionChanged(decode[governance.CalloutAction](c, document))
 	case "outbox":
 		c.effects = append(c.effects, decode[governance.Effect](c, document))
 	case "catalog":
@@ -292,7 +327,9 @@ func (c *commit) check() {
 		c.broken("head", "a commit that changes documents does not hold the head")
 		return
 	}
-	c.ledger.world.current.wrote = true
+	if t := c.ledger.world.current; !t.wrote {
+		t.wrote, t.wroteAt = true, c.ledger.world.clock.Now()
+	}
 	c.checkChain()
 	if c.container != store.Subjects {
 		return
@@ -332,8 +369,12 @@ func (c *commit) check() {
 		l.world.report.States[string(next.State)]++
 		c.requestChanged(s, before, next)
 	}
+	for _, next := range c.callouts {
+		c.calloutChanged(next)
+	}
 	s.head = *c.head
 	c.checkHead(s)
+	c.checkClaims(s)
 }
 
 // unused: a package is not deleted while somebody has it or waits for it (RULES OBJ-17). What began while it was being deleted is not seen by who deletes it: no commit spans
@@ -360,7 +401,8 @@ func (c *commit) checkChain() {
 	l := c.ledger
 	id := string(c.container) + "/" + c.partition
 	end := l.chains[id]
-	if len(c.entries) == 0 {
+	progress := len(c.callouts) > 0 && c.changes == len(c.callouts)+1 // of the work for a callout, see calloutChanged
+	if len(c.entries) == 0 && !progress {
 		c.broken("audit", "documents changed without an audit entry")
 	}
 	for _, entry := range c.entries {

@@ -26,6 +26,10 @@ type op struct {
 	luck   *luck
 	keyed  bool  // it is sent with an Idempotency-Key of its own
 	done   *done // what its attempts have done so far
+
+	callout string // that it is about, if it is about one
+	work    string // what crash points on its way are counted by
+	partial bool   // it commits something before it is through
 }
 
 // done is what the attempts of an operation have committed, and when.
@@ -34,32 +38,41 @@ type done struct {
 	at    time.Time
 }
 
-// operations are all there are, by how often they happen.
-var operations = []operation{
-	{"userAdd", 22, (*world).userAdd},
-	{"userRemove", 7, (*world).userRemove},
-	{"adminAdd", 5, (*world).adminAdd},
-	{"adminRemove", 4, (*world).adminRemove},
-	{"cancel", 6, (*world).cancel},
-	{"decide", 22, (*world).decide},
-	{"decideTogether", 6, (*world).decideTogether},
-	{"reprocess", 4, (*world).reprocess},
-	{"editPolicy", 3, (*world).editPolicy},
-	{"editRoles", 4, (*world).editRoles},
-	{"publish", 2, (*world).publish},
-	{"rename", 2, (*world).rename},
-	{"delete", 1, (*world).deleteOne},
-	{"expire", 7, func(w *world, _ op) { w.startTimer("expire") }},
-	{"flush", 6, func(w *world, _ op) { w.startTimer("flush") }},
-	{"pass", 14, (*world).pass},
-	{"restart", 1, (*world).restart},
-	{"outage", 2, (*world).outage},
+// operations are all there are, with how often they happen.
+func operations() []operation {
+	return []operation{
+		{"userAdd", 22, (*world).userAdd},
+		{"userRemove", 7, (*world).userRemove},
+		{"adminAdd", 5, (*world).adminAdd},
+		{"adminRemove", 4, (*world).adminRemove},
+		{"cancel", 6, (*world).cancel},
+		{"decide", 22, (*world).decide},
+		{"decideTogether", 6, (*world).decideTogether},
+		{"reprocess", 4, (*world).reprocess},
+		{"editPolicy", 3, (*world).editPolicy},
+		{"editRoles", 4, (*world).editRoles},
+		{"publish", 2, (*world).publish},
+		{"rename", 2, (*world).rename},
+		{"delete", 1, (*world).deleteOne},
+		{"callOut", 32, (*world).callOut},
+		{"repeatCallout", 4, (*world).repeatCallout},
+		{"answerTicket", 9, (*world).answerTicket},
+		{"look", 10, (*world).look},
+		{"withdraw", 2, (*world).withdraw},
+		{"editAction", 4, (*world).editAction},
+		{"tenantChanges", 3, (*world).tenantChanges},
+		{"expire", 7, func(w *world, _ op) { w.startTimer("expire") }},
+		{"flush", 6, func(w *world, _ op) { w.startTimer("flush") }},
+		{"pass", 14, (*world).pass},
+		{"restart", 1, (*world).restart},
+		{"outage", 2, (*world).outage},
+	}
 }
 
 // countOperations is how many operations a run has.
 func (w *world) countOperations() int {
 	luck := luck{chance: w.chance.about(named("count"))}
-	return 50 + luck.below(50)
+	return 70 + luck.below(70)
 }
 
 // startOperation starts the next operation.
@@ -70,12 +83,12 @@ func (w *world) startOperation() {
 		return
 	}
 	l := &luck{chance: w.chance.about(named("operation"), uint64(number))}
-	total := 0
-	for _, operation := range operations {
+	total, all := 0, operations()
+	for _, operation := range all {
 		total += operation.weight
 	}
 	draw := l.below(total)
-	for _, operation := range operations {
+	for _, operation := range all {
 		if draw -= operation.weight; draw < 0 {
 			operation.do(w, op{number: number, name: operation.name, luck: l, done: &done{}})
 			return
@@ -95,7 +108,11 @@ func (w *world) call(o op, who string, attempt int, do func(context.Context, *ap
 	var err error
 	t := w.spawn(name, callDeadline, func(ctx context.Context, t *task) {
 		instance := w.apps[t.luck.below(2)]
+		t.work, t.callout = o.work, o.callout
 		err = do(ctx, instance)
+		if err != nil {
+			w.leaks("an error", err.Error())
+		}
 		w.note(t, "", "answered%s", outcome(err))
 		switch {
 		case err == nil:
@@ -104,7 +121,7 @@ func (w *world) call(o op, who string, attempt int, do func(context.Context, *ap
 			w.fail("internal", "", "%s was answered with an internal error: %v", t.name, err)
 		case !passing(err):
 			w.report.Refused[o.name]++
-			if t.wrote {
+			if t.wrote && !o.partial {
 				w.fail("answer", "", "%s was refused although its change was committed: %v", t.name, err)
 			}
 			if o.keyed && o.done.wrote && w.clock.Now().Sub(o.done.at) < 23*time.Hour {
@@ -120,9 +137,9 @@ func (w *world) call(o op, who string, attempt int, do func(context.Context, *ap
 	t.after = func(t *task) {
 		clear(w.blocked)
 		if o.keyed && t.wrote && !o.done.wrote {
-			o.done.wrote, o.done.at = true, w.clock.Now()
+			o.done.wrote, o.done.at = true, t.wroteAt
 		}
-		if (t.crashed || passing(err) && err != nil) && attempt < maxAttempts && !w.calm && t.luck.odds(0.7) {
+		if (t.crashed || passing(err) && err != nil) && attempt < maxAttempts && !w.calm && t.luck.odds(map[bool]float64{false: 0.7, true: 0.2}[o.partial]) {
 			delay := time.Duration(1+t.luck.below(40)) * time.Second
 			w.call(o, who, attempt+1, do, answered)
 			last := w.tasks[len(w.tasks)-1]
@@ -574,8 +591,40 @@ func (w *world) pass(o op) {
 	default:
 		most = 120 * 24 * time.Hour
 	}
-	w.advanceTo(w.clock.Now().Add(time.Duration(o.luck.next().share() * float64(most)).Truncate(time.Millisecond)))
+	until := w.clock.Now().Add(time.Duration(o.luck.next().share() * float64(most)).Truncate(time.Millisecond))
+	if o.luck.odds(0.6) {
+		w.drift(until)
+	}
+	w.advanceTo(until)
 	w.note(nil, "", "op%d: time passes", o.number)
+}
+
+// maxDrift is in how many steps time goes by at most.
+const maxDrift = 10
+
+// drift lets time go by as it does where everything runs: what is due is seen to when it is, a while long.
+func (w *world) drift(until time.Time) {
+	for range maxDrift {
+		w.schedule(false)
+		next, documents := w.nextDue()
+		now := w.clock.Now()
+		if next.IsZero() || !documents.IsZero() && documents.Before(next) {
+			next = documents
+		}
+		if w.failure != nil || next.IsZero() || !next.Before(until) {
+			return
+		}
+		w.advanceTo(later(next, now.Add(time.Minute)))
+		w.startTimer("expire")
+		w.startTimer("flush")
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // restart ends the process of one instance: what it was doing is lost, and its caches are empty.
@@ -587,7 +636,7 @@ func (w *world) restart(o op) {
 
 // outage has a dependency stop answering for a while.
 func (w *world) outage(o op) {
-	of := one(o.luck, []dependency{ofStore, ofBus, ofDirectory, ofDirectory})
+	of := one(o.luck, []dependency{ofStore, ofBus, ofDirectory, ofDirectory, ofOutbound})
 	until := w.clock.Now().Add(time.Duration(o.luck.next().share() * float64(12*time.Hour)))
 	if !w.options.Without[Outage] && w.intensity > 0 {
 		w.outages[of] = until

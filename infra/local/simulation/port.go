@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/shared/app"
 	"latchkey/shared/bus"
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
@@ -18,7 +19,10 @@ type Sabotage struct {
 	Store     func(store.Store) store.Store
 	Bus       func(bus.Bus) bus.Bus
 	Directory func(directory.Directory) directory.Directory
+	Actions   func(directory.Actions) directory.Actions
+	Outbound  func(app.Outbound) app.Outbound
 	NoExpiry  bool // the timer of the expirations never runs
+	Passes    bool // the directory lists no passes and lets a person have many
 }
 
 // storePort is the store as the app sees it: with the scheduler and the faults before it.
@@ -32,7 +36,7 @@ var _ store.Store = storePort{}
 func (p storePort) Get(ctx context.Context, container store.Container, partition string, ids ...string) ([]store.Document, error) {
 	w := p.world
 	t := w.current
-	t.point()
+	t.point("")
 	fault := w.strike(t, ofStore, StoreThrottled, StoreUnavailable)
 	if w.tracing {
 		w.note(t, partition, "get %s%s", strings.Join(ids, " "), injected(fault))
@@ -46,15 +50,16 @@ func (p storePort) Get(ctx context.Context, container store.Container, partition
 func (p storePort) Commit(ctx context.Context, container store.Container, partition string, operations []store.Operation) ([]string, error) {
 	w := p.world
 	t := w.current
-	t.point()
+	point := w.pointOf(t, operations)
+	t.point(point)
 	fault := w.strike(t, ofStore, StoreConflict, StoreThrottled, StoreUnavailable, StoreLostResponse)
 	if fault == StoreLostResponse || fault == "" {
 		etags, err := p.inner.Commit(ctx, container, partition, operations)
 		if w.tracing {
 			w.note(t, partition, "commit %s%s%s", describe(operations), outcome(err), injected(fault))
 		}
-		if err == nil && w.strikes(t, Crash) {
-			t.crash()
+		if err == nil {
+			t.mayCrash(After, point)
 		}
 		if err == nil && fault == StoreLostResponse {
 			return nil, fmt.Errorf("%w: the answer was lost", store.ErrUnavailable)
@@ -70,7 +75,7 @@ func (p storePort) Commit(ctx context.Context, container store.Container, partit
 func (p storePort) Query(ctx context.Context, container store.Container, query store.Query) (store.Page, error) {
 	w := p.world
 	t := w.current
-	t.point()
+	t.point("")
 	fault := w.strike(t, ofStore, StoreThrottled, StoreUnavailable)
 	if err := storeFault(fault); err != nil {
 		w.note(t, query.Partition, "query %s %s%s", query.Kind, query.ID, injected(fault))
@@ -107,7 +112,11 @@ var _ bus.Bus = busPort{}
 func (p busPort) Send(ctx context.Context, queue string, messages ...bus.Message) error {
 	w := p.world
 	t := w.current
-	t.point()
+	point := "send"
+	if len(messages) > 0 && original(messages[0].ID) != messages[0].ID {
+		point = "put off"
+	}
+	t.point(point)
 	fault := w.strike(t, ofBus, BusThrottled, BusUnavailable, BusTorn, BusLostResponse)
 	accepted := messages
 	switch fault {
@@ -130,8 +139,8 @@ func (p busPort) Send(ctx context.Context, queue string, messages ...bus.Message
 		for _, m := range accepted {
 			t.sent = append(t.sent, m.ID)
 		}
-		if len(accepted) > 0 && w.strikes(t, Crash) {
-			t.crash()
+		if len(accepted) > 0 {
+			t.mayCrash(After, point)
 		}
 	}
 	switch {
@@ -154,11 +163,14 @@ type directoryPort struct {
 var _ directory.Directory = directoryPort{}
 
 // call makes a call to the directory with whatever goes wrong with it.
-func call[T any](p directoryPort, what, about string, change bool, do func() (T, error)) (T, error) {
+func call[T any](w *world, what, about string, change bool, do func() (T, error)) (T, error) {
 	var none T
-	w := p.world
 	t := w.current
-	t.point()
+	point := what
+	if !change {
+		point = ""
+	}
+	t.point(point)
 	var fault Fault
 	if change {
 		fault = w.strike(t, ofDirectory, DirectoryThrottled, DirectoryUnavailable, DirectoryLost, DirectoryForbidden)
@@ -174,6 +186,9 @@ func call[T any](p directoryPort, what, about string, change bool, do func() (T,
 		return none, fmt.Errorf("%w: injected", directory.ErrUnavailable)
 	case DirectoryForbidden:
 		w.note(t, "", "directory %s %s%s", what, about, injected(fault))
+		if what == "deletePass" || what == "removeMember" {
+			w.ledger.forbade(t)
+		}
 		return none, fmt.Errorf("%w: injected", directory.ErrForbidden)
 	default: // struck after the change, or not at all
 	}
@@ -181,8 +196,8 @@ func call[T any](p directoryPort, what, about string, change bool, do func() (T,
 	if w.tracing {
 		w.note(t, "", "directory %s %s%s%s", what, about, outcome(err), injected(fault))
 	}
-	if change && err == nil && w.strikes(t, Crash) {
-		t.crash()
+	if change && err == nil {
+		t.mayCrash(After, point)
 	}
 	if fault == DirectoryLost {
 		return none, fmt.Errorf("%w: the answer was lost", directory.ErrUnavailable)
@@ -191,23 +206,23 @@ func call[T any](p directoryPort, what, about string, change bool, do func() (T,
 }
 
 func (p directoryPort) User(ctx context.Context, id string) (governance.User, error) {
-	return call(p, "user", id, false, func() (governance.User, error) { return p.inner.User(ctx, id) })
+	return call(p.world, "user", id, false, func() (governance.User, error) { return p.inner.User(ctx, id) })
 }
 
 func (p directoryPort) Group(ctx context.Context, id string) (governance.Group, error) {
-	return call(p, "group", id, false, func() (governance.Group, error) { return p.inner.Group(ctx, id) })
+	return call(p.world, "group", id, false, func() (governance.Group, error) { return p.inner.Group(ctx, id) })
 }
 
 func (p directoryPort) MemberOf(ctx context.Context, userID string) ([]string, error) {
-	return call(p, "memberOf", userID, false, func() ([]string, error) { return p.inner.MemberOf(ctx, userID) })
+	return call(p.world, "memberOf", userID, false, func() ([]string, error) { return p.inner.MemberOf(ctx, userID) })
 }
 
 func (p directoryPort) GroupMembers(ctx context.Context, groupID string) ([]governance.User, error) {
-	return call(p, "members", groupID, false, func() ([]governance.User, error) { return p.inner.GroupMembers(ctx, groupID) })
+	return call(p.world, "members", groupID, false, func() ([]governance.User, error) { return p.inner.GroupMembers(ctx, groupID) })
 }
 
 func (p directoryPort) change(what, groupID, principalID string, do func() error) error {
-	_, err := call(p, what, p.world.groupName(groupID)+" "+p.world.personName(principalID), true, func() (struct{}, error) { return struct{}{}, do() })
+	_, err := call(p.world, what, p.world.groupName(groupID)+" "+p.world.personName(principalID), true, func() (struct{}, error) { return struct{}{}, do() })
 	return err
 }
 
@@ -228,7 +243,7 @@ func (p directoryPort) RemoveOwner(ctx context.Context, groupID, principalID str
 }
 
 func (p directoryPort) SendMail(ctx context.Context, mail governance.Mail) error {
-	_, err := call(p, "mail", mail.Subject, true, func() (struct{}, error) { return struct{}{}, p.inner.SendMail(ctx, mail) })
+	_, err := call(p.world, "mail", mail.Subject, true, func() (struct{}, error) { return struct{}{}, p.inner.SendMail(ctx, mail) })
 	return err
 }
 

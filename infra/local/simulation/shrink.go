@@ -114,6 +114,10 @@ func Explain(options Options, failure *Failure) string {
 			without = append(without, string(fault))
 		}
 	}
-	return fmt.Sprintf("%v\nreplay all of it: go test ./infra/local/simulation -run TestSeeds -seed %d\nthe smallest run that breaks it leaves out %d operations and needs at most the faults %s:\n\t%s",
-		failure, failure.Seed, len(options.Skip), strings.Join(without, " "), strings.Join(failure.Trace, "\n\t"))
+	aim := ""
+	if options.Aim != (Point{}) {
+		aim = fmt.Sprintf(" -aim %q", options.Aim)
+	}
+	return fmt.Sprintf("%v\nreplay all of it: go test ./infra/local/simulation -run TestSeeds -seed %d%s\nthe smallest run that breaks it leaves out %d operations and needs at most the faults %s:\n\t%s",
+		failure, failure.Seed, aim, len(options.Skip), strings.Join(without, " "), strings.Join(failure.Trace, "\n\t"))
 }

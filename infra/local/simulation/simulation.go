@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ type Options struct {
 	Without  map[Fault]bool // faults that are left out
 	Skip     map[int]bool   // operations that are left out, by number
 	Trace    bool           // keep what happened
+	Aim      Point          // where to crash for certain; zero: wherever the seed says
 	Sabotage Sabotage
 }
 
@@ -44,9 +46,15 @@ type Report struct {
 	Operations map[string]int // by name: how many succeeded
 	Refused    map[string]int // by name: how many were refused for a reason of the domain
 	Faults     map[Fault]int
-	States     map[string]int // of requests: how many ever were in it
+	States     map[string]int // of requests and callouts: how many ever were in it
+	Passed     map[Point]int  // how often the work for callouts came by
+	Crashed    map[Point]int  // how often it ended there
 	Count      int            // of operations, those left out too
 	Trace      []string
+}
+
+func newReport() Report {
+	return Report{Operations: map[string]int{}, Refused: map[string]int{}, Faults: map[Fault]int{}, States: map[string]int{}, Passed: map[Point]int{}, Crashed: map[Point]int{}}
 }
 
 // startOfTime is when every run begins.
@@ -80,6 +88,8 @@ type world struct {
 	blocked   map[string]bool
 	pumped    uint64
 	timers    int
+	aims      map[Point]int            // how often the run crashes there for certain
+	favoured  int                      // the configured action that leads there; below zero: none
 	outages   map[dependency]time.Time // until when each does not answer
 	spawned   int
 	failure   *Failure
@@ -101,10 +111,11 @@ func Run(options Options) (Report, error) {
 
 func newWorld(options Options) *world {
 	w := &world{
-		options: options, chance: chance(scramble(options.Seed + 1)), tracing: options.Trace, clock: platform.NewManualClock(startOfTime), blocked: map[string]bool{}, outages: map[dependency]time.Time{},
-		report: Report{Operations: map[string]int{}, Refused: map[string]int{}, Faults: map[Fault]int{}, States: map[string]int{}},
+		options: options, chance: chance(scramble(options.Seed + 1)), tracing: options.Trace, clock: platform.NewManualClock(startOfTime), blocked: map[string]bool{}, outages: map[dependency]time.Time{}, aims: map[Point]int{},
+		report: newReport(),
 	}
 	w.intensity = []float64{0, 0.4, 1, 1, 2}[uint64(w.chance.about(named("intensity")))%5]
+	w.takeAim()
 	w.store = storememory.New(w.clock)
 	w.broker = busmemory.New(w.clock, busmemory.Queues()...)
 	w.directory = directorymemory.New(directorymemory.Options{Clock: w.clock})
@@ -128,8 +139,11 @@ func newWorld(options Options) *world {
 		store     store.Store
 		bus       bus.Bus
 		directory directory.Directory
+		actions   directory.Actions
+		outbound  app.Outbound
 	}
 	inner.store, inner.bus, inner.directory = storeLedger{w.store, w.ledger}, busLedger{w.broker, w.ledger}, directoryLedger{w.directory, w.ledger}
+	inner.actions, inner.outbound = actionLedger{directoryLedger{w.directory, w.ledger}}, receiver{w.ledger}
 	if sabotage := options.Sabotage.Store; sabotage != nil {
 		inner.store = sabotage(inner.store)
 	}
@@ -139,9 +153,16 @@ func newWorld(options Options) *world {
 	if sabotage := options.Sabotage.Directory; sabotage != nil {
 		inner.directory = sabotage(inner.directory)
 	}
+	if sabotage := options.Sabotage.Actions; sabotage != nil {
+		inner.actions = sabotage(inner.actions)
+	}
+	if sabotage := options.Sabotage.Outbound; sabotage != nil {
+		inner.outbound = sabotage(inner.outbound)
+	}
 	w.ports = app.Options{
-		Store: storePort{w, inner.store}, Bus: busPort{w, inner.bus}, Directory: directoryPort{w, inner.directory}, Clock: w.clock, NewID: w.newID,
-		Sleep: w.sleep, Jitter: w.jitter, PortalURL: "https://portal.example",
+		Store: storePort{w, inner.store}, Bus: busPort{w, inner.bus}, Directory: directoryPort{w, inner.directory}, Actions: actionPort{w, inner.actions}, Outbound: outboundPort{w, inner.outbound},
+		Secret: secrets, PublicURL: "https://latchkey.example", PortalURL: "https://portal.example",
+		Clock: clockPort{w}, NewID: w.newID, Sleep: w.sleep, Jitter: w.jitter, Logger: slog.New(logPort{w}),
 	}
 	w.apps = [2]*app.App{app.New(w.ports), app.New(w.ports)}
 	return w
@@ -151,17 +172,19 @@ func newWorld(options Options) *world {
 func (w *world) play() {
 	w.calm = true
 	w.makeTenant()
+	w.makeActions()
 	w.calm = false
 	w.report.Count = w.countOperations()
-	w.schedule()
+	w.schedule(true)
 	w.settle(49 * time.Hour)
-	w.verify("when the faults had ceased")
+	w.verify("when the faults had ceased", false)
 	w.settle(400 * 24 * time.Hour)
-	w.verify("when all time was up")
+	w.verify("when all time was up", true)
 	w.endEverything()
 	w.settle(49 * time.Hour)
-	w.verify("when everything was taken back")
+	w.verify("when everything was taken back", true)
 	w.verifyNothingLeft()
+	w.verifyChains("at the end") // the ledger has followed them until here
 }
 
 // fail notes the first broken promise; the scheduler stops at it.
@@ -222,10 +245,10 @@ func (w *world) pick(operations bool) func() {
 	}
 	if operations && len(w.tasks) < maxTasks {
 		if w.operation < w.report.Count {
-			offer(uint64(w.chance.about(named("operation"), uint64(w.operation))), w.startOperation)
+			offer(uint64(w.chance.about(named("operation"), uint64(w.operation)))/2, w.startOperation) // half, so that what has begun gets somewhere
 		}
 	}
-	for _, queue := range [...]string{bus.Provisioning, bus.Notifications} {
+	for _, queue := range [...]string{bus.Provisioning, bus.Notifications, bus.Extensions} {
 		if !w.blocked[queue] && len(w.tasks) < maxTasks+3 {
 			offer(uint64(w.chance.about(named(queue), w.pumped)), func() { w.deliver(queue) })
 		}
@@ -234,13 +257,13 @@ func (w *world) pick(operations bool) func() {
 }
 
 // schedule runs until there is nothing left to do but wait for a time to come: with operations, until all of them are done.
-func (w *world) schedule() {
+func (w *world) schedule(operations bool) {
 	for w.failure == nil {
 		if w.report.Steps++; w.report.Steps > maxSteps {
 			w.fail("endless", "", "the run does not end; still at it: %s", strings.Join(w.names(), ", "))
 			return
 		}
-		if next := w.pick(true); next != nil {
+		if next := w.pick(operations); next != nil {
 			next()
 			continue
 		}

@@ -35,7 +35,11 @@ type task struct {
 	lock     func()      // gives up the lock under which it runs; nil if it has none to lose
 	sent     []string    // ids of messages that a queue has accepted from it
 	wrote    bool        // it has changed documents that a head guards
+	wroteAt  time.Time   // when it first did
 	began    int         // the step of the scheduler in which it did
+	callout  string      // the id of the callout that it works on, if it does
+	work     string      // what that is, as crash points are counted by
+	looked   time.Time   // when it last looked at the clock
 	after    func(*task) // runs in the scheduler when it has ended, crashed or not
 }
 
@@ -86,15 +90,13 @@ func (t *task) crash() {
 	panic(crash{})
 }
 
-// point is where the scheduler may let others go first, and where the invocation may end for ever.
-func (t *task) point() {
+// point is where the scheduler may let others go first, and where the invocation may end for ever: before a call, which has a name if it changes something.
+func (t *task) point(call string) {
 	if t.crashed {
 		panic(crash{})
 	}
 	t.pause(t.world.clock.Now())
-	if t.world.strikes(t, Crash) {
-		t.crash()
-	}
+	t.mayCrash(Before, call)
 	if t.lock != nil && t.world.strikes(t, LockLost) {
 		t.world.loseLock(t)
 	}

@@ -18,6 +18,7 @@ type person struct {
 	subject string // the partition
 	caller  governance.Caller
 	groups  []string // those that no package grants: approvers and scopes
+	gone    bool     // from the directory
 }
 
 // place is a package or policy that was made, as the operations pick from.
@@ -43,6 +44,11 @@ type tenant struct {
 	packages []place
 	policies []place
 	names    map[string]string // of ids, for traces
+
+	hires      []*person // whom callouts are about
+	requestors []*person // who ask for what is called out
+	leavers    []*person // who may leave the directory
+	clubGone   bool
 }
 
 func personID(name string) string { return governance.NameID("person:" + name) }
@@ -95,11 +101,20 @@ func (w *world) makeTenant() {
 	t.admin.caller.DirectoryRoles = []string{governance.RoleIdentityGovernanceAdministrator}
 	t.robot = governance.Caller{Kind: governance.CallerApplication, TenantID: "tenant", ObjectID: personID("robot"), AppID: personID("robotApp"), Permissions: []string{governance.PermissionReadWriteAll}}
 
+	for _, p := range t.people { // callouts are kept by object id, also those about guests
+		at := governance.NameID("oid:" + p.ID)
+		t.subjects[at], t.names[at] = p, p.name
+	}
+	rui, tess := add("rui", "max", false), add("tess", "max", false)
+	t.leavers = []*person{rui, tess}
+
 	luck := &luck{chance: w.chance.about(named("tenant"))}
 	for len(t.members) > 4 { // few, so that much happens to each
 		at := luck.below(len(t.members))
 		t.members = slices.Delete(t.members, at, at+1)
 	}
+	t.hires = append([]*person{rui}, t.members...)
+	t.requestors = []*person{mia, max, tess}
 	for i := range 4 {
 		id := groupID(fmt.Sprintf("g%d", i))
 		group(id, fmt.Sprintf("g%d", i))

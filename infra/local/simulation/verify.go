@@ -13,7 +13,7 @@ import (
 )
 
 // verify holds everything against everything when nothing is left to do: queues are drained and timers ran.
-func (w *world) verify(when string) {
+func (w *world) verify(when string, allTimeIsUp bool) {
 	if w.failure != nil {
 		return
 	}
@@ -21,7 +21,8 @@ func (w *world) verify(when string) {
 	w.verifyQueues(when)
 	w.verifyRequests(when)
 	w.verifyDirectory(when)
-	w.verifyChains(when)
+	w.verifyCallouts(when, allTimeIsUp)
+
 }
 
 // verifyStore: what is in the store is what was committed, and nothing waits in an outbox.
