@@ -138,7 +138,7 @@ type work struct {
 	app       *App
 	subjectID string
 	callout   governance.Callout
-	again     bool // what is recorded as done is done once more, and nothing else
+	again     bool // what is done, or may be being done, is done once more, and nothing is recorded
 }
 
 // documents are what a change of the callout reads.
@@ -158,7 +158,8 @@ func (w *work) update(ctx context.Context, decide func(engine.Subject) (engine.C
 
 // once does a step unless it is recorded as done, and records it. A crash between the two does it again, so a step finds its work done or is harmless to repeat.
 func (w *work) once(ctx context.Context, step string, do func() (note string, err error)) error {
-	if _, done := w.callout.Done(step); done != w.again {
+	_, done := w.callout.Done(step)
+	if w.again && !done && w.callout.State != governance.CalloutWorking || !w.again && done {
 		return nil
 	}
 	note, err := do()

@@ -88,13 +88,16 @@ func (p *appPlan) run(ctx context.Context, w *work) (outcome, error) {
 	}); err != nil {
 		return outcome{}, err
 	}
-	if _, over := w.callout.Done(engine.StepFollowUp); over { // done again after its time
+	if _, over := w.callout.Done(engine.StepUndoing); over { // done again after its time
 		_, err := p.followUp(ctx, w)
 		return outcome{}, err
 	}
 	if !give {
 		if err := w.once(ctx, "assigned", func() (string, error) { return "", p.assign(ctx, w) }); err != nil {
 			return outcome{}, err
+		}
+		if w.again && w.callout.FollowUpDateTime == nil { // nobody has joined yet
+			return outcome{}, nil
 		}
 		if err := w.promise(ctx, p.UninstallFor.AddTo(w.app.now())); err != nil {
 			return outcome{}, err

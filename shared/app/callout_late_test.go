@@ -143,6 +143,38 @@ func TestALateRemovalIsPutRight(t *testing.T) {
 	}
 }
 
+// The same, and the newer grant has changed the group and not recorded it yet.
+func TestALateRemovalIsPutRightBeforeTheRecord(t *testing.T) {
+	t.Parallel()
+	w := newCalloutWorld(t)
+	w.configure("act", "groupMembership", kinds["groupMembership"].good)
+	w.accept("act", payload("assignmentRequestRemoved", calloutHire, nil))
+	stalled, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan error)
+	w.at(directorymemory.OperationRemoveMember, func() {
+		id := w.accept("act", payload("assignmentRequestGranted", calloutHire, map[string]any{"AccessPackageAssignmentRequestId": calloutApp, "CallbackConfiguration": nil}))
+		effect := governance.Effect{Kind: governance.EffectCallout, ID: "e", SubjectID: w.callout(id).Target.ID, CalloutID: id}
+		w.documents.SetFault(func(operation string) storememory.Fault {
+			if operation == storememory.OpCommit && w.directory.IsMember(calloutIn, calloutHire) {
+				w.documents.SetFault(nil)
+				close(stalled)
+				<-goOn
+			}
+			return storememory.NoFault
+		})
+		go func() { ended <- w.app.HandleEffect(t.Context(), governance.System(), effect) }()
+		<-stalled
+	})
+	w.handleNext()
+	close(goOn)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	w.settle(10 * time.Minute)
+	if !w.directory.IsMember(calloutIn, calloutHire) {
+		t.Error("the late removal has undone the newer grant")
+	}
+}
+
 // Whoever was put into the uninstall group leaves it, wherever the process died, and whatever became of a newer grant.
 func TestAFollowUpComesWhateverHappens(t *testing.T) {
 	t.Parallel()

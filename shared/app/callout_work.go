@@ -157,6 +157,11 @@ func (w *work) followUp(ctx context.Context, p plan) error {
 	}
 	detail := "A newer request sees to it; nothing was left to undo."
 	if undo, ok := p.(follower); ok && (newest == nil || newest.callout.FollowUpDateTime == nil) {
+		if err := w.update(ctx, func(s engine.Subject) (engine.Change, error) {
+			return engine.BeginFollowUp(s, w.callout.ID, w.app.now())
+		}); err != nil {
+			return err
+		}
 		if detail, err = undo.followUp(ctx, w); err != nil {
 			var final *giveUpError
 			if !errors.As(err, &final) {
@@ -194,7 +199,7 @@ func (w *work) newest(ctx context.Context) (*work, error) {
 	return w.app.openCallout(ctx, w.subjectID, id)
 }
 
-// putRight does again what the newest callout about the same has done, until that does not change under it. It is for who may have changed the directory too late: a lock was lost without its knowing,
+// putRight does again what the newest callout about the same has done, or is doing, until that does not change under it. It is for who may have changed the directory too late: a lock was lost without its knowing,
 // others have carried out the same callout or a newer one meanwhile, and nobody else will look at it again.
 func (w *work) putRight(ctx context.Context) error {
 	if w.callout.Claim == "" {
@@ -224,7 +229,7 @@ func (w *work) putRight(ctx context.Context) error {
 	return err
 }
 
-// repeat does again what is recorded as done.
+// repeat does again what is recorded as done, or may be done just now.
 func (w *work) repeat(ctx context.Context) error {
 	p, err := planOf(w.callout.Kind, w.callout.Settings)
 	if err != nil { // of another release

@@ -298,8 +298,24 @@ func TellCallout(s Subject, id string, told bool, detail string, now time.Time) 
 	return Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{audit}}, nil
 }
 
-// StepFollowUp is the step of a callout whose followUp is done.
-const StepFollowUp = "followUp"
+// The steps of a callout whose follow-up has begun, and is done.
+const (
+	StepUndoing  = "undoing"
+	StepFollowUp = "followUp"
+)
+
+// BeginFollowUp records that what was done for a time is about to be undone, so that nobody does it again. An empty change means that it is recorded. Errors: CodeConflict if it is undone already.
+func BeginFollowUp(s Subject, id string, now time.Time) (Change, error) {
+	callout, ok := s.Callouts[id]
+	if !ok || callout.FollowUpDateTime == nil {
+		return Change{}, governance.Conflict("The callout is followed up already.")
+	}
+	if _, begun := callout.Done(StepUndoing); begun {
+		return Change{}, nil
+	}
+	callout.Steps = append(slices.Clone(callout.Steps), governance.CalloutStep{Name: StepUndoing, DateTime: governance.At(now)})
+	return Change{Callouts: []governance.Callout{callout}}, nil
+}
 
 // FollowUpCallout records that what was done for a time is undone. Errors: CodeConflict if it was recorded before.
 func FollowUpCallout(s Subject, id, detail string, now time.Time) (Change, error) {

@@ -422,7 +422,7 @@ func (w *world) verifyCallouts(when string, allTimeIsUp bool) {
 		if (c.State.IsOpen() || untold) && (allTimeIsUp || !now.Before(c.DeadlineTime.Instant()) || !c.struck && c.State != governance.CalloutWaiting) {
 			w.fail("stuck", c.partition, "%s: the callout %s (%s) is still %s, its time is over at %s", when, id, c.work(), c.State, c.DeadlineTime)
 		}
-		if c.FollowUpDateTime != nil && (allTimeIsUp || !now.Before(c.FollowUpDateTime.Instant())) {
+		if c.FollowUpDateTime != nil && (allTimeIsUp || !now.Before(c.FollowUpDateTime.Instant()) && !c.State.IsOpen()) {
 			w.fail("followUp", c.partition, "%s: the callout %s is not followed up", when, id)
 		}
 	}

@@ -87,7 +87,7 @@ var paths = map[string]string{
 	"answer":             "succeeded, failed, send, forget!",
 	"look":               "step cleared, deletePass!, issuePass, succeeded, send!, forget!",
 	"app install":        "working, removeMember, step left, addMember, step joined, succeeded, resume, resumed, notResumed!, failed, timedOut, put off",
-	"app uninstall":      "working, removeMember, step left, assignApp, step assigned, followUp, addMember, step joined, succeeded, resume, resumed, notResumed!, failed, timedOut, put off",
+	"app uninstall":      "working, removeMember, step left, assignApp, step assigned, followUp, step undoing, addMember, step joined, succeeded, resume, resumed, notResumed!, failed, timedOut, put off",
 	"group add":          "working, addMember, step joined, succeeded, resume, resumed, notResumed!, failed, timedOut, put off",
 	"group remove":       "working, removeMember, step left, succeeded, resume, resumed, notResumed!, failed, timedOut, put off",
 	"mail":               "working, mail, step sent, succeeded, resume, resumed, notResumed!, failed!, timedOut, put off",
