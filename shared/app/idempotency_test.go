@@ -136,6 +136,29 @@ func TestACrashWithinACommand(t *testing.T) {
 	}
 }
 
+// TestARepetitionOutlivesThePackage: a package that goes between two tries does not make the second deny what the first has done.
+func TestARepetitionOutlivesThePackage(t *testing.T) {
+	s := newStand(t)
+	packageID, _ := s.openPackage("package", member(g1))
+	first := governance.AssignmentRequest{}
+	_, err := s.app.Once(t.Context(), user(alice), "key", []byte("body"), func(ids platform.IDSource) (app.Answer, error) {
+		draft := request(packageID)
+		draft.ID = ids()
+		first = s.submit(user(alice), draft)
+		return app.Answer{}, &governance.Error{Code: governance.CodeUnavailable, Message: "its answer was lost for good"}
+	})
+	s.refused(err, governance.CodeUnavailable)
+	s.drain()
+	s.submit(user(alice), removal(governance.RequestUserRemove, first.Assignment.ID))
+	s.drain()
+	s.must(s.app.DeletePackage(t.Context(), admin(), packageID, ""))
+	again, err := s.once(user(alice), "key", "body", request(packageID))
+	s.must(err)
+	if again != first.ID {
+		t.Errorf("%s, then %s", first.ID, again)
+	}
+}
+
 // TestAFreedKeyFindsNothingOfAnother: a command that was committed although its caller was told to come again frees its key; used for another request, the key does not
 // answer with what the first one made.
 func TestAFreedKeyFindsNothingOfAnother(t *testing.T) {

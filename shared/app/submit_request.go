@@ -50,6 +50,11 @@ func (a *App) submitAdd(ctx context.Context, caller governance.Caller, draft gov
 	state, pack, err := a.packageState(ctx, packageID)
 	if err != nil {
 		if governance.CodeOf(err) == governance.CodeNotFound {
+			if len(documents) > 0 { // a repeated command: what it made before may have outlived the package
+				if made, before := read[governance.AssignmentRequest](ctx, a, store.Subjects, kindRequest, draft.ID, "request"); governance.CodeOf(before) != governance.CodeNotFound {
+					return made.Value, before
+				}
+			}
 			err = governance.Invalid("assignment/accessPackageId", "There is no access package %q.", shorten(packageID))
 		}
 		return governance.AssignmentRequest{}, err
