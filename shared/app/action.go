@@ -114,23 +114,31 @@ func actionKinds() []string {
 	return kinds
 }
 
-// giveUpError is a failure that waiting does not mend. Its detail is for people: an approver reads it.
+// giveUpError is a failure that waiting does not mend. Its detail is for people: an approver reads it. As an error, for the log, it names nobody.
 type giveUpError struct {
-	detail string
-	cause  error // for the log
+	detail     string
+	impersonal string // detail without anybody's name
+	cause      error  // for the log
 }
 
 func (g *giveUpError) Error() string {
 	if g.cause != nil {
-		return g.detail + ": " + g.cause.Error()
+		return g.impersonal + ": " + g.cause.Error()
 	}
-	return g.detail
+	return g.impersonal
 }
 
 func (g *giveUpError) Unwrap() error { return g.cause }
 
+// giveUpf makes a giveUpError. Arguments that are a personName are left out of what is logged.
 func giveUpf(cause error, format string, args ...any) error {
-	return &giveUpError{detail: fmt.Sprintf(format, args...), cause: cause}
+	withheld := slices.Clone(args)
+	for i, arg := range withheld {
+		if _, is := arg.(personName); is {
+			withheld[i] = "…"
+		}
+	}
+	return &giveUpError{detail: fmt.Sprintf(format, args...), impersonal: fmt.Sprintf(format, withheld...), cause: cause}
 }
 
 // work is one callout that is being worked on.
@@ -220,7 +228,7 @@ func (w *work) addressee(ctx context.Context, to string) (governance.User, error
 	if user.ManagerID == "" || strings.EqualFold(user.ManagerID, user.ID) {
 		return user, giveUpf(nil, "%s has no manager in the directory.", nameOf(user))
 	}
-	return w.reachable(w.person(ctx, user.ManagerID, "The manager of "+nameOf(user)))
+	return w.reachable(w.person(ctx, user.ManagerID, "The manager of the person whom this is for"))
 }
 
 func (w *work) reachable(user governance.User, err error) (governance.User, error) {
@@ -241,11 +249,14 @@ const (
 	toRequestor = "requestor"
 )
 
-func nameOf(user governance.User) string {
+// personName is what somebody is called: for people to read, never for the log.
+type personName string
+
+func nameOf(user governance.User) personName {
 	if user.DisplayName != "" {
-		return oneLine(user.DisplayName)
+		return personName(oneLine(user.DisplayName))
 	}
-	return user.UserPrincipalName
+	return personName(user.UserPrincipalName)
 }
 
 // inWords makes of a directory's refusal what an approver can read; what waiting may mend stays as it is.

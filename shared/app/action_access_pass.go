@@ -364,7 +364,7 @@ func passLines(ordered passOrder, pass governance.AccessPass) []string {
 
 func passMail(ordered passOrder, pass governance.AccessPass, value governance.Secret) governance.Mail {
 	lines := passLines(ordered, pass)
-	mail := governance.Mail{To: []string{ordered.to.Mail}, Subject: oneLine("Temporary Access Pass for " + nameOf(ordered.user)), Text: lines[0] + "\n" + value.Reveal() + "\n" + strings.Join(lines[1:], "\n")}
+	mail := governance.Mail{To: []string{ordered.to.Mail}, Subject: oneLine("Temporary Access Pass for " + string(nameOf(ordered.user))), Text: lines[0] + "\n" + value.Reveal() + "\n" + strings.Join(lines[1:], "\n")}
 	body := "<p>" + html.EscapeString(lines[0]) + "</p><p><code>" + html.EscapeString(value.Reveal()) + "</code></p>"
 	for _, line := range lines[1:] {
 		body += "<p>" + html.EscapeString(line) + "</p>"
@@ -404,7 +404,7 @@ func (p *passPlan) rehearse(ctx context.Context, w *work) ([]string, error) {
 	case byShow:
 		lines = append(lines, "It would be issued when the person who asked asks to see it.")
 	default:
-		lines = append(lines, "It would be sent to "+nameOf(ordered.to)+" alone.")
+		lines = append(lines, fmt.Sprintf("It would be sent to %s alone.", nameOf(ordered.to)))
 	}
 	return lines, nil
 }

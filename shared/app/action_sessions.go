@@ -40,5 +40,5 @@ func (*sessionsPlan) rehearse(ctx context.Context, w *work) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []string{"It would sign " + nameOf(user) + " out everywhere."}, nil
+	return []string{"It would sign " + string(nameOf(user)) + " out everywhere."}, nil
 }

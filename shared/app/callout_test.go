@@ -273,6 +273,13 @@ func (w *calloutWorld) checkNoLeak() {
 			w.t.Errorf("the pass %s lies about", issued.Value)
 		}
 	}
+	for line := range strings.Lines(w.logs.String()) {
+		for _, name := range []string{"Marta", "Rui", "Ida"} {
+			if strings.Contains(line, name) {
+				w.t.Errorf("the log names %s: %s", name, line)
+			}
+		}
+	}
 }
 
 // kinds is every kind of action with settings that work, settings that do not, and what must be so when it is done.

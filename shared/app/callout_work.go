@@ -137,7 +137,12 @@ func (w *work) timeOut(ctx context.Context, p plan, s engine.Subject) error {
 	return err
 }
 
+// alert tells those who look after it. What names a person in detail, the cause says without.
 func (w *work) alert(ctx context.Context, what, detail string, cause error) {
+	var final *giveUpError
+	if errors.As(cause, &final) {
+		detail = final.impersonal
+	}
 	arguments := []any{"alert", true, "calloutId", w.callout.ID, "action", w.callout.Action, "stage", w.callout.Stage, "requestId", w.callout.RequestID, "subjectId", w.subjectID, "detail", detail}
 	if cause != nil {
 		arguments = append(arguments, "error", cause)
