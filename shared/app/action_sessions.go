@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
@@ -40,5 +41,5 @@ func (*sessionsPlan) rehearse(ctx context.Context, w *work) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []string{"It would sign " + string(nameOf(user)) + " out everywhere."}, nil
+	return []string{fmt.Sprintf("It would sign %s out everywhere.", nameOf(user))}, nil
 }
