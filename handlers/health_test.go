@@ -255,3 +255,21 @@ func TestSettingsThatCannotBeUsed(t *testing.T) {
 		}
 	}
 }
+
+// Whoever asks after the health and hangs up spoils it for nobody: the report is kept for those who ask next.
+func TestHealthIsWholeThoughWhoAskedHangsUp(t *testing.T) {
+	h, log := beside(t, azure(t, leastPrivilege...), nil)
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	for _, ctx := range []context.Context{gone, t.Context()} {
+		answer := httptest.NewRecorder()
+		h.ServeHTTP(answer, httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/v1.0/operations/health", http.NoBody))
+		if answer.Code != http.StatusOK {
+			t.Errorf("%d %s", answer.Code, answer.Body)
+		}
+	}
+	h.Check(gone) // as when the process stops just after its start
+	if lines := log.lines(t, "a dependency fails"); len(lines) != 0 {
+		t.Errorf("the log says %v", lines)
+	}
+}

@@ -53,12 +53,12 @@ func (s *Server) readHealth(c *call) (response, error) {
 	return response{status: status, value: map[string]any{"status": app.HealthStatus(reports), "dependencies": reports}}, nil
 }
 
-// now is the last report, or a new one if that is old.
+// now is the last report, or a new one if that is old. Who asks may hang up: others are told the same report, so it is made whole.
 func (h *healthCache) now(ctx context.Context, a *app.App, now time.Time) []app.Health {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if now.Sub(h.at) > healthAge {
-		h.reports, h.at = a.CheckHealth(ctx), now
+		h.reports, h.at = a.CheckHealth(context.WithoutCancel(ctx)), now
 	}
 	return h.reports
 }

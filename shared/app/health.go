@@ -92,16 +92,16 @@ const healthPatience = 10 * time.Second
 // CheckHealth asks every container, queue and the directory, all at the same time, and looks at the permissions that what is configured needs. It logs one line for each that fails, and for each
 // permission that is missing when that is news.
 func (a *App) CheckHealth(ctx context.Context) []Health {
-	ctx, cancel := context.WithTimeout(ctx, healthPatience)
+	patient, cancel := context.WithTimeout(ctx, healthPatience)
 	defer cancel()
 	all := a.dependencies()
 	reports, failures := make([]Health, len(all)), make([]error, len(all))
 	var asked sync.WaitGroup
 	for i, one := range all {
-		asked.Go(func() { failures[i] = one.Ask(ctx) })
+		asked.Go(func() { failures[i] = one.Ask(patient) })
 	}
 	var grants []Health
-	asked.Go(func() { grants = a.checkGrants(ctx) })
+	asked.Go(func() { grants = a.checkGrants(patient) })
 	asked.Wait()
 	for i, one := range all {
 		reports[i] = Health{Dependency: one.Name, Status: statusOK}
@@ -112,7 +112,9 @@ func (a *App) CheckHealth(ctx context.Context) []Health {
 			if detail == "missing" || detail == "forbidden" { // it does not pass by itself
 				attributes = append(attributes, "alert", true)
 			}
-			a.log.ErrorContext(ctx, "a dependency fails", attributes...)
+			if ctx.Err() == nil { // else it was not asked to the end: the process stops
+				a.log.ErrorContext(ctx, "a dependency fails", attributes...)
+			}
 		}
 	}
 	return append(reports, grants...)
