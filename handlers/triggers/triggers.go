@@ -13,13 +13,13 @@ import (
 // Functions are the handlers of the functions that are no HTTP functions, by the names of their folders.
 func Functions(a *app.App, logger *slog.Logger) map[string]http.Handler {
 	options := hostwire.Options{Logger: logger, DataType: hostwire.Binary}
-	effects := func(queue string) http.Handler { return hostwire.ServiceBus(handleEffect(a, queue), options) }
-	return map[string]http.Handler{
-		"provisioning":   effects("provisioning"),
-		"notifications":  effects("notifications"),
-		"extensions":     effects("extensions"),
+	all := map[string]http.Handler{
 		"expirations":    hostwire.Timer(timer(a, logger, "expirations", "", a.ExpireDue), options),
 		"outbox":         hostwire.Timer(timer(a, logger, "outbox", platform.MetricOutboxLag, a.FlushOutbox), options),
 		"reconciliation": hostwire.Timer(timer(a, logger, "reconciliation", "", a.Reconcile), options),
 	}
+	for _, queue := range []string{"provisioning", "notifications", "extensions"} { // each has a function of its name
+		all[queue] = hostwire.ServiceBus(handleEffect(a, queue), options)
+	}
+	return all
 }

@@ -3,6 +3,7 @@ package crosscheck
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -63,6 +64,20 @@ func TestConsumedQueues(t *testing.T) {
 	}}.check(t)
 }
 
+// An alert on one queue names a queue that there is.
+func TestQueuesOfAlerts(t *testing.T) {
+	r := repo{t: t}
+	watched := matches(r, alertsBicep, alertsBicep, `name: 'EntityName'\n\s+operator: 'Include'\n\s+values: \[\n\s+'([^']+)'`)
+	for _, queue := range watched.items {
+		if queue.name != "*" && !slices.Contains(bus.Queues(), queue.name) {
+			t.Errorf("%s: there is no queue %s in shared/bus", queue.at(), queue.name)
+		}
+	}
+	if len(watched.items) < 2 {
+		t.Errorf("%s:1: no alert watches the dead letters and what is parked", alertsBicep)
+	}
+}
+
 func TestServiceBusFunctionsCannotBeFooled(t *testing.T) {
 	all, err := functions.All()
 	if err != nil {
@@ -71,6 +86,9 @@ func TestServiceBusFunctionsCannotBeFooled(t *testing.T) {
 	for _, f := range all {
 		if f.Kind == functions.ServiceBus && (f.DataType != "binary" || f.Many || f.Connection != "ServiceBusConnection") {
 			t.Errorf("functions/%s/function.json:1: a Service Bus function takes one binary message over ServiceBusConnection", f.Name)
+		}
+		if f.Kind == functions.ServiceBus && f.Queue != f.Name {
+			t.Errorf("functions/%s/function.json:1: it listens to %s; a Service Bus function has the name of its queue, by which its handler tells of messages", f.Name, f.Queue)
 		}
 	}
 }
@@ -101,25 +119,31 @@ func TestPartitionKeysAreIndexed(t *testing.T) {
 // What a message may take: the lock, the host's time-out and its renewal of locks, and how often a message is tried.
 func TestTimesOfMessages(t *testing.T) {
 	r := repo{t: t}
-	minutes := func(file, pattern string) string {
-		found := regexp.MustCompile(pattern).FindStringSubmatch(r.read(file))
-		if found == nil {
-			t.Fatalf("%s: nothing matches %s", file, pattern)
+	number := func(file, pattern string) item {
+		found := matches(r, file, file, pattern).items
+		if len(found) == 0 {
+			t.Fatalf("%s:1: nothing matches %s", file, pattern)
 		}
-		return found[1]
+		return found[0]
 	}
-	lock, limit := minutes(serviceBusBicep, `lockDuration: 'PT(\d+)M'`), minutes("host.json", `"functionTimeout": "00:0?(\d+):00"`)
-	if lock != limit {
-		t.Errorf("%s: the lock lasts %s minutes, functionTimeout of host.json %s", serviceBusBicep, lock, limit)
+	lock, limit := number(serviceBusBicep, `lockDuration: 'PT(\d+)M'`), number("host.json", `"functionTimeout": "00:0?(\d+):00"`)
+	if lock.name != limit.name {
+		t.Errorf("%s: the lock lasts %s minutes, functionTimeout %s at %s", lock.at(), lock.name, limit.name, limit.at())
 	}
-	if renewed := minutes("host.json", `"maxAutoLockRenewalDuration": "00:0?(\d+):00"`); renewed < limit {
-		t.Errorf("host.json: the lock is renewed for %s minutes, a function may take %s", renewed, limit)
+	if renewed := number("host.json", `"maxAutoLockRenewalDuration": "00:0?(\d+):00"`); renewed.name < limit.name {
+		t.Errorf("%s: the lock is renewed for %s minutes, a function may take %s at %s", renewed.at(), renewed.name, limit.name, limit.at())
 	}
-	if most := minutes(serviceBusBicep, `maxDeliveryCount: (\d+)`); most != strconv.Itoa(bus.MaxDeliveryCount) {
-		t.Errorf("%s: a message is delivered %s times, the handler tells of a dead letter at %d (shared/bus/bus.go)", serviceBusBicep, most, bus.MaxDeliveryCount)
+	most := number(serviceBusBicep, `maxDeliveryCount: (\d+)`)
+	if most.name != strconv.Itoa(bus.MaxDeliveryCount) {
+		t.Errorf("%s: a message is delivered %s times, the handler tells of a dead letter at %d (shared/bus/bus.go)", most.at(), most.name, bus.MaxDeliveryCount)
+	}
+	for _, flag := range []item{number(serviceBusBicep, `requiresDuplicateDetection: (.*)`), number(serviceBusBicep, `deadLetteringOnMessageExpiration: (.*)`)} {
+		if flag.name != "true" {
+			t.Errorf("%s: must be true: nothing is sent twice in effect, and nothing is lost in silence", flag.at())
+		}
 	}
 	emulator := r.read(emulatorQueues)
-	for _, want := range []string{fmt.Sprintf(`"LockDuration": "PT%sM"`, lock), `"MaxDeliveryCount": ` + minutes(serviceBusBicep, `maxDeliveryCount: (\d+)`), `"RequiresDuplicateDetection": true`} {
+	for _, want := range []string{fmt.Sprintf(`"LockDuration": "PT%sM"`, lock.name), `"MaxDeliveryCount": ` + most.name, `"RequiresDuplicateDetection": true`} {
 		if strings.Count(emulator, want) != len(bus.Queues()) {
 			t.Errorf("%s:1: not every queue has %s", emulatorQueues, want)
 		}
