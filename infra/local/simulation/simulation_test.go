@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	seedsFlag = flag.Int("seeds", 800, "how many seeds to run")
+	seedsFlag = flag.Int("seeds", 1000, "how many seeds to run")
 	seedFlag  = flag.Uint64("seed", 0, "replay this one seed and print what happens")
 	aimFlag   = flag.String("aim", "", "with -seed: the crash point that it aims at")
 )
