@@ -72,11 +72,11 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 	}
 	documents, err := newStore(settings, credential, options)
 	if err != nil {
-		return nil, platform.Unusable(err, "CosmosConnection__accountEndpoint", "CosmosConnection")
+		return nil, platform.Unusable(err, oneOf(settings.CosmosConnection, "CosmosConnection", "CosmosConnection__accountEndpoint"))
 	}
 	client, err := newBusClient(settings, credential)
 	if err != nil {
-		return nil, platform.Unusable(err, "ServiceBusConnection__fullyQualifiedNamespace", "ServiceBusConnection")
+		return nil, platform.Unusable(err, oneOf(settings.ServiceBusConnection, "ServiceBusConnection", "ServiceBusConnection__fullyQualifiedNamespace"))
 	}
 	tenant, err := graph.New(credential, graph.Options{BaseURL: settings.GraphEndpoint, Sender: settings.MailSender, Observe: onDirectory(telemetry, logger, options.OnDirectory)})
 	if err != nil {
@@ -122,6 +122,14 @@ func (h *Handler) Check(ctx context.Context) {
 func (h *Handler) Close(ctx context.Context) error {
 	h.cancel()
 	return errors.Join(h.telemetry.Close(ctx), h.bus.Close(ctx), h.client.Close(ctx))
+}
+
+// oneOf is the setting that was used: with a key, if that is given, else with the identity.
+func oneOf(value, withKey, withIdentity string) string {
+	if value != "" {
+		return withKey
+	}
+	return withIdentity
 }
 
 // newCredential is the managed identity where there is one, and a developer's own sign-in elsewhere.

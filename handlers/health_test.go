@@ -249,8 +249,8 @@ func TestSettingsThatCannotBeUsed(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = handlers.New(t.Context(), settings, handlers.Options{})
-		if err == nil || !strings.HasPrefix(err.Error(), "setting "+name+"__") || !strings.Contains(err.Error(), " or "+name+" cannot be used: ") ||
-			!strings.Contains(err.Error(), "nothing runs until it is right") || !strings.Contains(err.Error(), "`azd provision`") || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.HasPrefix(err.Error(), "setting "+name+" cannot be used: ") ||
+			!strings.Contains(err.Error(), "nothing runs until it is right") || !strings.Contains(err.Error(), "--setting-names "+name+"`") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

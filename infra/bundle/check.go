@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/infra/local/host/ncrontab"
 	"latchkey/shared/bus"
 )
 
@@ -388,6 +390,18 @@ func (s *sources) checkTimer(f function, binding *node) {
 	if monitor := binding.get("useMonitor"); monitor != nil && monitor.Value == false {
 		say(monitor.Line, "useMonitor must stay on, or a run that was missed is not made up for.")
 	}
+}
+
+// checkNCRONTAB says what is wrong with a timer expression, as the local host reads it.
+func checkNCRONTAB(expression string) error {
+	schedule, err := ncrontab.Parse(expression)
+	if err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), "ncrontab: "))
+	}
+	if _, ever := schedule.Next(bundled); !ever {
+		return fmt.Errorf("%q never comes", expression)
+	}
+	return nil
 }
 
 // checkReach finds functions that an outside path could start although they are not HTTP functions. The host posts to "/<function>"; what comes from

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -82,7 +83,7 @@ func Declarations() []Declaration {
 		{Name: "TokenAuthority", Type: "URL", Limits: webAddress, Default: "https://login.microsoftonline.com", Places: OnAzure | InSample, Description: "Who issues tokens; the signing keys are found below it.",
 			set: func(s *Settings, v string) (err error) { s.TokenAuthority, err = webURL(v); return err }},
 		{Name: "GraphEndpoint", Type: "URL", Limits: webAddress, Default: "https://graph.microsoft.com/v1.0", Places: OnAzure | InSample, Description: "Microsoft Graph, with its version.",
-			set: func(s *Settings, v string) (err error) { s.GraphEndpoint, err = webURL(v); return err }},
+			set: func(s *Settings, v string) (err error) { s.GraphEndpoint, err = graphURL(v); return err }},
 		{Name: "MailSender", Type: "text", Limits: "object id or user principal name", Places: OnAzure | InSample, Azd: "LATCHKEY_MAIL_SENDER",
 			Description: "Mailbox that notifications are sent from. Without it no mail is sent.",
 			set:         func(s *Settings, v string) error { s.MailSender = v; return mailbox(v) }},
@@ -111,7 +112,7 @@ func Declarations() []Declaration {
 		{Name: "CalloutAudience", Type: "list", Limits: "at least one, separated by commas", Places: OnAzure, Azd: "LATCHKEY_CALLOUT_AUDIENCE", Description: "Audiences of the tokens that custom extensions are called with. Without it, those of Audience.",
 			set: func(s *Settings, v string) (err error) { s.CalloutAudiences, err = items(v); return err }},
 		{Name: "CalloutPrivateHosts", Type: "list", Limits: "host names, separated by commas", Places: OnAzure, Azd: "LATCHKEY_CALLOUT_PRIVATE_HOSTS", Description: "Hosts that webhooks and tickets may call though their addresses are private. Without it, only public addresses are called.",
-			set: func(s *Settings, v string) (err error) { s.CalloutPrivateHosts, err = items(v); return err }},
+			set: func(s *Settings, v string) (err error) { s.CalloutPrivateHosts, err = hosts(v); return err }},
 		{Name: "CalloutSecrets", Type: "text", Limits: `{"name":"value"}`, Secret: true, Reference: true, Places: OnAzure, Azd: "LATCHKEY_CALLOUT_SECRETS", Description: "Secrets that actions name, such as a webhook's key, as JSON. On Azure the address of the Key Vault secret that holds them is given, and the setting is a reference to it.",
 			set: func(s *Settings, v string) (err error) { s.CalloutSecrets, err = secrets(v); return err }},
 		{Name: "AuditChainsPerRun", Type: "number", Limits: "0 to 100000", Default: "2000", Places: OnAzure | InSample, Azd: "LATCHKEY_AUDIT_CHAINS_PER_RUN",
@@ -137,16 +138,16 @@ func Declarations() []Declaration {
 		{Name: "ExpirationsSchedule", Type: "NCRONTAB", Limits: sixFields, ByHost: true, Default: "0 */5 * * * *", Places: OnAzure | InSample, Description: "When due requests and assignments are looked for.", set: schedule},
 		{Name: "OutboxSchedule", Type: "NCRONTAB", Limits: sixFields, ByHost: true, Default: "30 * * * * *", Places: OnAzure | InSample, Description: "When effects that a crash left behind are looked for.", set: schedule},
 		{Name: "ReconciliationSchedule", Type: "NCRONTAB", Limits: sixFields, ByHost: true, Default: "0 20 2 * * *", Places: OnAzure | InSample, Description: "When audit chains are verified (UTC).", set: schedule},
-		{Name: "ServiceBusConnection__credential", Type: "text", Limits: "managedidentity", ByHost: true, Places: OnAzure, Description: "How the Functions host signs in to Service Bus."},
-		{Name: "ServiceBusConnection__clientId", Type: "GUID", ByHost: true, Places: OnAzure, Description: "Client id of the identity that the Functions host signs in to Service Bus with."},
+		{Name: "ServiceBusConnection__credential", Type: "text", Limits: "managedidentity", ByHost: true, Places: OnAzure, Description: "How the Functions host signs in to Service Bus.", set: only("managedidentity")},
+		{Name: "ServiceBusConnection__clientId", Type: "GUID", ByHost: true, Places: OnAzure, Description: "Client id of the identity that the Functions host signs in to Service Bus with.", set: guidOfHost},
 		{Name: "AzureWebJobsStorage", Type: "text", Secret: true, ByHost: true, Places: InSample, Description: "The Functions host's own storage, for Azurite."},
 		{Name: "AzureWebJobsStorage__accountName", Type: "text", ByHost: true, Places: OnAzure, Description: "The Functions host's own storage: leases of timers, and the published package."},
-		{Name: "AzureWebJobsStorage__credential", Type: "text", Limits: "managedidentity", ByHost: true, Places: OnAzure, Description: "How the Functions host signs in to its storage."},
-		{Name: "AzureWebJobsStorage__clientId", Type: "GUID", ByHost: true, Places: OnAzure, Description: "Client id of the identity that the Functions host signs in to its storage with."},
+		{Name: "AzureWebJobsStorage__credential", Type: "text", Limits: "managedidentity", ByHost: true, Places: OnAzure, Description: "How the Functions host signs in to its storage.", set: only("managedidentity")},
+		{Name: "AzureWebJobsStorage__clientId", Type: "GUID", ByHost: true, Places: OnAzure, Description: "Client id of the identity that the Functions host signs in to its storage with.", set: guidOfHost},
 		{Name: "FUNCTIONS_WORKER_RUNTIME", Type: "text", Limits: "custom", ByHost: true, Places: InSample, Description: "What runs the functions; on Flex Consumption it is part of the app, not a setting."},
 		{Name: "APPLICATIONINSIGHTS_CONNECTION_STRING", Type: "text", ByHost: true, Places: OnAzure, Description: "Where the Functions host sends its telemetry and the handler's log lines. It holds no secret: local authentication is off."},
 		{Name: "APPLICATIONINSIGHTS_AUTHENTICATION_STRING", Type: "text", ByHost: true, Places: OnAzure, Description: "That the Functions host signs in to Application Insights with the identity."},
-		{Name: "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID", Type: "GUID", ByHost: true, Places: OnAzure, Description: "With pages: the identity that App Service authentication proves itself with, instead of a client secret."},
+		{Name: "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID", Type: "GUID", ByHost: true, Places: OnAzure, Description: "With pages: the identity that App Service authentication proves itself with, instead of a client secret.", set: guidOfHost},
 	}
 }
 
@@ -319,20 +320,61 @@ func databaseName(text string) error {
 	return nil
 }
 
+// scheduleBounds are the least and the greatest value of each field of a schedule.
+var scheduleBounds = [6][2]int{{0, 59}, {0, 59}, {0, 23}, {1, 31}, {1, 12}, {0, 6}}
+
 // schedule checks a timer's schedule as far as a typing error goes; the host has the last word.
 func schedule(_ *Settings, text string) error {
 	fields := strings.Fields(text)
-	for _, field := range fields {
-		if strings.Trim(strings.ToUpper(field), "0123456789*/,-ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-			fields = nil
-			break
+	valid := len(fields) == len(scheduleBounds)
+	for i := 0; valid && i < len(fields); i++ {
+		valid = strings.Trim(strings.ToUpper(fields[i]), "0123456789*/,-ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+		for item := range strings.SplitSeq(fields[i], ",") {
+			span, _, _ := strings.Cut(item, "/")
+			for value := range strings.SplitSeq(span, "-") {
+				n, err := strconv.Atoi(value)
+				valid = valid && (err != nil || scheduleBounds[i][0] <= n && n <= scheduleBounds[i][1])
+			}
 		}
 	}
-	if len(fields) != 6 {
+	if !valid {
 		return errors.New("must be an NCRONTAB expression of six fields, the first one is the second, such as 0 */5 * * * *")
 	}
 	return nil
 }
+
+// graphURL checks the address of Microsoft Graph: without a version every call would be answered that there is no such thing.
+func graphURL(text string) (string, error) {
+	at, err := webURL(text)
+	if err == nil && !strings.HasSuffix(at, "/v1.0") && !strings.HasSuffix(at, "/beta") {
+		err = errors.New("must end in a version, as https://graph.microsoft.com/v1.0 does")
+	}
+	return at, err
+}
+
+// hosts reads a list of host names and IP addresses.
+func hosts(text string) ([]string, error) {
+	list, err := items(text)
+	for _, host := range list {
+		if _, notIP := netip.ParseAddr(host); notIP != nil && strings.ContainsAny(host, "/:@?#*[] \t") {
+			return nil, errors.New("must be host names or IP addresses alone, without scheme, port or path, separated by commas")
+		}
+	}
+	return list, err
+}
+
+// only takes one value, in any case of letters.
+func only(value string) func(*Settings, string) error {
+	return func(_ *Settings, text string) error {
+		if !strings.EqualFold(text, value) {
+			return errors.New("must be " + value)
+		}
+		return nil
+	}
+}
+
+// guidOfHost checks a GUID that the Functions host reads.
+func guidOfHost(_ *Settings, text string) error { return isGUID(text) }
 
 // headers reads the list of name=value of OpenTelemetry's variables, percent-encoded.
 func headers(text string) (map[string]string, error) {

@@ -39,7 +39,8 @@ func TestLoadReadsSettings(t *testing.T) {
 		t.Errorf("%+v", settings)
 	}
 	// On Azure the Bicep files give every setting, empty or not; App Service's own endpoint is no loopback address.
-	settings, err = load(map[string]string{"PortalUrl": " ", "LogLevel": "", "MailSender": "", "FUNCTIONS_CUSTOMHANDLER_PORT": "0", "IDENTITY_ENDPOINT": "http://169.254.131.2:8081/msi/token"})
+	settings, err = load(map[string]string{"PortalUrl": " ", "LogLevel": "", "MailSender": "", "FUNCTIONS_CUSTOMHANDLER_PORT": "0", "IDENTITY_ENDPOINT": "http://169.254.131.2:8081/msi/token",
+		"ServiceBusConnection__credential": "managedidentity", "CalloutPrivateHosts": "tickets.contoso.com,10.0.0.4,::1", "OutboxSchedule": "0 */5 8-17/2 1 JAN,jul mon-fri"})
 	if err != nil || settings.PortalURL != "" || settings.Port != 0 || settings.IdentityEndpoint == "" {
 		t.Errorf("%v %+v", err, settings)
 	}
@@ -49,14 +50,15 @@ func TestLoadRefusesWrongSettings(t *testing.T) {
 	long := strings.Repeat("x", maxSetting+1)
 	for name, wrong := range map[string][]string{
 		"FUNCTIONS_CUSTOMHANDLER_PORT": {"eighty", "-1", "65536", "80.5", long}, "TenantId": {"contoso", "7e5a1c3b-0000-4000-8000-00000000000", "7e5a1c3b-0000-4000-8000-00000000000g"},
-		"Audience": {",", " , ,"}, "TokenAuthority": {"http://login.example", "login.example", "https://a@b", "https://x?y", "https://x#y", "ftp://x", "https://"}, "GraphEndpoint": {"http://graph.example/v1.0", "::"},
+		"Audience": {",", " , ,"}, "TokenAuthority": {"http://login.example", "login.example", "https://a@b", "https://x?y", "https://x#y", "ftp://x", "https://"}, "GraphEndpoint": {"http://graph.example/v1.0", "::", "https://graph.microsoft.com", "https://graph.microsoft.com/"},
 		"MailSender": {"latchkey", "a@b@c", "a b@c", "/me@x", "@x", "x@"}, "CosmosConnection__accountEndpoint": {"http://x.example", "x"},
 		"CosmosConnection": {"AccountEndpoint=http://127.0.0.1:1/;", "AccountKey=c2VjcmV0;", "AccountEndpoint=nonsense;AccountKey=a2V5", "AccountEndpoint=http://127.0.0.1:1/;AccountKey=;"}, "CosmosDatabase": {"a/b", "a#b", strings.Repeat("x", 256)},
 		"ServiceBusConnection__fullyQualifiedNamespace": {"sb://x.servicebus.windows.net/", "x", "x.y:5671"}, "ServiceBusConnection": {"SharedAccessKey=c2VjcmV0", "Endpoint=sb://", "Endpoint=sb://;SharedAccessKey=x"},
-		"AZURE_CLIENT_ID": {"me"}, "PortalUrl": {"portal"}, "PublicUrl": {"//x"}, "LogLevel": {"loud"}, "CalloutCallers": {"entra", ","}, "CalloutAudience": {","}, "CalloutPrivateHosts": {" , "},
+		"AZURE_CLIENT_ID": {"me"}, "PortalUrl": {"portal"}, "PublicUrl": {"//x"}, "LogLevel": {"loud"}, "CalloutCallers": {"entra", ","}, "CalloutAudience": {","}, "CalloutPrivateHosts": {" , ", "https://tickets.contoso.com", "tickets:443", "a,b/c", "*.contoso.com", "[::1]"},
 		"CalloutSecrets": {"secret", "@Microsoft.KeyVault(SecretUri=x)", `{"a":"short"}`, "{}"}, "IDENTITY_ENDPOINT": {"169.254.131.2", "/msi"},
 		"OTEL_EXPORTER_OTLP_ENDPOINT": {"collector:4318", "/v1"}, "OTEL_EXPORTER_OTLP_HEADERS": {"token", "=x", "a b=c", "a=%zz", "a=%0a"},
-		"ExpirationsSchedule": {"*/5 * * * *", "0 */5 * * * * *", "00:05:00", "%Other%"}, "OutboxSchedule": {"hourly"}, "ReconciliationSchedule": {"nightly"}, "AuditChainsPerRun": {"all", "-1", "100001", "1.5"},
+		"ExpirationsSchedule": {"*/5 * * * *", "0 */5 * * * * *", "00:05:00", "%Other%", "60 * * * * *", "0 0 0 0 * *", "0 0 8-24 * * *", "0 0 0 1,32 * *", "0 0 0 * 13/2 *", "* * * * * 7"}, "OutboxSchedule": {"hourly"}, "ReconciliationSchedule": {"nightly"}, "AuditChainsPerRun": {"all", "-1", "100001", "1.5"},
+		"ServiceBusConnection__credential": {"key"}, "ServiceBusConnection__clientId": {"latchkey"}, "AzureWebJobsStorage__credential": {"key"}, "AzureWebJobsStorage__clientId": {"x"}, "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID": {"pages"},
 	} {
 		for _, value := range wrong {
 			settings, err := load(map[string]string{name: value})
