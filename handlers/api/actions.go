@@ -2,20 +2,40 @@ package api
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 
 	"latchkey/shared/app"
 	"latchkey/shared/governance"
 )
 
 var (
-	actionKind  = &kind{set: "calloutActions"}
+	actionKind  = &kind{set: "calloutActions", fields: map[string]field{"name": text, "kind": text}}
 	calloutKind = &kind{set: "callouts", fields: calloutFields, internal: []string{"settings", "resumePath", "claim"}}
 
 	calloutFields = map[string]field{
 		"id": identifier, "action": text, "kind": text, "state": text, "stage": text, "requestId": identifier, "target/objectId": identifier, "acceptedDateTime": instant,
 	}
 )
+
+// actionMembers are those that PUT takes. Another is refused: "caller" for "callers" would let every application call. Those that only answers have may come back.
+var actionMembers = []string{"name", "displayName", "kind", "isEnabled", "settings", "callers", "stages", "onFailure", "modifiedDateTime", "findings"}
+
+// onlyMembers refuses a body with a member beside those known; annotations are nobody's. Errors: CodeInvalid naming it.
+func (c *call) onlyMembers(known []string) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(c.payload, &members); err != nil {
+		return governance.Invalid("body", "The body must be a JSON object.")
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if !strings.Contains(name, "@") && !slices.ContainsFunc(known, func(one string) bool { return strings.EqualFold(one, name) }) {
+			return governance.Invalid(name, "There is no property %q here; there are %s.", name, strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
 
 // routeActions are the actions of custom extensions, and the callouts that came for them.
 func routeActions(s *Server) {
@@ -35,6 +55,9 @@ func routeActions(s *Server) {
 	})
 	s.route(http.MethodPut, actions+"/{name}", func(c *call) (response, error) {
 		draft, err := decode[governance.CalloutAction](c)
+		if err == nil {
+			err = c.onlyMembers(actionMembers)
+		}
 		if err != nil {
 			return response{}, err
 		}

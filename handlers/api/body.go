@@ -18,6 +18,7 @@ import (
 const (
 	maxBody    = 1 << 20 // bytes, as sent and as unpacked
 	maxNesting = 32
+	maxRefused = 32 << 20 // bytes that are read of a body that is too large: a proxy that cannot send it to its end tells its client of a bad gateway instead of the answer
 )
 
 // body reads the request's body, unpacked and checked for size and depth; the second reading answers the same. Errors: CodeTooLarge, CodeUnsupported, CodeInvalid.
@@ -26,10 +27,15 @@ func (c *call) body() ([]byte, error) {
 		return c.payload, nil
 	}
 	tooLarge := &governance.Error{Code: governance.CodeTooLarge, Message: "The body is larger than 1 MB."}
-	if c.r.ContentLength > maxBody {
+	whole := c.r.Body
+	refuse := func() ([]byte, error) {
+		_, _ = io.CopyN(io.Discard, whole, maxRefused)
 		return nil, tooLarge
 	}
-	var reader io.Reader = http.MaxBytesReader(c.w, c.r.Body, maxBody)
+	if c.r.ContentLength > maxBody {
+		return refuse()
+	}
+	var reader io.Reader = http.MaxBytesReader(c.w, whole, maxBody)
 	switch encoding := strings.ToLower(strings.TrimSpace(c.r.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
 	case "gzip":
@@ -44,7 +50,7 @@ func (c *call) body() ([]byte, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(reader, maxBody+1))
 	if limit := (*http.MaxBytesError)(nil); errors.As(err, &limit) || len(data) > maxBody {
-		return nil, tooLarge
+		return refuse()
 	}
 	if err != nil {
 		return nil, governance.Invalid("body", "The body could not be read to its end.")

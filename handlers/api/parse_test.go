@@ -1,10 +1,13 @@
 package api
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -227,5 +230,57 @@ func TestProofsAreHeldAgainstTheHostThatTheClientCalled(t *testing.T) {
 		if want := (identity.Request{Method: http.MethodPost, Host: one.want, Path: "/api/callouts/act"}); l.heard != want {
 			t.Errorf("%+v: %+v, want %+v", one, l.heard, want)
 		}
+	}
+}
+
+// Of a body that is too large the client gets the answer, even one that sends it to its end before it looks: a proxy does.
+func TestTooLargeIsAnswered(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{w: w, r: r}
+		if _, err := c.body(); governance.CodeOf(err) != governance.CodeTooLarge {
+			t.Errorf("the error is %v", err)
+		}
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+	}))
+	defer server.Close()
+	for _, framing := range []string{"Content-Length: 25165824\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n1800000\r\n"} {
+		connection, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent := "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + framing + strings.Repeat(" ", 24<<20)
+		if strings.Contains(framing, "chunked") {
+			sent += "\r\n0\r\n\r\n"
+		}
+		if _, err := io.WriteString(connection, sent); err != nil {
+			t.Errorf("%q: the body cannot be sent: %v", framing, err)
+		} else if answer, err := http.ReadResponse(bufio.NewReader(connection), nil); err != nil || answer.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Errorf("%q: %+v, %v", framing, answer, err)
+		} else {
+			_ = answer.Body.Close()
+		}
+		_ = connection.Close()
+	}
+}
+
+// A property of an action that is misspelt is refused, not left out: "caller" for "callers" would let everybody call. What an answer holds may come back.
+func TestMembersOfActions(t *testing.T) {
+	t.Parallel()
+	for body, target := range map[string]string{
+		`{"kind":"x","caller":["y"]}`: "caller",
+		`{"kind":"x","stage":[]}`:     "stage",
+		`{"@odata.etag":"e","@odata.context":"c","name":"n","displayName":"d","Kind":"x","isEnabled":true,"settings":{},"callers":[],"stages":[],"onFailure":"deny","modifiedDateTime":"t","findings":[]}`: "",
+	} {
+		c := &call{payload: []byte(body), hasPayload: true}
+		err := c.onlyMembers(actionMembers)
+		var coded *governance.Error
+		if (target == "") != (err == nil) || err != nil && (!errors.As(err, &coded) || coded.Target != target) {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	filter, err := parseFilter("kind eq 'webhook' and name eq 'x'", actionKind)
+	if err != nil || store.CheckQuery(store.Catalogs, store.Query{Filter: filter}) != nil {
+		t.Errorf("actions cannot be filtered: %v", err)
 	}
 }
