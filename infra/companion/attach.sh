@@ -48,7 +48,7 @@ esac
 [[ $workflow =~ ^/subscriptions/([^/]+)/resourceGroups/([^/]+)/providers/Microsoft.Logic/workflows/([^/]+)$ ]] || stop "--workflow must be the resource id of a Logic App."
 subscription=${BASH_REMATCH[1]} group=${BASH_REMATCH[2]} logic=${BASH_REMATCH[3]}
 [[ -z $wait || $wait =~ ^P ]] || stop "--wait must be a duration such as PT1H."
-command -v jq >/dev/null || stop "jq is missing."
+for tool in az jq; do command -v $tool >/dev/null || stop "$tool is missing."; done
 
 graph=https://graph.microsoft.com/v1.0/identityGovernance/entitlementManagement
 
@@ -60,8 +60,12 @@ body=$(jq -n --arg name "$name" --arg subscription "$subscription" --arg group "
   clientConfiguration: {"@odata.type": "#microsoft.graph.customExtensionClientConfiguration", timeoutInMilliseconds: 2000, maximumRetries: 1}
 } + if $wait == "" then {} else {callbackConfiguration: {"@odata.type": "#microsoft.graph.customExtensionCallbackConfiguration", timeoutDuration: $wait}} end')
 
-extension=$(az rest --method GET --url "$graph/catalogs/$catalog/customWorkflowExtensions" | jq -r --arg name "$name" '[.value[] | select(.displayName == $name) | .id][0] // empty')
+found=$(az rest --method GET --url "$graph/catalogs/$catalog/customWorkflowExtensions" | jq --arg name "$name" '[.value[] | select(.displayName == $name)][0] // {}')
+extension=$(jq -r '.id // empty' <<<"$found")
 if [[ -n $extension ]]; then
+  # One that does something else is not taken for it: a request would wait for nobody, or call another action.
+  [[ $(jq -r '.endpointConfiguration.logicAppWorkflowName // ""' <<<"$found") == "$logic" ]] || stop "the catalog's extension '$name' calls another Logic App; choose another --name, or delete it."
+  [[ $(jq -r 'if .callbackConfiguration then "waits" else "" end' <<<"$found") == "${wait:+waits}" ]] || stop "the catalog's extension '$name' $([[ -n $wait ]] && echo 'does not wait' || echo 'waits') for an answer; choose another --name, or delete it."
   echo "The catalog has the extension '$name' already: $extension"
 elif [[ -n $whatif ]]; then
   echo "Would create the extension '$name':"
@@ -80,10 +84,12 @@ if jq -e --arg id "$extension" --arg stage "$stage" '.customExtensionStageSettin
 fi
 # A policy is replaced whole; what it has stays, but for what Graph alone writes.
 changed=$(jq --arg id "$extension" --arg stage "$stage" '
-  del(.["@odata.context"], .createdDateTime, .modifiedDateTime)
+  def kind: "#microsoft.graph.accessPackageAssignment" + (if startswith("assignmentRequest") then "Request" else "" end) + "WorkflowExtension";
+  walk(if type == "object" then with_entries(select(.key | endswith("@odata.context") | not)) else . end)
+  | del(.createdDateTime, .modifiedDateTime)
   | .accessPackage |= {id}
-  | .customExtensionStageSettings = ([.customExtensionStageSettings // [] | .[] | {stage, customExtension: {"@odata.type": "#microsoft.graph.accessPackageAssignmentRequestWorkflowExtension", id: .customExtension.id}}]
-      + [{stage: $stage, customExtension: {"@odata.type": "#microsoft.graph.accessPackageAssignmentRequestWorkflowExtension", id: $id}}])' <<<"$current")
+  | .customExtensionStageSettings = ([.customExtensionStageSettings // [] | .[] | {stage, customExtension: {"@odata.type": (.customExtension["@odata.type"] // (.stage | kind)), id: .customExtension.id}}]
+      + [{stage: $stage, customExtension: {"@odata.type": ($stage | kind), id: $id}}])' <<<"$current")
 if [[ -n $whatif ]]; then
   echo "Would attach it to the policy at $stage."
   exit 0

@@ -70,7 +70,11 @@ func read(t *testing.T, folder, name string) map[string]any {
 var good = []string{"--catalog", catalogID, "--policy", policyID, "--stage", "assignmentRequestGranted", "--workflow", workflowID, "--name", "A pass", "--wait", "PT1H"}
 
 const policyNow = `{"@odata.context":"x","id":"` + policyID + `","displayName":"P","createdDateTime":"2026-01-01T00:00:00Z","expiration":{"type":"afterDuration","duration":"P180D"},
-	"accessPackage":{"id":"p","displayName":"x"},"customExtensionStageSettings":[{"stage":"assignmentRequestCreated","customExtension":{"id":"other"}}]}`
+	"accessPackage@odata.context":"x","customExtensionStageSettings@odata.context":"x","accessPackage":{"@odata.context":"x","id":"p","displayName":"x"},
+	"customExtensionStageSettings":[{"stage":"assignmentRequestCreated","customExtension":{"id":"other"}},{"stage":"assignmentOneDayBeforeExpiration","customExtension":{"@odata.type":"#microsoft.graph.accessPackageAssignmentWorkflowExtension","id":"early"}}]}`
+
+// extensionNow is the extension that the catalog has after a first run.
+const extensionNow = `{"id":"` + extensionID + `","displayName":"A pass","endpointConfiguration":{"logicAppWorkflowName":"logic-act"},"callbackConfiguration":{"timeoutDuration":"PT1H"}}`
 
 // rules: EXT-01 EXT-02 EXT-04 EXT-09 EXT-18
 func TestAttach(t *testing.T) {
@@ -91,10 +95,28 @@ func TestAttach(t *testing.T) {
 	if !strings.Contains(string(stages), `"other"`) || !strings.Contains(string(stages), extensionID) || put["expiration"] == nil || put["createdDateTime"] != nil || put["displayName"] != "P" {
 		t.Errorf("put was %v", put)
 	}
+	whole, _ := json.Marshal(put)
+	if strings.Contains(string(whole), "@odata.context") || !strings.Contains(string(stages), `{"@odata.type":"#microsoft.graph.accessPackageAssignmentWorkflowExtension","id":"early"}`) ||
+		strings.Count(string(stages), "#microsoft.graph.accessPackageAssignmentRequestWorkflowExtension") != 2 {
+		t.Errorf("put was %s", whole)
+	}
+}
+
+// An extension of the same name that does something else is not taken for the one that is wanted.
+func TestAnotherExtensionOfTheSameName(t *testing.T) {
+	for says, extension := range map[string]string{
+		"calls another Logic App": strings.Replace(extensionNow, "logic-act", "logic-other", 1),
+		"does not wait":           strings.Replace(extensionNow, `{"timeoutDuration":"PT1H"}`, "null", 1),
+	} {
+		output, folder, err := attach(t, `{"value":[`+extension+`]}`, policyNow, good...)
+		if calls, _ := os.ReadFile(filepath.Join(folder, "calls")); err == nil || strings.Contains(string(calls), "PUT") || !strings.Contains(output, says) {
+			t.Errorf("%s: %v: %s", says, err, output)
+		}
+	}
 }
 
 func TestASecondRunChangesNothing(t *testing.T) {
-	output, folder, err := attach(t, `{"value":[{"id":"`+extensionID+`","displayName":"A pass"}]}`,
+	output, folder, err := attach(t, `{"value":[`+extensionNow+`]}`,
 		`{"id":"`+policyID+`","customExtensionStageSettings":[{"stage":"assignmentRequestGranted","customExtension":{"id":"`+extensionID+`"}}]}`, good...)
 	calls, _ := os.ReadFile(filepath.Join(folder, "calls"))
 	if err != nil || strings.Contains(string(calls), "POST") || strings.Contains(string(calls), "PUT") {
