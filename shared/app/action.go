@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -86,14 +87,8 @@ func planOf(kind string, settings json.RawMessage) (plan, error) {
 		settings = json.RawMessage("{}")
 	}
 	p := a.settings()
-	decoder := json.NewDecoder(bytes.NewReader(settings))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(p); err != nil {
-		var coded *governance.Error
-		if errors.As(err, &coded) {
-			return nil, governance.Invalid("settings/"+coded.Target, "%s", coded.Message)
-		}
-		return nil, governance.Invalid("settings", "The settings are not those of %s: %s.", kind, strings.TrimPrefix(err.Error(), "json: "))
+	if err := decodeSettings(settings, p); err != nil {
+		return nil, a.wrongSetting(settings)
 	}
 	if err := p.validate(); err != nil {
 		var coded *governance.Error
@@ -103,6 +98,40 @@ func planOf(kind string, settings json.RawMessage) (plan, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+func decodeSettings(settings json.RawMessage, into plan) error {
+	decoder := json.NewDecoder(bytes.NewReader(settings))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(into)
+}
+
+// wrongSetting says which of the settings it is that cannot be read, and why: each is read alone, since encoding/json tells of types that only a programmer knows.
+func (a *action) wrongSetting(settings json.RawMessage) error {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(settings, &members) != nil {
+		return governance.Invalid("settings", "settings must be a JSON object.")
+	}
+	names := slices.Sorted(maps.Keys(members))
+	for _, name := range names {
+		alone, err := json.Marshal(map[string]json.RawMessage{name: members[name]})
+		if err != nil {
+			break
+		}
+		err = decodeSettings(alone, a.settings())
+		var coded *governance.Error
+		var wrong *json.UnmarshalTypeError
+		switch {
+		case err == nil:
+		case errors.As(err, &coded):
+			return governance.Invalid("settings/"+shorten(name), "%s", coded.Message)
+		case errors.As(err, &wrong):
+			return governance.Invalid("settings/"+shorten(strings.ReplaceAll(wrong.Field, ".", "/")), "%s cannot be a JSON %s; settingsSchema of GET calloutActionKinds says what it must be.", shorten(wrong.Field), wrong.Value)
+		default:
+			return governance.Invalid("settings/"+shorten(name), "%s has no setting %q, or not with what it holds.", a.kind, shorten(name))
+		}
+	}
+	return governance.Invalid("settings", "The settings are not those of %s.", a.kind)
 }
 
 func actionKinds() []string {
@@ -307,7 +336,7 @@ func classOf(err error) string {
 	return "an unexpected error"
 }
 
-// direction says whether something is given or taken away: as the settings say, or by the stage.
+// direction says whether something is given or taken away: as the settings say, or by the stage. Nothing is given by the stage before somebody has approved it.
 func direction(setting string, stage governance.CalloutStage) (give bool, err error) {
 	switch setting {
 	case "add":
@@ -315,10 +344,13 @@ func direction(setting string, stage governance.CalloutStage) (give bool, err er
 	case "remove":
 		return false, nil
 	}
-	if stage == governance.StageLifecycleTask {
-		return false, giveUpf(nil, "The action does not say whether it gives or takes away; a task of a lifecycle workflow needs that in its settings.")
+	if stage == governance.StageRequestApproved || stage == governance.StageRequestGranted {
+		return true, nil
 	}
-	return !stage.IsRemoval(), nil
+	if stage.IsRemoval() {
+		return false, nil
+	}
+	return false, giveUpf(nil, "The action does not say whether it gives or takes away, and the stage %s does not tell; its settings must say so.", stage)
 }
 
 func validDirection(setting *string) error {

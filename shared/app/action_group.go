@@ -13,7 +13,7 @@ import (
 var _ = declare(action{
 	kind:        "groupMembership",
 	displayName: "Add to or remove from a group",
-	description: "Adds the person to a group or removes them, as set or by the stage: added while access is given, removed when it ends.",
+	description: "Adds the person to a group or removes them, as set or by the stage: added when access is approved or granted, removed when it ends.",
 	schema: `{"type":"object","additionalProperties":false,"required":["groupId"],"properties":{
 		"groupId":{"type":"string","format":"uuid"},"direction":{"enum":["byStage","add","remove"],"default":"byStage"}}}`,
 	permissions: [][]string{{"GroupMember.ReadWrite.All", "Group.ReadWrite.All"}, {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"}},

@@ -144,6 +144,9 @@ func checkJSONTemplate(setting string, template json.RawMessage, extra ...string
 	if err := json.Unmarshal(template, &value); err != nil {
 		return governance.Invalid(setting, "%s is no valid JSON.", setting)
 	}
+	if _, isObject := value.(map[string]any); !isObject {
+		return governance.Invalid(setting, "%s must be a JSON object.", setting)
+	}
 	_, err := eachText(value, 0, func(text string) (string, error) { return text, checkTemplate(setting, text, extra...) })
 	return err
 }

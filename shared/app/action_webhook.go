@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strconv"
+	"strings"
 
 	"latchkey/shared/governance"
 )
@@ -50,11 +52,20 @@ func (p *webhookPlan) validate() error {
 
 // checkURL refuses what can be no address to call; which addresses may be called, the outbound client decides.
 func checkURL(text string) error {
+	if strings.ContainsAny(text, "{}") {
+		return governance.Invalid("url", "url takes no placeholders: what is filled in is not Latchkey's.")
+	}
 	at, err := url.Parse(text)
-	if err != nil || at.Host == "" || at.User != nil || at.Fragment != "" || at.Scheme != "https" && at.Scheme != "http" || len(text) > 2000 {
+	if err != nil || at.Host == "" || at.User != nil || at.Fragment != "" || at.Scheme != "https" && at.Scheme != "http" || len(text) > 2000 || !isPort(at.Port()) {
 		return governance.Invalid("url", "url must be an https address without credentials.")
 	}
 	return nil
+}
+
+// isPort says whether a URL's port can be one; without one it is that of the scheme.
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil
 }
 
 func (p *webhookPlan) claim(governance.Callout) string { return "" }

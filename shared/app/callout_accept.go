@@ -51,7 +51,7 @@ func (a *App) AcceptCallout(ctx context.Context, caller governance.Caller, name 
 	if call.Stage == governance.StageConnectionTest {
 		return Accepted{State: governance.CalloutAccepted, Test: true}, nil
 	}
-	if len(configured.Stages) > 0 && !slices.Contains(configured.Stages, call.Stage) {
+	if !takes(configured, call.Stage) {
 		return Accepted{}, governance.Invalid("Stage", "The action %s is not for the stage %s.", configured.Name, call.Stage)
 	}
 	p, err := planOf(configured.Kind, configured.Settings)
@@ -81,11 +81,18 @@ func (a *App) AcceptCallout(ctx context.Context, caller governance.Caller, name 
 	return answer, nil
 }
 
+// takes says whether an action is for a stage.
+func takes(configured governance.CalloutAction, stage governance.CalloutStage) bool {
+	return len(configured.Stages) == 0 || slices.Contains(configured.Stages, stage)
+}
+
 // agrees holds a payload against the token it came with. Errors: CodeForbidden.
 func agrees(call governance.CalloutCall, caller governance.Caller) error {
 	switch {
 	case call.TenantID != "" && !strings.EqualFold(call.TenantID, caller.TenantID):
 		return governance.Forbidden("The payload names another tenant than its token.")
+	case call.Stage == governance.StageConnectionTest: // nothing is done for it
+		return nil
 	case caller.AppID == appOfEntitlement && call.Source != governance.SourceEntitlement,
 		caller.AppID == appOfLifecycle && call.Source != governance.SourceLifecycle:
 		return governance.Forbidden("The payload is not one of the application that its token names.")

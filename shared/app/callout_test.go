@@ -424,6 +424,53 @@ func TestEveryKindOfActionHasItsContract(t *testing.T) {
 	}
 }
 
+// What is wrong with settings is named, and in words of JSON.
+func TestWrongSettingsAreNamed(t *testing.T) {
+	t.Parallel()
+	w := newCalloutWorld(t)
+	for _, test := range []struct{ kind, settings, target string }{
+		{"groupMembership", `{"groupId":5}`, "settings/groupId"},
+		{"groupMembership", `{"groupId":"` + calloutIn + `","group":1}`, "settings/group"},
+		{"groupMembership", `[]`, "settings"},
+		{"groupMembership", `"x"`, "settings"},
+		{"temporaryAccessPass", `{"lifetimeInMinutes":60.5}`, "settings/lifetimeInMinutes"},
+		{"temporaryAccessPass", `{"deliverTo":"manager","startsAfter":"soon"}`, "settings/startsAfter"},
+		{"temporaryAccessPass", `{"isUsableOnce":"yes"}`, "settings/isUsableOnce"},
+		{"intuneApp", `{"uninstallFor":7}`, "settings/uninstallFor"},
+		{"ticket", `{"find":{"url":5}}`, "settings/find/url"},
+		{"webhook", `{"url":"https://hooks.example/{{target.objectId}}","secret":"hook"}`, "settings/url"},
+		{"webhook", `{"url":"https://hooks.example:99999/","secret":"hook"}`, "settings/url"},
+		{"webhook", `{"url":"https://hooks.example/","secret":"hook","body":"x"}`, "settings/body"},
+	} {
+		_, err := w.app.PutAction(t.Context(), calloutAdministrator, "bad", governance.CalloutAction{Kind: test.kind, Settings: json.RawMessage(test.settings)}, "")
+		var coded *governance.Error
+		if !errors.As(err, &coded) || coded.Code != governance.CodeInvalid || coded.Target != test.target || strings.Contains(coded.Message, "Go ") || strings.Contains(coded.Message, "Plan") {
+			t.Errorf("%s %s: %v, want %s to be named", test.kind, test.settings, err, test.target)
+		}
+	}
+}
+
+// By the stage nothing is given before somebody has approved it, and nothing is given or taken away where the stage does not tell which.
+func TestTheStageSaysWhatIsGiven(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"groupMembership", "intuneApp"} {
+		for stage, gives := range map[string]bool{"assignmentRequestCreated": false, "assignmentRequestApproved": true, "assignmentRequestGranted": true, "assignmentFourteenDaysBeforeExpiration": false, "assignmentOneDayBeforeExpiration": false} {
+			w := newCalloutWorld(t)
+			w.configure("act", kind, kinds[kind].good)
+			change := map[string]any{"State": "Submitted"}
+			if strings.HasSuffix(stage, "Expiration") {
+				change["CallbackConfiguration"] = nil
+			}
+			before := w.directory.IsMember(calloutIn, calloutHire)
+			id := w.accept("act", payload(stage, calloutHire, change))
+			w.settle(0)
+			if got := w.callout(id); got.Succeeded != gives || !gives && (w.directory.IsMember(calloutIn, calloutHire) != before || w.directory.IsMember(calloutOut, calloutHire) || !strings.Contains(got.Detail, "settings must say so")) {
+				t.Errorf("%s at %s: %+v", kind, stage, got)
+			}
+		}
+	}
+}
+
 // Bad settings, templates and headers among them, are refused before anything is kept.
 func TestBadSettingsAreRefused(t *testing.T) {
 	t.Parallel()
@@ -771,17 +818,20 @@ func TestThePayloadsThatSourcesSend(t *testing.T) {
 	if err != nil || !accepted.Test || len(w.queue) > 0 {
 		t.Errorf("the connection test: %+v, %v", accepted, err)
 	}
+	asLifecycle := calloutCaller
+	asLifecycle.AppID = "ce79fdc4-cd1d-4ea5-8139-e74d7dbe0bb7"
+	if accepted, err := w.app.AcceptCallout(t.Context(), asLifecycle, "act", []byte(`{"Stage":"CustomExtensionConnectionTest"}`)); err != nil || !accepted.Test {
+		t.Errorf("the connection test of a workflow: %+v, %v", accepted, err)
+	}
 	envelope := `{"type":"microsoft.graph.accessPackageCustomExtensionStage.assignmentRequestCreated","source":"x","data":{"@odata.type":"microsoft.graph.accessPackageAssignmentRequestCalloutData",
-		"requestId":"` + calloutRequest + `","stage":"assignmentRequestCreated","customExtensionStageInstanceId":"` + calloutStage + `","callbackConfiguration":{"timeoutDuration":"PT1H"},
+		"requestId":"` + calloutRequest + `","stage":"assignmentRequestCreated","state":"delivering","customExtensionStageInstanceId":"` + calloutStage + `","callbackConfiguration":{"timeoutDuration":"PT1H"},
 		"assignment":{"target":{"objectId":"` + calloutHire + `"}},"requestor":{"objectId":"` + calloutManager + `"}}}`
 	w.accept("act", []byte(envelope))
 	w.settle(0)
 	task := `{"type":"lifecycleEvent","source":"x","data":{"subject":{"id":"` + calloutHire + `","displayName":"Rui"},"task":{"id":"` + calloutApp + `"},"workflow":{"id":"` + calloutApp + `","displayName":"Onboard"},
 		"callbackUriPath":"/identityGovernance/lifecycleWorkflows/workflows/` + calloutApp + `/tasks/` + calloutApp + `/taskProcessingResults/` + calloutStage + `/resume",
 		"taskProcessingResult":{"id":"` + calloutStage + `","createdDateTime":"2026-11-20T10:00:00Z"}}}`
-	lifecycle := calloutCaller
-	lifecycle.AppID = "ce79fdc4-cd1d-4ea5-8139-e74d7dbe0bb7"
-	if _, err := w.app.AcceptCallout(t.Context(), lifecycle, "act", []byte(task)); err != nil {
+	if _, err := w.app.AcceptCallout(t.Context(), asLifecycle, "act", []byte(task)); err != nil {
 		t.Fatal(err)
 	}
 	w.settle(0)
@@ -1005,11 +1055,17 @@ func TestChecksAndRehearsals(t *testing.T) {
 	if w.everywhere() != before || len(w.directory.Issued())+len(w.directory.Sent())+len(w.posts) > 0 {
 		t.Error("a rehearsal has changed something")
 	}
-	if err := w.app.DeleteAction(t.Context(), calloutAdministrator, "act", made.ETag); err != nil {
+	if _, err := w.app.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: "revokeSessions", Stages: []governance.CalloutStage{governance.StageRequestRemoved}}, made.ETag); err != nil {
+		t.Fatal(err)
+	}
+	if lines, err := w.app.RehearseAction(t.Context(), calloutAdministrator, "act", payload("assignmentRequestGranted", calloutHire, nil)); err != nil || len(lines) != 1 || !strings.HasPrefix(lines[0], "It would be refused") {
+		t.Errorf("a stage that the action is not for: %q, %v", lines, err)
+	}
+	if err := w.app.DeleteAction(t.Context(), calloutAdministrator, "act", app.AnyETag); err != nil {
 		t.Error(err)
 	}
 	report, err := w.app.VerifyAudit(t.Context(), calloutAdministrator, true, "tenant")
-	if err != nil || !report.Verified || report.Entries != int64(len(kinds))+1 {
+	if err != nil || !report.Verified || report.Entries != int64(len(kinds))+2 {
 		t.Errorf("the audit chain of the actions: %+v, %v", report, err)
 	}
 }

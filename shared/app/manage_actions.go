@@ -172,6 +172,9 @@ func (a *App) RehearseAction(ctx context.Context, caller governance.Caller, name
 	if call.Stage == governance.StageConnectionTest {
 		return []string{"Nothing: it is a connection test."}, nil
 	}
+	if !takes(configured, call.Stage) {
+		return []string{fmt.Sprintf("It would be refused: the action %s is not for the stage %s.", configured.Name, call.Stage)}, nil
+	}
 	p, err := planOf(configured.Kind, configured.Settings)
 	if err != nil {
 		return nil, err

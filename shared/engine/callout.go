@@ -107,7 +107,7 @@ func Deadline(call governance.CalloutCall, now time.Time) time.Time {
 
 // over are the states of a request in which nothing waits for an extension any more.
 var over = map[governance.CalloutStage][]string{
-	governance.StageRequestCreated:  {"denied", "canceled", "expired", "delivered", "delivering", "deliveryFailed", "fulfilled"},
+	governance.StageRequestCreated:  {"denied", "canceled", "expired", "delivered", "deliveryFailed", "fulfilled"}, // not delivering: what nobody has to approve is that at once
 	governance.StageRequestApproved: {"denied", "canceled", "expired", "delivered", "fulfilled"},
 	governance.StageRequestGranted:  {"denied", "canceled"},
 }

@@ -55,11 +55,12 @@ type calloutBody struct {
 
 	// Of a lifecycle workflow's task.
 	Subject              *calloutWho `json:"subject"`
+	TargetSubject        *calloutWho `json:"targetSubject"` // what newer descriptions of the task name beside the subject
 	Task                 *Named      `json:"task"`
 	Workflow             *Named      `json:"workflow"`
 	TaskProcessingResult *struct {
-		ID              string    `json:"id"`
-		CreatedDateTime time.Time `json:"createdDateTime"`
+		ID              string `json:"id"`
+		CreatedDateTime string `json:"createdDateTime"`
 	} `json:"taskProcessingResult"`
 }
 
@@ -105,13 +106,23 @@ func ParseCallout(data []byte) (CalloutCall, error) {
 	if err := json.Unmarshal(data, &envelope); err != nil {
 		return CalloutCall{}, Invalid("body", "The payload is not one of a custom extension.")
 	}
-	payload := data
-	if len(envelope.Data) > 0 && string(envelope.Data) != "null" {
-		if envelope.Data[0] != '{' {
-			return CalloutCall{}, Invalid("data", "data must be an object.")
-		}
-		payload = envelope.Data
+	if len(envelope.Data) == 0 || string(envelope.Data) == "null" {
+		return parseCalloutBody(CalloutCall{TenantID: envelope.TenantID}, data)
 	}
+	if envelope.Data[0] != '{' {
+		return CalloutCall{}, Invalid("data", "data must be an object.")
+	}
+	call, err := parseCalloutBody(CalloutCall{TenantID: envelope.TenantID}, envelope.Data)
+	var wrong *Error
+	if errors.As(err, &wrong) {
+		within := *wrong
+		within.Target = "data/" + wrong.Target
+		err = &within
+	}
+	return call, err
+}
+
+func parseCalloutBody(call CalloutCall, payload []byte) (CalloutCall, error) {
 	var body calloutBody
 	if err := json.Unmarshal(payload, &body); err != nil {
 		var wrong *json.UnmarshalTypeError
@@ -120,7 +131,6 @@ func ParseCallout(data []byte) (CalloutCall, error) {
 		}
 		return CalloutCall{}, Invalid("body", "The payload is not one of a custom extension.")
 	}
-	call := CalloutCall{TenantID: envelope.TenantID}
 	if body.TenantID != "" {
 		if call.TenantID != "" && !strings.EqualFold(call.TenantID, body.TenantID) {
 			return CalloutCall{}, Invalid("tenantId", "The payload names two tenants.")
@@ -191,7 +201,7 @@ func (c CalloutCall) entitlement(body calloutBody) (CalloutCall, error) {
 		return c, nil
 	}
 	var err error
-	if c.Timeout, err = calloutDuration(text); err != nil {
+	if c.Timeout, err = calloutDuration(text); err != nil || c.Timeout.IsZero() {
 		return c, Invalid("CallbackConfiguration/DurationBeforeTimeout", "%q is no duration such as PT1H.", clip(text))
 	}
 	return c, nil
@@ -218,15 +228,22 @@ func (c *CalloutCall) people(body calloutBody) error {
 
 func (c CalloutCall) lifecycle(body calloutBody) (CalloutCall, error) {
 	c.Source, c.Stage = SourceLifecycle, StageLifecycleTask
+	subject := body.Subject
+	if subject == nil {
+		subject = body.TargetSubject
+	}
 	switch {
-	case body.Subject == nil || !IsGUID(body.Subject.ID):
-		return c, Invalid("data/subject/id", "data/subject/id must be the object id of the person whom the task is for.")
+	case subject == nil || !IsGUID(subject.ID):
+		return c, Invalid("subject/id", "subject/id must be the object id of the person whom the task is for.")
 	case body.TaskProcessingResult == nil || !IsGUID(body.TaskProcessingResult.ID):
-		return c, Invalid("data/taskProcessingResult/id", "data/taskProcessingResult/id must be a GUID.")
+		return c, Invalid("taskProcessingResult/id", "taskProcessingResult/id must be a GUID.")
 	}
 	c.RequestID = strings.ToLower(body.TaskProcessingResult.ID)
-	c.SentAt = body.TaskProcessingResult.CreatedDateTime
-	c.Target = body.Subject.subject(body.Subject.ID)
+	var ok bool
+	if c.SentAt, ok = calloutInstant(body.TaskProcessingResult.CreatedDateTime); !ok {
+		return c, Invalid("taskProcessingResult/createdDateTime", "%q is no date and time such as 2030-01-31T00:00:00Z.", clip(body.TaskProcessingResult.CreatedDateTime))
+	}
+	c.Target = subject.subject(subject.ID)
 	if body.Workflow != nil {
 		c.Package = body.Workflow.cut()
 	}
@@ -235,10 +252,23 @@ func (c CalloutCall) lifecycle(body calloutBody) (CalloutCall, error) {
 	}
 	path := taskPath.FindStringSubmatch(body.CallbackURIPath)
 	if path == nil || !strings.EqualFold(path[2], c.RequestID) {
-		return c, Invalid("data/callbackUriPath", "data/callbackUriPath is not that of the task's processing result.")
+		return c, Invalid("callbackUriPath", "callbackUriPath is not that of the task's processing result.")
 	}
-	c.Waits, c.ResumePath = true, "/identityGovernance/"+path[1]
+	c.Waits, c.ResumePath = true, "/identityGovernance/"+path[1]+"/resume"
 	return c, nil
+}
+
+// calloutInstant reads when something was sent; nothing is the zero time. .NET leaves the offset out where it means UTC.
+func calloutInstant(text string) (time.Time, bool) {
+	if text == "" {
+		return time.Time{}, true
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at.UTC(), true
+		}
+	}
+	return time.Time{}, false
 }
 
 func (n Named) cut() Named {
@@ -253,7 +283,7 @@ const guidPattern = `[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}
 
 var (
 	requestPath = regexp.MustCompile(`^/?(?:beta/|v1\.0/)?identityGovernance/entitlementManagement/(?:accessPackageA|a)ssignmentRequests(?:/(` + guidPattern + `)|\('(` + guidPattern + `)'\))/resume$`)
-	taskPath    = regexp.MustCompile(`^/?(?:beta/|v1\.0/)?identityGovernance/(lifecycleWorkflows/workflows/` + guidPattern + `/(?:tasks|taskReports|userProcessingResults)/` + guidPattern + `/taskProcessingResults/(` + guidPattern + `)/resume)$`)
+	taskPath    = regexp.MustCompile(`^/?(?:beta/|v1\.0/)?identityGovernance/(lifecycleWorkflows/workflows/` + guidPattern + `/(?:tasks|taskReports|userProcessingResults)/` + guidPattern + `/taskProcessingResults/(` + guidPattern + `))/(?:microsoft\.graph\.identityGovernance\.)?resume$`)
 )
 
 // entitlementPath says whether a path resumes this request.
