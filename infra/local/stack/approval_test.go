@@ -41,6 +41,10 @@ func TestApprovalStages(t *testing.T) {
 	if plain := chief.get("/accessPackageAssignmentApprovals/" + id); plain["stages"] != nil {
 		t.Errorf("not expanded, and there all the same: %v", plain)
 	}
+	operator := administrator(t) // docs/operate/stuck-request.md: which stage waits, and by which policy
+	same(t, operator.values("/accessPackageAssignmentApprovals/" + id + "/stages")[0], "status", "InProgress")
+	policy := text(t, operator.get("/assignmentRequests/"+id+"?$expand=assignment($expand=assignmentPolicy)"), "assignment/assignmentPolicy/id")
+	same(t, operator.get("/assignmentPolicies/"+policy), "requestApprovalSettings/stages/0/durationBeforeAutomaticDenial", "P14D")
 	first, last := stageOf(t, chief, id, 0), stageOf(t, chief, id, 1)
 	same(t, chief.get(first), "status", "InProgress")
 	same(t, self.get(first), "assignedToMe", false)
