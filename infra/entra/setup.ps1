@@ -134,7 +134,7 @@ if ($app) {
     $path = "applications/$($app.id)"
     $uri = "api://$($app.appId)"
     if (@($app.identifierUris) -contains $uri) { Write-Found "identifier URI $uri" }
-    else { Invoke-Change "identifier URI $uri" { Invoke-Graph PATCH $path @{ identifierUris = @($uri) } } }
+    else { Invoke-Change "identifier URI $uri" { Invoke-Graph PATCH $path @{ identifierUris = @($app.identifierUris | Where-Object { $_ }) + $uri } } }
 
     # Version 2 tokens name the client id as their audience, whichever way a client asked.
     if ($app.api.requestedAccessTokenVersion -eq 2) { Write-Found 'access tokens of version 2' }

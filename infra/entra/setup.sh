@@ -115,16 +115,23 @@ else
   echo "changed  created the app registration $name ($app_id)"
 fi
 
-# without LIST VALUE…: the entries of a collection of the app whose value is none of those, as JSON without the brackets.
-without() {
-  local collection=$1 condition='' value json
-  shift
-  for value in "$@"; do condition+="${condition:+ && }value!='$value'"; done
-  json=$(az ad app show --id "$app_id" --query "${collection}[?$condition]" -o json)
+# present QUERY: the entries of a collection of the app, as JSON without the brackets and with a comma behind, to put others after them. Give it to a variable:
+# only then does a failure end the script, and what it could not read is not taken away.
+present() {
+  local json
+  json=$(az ad app show --id "$app_id" --query "$1" -o json) || return 1
   json=${json#\[}
   json=${json%\]}
   [[ $json =~ [^[:space:]] ]] && echo "$json,"
   return 0
+}
+
+# without COLLECTION VALUE…: the entries of a collection of the app whose value is none of those, likewise.
+without() {
+  local collection=$1 condition='' value
+  shift
+  for value in "$@"; do condition+="${condition:+ && }value!='$value'"; done
+  present "${collection}[?$condition]"
 }
 
 # missing COLLECTION VALUE…: those values that the collection of the app lacks.
@@ -146,7 +153,8 @@ if [[ -n $app_id ]]; then
   if az ad app show --id "$app_id" --query 'identifierUris' -o tsv | grep -qxF "$uri"; then
     found "identifier URI $uri"
   else
-    change "identifier URI $uri" az ad app update --id "$app_id" --identifier-uris "$uri"
+    kept=$(present identifierUris)
+    change "identifier URI $uri" patch_app "{\"identifierUris\": [$kept \"$uri\"]}"
   fi
 
   # Version 2 tokens name the client id as their audience, whichever way a client asked.
@@ -165,7 +173,8 @@ if [[ -n $app_id ]]; then
   if [[ -z $lacking ]]; then
     found "app roles ${names[*]}"
   else
-    change "app roles ${lacking//$'\n'/ }" patch_app "{\"appRoles\": [$(without appRoles "${names[@]}") $entries]}"
+    kept=$(without appRoles "${names[@]}")
+    change "app roles ${lacking//$'\n'/ }" patch_app "{\"appRoles\": [$kept $entries]}"
   fi
 
   names=() entries=''
@@ -177,7 +186,8 @@ if [[ -n $app_id ]]; then
   if [[ -z $lacking ]]; then
     found "scopes ${names[*]}"
   else
-    change "scopes ${lacking//$'\n'/ }" patch_app "{\"api\": {\"oauth2PermissionScopes\": [$(without api.oauth2PermissionScopes "${names[@]}") $entries]}}"
+    kept=$(without api.oauth2PermissionScopes "${names[@]}")
+    change "scopes ${lacking//$'\n'/ }" patch_app "{\"api\": {\"oauth2PermissionScopes\": [$kept $entries]}}"
   fi
 
   service_principal=$(az ad sp list --filter "appId eq '$app_id'" --query '[].id' -o tsv)
@@ -223,10 +233,8 @@ else
   if az ad app show --id "$app_id" --query 'web.redirectUris' -o tsv | grep -qxF "$callback"; then
     found "redirect URI $callback"
   else
-    others=$(az ad app show --id "$app_id" --query 'web.redirectUris' -o json)
-    others=${others#\[} others=${others%\]}
-    [[ $others =~ [^[:space:]] ]] && others+=','
-    change "redirect URI $callback" patch_app "{\"web\": {\"redirectUris\": [$others \"$callback\"], \"implicitGrantSettings\": {\"enableIdTokenIssuance\": true}}}"
+    kept=$(present web.redirectUris)
+    change "redirect URI $callback" patch_app "{\"web\": {\"redirectUris\": [$kept \"$callback\"], \"implicitGrantSettings\": {\"enableIdTokenIssuance\": true}}}"
   fi
   authority=$(az cloud show --query endpoints.activeDirectory -o tsv)
   if [[ $(az ad app federated-credential list --id "$app_id" --query "[?subject=='$identity'].name" -o tsv) != '' ]]; then

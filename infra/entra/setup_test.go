@@ -36,6 +36,7 @@ type tenant struct {
 	Assignments map[string]string // app role id -> resource id, of the identity
 	Grants      []map[string]string
 	Changes     []string // each call that changed something
+	Unreadable  string   // what queries begin with that fail when they ask for JSON
 }
 
 type application struct {
@@ -136,7 +137,7 @@ func (x *tenant) az(args []string) (string, error) {
 		x.Apps = append(x.Apps, app)
 		x.changed("create app " + app.DisplayName)
 		return app.AppID, nil
-	case "ad app show", "ad app update", "ad app federated-credential list", "ad app federated-credential create":
+	case "ad app show", "ad app federated-credential list", "ad app federated-credential create":
 		app := x.app(flags["--id"])
 		if app == nil {
 			return "", fmt.Errorf("there is no app %q", flags["--id"])
@@ -177,10 +178,6 @@ func (x *tenant) app(id string) *application {
 
 func (x *tenant) onApp(app *application, command, query string, flags map[string]string) (string, error) {
 	switch command {
-	case "ad app update":
-		app.URIs = []string{flags["--identifier-uris"]}
-		x.changed("set identifier URI")
-		return "", nil
 	case "ad app federated-credential list":
 		for _, credential := range app.Federated {
 			if query == fmt.Sprintf("[?subject=='%s'].name", credential["subject"]) {
@@ -198,10 +195,14 @@ func (x *tenant) onApp(app *application, command, query string, flags map[string
 		return "", nil
 	}
 	switch {
+	case x.Unreadable != "" && strings.HasPrefix(query, x.Unreadable) && flags["-o"] == "json":
+		return "", fmt.Errorf("%s cannot be read now", query)
 	case query == "id":
 		return "object-" + app.AppID, nil
-	case query == "identifierUris":
+	case query == "identifierUris" && flags["-o"] == "tsv":
 		return strings.Join(app.URIs, "\n"), nil
+	case query == "identifierUris":
+		return marshal(app.URIs)
 	case query == "api.requestedAccessTokenVersion":
 		return fmt.Sprint(app.TokenVersion), nil
 	case query == "web.redirectUris" && flags["-o"] == "tsv":
@@ -254,6 +255,7 @@ func (x *tenant) rest(method, path, query, body string) (string, error) {
 			return "", fmt.Errorf("no application at %s", path)
 		}
 		var patch struct {
+			URIs     []string         `json:"identifierUris"`
 			AppRoles []map[string]any `json:"appRoles"`
 			API      struct {
 				Version int              `json:"requestedAccessTokenVersion"`
@@ -267,6 +269,9 @@ func (x *tenant) rest(method, path, query, body string) (string, error) {
 			return "", fmt.Errorf("%w in %s", err, body)
 		}
 		switch {
+		case patch.URIs != nil:
+			app.URIs = patch.URIs
+			x.changed("set identifier URI")
 		case patch.AppRoles != nil:
 			app.AppRoles = patch.AppRoles
 			x.changed("set app roles")
@@ -472,15 +477,30 @@ func TestForeignRolesAndScopesStay(t *testing.T) {
 		AppID: "44444444-4444-4444-4444-000000000000", DisplayName: "Latchkey",
 		AppRoles:  []map[string]any{{"value": "Own.Role", "id": "x"}},
 		Scopes:    []map[string]any{{"value": "Own.Scope", "id": "y"}},
-		Redirects: []string{"https://own.example/callback"},
+		Redirects: []string{"https://own.example/callback"}, URIs: []string{"https://own.example/api"},
 	}}})
+	for _, collection := range []string{"identifierUris", "appRoles[?", "api.oauth2PermissionScopes[?", "web.redirectUris"} { // what cannot be read is not taken away
+		held := load(t, state)
+		held.Unreadable = collection
+		if err := held.save(state); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := script(t, state, "--identity", identity, "--pages", "https://func-x.azurewebsites.net"); err == nil {
+			t.Errorf("%s cannot be read, and the script goes on:\n%s", collection, out)
+		}
+	}
+	held := load(t, state)
+	held.Unreadable = ""
+	if err := held.save(state); err != nil {
+		t.Fatal(err)
+	}
 	mustRun(t, state, "--identity", identity, "--pages", "https://func-x.azurewebsites.net")
 	app := load(t, state).Apps[0]
 	if !slices.Contains(values(app.AppRoles), "Own.Role") || !slices.Contains(values(app.Scopes), "Own.Scope") || !slices.Contains(app.Redirects, "https://own.example/callback") {
 		t.Errorf("app roles %q, scopes %q, redirects %q", values(app.AppRoles), values(app.Scopes), app.Redirects)
 	}
-	if len(app.AppRoles) != 3 || len(app.Scopes) != 4 || len(app.Redirects) != 2 {
-		t.Errorf("app roles %q, scopes %q, redirects %q", values(app.AppRoles), values(app.Scopes), app.Redirects)
+	if len(app.AppRoles) != 3 || len(app.Scopes) != 4 || len(app.Redirects) != 2 || !slices.Equal(app.URIs, []string{"https://own.example/api", "api://" + app.AppID}) {
+		t.Errorf("app roles %q, scopes %q, redirects %q, URIs %q", values(app.AppRoles), values(app.Scopes), app.Redirects, app.URIs)
 	}
 }
 
