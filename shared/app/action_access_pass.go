@@ -139,6 +139,9 @@ func (p *passPlan) prepare(ctx context.Context, w *work) (passOrder, error) {
 	if !user.AccountEnabled {
 		return passOrder{}, giveUpf(nil, "No pass was issued: the account of %s is disabled.", nameOf(user))
 	}
+	if strings.Contains(user.UserPrincipalName, "#EXT#") {
+		return passOrder{}, giveUpf(nil, "No pass was issued: %s is a guest and signs in at another organisation, where a pass of this one is worth nothing.", nameOf(user))
+	}
 	if err := p.unprivileged(ctx, w, user); err != nil {
 		return passOrder{}, err
 	}
