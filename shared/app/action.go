@@ -53,6 +53,11 @@ type abandoner interface {
 	abandon(ctx context.Context, w *work) error
 }
 
+// personless is a plan that does nothing to the person whom the callout is about, so that they need not be in the directory.
+type personless interface {
+	withoutPerson()
+}
+
 // outcome is what came of a run that did not fail.
 type outcome struct {
 	detail string
@@ -236,6 +241,21 @@ func (w *work) person(ctx context.Context, id, who string) (governance.User, err
 		return user, giveUpf(err, "%s no longer exists in the directory.", who)
 	}
 	return user, err
+}
+
+// run runs a plan, if the person is in the directory or need not be. A guest to be is not: entitlement management invites them when access is given.
+func (w *work) run(ctx context.Context, p plan) (outcome, error) {
+	if err := w.present(p); err != nil {
+		return outcome{}, err
+	}
+	return p.run(ctx, w)
+}
+
+func (w *work) present(p plan) error {
+	if _, ok := p.(personless); ok || w.callout.Target.ObjectID != "" {
+		return nil
+	}
+	return giveUpf(nil, "The person whom this is for is not in the directory yet.")
 }
 
 // addressee is whom a plan sends something to.

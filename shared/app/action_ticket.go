@@ -107,6 +107,7 @@ func (p *ticketPlan) validate() error {
 }
 
 func (p *ticketPlan) claim(governance.Callout) string { return "" }
+func (p *ticketPlan) withoutPerson()                  {}
 
 func (p *ticketPlan) preflight(_ context.Context, a *App) []governance.Finding {
 	findings := addressFinding(a, p.URL)

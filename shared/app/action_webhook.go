@@ -69,6 +69,7 @@ func isPort(text string) bool {
 }
 
 func (p *webhookPlan) claim(governance.Callout) string { return "" }
+func (p *webhookPlan) withoutPerson()                  {}
 
 func (p *webhookPlan) preflight(_ context.Context, a *App) []governance.Finding {
 	return append(addressFinding(a, p.URL), secretFinding(a, p.Secret, "secret", false)...)

@@ -66,7 +66,11 @@ func (a *App) AcceptCallout(ctx context.Context, caller governance.Caller, name 
 		DeadlineTime: governance.At(engine.Deadline(call, now)),
 	}
 	// By object id even for guests: a source waits two seconds at most, too short to ask the directory for a mail address first, and the person may be gone from it.
-	callout.Target.ID = governance.NameID("oid:" + callout.Target.ObjectID)
+	if callout.Target.ObjectID != "" {
+		callout.Target.ID = governance.NameID("oid:" + callout.Target.ObjectID)
+	} else {
+		callout.Target.ID = governance.NameID("subject:" + callout.Target.ID)
+	}
 	callout.Claim = p.claim(callout)
 	answer := Accepted{ID: callout.ID, State: governance.CalloutAccepted}
 	_, err = a.Update(ctx, callout.Target.ID, []string{documentID(kindCallout, callout.ID)}, func(s engine.Subject) (engine.Change, error) {

@@ -617,7 +617,10 @@ func TestWhatCannotBeDoneIsSaid(t *testing.T) {
 		"a person who is gone":         {"groupMembership", kinds["groupMembership"].good, "assignmentRequestGranted", "10000000-0000-4000-8000-0000000000ff", nil, "no longer exists"},
 		"a group that is gone":         {"groupMembership", `{"groupId":"20000000-0000-4000-8000-0000000000ff"}`, "assignmentRequestGranted", calloutHire, nil, "The group no longer exists"},
 		"a policy that forbids passes": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) { w.directory.PutPassPolicy(governance.PassPolicy{}) }, "policy does not allow"},
-		"a holder of a role":           {"temporaryAccessPass", `{}`, "assignmentRequestGranted", calloutAdmin, nil, "holds a directory role"},
+		"a guest": {"temporaryAccessPass", `{"deliverTo":"requestor"}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) {
+			w.directory.PutUser(governance.User{ID: calloutHire, DisplayName: "Gwen", UserPrincipalName: "gwen_fabrikam.example#EXT#@contoso.example", UserType: governance.UserTypeGuest, AccountEnabled: true})
+		}, "signs in at another organisation"},
+		"a holder of a role": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", calloutAdmin, nil, "holds a directory role"},
 		"somebody who may activate a role": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) {
 			w.directory.PutEligibleRole(calloutHire, governance.RoleGlobalAdministrator)
 		}, "may activate a directory role"},
@@ -838,6 +841,38 @@ func TestThePayloadsThatSourcesSend(t *testing.T) {
 	told := w.directory.Resumes()
 	if len(told) != 2 || !strings.Contains(told[0].Body, `"stage":"assignmentRequestCreated"`) || !strings.HasPrefix(told[1].Path, "/identityGovernance/lifecycleWorkflows/workflows/") || !strings.Contains(told[1].Body, `"operationStatus":"Completed"`) {
 		t.Errorf("told was %+v", told)
+	}
+}
+
+// For a guest who is not in the directory yet a ticket is opened and a webhook called; what needs the person says that it does, and does nothing to anybody.
+// rules: EXT-11
+func TestAGuestToBe(t *testing.T) {
+	t.Parallel()
+	for name, kind := range kinds {
+		for _, objectID := range []any{nil, "00000000-0000-0000-0000-000000000000"} {
+			w := newCalloutWorld(t)
+			w.configure("act", name, kind.good)
+			body := payload(kind.stage, "", map[string]any{"Assignment": map[string]any{"Target": map[string]any{"Id": calloutApp, "ObjectId": objectID, "DisplayName": "Gwen"}}})
+			id := w.accept("act", body)
+			if again := w.accept("act", body); again != id {
+				t.Errorf("%s: a repetition is another callout", name)
+			}
+			w.settle(0)
+			got := w.callout(id)
+			if name == "ticket" || name == "webhook" {
+				if len(w.posts) != 1 || got.State == governance.CalloutFailed {
+					t.Errorf("%s: %+v after %d posts", name, got, len(w.posts))
+				}
+				continue
+			}
+			if got.Succeeded || got.State != governance.CalloutResumed || got.Detail != "The person whom this is for is not in the directory yet." || len(w.directory.Sent())+len(w.directory.Issued())+len(w.directory.Revoked()) > 0 {
+				t.Errorf("%s: %+v", name, got)
+			}
+			lines, err := w.app.RehearseAction(t.Context(), calloutAdministrator, "act", body)
+			if err != nil || len(lines) != 1 || !strings.Contains(lines[0], "not in the directory yet") {
+				t.Errorf("%s: %q, %v", name, lines, err)
+			}
+		}
 	}
 }
 

@@ -69,7 +69,7 @@ func (w *work) advance(ctx context.Context, p plan, s engine.Subject, attempt in
 	}); err != nil {
 		return false, err
 	}
-	done, err := p.run(ctx, w)
+	done, err := w.run(ctx, p)
 	if err == nil && done.waits {
 		return false, w.update(ctx, func(s engine.Subject) (engine.Change, error) {
 			return engine.WaitCallout(s, w.callout.ID, done.detail, w.app.now())
@@ -241,7 +241,7 @@ func (w *work) repeat(ctx context.Context) error {
 		return err
 	}
 	w.again = true
-	_, err = p.run(ctx, w)
+	_, err = w.run(ctx, p)
 	var final *giveUpError
 	if errors.As(err, &final) { // what it was about is gone, or was never possible
 		return nil

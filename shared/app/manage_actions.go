@@ -183,7 +183,10 @@ func (a *App) RehearseAction(ctx context.Context, caller governance.Caller, name
 		ID: governance.NobodyID, Action: configured.Name, Kind: configured.Kind, Source: call.Source, Stage: call.Stage, RequestID: call.RequestID,
 		AccessPackage: call.Package, Catalog: call.Catalog, Target: call.Target, Requestor: call.Requestor, Waits: call.Waits,
 	}}
-	lines, err := p.rehearse(ctx, w)
+	var lines []string
+	if err = w.present(p); err == nil {
+		lines, err = p.rehearse(ctx, w)
+	}
 	var final *giveUpError
 	if errors.As(err, &final) {
 		return append(lines, "It would fail: "+final.detail), nil

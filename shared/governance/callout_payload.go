@@ -23,7 +23,7 @@ type CalloutCall struct {
 	SentAt          time.Time
 	Package         Named
 	Catalog         Named
-	Target          Subject // only what the payload says; the directory is asked for the rest
+	Target          Subject // only what the payload says; the directory is asked for the rest. Without an object id it has the source's own: who is not in the directory yet
 	Requestor       Subject
 	RequestState    string // of the request, as the source sees it
 	TenantID        string // that the payload names, if it names one
@@ -207,14 +207,22 @@ func (c CalloutCall) entitlement(body calloutBody) (CalloutCall, error) {
 	return c, nil
 }
 
+// nobody is how .NET writes the id of somebody who has none.
+const nobody = "00000000-0000-0000-0000-000000000000"
+
 func (c *CalloutCall) people(body calloutBody) error {
 	switch {
 	case body.Assignment != nil:
-		id := body.Assignment.Target.ObjectID
-		if !IsGUID(id) {
+		who := body.Assignment.Target
+		switch {
+		case (who.ObjectID == "" || who.ObjectID == nobody) && IsGUID(who.ID): // a guest to be, who is invited when access is given
+			c.Target = who.subject("")
+			c.Target.ID = strings.ToLower(who.ID)
+		case IsGUID(who.ObjectID):
+			c.Target = who.subject(who.ObjectID)
+		default:
 			return Invalid("Assignment/Target/ObjectId", "Assignment/Target/ObjectId must be the object id of the person whom the access is for.")
 		}
-		c.Target = body.Assignment.Target.subject(id)
 	case body.Requestor != nil && IsGUID(body.Requestor.ObjectID):
 		c.Target = body.Requestor.subject(body.Requestor.ObjectID)
 	default:
