@@ -336,6 +336,9 @@ func script(t *testing.T, state string, args ...string) (string, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := os.Stat("setup.sh"); err != nil { // also tells go test that a result of before is none of a changed script
+		t.Fatal(err)
+	}
 	if err := os.Symlink(self, filepath.Join(bin, "az")); err != nil {
 		t.Fatal(err)
 	}
