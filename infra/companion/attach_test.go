@@ -48,6 +48,9 @@ func attach(t *testing.T, extensions, policy string, arguments ...string) (outpu
 			t.Fatal(err)
 		}
 	}
+	if _, err := os.Stat("attach.sh"); err != nil { // also tells go test that a result of before is none of a changed script
+		t.Fatal(err)
+	}
 	command := exec.CommandContext(t.Context(), "bash", append([]string{"attach.sh"}, arguments...)...)
 	command.Env = append(os.Environ(), "FAKE="+folder, "PATH="+folder+":"+os.Getenv("PATH"))
 	out, err := command.CombinedOutput()

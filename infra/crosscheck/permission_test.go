@@ -73,7 +73,7 @@ func calls() []graph.Permission { return append(graph.Permissions(), graph.Actio
 // What the scripts may be asked to grant is what rows of the table are for.
 func TestFeaturesOfTheScripts(t *testing.T) {
 	kind{"feature", func(r repo) []side {
-		table := matches(r, permissionTable, permissionTable, `"when": "([a-z]+)"`)
+		table := matches(r, permissionTable, permissionTable, `"kind": "application".*"when": "([a-z]+)"`)
 		table.items = slices.DeleteFunc(table.items, func(i item) bool { return i.name == "always" })
 		sides := []side{onePlace(r, table)}
 		for file, pattern := range map[string]string{"infra/entra/setup.sh": `(?m)^known='( .* )'$`, "infra/entra/setup.ps1": `\[ValidateSet\(('[a-z]+', .*)\)\]`} {
@@ -168,6 +168,14 @@ func TestAzureRoles(t *testing.T) {
 			granted.items[i].detail = names.items[i].name + " in " + users.items[i].detail
 		}
 		return []side{granted, assigned}
+	}}.check(t)
+}
+
+// The roles that the Bicep files cannot assign, since what they are on is not theirs: the page says to, and with which command.
+func TestRolesByHand(t *testing.T) {
+	kind{"role assigned by hand", func(r repo) []side {
+		const page = "docs/companion/README.md"
+		return []side{matches(r, permissionTable, permissionTable, `"permission": "([^"]+)", "kind": "roleByHand"`), matches(r, page, page, `az role assignment create --assignee-object-id .*--role '([^']+)'`)}
 	}}.check(t)
 }
 

@@ -15,6 +15,9 @@ import (
 )
 
 func TestCosmosScriptMakesTheContainersOnce(t *testing.T) {
+	if _, err := os.Stat("cosmos.sh"); err != nil { // also tells go test that a result of before is none of a changed script
+		t.Fatal(err)
+	}
 	server := httptest.NewServer(cosmos.New(cosmos.Options{Databases: []cosmos.Database{}}))
 	defer server.Close()
 	for _, want := range []string{"changed  created ", "found    "} {

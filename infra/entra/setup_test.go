@@ -565,7 +565,7 @@ func TestTableIsWellFormed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := regexp.MustCompile(`^  \{"api": "[^"]+", "permission": "[^"]+", "kind": "(application|appRole|scope|azureRole|dataAction)", "id": "([0-9a-f-]{36}|Latchkey documents)", "when": "(always|owners|mail|passes|sessions|apps|workflows)", "why": "[^"]+\.",( "stops": "[^"]+",)? "usedBy": "[^"]+"\},?$`)
+	line := regexp.MustCompile(`^  \{"api": "[^"]+", "permission": "[^"]+", "kind": "(application|appRole|scope|azureRole|roleByHand|dataAction)", "id": "([0-9a-f-]{36}|Latchkey documents)", "when": "(always|owners|mail|passes|sessions|apps|workflows|secrets)", "why": "[^"]+\.",( "stops": "[^"]+",)? "usedBy": "[^"]+"\},?$`)
 	lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
 	for i, text := range lines[1 : len(lines)-1] {
 		if !line.MatchString(text) {
