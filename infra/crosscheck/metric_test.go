@@ -2,6 +2,7 @@ package crosscheck
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,6 +67,21 @@ func TestMetricsOfTheDocs(t *testing.T) {
 		}
 		return []side{ofCode(r, "shared/platform", metricSource, details), matches(r, observePage, observePage, "\n\\| `([a-z]+\\.[a-z.]+)` \\| ([a-z]+)")}
 	}}.check(t)
+}
+
+// To the Functions host every line of the handler is of severity Information, and it may drop what is sampled: who looks for errors looks at the line's own level, and lines are not sampled.
+func TestLogLinesAreFound(t *testing.T) {
+	r := repo{t: t}
+	for _, file := range slices.Concat(r.glob("docs/*.md"), r.glob("docs/*/*.md"), r.glob("infra/modules/*.bicep"), []string{workbook}) {
+		for n, line := range strings.Split(strings.ReplaceAll(r.read(file), `\"`, `"`), "\n") {
+			if strings.Contains(line, "SeverityLevel >=") && !strings.Contains(line, `"level":"ERROR"`) {
+				t.Errorf("%s:%d: the query does not find the errors of the handler", file, n+1)
+			}
+		}
+	}
+	if sampled := matches(r, "host.json", "host.json", `"excludedTypes": "([^"]*)"`).items; len(sampled) != 1 || !slices.Contains(strings.Split(sampled[0].name, ";"), "Trace") {
+		t.Errorf("host.json:1: excludedTypes lacks Trace: %v", sampled)
+	}
 }
 
 // A metric that is declared is also emitted: its constant is used outside of its declaration.

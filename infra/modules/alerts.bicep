@@ -1,5 +1,5 @@
-// Alerts: what must not wait until somebody looks. Two come from Service Bus and Cosmos DB themselves, the others from what the handler measures: its
-// metrics, or, where no OpenTelemetry collector passes them on, its log lines with the members "metric" and "value".
+// Alerts: what must not wait until somebody looks. Two come from Service Bus and Cosmos DB themselves, the others from the handler's
+// log lines with the members "metric" and "value".
 
 @description('Name of the action group.')
 @minLength(1)
@@ -75,13 +75,13 @@ var rules = [
   }
 ]
 
-// The value of a metric, wherever it arrived. A table that nothing was written to yet does not exist, hence isfuzzy.
+// The values of a metric. Each is a log line, with or without OpenTelemetry, so nothing is counted twice where a collector hands metrics to the same workspace.
 var query = '''
-union isfuzzy=true
-  (AppMetrics | where Name == "{metric}" | project TimeGenerated, Value = Sum / ItemCount, Weighted = Sum),
-  (AppTraces | where Message contains "{metric}" | extend Line = parse_json(Message) | where tostring(Line.metric) == "{metric}"
-    | project TimeGenerated, Value = todouble(Line.value), Weighted = todouble(Line.value))
-| project TimeGenerated, Value = {column}
+AppTraces
+| where Message contains "{metric}"
+| extend Line = parse_json(Message)
+| where tostring(Line.metric) == "{metric}"
+| project TimeGenerated, Value = todouble(Line.value)
 '''
 
 resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)) {
@@ -122,7 +122,7 @@ resource measured 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
       criteria: {
         allOf: [
           {
-            query: replace(replace(query, '{metric}', rule.metric), '{column}', rule.aggregation == 'Total' ? 'Weighted' : 'Value')
+            query: replace(query, '{metric}', rule.metric)
             metricMeasureColumn: 'Value'
             timeAggregation: rule.aggregation
             operator: 'GreaterThan'
