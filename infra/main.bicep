@@ -63,7 +63,7 @@ param calloutAudience string = ''
 @maxLength(2048)
 param calloutPrivateHosts string = ''
 
-@description('Address of the Key Vault secret that holds the secrets of actions as JSON, such as https://name.vault.azure.net/secrets/actions. Empty: there are none.')
+@description('Identifier of the Key Vault secret that holds the secrets of actions as JSON: its address, https://…/secrets/<name>. Empty: there are none.')
 @secure()
 @maxLength(2048)
 param calloutSecrets string = ''

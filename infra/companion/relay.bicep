@@ -25,7 +25,7 @@ param location string = resourceGroup().location
 
 @description('The name of the Logic App.')
 @maxLength(43)
-param name string = 'logic-${action}'
+param name string = take('logic-${action}', 43)
 
 param tags object = {}
 

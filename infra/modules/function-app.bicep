@@ -85,7 +85,7 @@ param calloutAudience string
 @description('Hosts that webhooks and tickets may call though their addresses are private, separated by commas. Empty: none.')
 param calloutPrivateHosts string
 
-@description('Address of the Key Vault secret that holds the secrets of actions as JSON, such as https://name.vault.azure.net/secrets/actions. Empty: there are none.')
+@description('Identifier of the Key Vault secret that holds the secrets of actions as JSON: its address, https://…/secrets/<name>. Empty: there are none.')
 @secure()
 param calloutSecrets string
 
