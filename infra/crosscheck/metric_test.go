@@ -2,6 +2,7 @@ package crosscheck
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -57,6 +58,28 @@ func TestAlertsOnMetrics(t *testing.T) {
 	if !json.Valid([]byte(repo{t: t}.read(workbook))) {
 		t.Errorf("%s:1: is no JSON", workbook)
 	}
+}
+
+// platformMetrics are the metrics of Azure's own that alerts read, as Azure Monitor names them (learn.microsoft.com/azure/azure-monitor/reference/metrics-index): the deployment does not check the names.
+var platformMetrics = map[string]string{
+	"DeadletteredMessages": "Microsoft.ServiceBus/namespaces", "ActiveMessages": "Microsoft.ServiceBus/namespaces", "ThrottledRequests": "Microsoft.ServiceBus/namespaces",
+	"TotalRequests": "Microsoft.DocumentDB/databaseAccounts",
+}
+
+func TestMetricsOfAzure(t *testing.T) {
+	kind{"metric of Azure's", func(r repo) []side {
+		known := side{name: "infra/crosscheck", code: true}
+		for _, name := range slices.Sorted(maps.Keys(platformMetrics)) {
+			if r.dropped != known.name+"/"+name {
+				known.items = append(known.items, item{name, platformMetrics[name], "infra/crosscheck/metric_test.go", 1})
+			}
+		}
+		read, of := matches(r, alertsBicep, alertsBicep, `metricName: '([^']+)'`), matches(r, alertsBicep, alertsBicep, `metricNamespace: '([^']+)'`)
+		for i := range read.items {
+			read.items[i].detail = of.items[i].name
+		}
+		return []side{known, read}
+	}}.check(t)
 }
 
 func TestMetricsOfTheDocs(t *testing.T) {
