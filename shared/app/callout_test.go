@@ -606,6 +606,48 @@ func (w *calloutWorld) checkChain(subjectID string) {
 	}
 }
 
+// A failure denies the request where the action says so and the stage is before the grant; everywhere else the source is only told what became of the work.
+// rules: EXT-15 EXT-25
+func TestAFailureMayDeny(t *testing.T) {
+	t.Parallel()
+	const gone = "20000000-0000-4000-8000-0000000000ff"
+	for _, test := range []struct {
+		group     string
+		onFailure governance.OnFailure
+		stage     string
+		want      string
+	}{
+		{gone, governance.FailureDenies, "assignmentRequestCreated", "Denied"},
+		{gone, governance.FailureDenies, "assignmentRequestApproved", "Denied"},
+		{gone, governance.FailureDenies, "assignmentRequestGranted", ""}, // too late to deny
+		{gone, governance.FailureReports, "assignmentRequestApproved", ""},
+		{gone, "", "assignmentRequestApproved", ""},
+		{calloutIn, governance.FailureDenies, "assignmentRequestApproved", ""},
+	} {
+		w := newCalloutWorld(t)
+		draft := governance.CalloutAction{Kind: "groupMembership", Settings: json.RawMessage(`{"groupId":"` + test.group + `","direction":"add"}`), OnFailure: test.onFailure}
+		if _, err := w.app.PutAction(t.Context(), calloutAdministrator, "act", draft, ""); err != nil {
+			t.Fatal(err)
+		}
+		callout := w.accept("act", payload(test.stage, calloutHire, map[string]any{"State": "Submitted"}))
+		w.settle(0)
+		w.checkToldOnce(w.callout(callout))
+		var told struct{ Data struct{ State string } }
+		if err := json.Unmarshal([]byte(w.directory.Resumes()[0].Body), &told); err != nil || told.Data.State != test.want {
+			t.Errorf("%+v: the source was told the state %q, %v", test, told.Data.State, err)
+		}
+		page, err := w.app.ListAudit(t.Context(), calloutAdministrator, false, app.ListOptions{})
+		if err != nil || len(page.Items) != 3 { // accepted, ended, told
+			t.Fatalf("%d entries, %v", len(page.Items), err)
+		}
+		for _, item := range page.Items {
+			if item.Value.Activity != "Execute custom extension" {
+				t.Errorf("the trail has %q", item.Value.Activity)
+			}
+		}
+	}
+}
+
 // What waiting does not mend ends at once, with a clear detail, and is told.
 func TestWhatCannotBeDoneIsSaid(t *testing.T) {
 	t.Parallel()
