@@ -8,6 +8,8 @@ import (
 
 	"latchkey/shared/app"
 	"latchkey/shared/governance"
+	"latchkey/shared/store"
+	storememory "latchkey/shared/store/memory"
 )
 
 // TestACatalogBegins: what is left out has the defaults of the service. rules: CAT-02 CAT-03 CAT-04 AUD-01.
@@ -424,5 +426,27 @@ func TestWhatIsLargeIsDeletedToo(t *testing.T) {
 	s.must(err)
 	if want := int64(2 * (1 + 2 + resources + 1 + governance.MaxPolicies)); !report.Verified || report.Entries != want {
 		t.Errorf("the chain: %+v, want %d entries", report, want)
+	}
+}
+
+// TestANameIsGivenToOneAtATime: whoever gives a name holds it until the commit; who finds it held is refused, who only lost a race for a name that is free again gets it. rules: CAT-01.
+func TestANameIsGivenToOneAtATime(t *testing.T) {
+	s := newStand(t)
+	s.faults(storememory.OpCommit, storememory.Conflict)
+	_, err := s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Sales"})
+	s.must(err)
+	if held := s.documents(store.Catalogs, "nameClaim"); len(held) != 0 {
+		t.Errorf("%d names are held", len(held))
+	}
+	claim := store.Document{ID: "nameClaim:" + governance.NameID("catalog:marketing"), Kind: "nameClaim", Body: []byte(`{"catalogId":"` + id("another") + `"}`)}
+	_, err = s.store.Commit(t.Context(), store.Catalogs, "tenant", []store.Operation{{Verb: store.Create, Document: claim}})
+	s.must(err)
+	_, err = s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Marketing"})
+	s.refused(err, governance.CodeConflict, "is being given the name")
+	claim.Body = []byte(`{"catalogId":5}`)
+	_, err = s.store.Commit(t.Context(), store.Catalogs, "tenant", []store.Operation{{Verb: store.Upsert, Document: claim}})
+	s.must(err)
+	if _, err = s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Marketing"}); err == nil {
+		t.Error("a claim that cannot be read is nobody's")
 	}
 }
