@@ -239,11 +239,14 @@ func TestRoleScopes(t *testing.T) {
 	if !ok || role != first.Role.ID || scope != first.Scope.ID || first.Role.Resource == nil || first.Role.Resource.OriginID != g1 {
 		t.Errorf("the role scope is %+v", first)
 	}
+	trail := len(s.documents(store.Catalogs, "audit"))
 	again, err := add(governance.ResourceRole{ID: first.Role.ID})
 	s.must(err)
-	if again.ID != first.ID {
+	if again.ID != first.ID || len(s.documents(store.Catalogs, "audit")) != trail {
 		t.Errorf("added again as %s", again.ID)
 	}
+	_, err = s.app.AddRoleScope(t.Context(), admin(), packageID, governance.ResourceRoleScope{})
+	s.refused(err, governance.CodeInvalid, "role/originId")
 	for _, wrong := range []governance.ResourceRole{{}, {OriginID: member(helpdesk)}, {OriginID: "Boss_" + g1}, {ID: id("none")}} {
 		_, err := add(wrong)
 		s.refused(err, governance.CodeInvalid, "role/originId")
