@@ -350,7 +350,7 @@ var kinds = map[string]struct {
 	},
 	"sendMail": {
 		good: `{"to":"target","subject":"Welcome {{target.displayName}}","lines":["<b>{{accessPackage.displayName}}</b>"]}`,
-		bad: []string{`{"subject":"x"}`, `{"subject":"a\nBcc: x@y.example","lines":["x"]}`, `{"subject":"{{secret}}","lines":["x"]}`, `{"subject":"x","lines":["{{"]}`, `{"subject":"x","lines":["${env}"]}`,
+		bad: []string{`{"subject":"x"}`, `{"subject":"a\nBcc: x@y.example","lines":["x"]}`, `{"subject":"{{secret}}","lines":["x"]}`, `{"subject":"x","lines":["{{"]}`, `{"subject":"x","lines":["${env}"]}`, `{"subject":"<%= env %>","lines":["x"]}`,
 			`{"to":"ceo","subject":"x","lines":["x"]}`},
 		stage: "assignmentRequestGranted",
 		done: func(w *calloutWorld) error {
@@ -686,7 +686,10 @@ func TestWhatCannotBeDoneIsSaid(t *testing.T) {
 		}, "refused the request (404)"},
 		"a webhook that leads elsewhere": {"webhook", `{"url":"https://hooks.example/","secret":"key"}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) {
 			w.replies = []platform.OutboundReply{{Status: 302}}
-		}, "redirects"},
+		}, "redirects, which is not followed (302)"},
+		"a webhook that switches protocols": {"webhook", `{"url":"https://hooks.example/","secret":"key"}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) {
+			w.replies = []platform.OutboundReply{{Status: 101}}
+		}, "refused the request (101)"},
 		"a webhook within": {"webhook", `{"url":"https://10.0.0.1/","secret":"key"}`, "assignmentRequestGranted", calloutHire, nil, "may not be called"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -752,10 +755,10 @@ func TestWhatMayPassIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	w := newCalloutWorld(t)
 	w.configure("act", "webhook", kinds["webhook"].good)
-	w.replies = []platform.OutboundReply{{Status: 503}, {Status: 429, After: 3 * time.Minute}, {Status: 200}}
+	w.replies = []platform.OutboundReply{{Status: 503}, {Status: 408}, {Status: 429, After: 3 * time.Minute}, {Status: 200}}
 	id := w.accept("act", payload("assignmentRequestApproved", calloutHire, nil))
 	w.settle(30 * time.Minute)
-	if callout := w.callout(id); callout.State != governance.CalloutResumed || !callout.Succeeded || len(w.posts) != 3 {
+	if callout := w.callout(id); callout.State != governance.CalloutResumed || !callout.Succeeded || len(w.posts) != 4 {
 		t.Errorf("%s after %d posts: %s", callout.State, len(w.posts), callout.Detail)
 	}
 	for _, post := range w.posts { // so that the receiver can tell a repetition

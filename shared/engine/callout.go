@@ -141,7 +141,7 @@ func BeginCallout(s Subject, id string, now time.Time) (Change, error) {
 	if err != nil || callout.State == governance.CalloutWorking {
 		return Change{}, err
 	}
-	if err := moveCallout(&callout, CalloutBegins, now); err != nil {
+	if err := moveCallout(&callout, CalloutBegins); err != nil {
 		return Change{}, err
 	}
 	callout.BeganDateTime = governance.At(now)
@@ -200,7 +200,7 @@ func WaitCallout(s Subject, id, detail string, now time.Time) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	if err := moveCallout(&callout, CalloutWaits, now); err != nil {
+	if err := moveCallout(&callout, CalloutWaits); err != nil {
 		return Change{}, err
 	}
 	callout.Detail = clipDetail(detail)
@@ -226,7 +226,7 @@ func EndCallout(s Subject, id string, result CalloutResult, byWho governance.Cal
 	if result.Failed {
 		event = CalloutFails
 	}
-	if err := moveCallout(&callout, event, now); err != nil {
+	if err := moveCallout(&callout, event); err != nil {
 		return Change{}, err
 	}
 	callout.Succeeded, callout.Detail, callout.EndedDateTime = !result.Failed, clipDetail(result.Detail), governance.At(now)
@@ -248,7 +248,7 @@ func TimeOutCallout(s Subject, id string, now time.Time) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	if err := moveCallout(&callout, CalloutTimesOut, now); err != nil {
+	if err := moveCallout(&callout, CalloutTimesOut); err != nil {
 		return Change{}, err
 	}
 	callout.EndedDateTime = governance.At(now)
@@ -287,7 +287,7 @@ func TellCallout(s Subject, id string, told bool, detail string, now time.Time) 
 	if !told {
 		event = CalloutLapses
 	}
-	if err := moveCallout(&callout, event, now); err != nil {
+	if err := moveCallout(&callout, event); err != nil {
 		return Change{}, err
 	}
 	audit := calloutEntry(callout, now, detail)
@@ -306,8 +306,8 @@ const (
 
 // BeginFollowUp records that what was done for a time is about to be undone, so that nobody does it again. An empty change means that it is recorded. Errors: CodeConflict if it is undone already.
 func BeginFollowUp(s Subject, id string, now time.Time) (Change, error) {
-	callout, ok := s.Callouts[id]
-	if !ok || callout.FollowUpDateTime == nil {
+	callout := s.Callouts[id]
+	if callout.FollowUpDateTime == nil {
 		return Change{}, governance.Conflict("The callout is followed up already.")
 	}
 	if _, begun := callout.Done(StepUndoing); begun {
@@ -319,8 +319,8 @@ func BeginFollowUp(s Subject, id string, now time.Time) (Change, error) {
 
 // FollowUpCallout records that what was done for a time is undone. Errors: CodeConflict if it was recorded before.
 func FollowUpCallout(s Subject, id, detail string, now time.Time) (Change, error) {
-	callout, ok := s.Callouts[id]
-	if !ok || callout.FollowUpDateTime == nil {
+	callout := s.Callouts[id]
+	if callout.FollowUpDateTime == nil {
 		return Change{}, governance.Conflict("The callout is followed up already.")
 	}
 	callout.FollowUpDateTime = nil
@@ -354,7 +354,7 @@ func openCallout(s Subject, id string) (governance.Callout, error) {
 	return callout, nil
 }
 
-func moveCallout(callout *governance.Callout, event CalloutEvent, _ time.Time) error {
+func moveCallout(callout *governance.Callout, event CalloutEvent) error {
 	next, err := NextCallout(callout.State, event)
 	if err != nil {
 		return err

@@ -64,6 +64,7 @@ func TestACalloutIsAnsweredOrTimesOut(t *testing.T) {
 	}
 }
 
+// rules: EXT-03 EXT-04
 func TestDeadlines(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
@@ -71,11 +72,17 @@ func TestDeadlines(t *testing.T) {
 		call governance.CalloutCall
 		want time.Duration
 	}{
-		"as long as it says":            {governance.CalloutCall{Source: governance.SourceEntitlement, Waits: true, Timeout: governance.Hours(2)}, 2 * time.Hour},
-		"14 days when it does not say":  {governance.CalloutCall{Source: governance.SourceEntitlement, Waits: true}, 14 * 24 * time.Hour},
-		"14 days at most":               {governance.CalloutCall{Source: governance.SourceEntitlement, Waits: true, Timeout: governance.Days(90)}, 14 * 24 * time.Hour},
-		"a task, from when it was sent": {governance.CalloutCall{Source: governance.SourceLifecycle, Waits: true, SentAt: now.Add(-time.Hour)}, 2 * time.Hour},
-		"nobody waits":                  {governance.CalloutCall{Source: governance.SourceEntitlement}, 24 * time.Hour},
+		"as long as it says":              {governance.CalloutCall{Source: governance.SourceEntitlement, Waits: true, Timeout: governance.Hours(2)}, 2 * time.Hour},
+		"14 days when it does not say":    {governance.CalloutCall{Source: governance.SourceEntitlement, Waits: true}, 14 * 24 * time.Hour},
+		"14 days at most":                 {governance.CalloutCall{Source: governance.SourceEntitlement, Waits: true, Timeout: governance.Days(90)}, 14 * 24 * time.Hour},
+		"a task, from when it was sent":   {governance.CalloutCall{Source: governance.SourceLifecycle, Waits: true, SentAt: now.Add(-time.Hour)}, 2 * time.Hour},
+		"a task, as long as it says":      {governance.CalloutCall{Source: governance.SourceLifecycle, Waits: true, Timeout: governance.Hours(1)}, time.Hour},
+		"a task, 3 hours at most":         {governance.CalloutCall{Source: governance.SourceLifecycle, Waits: true, Timeout: governance.Hours(4)}, 3 * time.Hour},
+		"its time, from when it was sent": {governance.CalloutCall{Source: governance.SourceEntitlement, Waits: true, Timeout: governance.Hours(2), SentAt: now.Add(-time.Hour)}, time.Hour},
+		"sent by a clock that is ahead":   {governance.CalloutCall{Source: governance.SourceLifecycle, Waits: true, SentAt: now.Add(time.Hour)}, 3 * time.Hour},
+		"over before it came":             {governance.CalloutCall{Source: governance.SourceLifecycle, Waits: true, SentAt: now.Add(-4 * time.Hour)}, -time.Hour},
+		"nobody waits":                    {governance.CalloutCall{Source: governance.SourceEntitlement}, 24 * time.Hour},
+		"nobody waits, whatever it says":  {governance.CalloutCall{Source: governance.SourceLifecycle, Timeout: governance.Hours(2), SentAt: now.Add(-time.Hour)}, 24 * time.Hour},
 	} {
 		if got := engine.Deadline(test.call, now).Sub(now); got != test.want {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
@@ -99,6 +106,9 @@ func TestClaimsAreBounded(t *testing.T) {
 			t.Fatalf("the audit trail does not say which application called: %+v", by)
 		}
 		head, _ = engine.Seal(head, change, fmt.Sprint(n))
+	}
+	if oldest := fmt.Sprint(3*governance.MaxCalloutClaims - governance.MaxCalloutMarks); head.Marks[0].RequestID != oldest || head.Claims[0].CalloutID != fmt.Sprint(2*governance.MaxCalloutClaims) {
+		t.Errorf("the oldest are %v and %v", head.Claims[0], head.Marks[0])
 	}
 	if len(head.Claims) != governance.MaxCalloutClaims || len(head.Marks) != governance.MaxCalloutMarks || head.Claims[len(head.Claims)-1].CalloutID != fmt.Sprint(3*governance.MaxCalloutClaims-1) {
 		t.Errorf("%d claims, %d marks", len(head.Claims), len(head.Marks))

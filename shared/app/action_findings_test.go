@@ -1,0 +1,100 @@
+package app_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"latchkey/shared/app"
+	"latchkey/shared/directory"
+	directorymemory "latchkey/shared/directory/memory"
+	"latchkey/shared/governance"
+	"latchkey/shared/platform"
+)
+
+// senderless is a directory that says that it has no mailbox to send from.
+type senderless struct{ *directorymemory.Directory }
+
+// HasSender says so.
+func (senderless) HasSender() bool { return false }
+
+// What the check finds of secrets and of the mailbox: each thing that is missing, under the setting that names it, and nothing of what is there.
+func TestWhatTheCheckFinds(t *testing.T) {
+	t.Parallel()
+	const (
+		webhook = `{"url":"https://hooks.example/","secret":"SECRET"}`
+		teams   = `{"deliverTo":"teams","teamsSecret":"SECRET"}`
+		mail    = `{"subject":"x","lines":["x"]}`
+		desk    = `{"url":"https://desk.example/","waitForAnswer":WAIT,"authorizationSecret":"SECRET","answerSecret":"SECRET","body":{"id":"{{ticket.id}}"}}`
+	)
+	secrets := map[string]string{"key": calloutSecret, "public": "https://teams.example/" + calloutSecret, "within": "https://10.0.0.1/" + calloutSecret}
+	with := func(template string, values ...string) string {
+		return strings.NewReplacer(values...).Replace(template)
+	}
+	passGrants := []string{"UserAuthMethod-TAP.ReadWrite.All", "Policy.Read.AuthenticationMethod", "RoleManagement.Read.Directory", "PrivilegedEligibilitySchedule.Read.AzureADGroup", "User.Read.All", "GroupMember.Read.All"}
+	all := append([]string{"Mail.Send"}, passGrants...)
+	for name, test := range map[string]struct {
+		kind, settings string
+		granted        []string
+		directory      func(*directorymemory.Directory) directory.Directory
+		want           []string // severity target: the message's beginning
+	}{
+		"a secret that is set":                         {"webhook", with(webhook, "SECRET", "key"), all, nil, nil},
+		"a secret that is not set":                     {"webhook", with(webhook, "SECRET", "other"), all, nil, []string{"error secret: The secret other is not set"}},
+		"an address for Teams":                         {"temporaryAccessPass", with(teams, "SECRET", "public"), passGrants, nil, nil},
+		"an address for Teams, not set":                {"temporaryAccessPass", with(teams, "SECRET", "other"), passGrants, nil, []string{"error teamsSecret: The secret other is not set"}},
+		"an address for Teams that is none":            {"temporaryAccessPass", with(teams, "SECRET", "key"), passGrants, nil, []string{"error teamsSecret: The secret key is no address that may be called"}},
+		"an address for Teams that is within":          {"temporaryAccessPass", with(teams, "SECRET", "within"), passGrants, nil, []string{"error teamsSecret: The secret within is no address that may be called"}},
+		"a desk's secrets":                             {"ticket", with(desk, "SECRET", "key", "WAIT", "true"), all, nil, nil},
+		"a desk's secrets, not set":                    {"ticket", with(desk, "SECRET", "other", "WAIT", "true"), all, nil, []string{"error authorizationSecret: The secret other is not set", "error answerSecret: The secret other is not set"}},
+		"a desk that need not answer":                  {"ticket", with(desk, "SECRET", "other", "WAIT", "false"), all, nil, []string{"error authorizationSecret: The secret other is not set"}},
+		"passes by mail":                               {"temporaryAccessPass", `{}`, all, mailbox, nil},
+		"passes by mail, not granted":                  {"temporaryAccessPass", `{}`, passGrants, mailbox, []string{"error permissions: Latchkey's identity lacks the application permission Mail.Send"}},
+		"passes by mail, no mailbox":                   {"temporaryAccessPass", `{}`, all, noMailbox, []string{"error sender: No mailbox is set"}},
+		"passes by mail, neither":                      {"temporaryAccessPass", `{}`, passGrants, noMailbox, []string{"error permissions: Latchkey's identity lacks the application permission Mail.Send", "error sender: No mailbox is set"}},
+		"passes by mail, nobody knows what is granted": {"temporaryAccessPass", `{}`, nil, ungranted, []string{"warning : The permissions could not be checked"}},
+		"passes to be shown need no mailbox":           {"temporaryAccessPass", `{"deliverTo":"show"}`, passGrants, noMailbox, nil},
+		"mail":                                         {"sendMail", mail, all, mailbox, nil},
+		"mail, by who does not say":                    {"sendMail", mail, all, nil, nil},
+		"mail, no mailbox":                             {"sendMail", mail, all, noMailbox, []string{"error sender: No mailbox is set"}},
+	} {
+		w := newCalloutWorld(t)
+		w.directory.PutGranted(test.granted...)
+		var d directory.Directory = dyingDirectory{w.directory, w}
+		if test.directory != nil {
+			d = test.directory(w.directory)
+		}
+		a := app.New(app.Options{
+			Store: w.documents, Directory: d, Actions: w.directory, Outbound: platform.NewOutbound(nil), Clock: w.clock, NewID: func() string { return calloutStage },
+			Secret: func(name string) governance.Secret { return governance.Hide(secrets[name]) },
+		})
+		made, err := a.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: test.kind, Settings: json.RawMessage(test.settings)}, "")
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		found := made.Value.Findings
+		if len(found) != len(test.want) || strings.Contains(fmt.Sprint(found), calloutSecret) {
+			t.Errorf("%s: found %+v, want %q", name, found, test.want)
+		}
+		for _, want := range test.want {
+			if !slices.ContainsFunc(found, func(f governance.Finding) bool {
+				return strings.HasPrefix(f.Severity+" "+f.Target+": "+f.Message, want)
+			}) {
+				t.Errorf("%s: found %+v, want %q", name, found, want)
+			}
+		}
+	}
+}
+
+func mailbox(d *directorymemory.Directory) directory.Directory   { return mailing{d} }
+func noMailbox(d *directorymemory.Directory) directory.Directory { return senderless{d} }
+
+func ungranted(d *directorymemory.Directory) directory.Directory {
+	d.SetFault(func(operation directorymemory.Operation) directorymemory.Fault {
+		return directorymemory.Fault{Kind: map[bool]directorymemory.FaultKind{true: directorymemory.FaultUnavailable}[operation == directorymemory.OperationGranted]}
+	})
+	return mailing{d}
+}
