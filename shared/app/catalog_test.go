@@ -158,6 +158,9 @@ func TestResources(t *testing.T) {
 	}
 	_, err = remove(g1)
 	s.refused(err, governance.CodeConflict, "package")
+	if _, err := remove(g2); err != nil { // no package uses that one
+		t.Error(err)
+	}
 	pack, err := s.app.Package(t.Context(), admin(), packageID)
 	s.must(err)
 	s.must(s.app.RemoveRoleScope(t.Context(), admin(), packageID, pack.Value.ResourceRoleScopes[0].ID))
