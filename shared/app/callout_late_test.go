@@ -5,7 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/shared/app"
 	directorymemory "latchkey/shared/directory/memory"
+	"latchkey/shared/engine"
 	"latchkey/shared/governance"
 	storememory "latchkey/shared/store/memory"
 )
@@ -209,6 +211,37 @@ func TestAFollowUpComesWhateverHappens(t *testing.T) {
 	w.settle(27 * time.Hour)
 	if w.callout(granted).Succeeded || w.directory.IsMember(calloutOut, calloutHire) {
 		t.Error("after a newer grant that has failed the person stays in the uninstall group")
+	}
+}
+
+// What cannot be undone for good is a failure in the audit trail, once, and somebody is told.
+func TestAFollowUpThatFailsIsSaidToHaveFailed(t *testing.T) {
+	t.Parallel()
+	w := newCalloutWorld(t)
+	w.configure("act", "intuneApp", strings.Replace(kinds["intuneApp"].good, "}", `,"uninstallFor":"P1D"}`, 1))
+	id := w.accept("act", payload("assignmentRequestRemoved", calloutHire, nil))
+	w.settle(0)
+	w.directory.SetFault(func(operation directorymemory.Operation) directorymemory.Fault {
+		return directorymemory.Fault{Kind: map[bool]directorymemory.FaultKind{true: directorymemory.FaultForbidden}[operation == directorymemory.OperationRemoveMember]}
+	})
+	w.settle(27 * time.Hour)
+	callout := w.callout(id)
+	said, ok := callout.Done(engine.StepFollowUp)
+	if !ok || callout.FollowUpDateTime != nil || !callout.Succeeded || !strings.Contains(w.logs.String(), "could not be undone") {
+		t.Fatalf("the follow-up: %q, %+v", said, callout)
+	}
+	page, err := w.app.ListAudit(t.Context(), calloutAdministrator, false, app.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := 0
+	for _, entry := range page.Items {
+		if entry.Value.Detail == said && entry.Value.Result == "failure" {
+			failed++
+		}
+	}
+	if failed != 1 {
+		t.Errorf("%d entries say that it failed: %+v", failed, page.Items)
 	}
 }
 

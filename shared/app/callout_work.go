@@ -160,24 +160,24 @@ func (w *work) followUp(ctx context.Context, p plan) error {
 	if err != nil {
 		return err
 	}
-	detail := "A newer request sees to it; nothing was left to undo."
+	result := engine.CalloutResult{Detail: "A newer request sees to it; nothing was left to undo."}
 	if undo, ok := p.(follower); ok && (newest == nil || newest.callout.FollowUpDateTime == nil) {
 		if err := w.update(ctx, func(s engine.Subject) (engine.Change, error) {
 			return engine.BeginFollowUp(s, w.callout.ID, w.app.now())
 		}); err != nil {
 			return err
 		}
-		if detail, err = undo.followUp(ctx, w); err != nil {
+		if result.Detail, err = undo.followUp(ctx, w); err != nil {
 			var final *giveUpError
 			if !errors.As(err, &final) {
 				return err
 			}
-			detail = final.detail
-			w.alert(ctx, "what a callout did for a time could not be undone", detail, err)
+			result = engine.CalloutResult{Failed: true, Detail: final.detail}
+			w.alert(ctx, "what a callout did for a time could not be undone", result.Detail, err)
 		}
 	}
 	err = w.update(ctx, func(s engine.Subject) (engine.Change, error) {
-		return engine.FollowUpCallout(s, w.callout.ID, detail, w.app.now())
+		return engine.FollowUpCallout(s, w.callout.ID, result, w.app.now())
 	})
 	if newest == nil && governance.CodeOf(err) != governance.CodeConflict {
 		return err

@@ -207,7 +207,7 @@ func WaitCallout(s Subject, id, detail string, now time.Time) (Change, error) {
 	return Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{calloutEntry(callout, now, detail)}}, nil
 }
 
-// CalloutResult is how the work for a callout ended.
+// CalloutResult is how the work for a callout ended, or its undoing.
 type CalloutResult struct {
 	Failed bool
 	Detail string
@@ -235,6 +235,9 @@ func EndCallout(s Subject, id string, result CalloutResult, byWho governance.Cal
 	}
 	audit := calloutEntry(callout, now, callout.Detail)
 	audit.InitiatedBy = byWho.Initiator()
+	if result.Failed {
+		audit.Result = "failure"
+	}
 	change := Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{audit}}
 	if callout.Waits && byWho.Kind != governance.CallerSystem {
 		change.Effects = append(change.Effects, calloutEffect(callout))
@@ -317,15 +320,19 @@ func BeginFollowUp(s Subject, id string, now time.Time) (Change, error) {
 	return Change{Callouts: []governance.Callout{callout}}, nil
 }
 
-// FollowUpCallout records that what was done for a time is undone. Errors: CodeConflict if it was recorded before.
-func FollowUpCallout(s Subject, id, detail string, now time.Time) (Change, error) {
+// FollowUpCallout records that what was done for a time is undone, or for good cannot be. Errors: CodeConflict if it was recorded before.
+func FollowUpCallout(s Subject, id string, result CalloutResult, now time.Time) (Change, error) {
 	callout := s.Callouts[id]
 	if callout.FollowUpDateTime == nil {
 		return Change{}, governance.Conflict("The callout is followed up already.")
 	}
 	callout.FollowUpDateTime = nil
-	callout.Steps = append(slices.Clone(callout.Steps), governance.CalloutStep{Name: StepFollowUp, Note: clipDetail(detail), DateTime: governance.At(now)})
-	return Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{calloutEntry(callout, now, detail)}}, nil
+	callout.Steps = append(slices.Clone(callout.Steps), governance.CalloutStep{Name: StepFollowUp, Note: clipDetail(result.Detail), DateTime: governance.At(now)})
+	audit := calloutEntry(callout, now, result.Detail)
+	if result.Failed {
+		audit.Result = "failure"
+	}
+	return Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{audit}}, nil
 }
 
 // MayTell says whether there is still time to tell the source of a callout how its work ended.
@@ -368,14 +375,10 @@ func calloutEffect(callout governance.Callout) governance.Effect {
 }
 
 func calloutEntry(callout governance.Callout, now time.Time, detail string) governance.AuditEntry {
-	entry := governance.AuditEntry{
+	return governance.AuditEntry{
 		Activity: governance.ActivityCallout, ActivityDateTime: governance.At(now), Result: "success", InitiatedBy: governance.System().Initiator(),
 		TargetID: callout.ID, CorrelationID: callout.RequestID, Detail: clipDetail(detail),
 	}
-	if callout.State == governance.CalloutFailed {
-		entry.Result = "failure"
-	}
-	return entry
 }
 
 func clipDetail(text string) string {

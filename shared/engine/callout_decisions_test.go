@@ -109,9 +109,9 @@ func beginsFollowUp(s engine.Subject) (engine.Change, error) {
 	return engine.BeginFollowUp(s, "callout-1", calloutNow)
 }
 
-func followsUp(detail string) calloutDecision {
+func followsUp(failed bool, detail string) calloutDecision {
 	return func(s engine.Subject) (engine.Change, error) {
-		return engine.FollowUpCallout(s, "callout-1", detail, calloutNow)
+		return engine.FollowUpCallout(s, "callout-1", engine.CalloutResult{Failed: failed, Detail: detail}, calloutNow)
 	}
 }
 
@@ -211,7 +211,9 @@ func TestWhatCalloutDecisionsWrite(t *testing.T) {
 		"not told":                                 {before: calloutIn(governance.CalloutSucceeded), decide: tells(false, "too late"), after: is(governance.CalloutNotResumed, "so far too late"), by: governance.System(), audit: "failure: too late"},
 		"it is about to be undone":                 {before: calloutIn(governance.CalloutResumed, promised), decide: beginsFollowUp, after: []calloutEdit{stepped(engine.StepUndoing, "")}},
 		"it was about to be undone":                {before: calloutIn(governance.CalloutResumed, promised, steppedAt(engine.StepUndoing, "", start)), decide: beginsFollowUp},
-		"undone":                                   {before: calloutIn(governance.CalloutResumed, promised), decide: followsUp("it  is undone"), after: []calloutEdit{func(c *governance.Callout) { c.FollowUpDateTime = nil }, stepped(engine.StepFollowUp, "it is undone")}, by: governance.System(), audit: "success: it is undone"},
+		"undone":                                   {before: calloutIn(governance.CalloutResumed, promised), decide: followsUp(false, "it  is undone"), after: []calloutEdit{func(c *governance.Callout) { c.FollowUpDateTime = nil }, stepped(engine.StepFollowUp, "it is undone")}, by: governance.System(), audit: "success: it is undone"},
+		"undone, after a failure":                  {before: calloutIn(governance.CalloutFailed, promised), decide: followsUp(false, "it  is undone"), after: []calloutEdit{func(c *governance.Callout) { c.FollowUpDateTime = nil }, stepped(engine.StepFollowUp, "it is undone")}, by: governance.System(), audit: "success: it is undone"},
+		"it cannot be undone":                      {before: calloutIn(governance.CalloutResumed, promised), decide: followsUp(true, "it  stays"), after: []calloutEdit{func(c *governance.Callout) { c.FollowUpDateTime = nil }, stepped(engine.StepFollowUp, "it stays")}, by: governance.System(), audit: "failure: it stays"},
 	} {
 		s := holding(test.before)
 		given := text(t, s)
@@ -378,7 +380,7 @@ func TestTheNewestHasTheClaim(t *testing.T) {
 // What is undone, or was never to be, is not undone.
 func TestAFollowUpComesOnce(t *testing.T) {
 	t.Parallel()
-	for name, decide := range map[string]calloutDecision{"begin": beginsFollowUp, "end": followsUp("")} {
+	for name, decide := range map[string]calloutDecision{"begin": beginsFollowUp, "end": followsUp(false, "")} {
 		for what, s := range map[string]engine.Subject{"no callout": {}, "nothing promised": holding(calloutIn(governance.CalloutResumed))} {
 			change, err := decide(s)
 			if governance.CodeOf(err) != governance.CodeConflict || !change.IsEmpty() {
