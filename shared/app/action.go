@@ -69,8 +69,8 @@ var actions = map[string]action{}
 
 // declare adds a kind. It is called once for each file, when the program starts.
 func declare(a action) string { //nolint:unparam // a declaration at package level needs a value
-	if _, taken := actions[a.kind]; taken || a.settings == nil || !json.Valid([]byte(a.schema)) {
-		panic("app: the action " + a.kind + " is not declared as it should be") // a programmer's mistake that no start survives
+	if _, taken := actions[a.kind]; taken {
+		panic("app: the action " + a.kind + " is declared twice") // a programmer's mistake that no start survives
 	}
 	actions[a.kind] = a
 	return a.kind
@@ -88,7 +88,7 @@ func planOf(kind string, settings json.RawMessage) (plan, error) {
 	if len(settings) > maxSettings {
 		return nil, governance.Invalid("settings", "The settings have more than %d bytes.", maxSettings)
 	}
-	if len(settings) == 0 || string(settings) == "null" {
+	if len(settings) == 0 {
 		settings = json.RawMessage("{}")
 	}
 	p := a.settings()
@@ -219,7 +219,7 @@ func (w *work) record(ctx context.Context, step, note string) error {
 
 // promise sees to it that the plan's followUp comes, from before anything is done for a time.
 func (w *work) promise(ctx context.Context, until time.Time) error {
-	if w.again || w.callout.FollowUpDateTime != nil {
+	if w.callout.FollowUpDateTime != nil {
 		return nil
 	}
 	return w.update(ctx, func(s engine.Subject) (engine.Change, error) {
@@ -264,11 +264,7 @@ func (w *work) addressee(ctx context.Context, to string) (governance.User, error
 	case toTarget:
 		return w.reachable(w.target(ctx))
 	case toRequestor:
-		id := w.callout.Requestor.ObjectID
-		if id == "" {
-			return governance.User{}, giveUpf(nil, "The request does not say who asked.")
-		}
-		return w.reachable(w.person(ctx, id, "The person who asked"))
+		return w.reachable(w.person(ctx, w.callout.Requestor.ObjectID, "The person who asked"))
 	}
 	user, err := w.target(ctx)
 	if err != nil {
