@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -32,16 +33,9 @@ func (a *App) workOnCallout(ctx context.Context, effect governance.Effect) error
 		return nil
 	}
 	w := &work{app: a, subjectID: effect.SubjectID, callout: callout}
-	p, err := planOf(callout.Kind, callout.Settings)
-	if err != nil { // of another release
-		if callout.State.IsOpen() {
-			err = w.end(ctx, engine.CalloutResult{Failed: true, Detail: "This release cannot read the settings of the action."}, err)
-		}
-		return err
-	}
 	ended := false
 	if callout.State.IsOpen() {
-		if ended, err = w.advance(ctx, p, state.Subject, effect.Attempt); err != nil {
+		if ended, err = w.advance(ctx, state.Subject, effect.Attempt); err != nil {
 			return err
 		}
 	}
@@ -50,18 +44,27 @@ func (a *App) workOnCallout(ctx context.Context, effect governance.Effect) error
 			return err
 		}
 	}
-	return w.followUp(ctx, p)
+	return w.followUp(ctx)
 }
 
 // advance works on a callout that is open. It says whether it ended it here and now.
-func (w *work) advance(ctx context.Context, p plan, s engine.Subject, attempt int) (bool, error) {
-	now := w.app.now()
+func (w *work) advance(ctx context.Context, s engine.Subject, attempt int) (bool, error) {
+	p, err := planOf(w.callout.Kind, w.callout.Settings)
+	if err != nil { // of another release
+		return true, w.end(ctx, engine.CalloutResult{Failed: true, Detail: "This release cannot read the settings of the action."}, err)
+	}
+	superseded := engine.IsSuperseded(s, w.callout)
+	if superseded && w.callout.State == governance.CalloutWorking { // who began it may have come too late, and have died before it was put right
+		if err := w.putRight(ctx); isPassing(err) && attempt < len(engine.RetryDelays) {
+			return false, err
+		}
+	}
 	switch {
-	case !now.Before(w.callout.DeadlineTime.Instant()):
+	case !w.app.now().Before(w.callout.DeadlineTime.Instant()):
 		return false, w.timeOut(ctx, p, s)
 	case w.callout.State == governance.CalloutWaiting:
 		return false, nil
-	case engine.IsSuperseded(s, w.callout):
+	case superseded:
 		return true, w.end(ctx, engine.CalloutResult{Failed: true, Detail: "A newer request for the same has taken over."}, nil)
 	}
 	if err := w.update(ctx, func(s engine.Subject) (engine.Change, error) {
@@ -84,10 +87,7 @@ func (w *work) advance(ctx context.Context, p plan, s engine.Subject, attempt in
 	case errors.As(err, &final):
 		result.Detail = final.detail
 	case governance.CodeOf(err) == governance.CodeConflict: // somebody else has taken it further
-		if late := w.putRight(ctx); late != nil {
-			return false, late
-		}
-		return false, err
+		return false, cmp.Or(w.putRight(ctx), err)
 	case errors.Is(err, directory.ErrForbidden):
 		result.Detail = "Latchkey lacks a permission in Microsoft Graph."
 	case isPassing(err) && attempt < len(engine.RetryDelays):
@@ -151,10 +151,14 @@ func (w *work) alert(ctx context.Context, what, detail string, cause error) {
 }
 
 // followUp undoes what was done for a time, when that time is over and no newer callout does the same for a time of its own.
-func (w *work) followUp(ctx context.Context, p plan) error {
+func (w *work) followUp(ctx context.Context) error {
 	due := w.callout.FollowUpDateTime.Instant()
 	if due.IsZero() || w.app.now().Before(due) || w.callout.State.IsOpen() {
 		return nil
+	}
+	p, err := planOf(w.callout.Kind, w.callout.Settings)
+	if err != nil { // of another release
+		return err
 	}
 	newest, err := w.newest(ctx)
 	if err != nil {
@@ -176,14 +180,13 @@ func (w *work) followUp(ctx context.Context, p plan) error {
 			w.alert(ctx, "what a callout did for a time could not be undone", result.Detail, err)
 		}
 	}
+	last := "" // by now
 	err = w.update(ctx, func(s engine.Subject) (engine.Change, error) {
+		last = engine.NewestCallout(s, w.callout)
 		return engine.FollowUpCallout(s, w.callout.ID, result, w.app.now())
 	})
-	if newest == nil && governance.CodeOf(err) != governance.CodeConflict {
-		return err
-	}
-	if late := w.putRight(ctx); late != nil {
-		return late
+	if last != "" && last != w.callout.ID {
+		return cmp.Or(w.putRight(ctx), err)
 	}
 	return err
 }
