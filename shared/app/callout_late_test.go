@@ -7,7 +7,6 @@ import (
 
 	"latchkey/shared/app"
 	directorymemory "latchkey/shared/directory/memory"
-	"latchkey/shared/engine"
 	"latchkey/shared/governance"
 	"latchkey/shared/store"
 	storememory "latchkey/shared/store/memory"
@@ -303,7 +302,7 @@ func TestAFollowUpLeavesANewerRemoval(t *testing.T) {
 	}
 }
 
-// What cannot be undone now is undone later; what never can is told, and is over.
+// What cannot be undone now is undone later; what never can is told, is a failure in the audit trail, once, and is over.
 func TestAFollowUpThatFails(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[directorymemory.FaultKind]string{directorymemory.FaultUnavailable: "left the uninstall group", directorymemory.FaultForbidden: "lacks a permission"} {
@@ -317,6 +316,19 @@ func TestAFollowUpThatFails(t *testing.T) {
 		final := kind == directorymemory.FaultForbidden
 		if note, _ := callout.Done("followUp"); !strings.Contains(note, want) || strings.Contains(w.logs.String(), "could not be undone") != final || w.directory.IsMember(calloutOut, calloutHire) != final {
 			t.Errorf("%s, in the group: %v; %s", note, w.directory.IsMember(calloutOut, calloutHire), w.logs.String())
+		}
+		page, err := w.app.ListAudit(t.Context(), calloutAdministrator, false, app.ListOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		failures := 0
+		for _, entry := range page.Items {
+			if entry.Value.Result == "failure" {
+				failures++
+			}
+		}
+		if want := map[bool]int{true: 1}[final]; failures != want || !callout.Succeeded || callout.FollowUpDateTime != nil {
+			t.Errorf("%d failures in the trail, want %d: %+v", failures, want, callout)
 		}
 	}
 }
@@ -433,37 +445,6 @@ func TestAFollowUpComesWhateverHappens(t *testing.T) {
 	w.settle(27 * time.Hour)
 	if w.callout(granted).Succeeded || w.directory.IsMember(calloutOut, calloutHire) {
 		t.Error("after a newer grant that has failed the person stays in the uninstall group")
-	}
-}
-
-// What cannot be undone for good is a failure in the audit trail, once, and somebody is told.
-func TestAFollowUpThatFailsIsSaidToHaveFailed(t *testing.T) {
-	t.Parallel()
-	w := newCalloutWorld(t)
-	w.configure("act", "intuneApp", strings.Replace(kinds["intuneApp"].good, "}", `,"uninstallFor":"P1D"}`, 1))
-	id := w.accept("act", payload("assignmentRequestRemoved", calloutHire, nil))
-	w.settle(0)
-	w.directory.SetFault(func(operation directorymemory.Operation) directorymemory.Fault {
-		return directorymemory.Fault{Kind: map[bool]directorymemory.FaultKind{true: directorymemory.FaultForbidden}[operation == directorymemory.OperationRemoveMember]}
-	})
-	w.settle(27 * time.Hour)
-	callout := w.callout(id)
-	said, ok := callout.Done(engine.StepFollowUp)
-	if !ok || callout.FollowUpDateTime != nil || !callout.Succeeded || !strings.Contains(w.logs.String(), "could not be undone") {
-		t.Fatalf("the follow-up: %q, %+v", said, callout)
-	}
-	page, err := w.app.ListAudit(t.Context(), calloutAdministrator, false, app.ListOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	failed := 0
-	for _, entry := range page.Items {
-		if entry.Value.Detail == said && entry.Value.Result == "failure" {
-			failed++
-		}
-	}
-	if failed != 1 {
-		t.Errorf("%d entries say that it failed: %+v", failed, page.Items)
 	}
 }
 
