@@ -83,19 +83,6 @@ func openStage(request *governance.AssignmentRequest, index int, now time.Time) 
 	}
 }
 
-// currentStage is the stage that waits for a decision, nil if none does.
-func currentStage(request *governance.AssignmentRequest) *governance.ApprovalStage {
-	if request.Approval == nil {
-		return nil
-	}
-	for i := range request.Approval.Stages {
-		if request.Approval.Stages[i].Status == governance.StageInProgress {
-			return &request.Approval.Stages[i]
-		}
-	}
-	return nil
-}
-
 // IsApprover says whether a person with these groups may decide a stage: as an approver of it, or an alternate once it has escalated (RULES APR-03, APR-11).
 func IsApprover(stage governance.ApprovalStage, userID string, groupIDs []string) bool {
 	users, groups := stage.ApproverUserIDs, stage.ApproverGroupIDs
@@ -123,8 +110,8 @@ type Decision struct {
 
 // Decide lets an approver decide a stage (RULES APR-03 to APR-07, APR-13). Errors: CodeNotFound for a request or stage that is not there, CodeForbidden for somebody
 // who may not decide it, CodeConflict for a stage that is over, CodeInvalid for a decision that is incomplete.
-func Decide(s Subject, d Decision, now time.Time) (Change, error) {
-	request, ok := s.Requests[d.RequestID]
+func Decide(s State, d Decision, now time.Time) (Change, error) {
+	request, ok := Find[governance.AssignmentRequest](s, d.RequestID)
 	if !ok || request.Approval == nil {
 		return Change{}, governance.NotFound("There is no approval %s.", d.RequestID)
 	}
@@ -191,7 +178,7 @@ func Decide(s Subject, d Decision, now time.Time) (Change, error) {
 		}
 	}
 	change.Audit[0].Before, change.Audit[0].After = before, state(&request)
-	change.Requests = append(change.Requests, request)
+	change.write(request)
 	return change, nil
 }
 
@@ -226,9 +213,9 @@ func (c *Change) notify(request *governance.AssignmentRequest, kind governance.N
 			return
 		}
 	}
-	c.Effects = append(c.Effects, governance.Effect{
-		Kind: governance.EffectNotify, RequestID: request.ID, AssignmentID: request.Assignment.ID, Notification: kind, Stage: stage,
-	})
+	effect := governance.EffectOf(*request, governance.WorkNotify)
+	effect.RequestID, effect.Notification, effect.Stage = request.ID, kind, stage
+	c.effect(effect)
 }
 
 // clone copies what a command changes in a request, so that a command that is run again finds its input as it was.

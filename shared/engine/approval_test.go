@@ -58,7 +58,7 @@ func TestApproversAreResolved(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := l.Requests["request-1"].Approval.Stages[0]
+			got := one[governance.AssignmentRequest](l.State, "request-1").Approval.Stages[0]
 			for what, lists := range map[string][2][]string{
 				"approvers": {got.ApproverUserIDs, test.users}, "groups": {got.ApproverGroupIDs, test.groups},
 				"alternates": {got.AlternateUserIDs, test.alternateUsers}, "groups of alternates": {got.AlternateGroupIDs, test.alternateGroups},
@@ -85,7 +85,7 @@ func TestAnApprovalBegins(t *testing.T) {
 	first.DurationBeforeAutomaticDenial = &two
 	l := newLedger(t, mo)
 	_, _ = l.submit(submission(t, under(policy(t, "p", stages(first, asks(user(ann)))))))
-	approval := l.Requests["request-1"].Approval
+	approval := one[governance.AssignmentRequest](l.State, "request-1").Approval
 	if approval.ID != "request-1" || len(approval.Stages) != 2 {
 		t.Fatalf("the approval is %s", text(t, approval))
 	}
@@ -105,7 +105,7 @@ func TestAnApprovalBegins(t *testing.T) {
 	if _, err := l.decideStage(0, meg, governance.ResultApprove); err != nil {
 		t.Fatal(err)
 	}
-	if ends := l.Requests["request-1"].Approval.Stages[1].EndsDateTime.Instant(); !ends.Equal(start.AddDate(0, 0, 1+14)) {
+	if ends := one[governance.AssignmentRequest](l.State, "request-1").Approval.Stages[1].EndsDateTime.Instant(); !ends.Equal(start.AddDate(0, 0, 1+14)) {
 		t.Errorf("the second stage, without a duration of its own, ends at %v", ends)
 	}
 }
@@ -175,7 +175,7 @@ func TestDecide(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			request := l.Requests["request-1"]
+			request := one[governance.AssignmentRequest](l.State, "request-1")
 			stage := request.Approval.Stages[0]
 			if request.State != test.state || stage.Status != governance.StageCompleted || stage.ReviewResult != test.result || stage.ReviewedBy.ID != strings.ToLower(test.by) || !stage.ReviewedDateTime.Equal(l.now) {
 				t.Errorf("the request is %s, its stage %s", request.State, text(t, stage))
@@ -272,7 +272,7 @@ func TestASilentStageEscalates(t *testing.T) {
 	t.Parallel()
 	l := newLedger(t, mo)
 	_, _ = l.submit(submission(t, under(policy(t, "p", escalating(sam)))))
-	if due := engine.RequestDue(l.Requests["request-1"]); !due.Equal(start.AddDate(0, 0, 7)) {
+	if due := one[governance.AssignmentRequest](l.State, "request-1").Due(); !due.Equal(start.AddDate(0, 0, 7)) {
 		t.Fatalf("it is due at %v", due)
 	}
 	l.now = start.AddDate(0, 0, 7).Add(-time.Millisecond)
@@ -281,7 +281,7 @@ func TestASilentStageEscalates(t *testing.T) {
 	}
 	l.now = start.AddDate(0, 0, 7)
 	change := l.requestDue(nil)
-	if request := l.Requests["request-1"]; effects(change) != "approvalEscalated:0" || request.Status != governance.StatusPendingApprovalEscalated || request.State != governance.StatePendingApproval {
+	if request := one[governance.AssignmentRequest](l.State, "request-1"); effects(change) != "approvalEscalated:0" || request.Status != governance.StatusPendingApprovalEscalated || request.State != governance.StatePendingApproval {
 		t.Fatalf("at seven days: %s", text(t, change))
 	}
 	if !slices.Equal(activities(change), []governance.Activity{governance.ActivityEscalate}) {
@@ -290,14 +290,12 @@ func TestASilentStageEscalates(t *testing.T) {
 	if again := l.requestDue(nil); !again.IsEmpty() {
 		t.Errorf("it escalates twice: %s", text(t, again))
 	}
-	if due := engine.RequestDue(l.Requests["request-1"]); !due.Equal(start.AddDate(0, 0, 14)) {
+	if due := one[governance.AssignmentRequest](l.State, "request-1").Due(); !due.Equal(start.AddDate(0, 0, 14)) {
 		t.Errorf("then it is due at %v", due)
 	}
 	for _, who := range []string{sam, meg} { // the alternate, and still the manager
 		branch := newLedger(t, mo)
-		branch.now, branch.Subject, branch.audit = l.now, l.Subject, l.audit
-		branch.Requests = map[string]governance.AssignmentRequest{"request-1": l.Requests["request-1"]}
-		branch.Assignments = map[string]governance.Assignment{}
+		branch.now, branch.State, branch.audit = l.now, stateOf(l.Head, one[governance.AssignmentRequest](l.State, "request-1")), l.audit
 		if _, err := branch.decideStage(0, who, governance.ResultApprove); err != nil {
 			t.Errorf("%s: %v", people[who].User.DisplayName, err)
 		}
@@ -314,7 +312,7 @@ func TestASilentStageIsDenied(t *testing.T) {
 			_, _ = l.submit(submission(t, under(p)))
 			l.now = start.AddDate(0, 0, 14) // the timer was late: it is denied, and not forwarded first
 			change := l.requestDue(nil)
-			request := l.Requests["request-1"]
+			request := one[governance.AssignmentRequest](l.State, "request-1")
 			if request.State != governance.StateDenied || request.Status != governance.StatusExpired || request.Approval.Stages[0].Status != governance.StageExpired || !request.CompletedDateTime.Equal(l.now) {
 				t.Errorf("it is %s, %s, its stage %s", request.State, request.Status, request.Approval.Stages[0].Status)
 			}

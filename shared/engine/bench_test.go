@@ -9,27 +9,22 @@ import (
 )
 
 // benchSubject is a subject with a few other assignments, as most have.
-func benchSubject(b *testing.B) engine.Subject {
+func benchSubject(b *testing.B) engine.State {
 	b.Helper()
 	head := governance.Head{ID: governance.SubjectOf(people[mo].User).ID, AuditSequence: 40, AuditHash: "5f"}
 	for i := range 10 {
 		head.Holdings = append(head.Holdings, governance.Holding{AssignmentID: fmt.Sprint("a", i), PackageID: fmt.Sprint("p", i), Grants: []governance.Grant{grantOf(fmt.Sprint("g", i))}})
 	}
-	return engine.Subject{Head: head, Requests: map[string]governance.AssignmentRequest{}, Assignments: map[string]governance.Assignment{}}
+	return stateOf(head)
 }
 
-func with(b *testing.B, s engine.Subject, change engine.Change, err error) engine.Subject {
+func with(b *testing.B, s engine.State, change engine.Change, err error) engine.State {
 	b.Helper()
 	if err != nil {
 		b.Fatal(err)
 	}
-	s.Head, change = engine.Seal(s.Head, change, "command")
-	for _, request := range change.Requests {
-		s.Requests[request.ID] = request
-	}
-	for _, assignment := range change.Assignments {
-		s.Assignments[assignment.ID] = assignment
-	}
+	s.Head, change = engine.Seal(s.Head, change, "command", "salt")
+	keep(s, change.Write...)
 	return s
 }
 
@@ -73,7 +68,7 @@ func BenchmarkRecord(b *testing.B) {
 		for _, step := range engine.Plan(s, "assignment-1") {
 			outcomes = append(outcomes, engine.Outcome{Step: step})
 		}
-		if change, err := engine.Record(s, "assignment-1", outcomes, start); err != nil || len(change.Requests) != 1 {
+		if change, err := engine.Record(s, "assignment-1", outcomes, start); err != nil || len(engine.Written[governance.AssignmentRequest](change)) != 1 {
 			b.Fatal(err)
 		}
 	}
@@ -87,7 +82,7 @@ func BenchmarkSeal(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if head, _ := engine.Seal(s.Head, change, "command"); head.AuditSequence != 42 {
+		if head, _ := engine.Seal(s.Head, change, "command", "salt"); head.AuditSequence != 42 {
 			b.Fatal(head.AuditSequence)
 		}
 	}

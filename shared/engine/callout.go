@@ -113,8 +113,8 @@ var over = map[governance.CalloutStage][]string{
 }
 
 // AcceptCallout takes a callout of an application on. A repetition is an empty change. Errors: CodeConflict for a stage that is over.
-func AcceptCallout(s Subject, by governance.Caller, callout governance.Callout, requestState string, now time.Time) (Change, error) {
-	if _, known := s.Callouts[callout.ID]; known {
+func AcceptCallout(s State, by governance.Caller, callout governance.Callout, requestState string, now time.Time) (Change, error) {
+	if _, known := Find[governance.Callout](s, callout.ID); known {
 		return Change{}, nil
 	}
 	if slices.ContainsFunc(over[callout.Stage], func(state string) bool { return strings.EqualFold(state, requestState) }) {
@@ -132,11 +132,11 @@ func AcceptCallout(s Subject, by governance.Caller, callout governance.Callout, 
 	callout.State, callout.AcceptedDateTime = governance.CalloutAccepted, governance.At(now)
 	audit := calloutEntry(callout, now, fmt.Sprintf("accepted: %s for the stage %s", callout.Action, callout.Stage))
 	audit.InitiatedBy = by.Initiator()
-	return Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{audit}, Effects: []governance.Effect{calloutEffect(callout)}}, nil
+	return Change{Write: []governance.Document{callout}, Audit: []governance.AuditEntry{audit}, Effects: []governance.Effect{calloutEffect(callout)}}, nil
 }
 
 // BeginCallout marks the work as begun. An empty change means that it was before. Errors: CodeConflict if it is over or was never accepted.
-func BeginCallout(s Subject, id string, now time.Time) (Change, error) {
+func BeginCallout(s State, id string, now time.Time) (Change, error) {
 	callout, err := openCallout(s, id)
 	if err != nil || callout.State == governance.CalloutWorking {
 		return Change{}, err
@@ -145,16 +145,16 @@ func BeginCallout(s Subject, id string, now time.Time) (Change, error) {
 		return Change{}, err
 	}
 	callout.BeganDateTime = governance.At(now)
-	return Change{Callouts: []governance.Callout{callout}}, nil
+	return Change{Write: []governance.Document{callout}}, nil
 }
 
 // IsSuperseded says whether a newer callout has taken over what this one works on.
-func IsSuperseded(s Subject, callout governance.Callout) bool {
+func IsSuperseded(s State, callout governance.Callout) bool {
 	return callout.Claim != "" && NewestCallout(s, callout) != callout.ID
 }
 
 // NewestCallout is the id of the callout that was accepted last among those with the claim of this one; empty: there is none, or it was too long ago to be known.
-func NewestCallout(s Subject, callout governance.Callout) string {
+func NewestCallout(s State, callout governance.Callout) string {
 	for _, one := range s.Head.Claims {
 		if one.Key == callout.Claim {
 			return one.CalloutID
@@ -164,7 +164,7 @@ func NewestCallout(s Subject, callout governance.Callout) string {
 }
 
 // RecordCalloutStep notes that a step is done. Errors: CodeConflict if the callout is not being worked on, or a newer one has taken over.
-func RecordCalloutStep(s Subject, id, step, note string, now time.Time) (Change, error) {
+func RecordCalloutStep(s State, id, step, note string, now time.Time) (Change, error) {
 	callout, err := openCallout(s, id)
 	if err != nil {
 		return Change{}, err
@@ -177,12 +177,12 @@ func RecordCalloutStep(s Subject, id, step, note string, now time.Time) (Change,
 		return Change{}, governance.Conflict("The callout has too many steps.")
 	}
 	callout.Steps = append(callout.Steps, governance.CalloutStep{Name: step, Note: clipDetail(note), DateTime: governance.At(now)})
-	return Change{Callouts: []governance.Callout{callout}}, nil
+	return Change{Write: []governance.Document{callout}}, nil
 }
 
 // PromiseFollowUp notes when what is about to be done for a time is to be undone. It comes before the doing: whatever becomes of the callout afterwards, somebody looks.
 // Errors: as those of RecordCalloutStep.
-func PromiseFollowUp(s Subject, id string, when time.Time) (Change, error) {
+func PromiseFollowUp(s State, id string, when time.Time) (Change, error) {
 	callout, err := openCallout(s, id)
 	if err != nil {
 		return Change{}, err
@@ -191,11 +191,11 @@ func PromiseFollowUp(s Subject, id string, when time.Time) (Change, error) {
 		return Change{}, governance.Conflict("The callout is not being worked on.")
 	}
 	callout.FollowUpDateTime = governance.At(when)
-	return Change{Callouts: []governance.Callout{callout}}, nil
+	return Change{Write: []governance.Document{callout}}, nil
 }
 
 // WaitCallout leaves the callout to somebody else.
-func WaitCallout(s Subject, id, detail string, now time.Time) (Change, error) {
+func WaitCallout(s State, id, detail string, now time.Time) (Change, error) {
 	callout, err := openCallout(s, id)
 	if err != nil {
 		return Change{}, err
@@ -204,7 +204,7 @@ func WaitCallout(s Subject, id, detail string, now time.Time) (Change, error) {
 		return Change{}, err
 	}
 	callout.Detail = clipDetail(detail)
-	return Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{calloutEntry(callout, now, detail)}}, nil
+	return Change{Write: []governance.Document{callout}, Audit: []governance.AuditEntry{calloutEntry(callout, now, detail)}}, nil
 }
 
 // CalloutResult is how the work for a callout ended, or its undoing.
@@ -217,7 +217,7 @@ type CalloutResult struct {
 const stepTelling = "telling"
 
 // EndCallout records how the work ended. byWho is who ended it: Latchkey's own worker tells the source right away; when it is somebody else, an effect sees to the rest.
-func EndCallout(s Subject, id string, result CalloutResult, byWho governance.Caller, now time.Time) (Change, error) {
+func EndCallout(s State, id string, result CalloutResult, byWho governance.Caller, now time.Time) (Change, error) {
 	callout, err := openCallout(s, id)
 	if err != nil {
 		return Change{}, err
@@ -238,7 +238,7 @@ func EndCallout(s Subject, id string, result CalloutResult, byWho governance.Cal
 	if result.Failed {
 		audit.Result = "failure"
 	}
-	change := Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{audit}}
+	change := Change{Write: []governance.Document{callout}, Audit: []governance.AuditEntry{audit}}
 	if callout.Waits && byWho.Kind != governance.CallerSystem {
 		change.Effects = append(change.Effects, calloutEffect(callout))
 	}
@@ -246,7 +246,7 @@ func EndCallout(s Subject, id string, result CalloutResult, byWho governance.Cal
 }
 
 // TimeOutCallout gives the work up because its time is over.
-func TimeOutCallout(s Subject, id string, now time.Time) (Change, error) {
+func TimeOutCallout(s State, id string, now time.Time) (Change, error) {
 	callout, err := openCallout(s, id)
 	if err != nil {
 		return Change{}, err
@@ -261,12 +261,12 @@ func TimeOutCallout(s Subject, id string, now time.Time) (Change, error) {
 	}
 	audit := calloutEntry(callout, now, callout.Detail)
 	audit.Result = "failure"
-	return Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{audit}}, nil
+	return Change{Write: []governance.Document{callout}, Audit: []governance.AuditEntry{audit}}, nil
 }
 
 // BeginTelling records that the source is about to be told. before says that it was recorded before: somebody may have told it already. Errors: CodeConflict if there is nothing to tell any more.
-func BeginTelling(s Subject, id string, now time.Time) (change Change, before bool, err error) {
-	callout, ok := s.Callouts[id]
+func BeginTelling(s State, id string, now time.Time) (change Change, before bool, err error) {
+	callout, ok := Find[governance.Callout](s, id)
 	if !ok {
 		return Change{}, false, governance.NotFound("There is no callout %s.", id)
 	}
@@ -277,12 +277,12 @@ func BeginTelling(s Subject, id string, now time.Time) (change Change, before bo
 		return Change{}, true, nil
 	}
 	callout.Steps = append(slices.Clone(callout.Steps), governance.CalloutStep{Name: stepTelling, DateTime: governance.At(now)})
-	return Change{Callouts: []governance.Callout{callout}}, false, nil
+	return Change{Write: []governance.Document{callout}}, false, nil
 }
 
 // TellCallout records whether the source was told how the work ended, and if not, why.
-func TellCallout(s Subject, id string, told bool, detail string, now time.Time) (Change, error) {
-	callout, ok := s.Callouts[id]
+func TellCallout(s State, id string, told bool, detail string, now time.Time) (Change, error) {
+	callout, ok := Find[governance.Callout](s, id)
 	if !ok {
 		return Change{}, governance.NotFound("There is no callout %s.", id)
 	}
@@ -298,7 +298,7 @@ func TellCallout(s Subject, id string, told bool, detail string, now time.Time) 
 		callout.Detail = clipDetail(strings.TrimSpace(callout.Detail + " " + detail))
 		audit.Result = "failure"
 	}
-	return Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{audit}}, nil
+	return Change{Write: []governance.Document{callout}, Audit: []governance.AuditEntry{audit}}, nil
 }
 
 // The steps of a callout whose follow-up has begun, and is done.
@@ -308,8 +308,8 @@ const (
 )
 
 // BeginFollowUp records that what was done for a time is about to be undone, so that nobody does it again. An empty change means that it is recorded. Errors: CodeConflict if it is undone already.
-func BeginFollowUp(s Subject, id string, now time.Time) (Change, error) {
-	callout := s.Callouts[id]
+func BeginFollowUp(s State, id string, now time.Time) (Change, error) {
+	callout, _ := Find[governance.Callout](s, id)
 	if callout.FollowUpDateTime == nil {
 		return Change{}, governance.Conflict("The callout is followed up already.")
 	}
@@ -317,12 +317,12 @@ func BeginFollowUp(s Subject, id string, now time.Time) (Change, error) {
 		return Change{}, nil
 	}
 	callout.Steps = append(slices.Clone(callout.Steps), governance.CalloutStep{Name: StepUndoing, DateTime: governance.At(now)})
-	return Change{Callouts: []governance.Callout{callout}}, nil
+	return Change{Write: []governance.Document{callout}}, nil
 }
 
 // FollowUpCallout records that what was done for a time is undone, or for good cannot be. Errors: CodeConflict if it was recorded before.
-func FollowUpCallout(s Subject, id string, result CalloutResult, now time.Time) (Change, error) {
-	callout := s.Callouts[id]
+func FollowUpCallout(s State, id string, result CalloutResult, now time.Time) (Change, error) {
+	callout, _ := Find[governance.Callout](s, id)
 	if callout.FollowUpDateTime == nil {
 		return Change{}, governance.Conflict("The callout is followed up already.")
 	}
@@ -332,7 +332,7 @@ func FollowUpCallout(s Subject, id string, result CalloutResult, now time.Time) 
 	if result.Failed {
 		audit.Result = "failure"
 	}
-	return Change{Callouts: []governance.Callout{callout}, Audit: []governance.AuditEntry{audit}}, nil
+	return Change{Write: []governance.Document{callout}, Audit: []governance.AuditEntry{audit}}, nil
 }
 
 // MayTell says whether there is still time to tell the source of a callout how its work ended.
@@ -340,18 +340,8 @@ func MayTell(callout governance.Callout, now time.Time) bool {
 	return now.Add(lastCall).Before(callout.DeadlineTime.Instant())
 }
 
-// CalloutDue is when something must happen to a callout by itself; the zero time means never. Nothing is undone before the work has ended.
-func CalloutDue(callout governance.Callout) time.Time {
-	untold := callout.Waits && (callout.State == governance.CalloutSucceeded || callout.State == governance.CalloutFailed)
-	due := callout.FollowUpDateTime.Instant()
-	if ends := callout.DeadlineTime.Instant(); callout.State.IsOpen() || untold && (due.IsZero() || ends.Before(due)) {
-		due = ends
-	}
-	return due
-}
-
-func openCallout(s Subject, id string) (governance.Callout, error) {
-	callout, ok := s.Callouts[id]
+func openCallout(s State, id string) (governance.Callout, error) {
+	callout, ok := Find[governance.Callout](s, id)
 	switch {
 	case !ok:
 		return callout, governance.NotFound("There is no callout %s.", id)
@@ -371,13 +361,15 @@ func moveCallout(callout *governance.Callout, event CalloutEvent) error {
 }
 
 func calloutEffect(callout governance.Callout) governance.Effect {
-	return governance.Effect{Kind: governance.EffectCallout, RequestID: callout.RequestID, CalloutID: callout.ID}
+	effect := governance.EffectOf(callout, governance.WorkTask)
+	effect.RequestID = callout.RequestID
+	return effect
 }
 
 func calloutEntry(callout governance.Callout, now time.Time, detail string) governance.AuditEntry {
 	return governance.AuditEntry{
 		Activity: governance.ActivityCallout, ActivityDateTime: governance.At(now), Result: "success", InitiatedBy: governance.System().Initiator(),
-		TargetID: callout.ID, CorrelationID: callout.RequestID, Detail: clipDetail(detail),
+		TargetID: callout.ID, CorrelationID: callout.RequestID, AuditPersonal: governance.AuditPersonal{Detail: clipDetail(detail)},
 	}
 }
 
@@ -387,20 +379,4 @@ func clipDetail(text string) string {
 		text = strings.ToValidUTF8(text[:governance.MaxCalloutDetail], "") + "…"
 	}
 	return text
-}
-
-// claim brings the head's claims and marks in line with a callout: the newest that is accepted has the claim, and keeps it when it has ended, so that who comes late knows what is to be so.
-func claim(head governance.Head, callout governance.Callout) governance.Head {
-	if callout.State != governance.CalloutAccepted {
-		return head
-	}
-	marks := slices.DeleteFunc(slices.Clone(head.Marks), func(m governance.CalloutMark) bool { return m.RequestID == callout.RequestID })
-	marks = append(marks, governance.CalloutMark{RequestID: callout.RequestID, Stage: callout.Stage})
-	head.Marks = marks[max(0, len(marks)-governance.MaxCalloutMarks):]
-	if callout.Claim != "" {
-		claims := slices.DeleteFunc(slices.Clone(head.Claims), func(c governance.CalloutClaim) bool { return c.Key == callout.Claim })
-		claims = append(claims, governance.CalloutClaim{Key: callout.Claim, CalloutID: callout.ID})
-		head.Claims = claims[max(0, len(claims)-governance.MaxCalloutClaims):]
-	}
-	return head
 }

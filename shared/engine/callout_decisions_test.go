@@ -44,54 +44,51 @@ func steppedAt(name, note string, at time.Time) calloutEdit {
 }
 
 // holding is a subject with a callout that has its claim.
-func holding(callout governance.Callout) engine.Subject {
-	return engine.Subject{
-		Head:     governance.Head{ID: "s", Claims: []governance.CalloutClaim{{Key: "other", CalloutID: "callout-0"}, {Key: "pass", CalloutID: "callout-1"}}},
-		Callouts: map[string]governance.Callout{callout.ID: callout},
-	}
+func holding(callout governance.Callout) engine.State {
+	return stateOf(governance.Head{ID: "s", Claims: []governance.CalloutClaim{{Key: "other", CalloutID: "callout-0"}, {Key: "pass", CalloutID: "callout-1"}}}, callout)
 }
 
 // superseded is a subject with a callout whose claim a newer one has.
-func superseded(callout governance.Callout) engine.Subject {
+func superseded(callout governance.Callout) engine.State {
 	s := holding(callout)
 	s.Head.Claims[1].CalloutID = "callout-2"
 	return s
 }
 
-type calloutDecision = func(engine.Subject) (engine.Change, error)
+type calloutDecision = func(engine.State) (engine.Change, error)
 
-func begins(s engine.Subject) (engine.Change, error) {
+func begins(s engine.State) (engine.Change, error) {
 	return engine.BeginCallout(s, "callout-1", calloutNow)
 }
 
 func records(step, note string) calloutDecision {
-	return func(s engine.Subject) (engine.Change, error) {
+	return func(s engine.State) (engine.Change, error) {
 		return engine.RecordCalloutStep(s, "callout-1", step, note, calloutNow)
 	}
 }
 
-func promises(s engine.Subject) (engine.Change, error) {
+func promises(s engine.State) (engine.Change, error) {
 	return engine.PromiseFollowUp(s, "callout-1", start.AddDate(0, 0, 1))
 }
 
 func waits(detail string) calloutDecision {
-	return func(s engine.Subject) (engine.Change, error) {
+	return func(s engine.State) (engine.Change, error) {
 		return engine.WaitCallout(s, "callout-1", detail, calloutNow)
 	}
 }
 
 func ends(failed bool, detail string, by governance.Caller) calloutDecision {
-	return func(s engine.Subject) (engine.Change, error) {
+	return func(s engine.State) (engine.Change, error) {
 		return engine.EndCallout(s, "callout-1", engine.CalloutResult{Failed: failed, Detail: detail}, by, calloutNow)
 	}
 }
 
-func timesOut(s engine.Subject) (engine.Change, error) {
+func timesOut(s engine.State) (engine.Change, error) {
 	return engine.TimeOutCallout(s, "callout-1", calloutNow)
 }
 
 // beginsTelling fails where what it says of before is not what it does.
-func beginsTelling(s engine.Subject) (engine.Change, error) {
+func beginsTelling(s engine.State) (engine.Change, error) {
 	change, before, err := engine.BeginTelling(s, "callout-1", calloutNow)
 	if err == nil && before != change.IsEmpty() {
 		err = errors.New("it says that it was recorded before, or not, and does the other")
@@ -100,17 +97,17 @@ func beginsTelling(s engine.Subject) (engine.Change, error) {
 }
 
 func tells(told bool, detail string) calloutDecision {
-	return func(s engine.Subject) (engine.Change, error) {
+	return func(s engine.State) (engine.Change, error) {
 		return engine.TellCallout(s, "callout-1", told, detail, calloutNow)
 	}
 }
 
-func beginsFollowUp(s engine.Subject) (engine.Change, error) {
+func beginsFollowUp(s engine.State) (engine.Change, error) {
 	return engine.BeginFollowUp(s, "callout-1", calloutNow)
 }
 
 func followsUp(failed bool, detail string) calloutDecision {
-	return func(s engine.Subject) (engine.Change, error) {
+	return func(s engine.State) (engine.Change, error) {
 		return engine.FollowUpCallout(s, "callout-1", engine.CalloutResult{Failed: failed, Detail: detail}, calloutNow)
 	}
 }
@@ -149,11 +146,11 @@ func TestWhatMayHappenToACalloutInEveryState(t *testing.T) {
 				}
 			case err != nil:
 				t.Errorf("%s when it is %s: %v", name, state, err)
-			case len(change.Callouts) == 0 && want != state, len(change.Callouts) > 0 && change.Callouts[0].State != want:
+			case len(engine.Written[governance.Callout](change)) == 0 && want != state, len(engine.Written[governance.Callout](change)) > 0 && engine.Written[governance.Callout](change)[0].State != want:
 				t.Errorf("%s when it is %s: %s, want %s", name, state, text(t, change), want)
 			}
 		}
-		if _, err := test.decide(engine.Subject{}); governance.CodeOf(err) != governance.CodeNotFound {
+		if _, err := test.decide(engine.State{}); governance.CodeOf(err) != governance.CodeNotFound {
 			t.Errorf("%s without a callout: %v", name, err)
 		}
 	}
@@ -228,13 +225,13 @@ func TestWhatCalloutDecisionsWrite(t *testing.T) {
 			for _, edit := range test.after {
 				edit(&after)
 			}
-			want.Callouts = []governance.Callout{after}
+			want.Write = []governance.Document{after}
 		}
 		if result, detail, ok := strings.Cut(test.audit, ": "); ok {
 			want.Audit = []governance.AuditEntry{calloutAudit(test.by, result, detail)}
 		}
 		if test.effect {
-			want.Effects = []governance.Effect{{Kind: governance.EffectCallout, RequestID: "request-1", CalloutID: "callout-1"}}
+			want.Effects = []governance.Effect{{Kind: "task", About: "callout-1", What: governance.WorkTask, RequestID: "request-1"}}
 		}
 		if got, want := text(t, change), text(t, want); got != want {
 			t.Errorf("%s:\n%s, want\n%s", name, got, want)
@@ -250,7 +247,8 @@ func TestWhatCalloutDecisionsWrite(t *testing.T) {
 // calloutAudit is the entry about callout-1.
 func calloutAudit(by governance.Caller, result, detail string) governance.AuditEntry {
 	return governance.AuditEntry{
-		Activity: governance.ActivityCallout, ActivityDateTime: governance.At(calloutNow), Result: result, InitiatedBy: by.Initiator(), TargetID: "callout-1", CorrelationID: "request-1", Detail: detail,
+		Activity: governance.ActivityCallout, ActivityDateTime: governance.At(calloutNow), Result: result, InitiatedBy: by.Initiator(), TargetID: "callout-1", CorrelationID: "request-1",
+		AuditPersonal: governance.AuditPersonal{Detail: detail},
 	}
 }
 
@@ -286,11 +284,11 @@ func TestACalloutIsAccepted(t *testing.T) {
 	accepted := draft
 	accepted.State, accepted.AcceptedDateTime = governance.CalloutAccepted, governance.At(calloutNow)
 	want := engine.Change{
-		Callouts: []governance.Callout{accepted},
-		Audit:    []governance.AuditEntry{calloutAudit(entra, "success", "accepted: passes for the stage assignmentRequestGranted")},
-		Effects:  []governance.Effect{{Kind: governance.EffectCallout, RequestID: "request-1", CalloutID: "callout-1"}},
+		Write:   []governance.Document{accepted},
+		Audit:   []governance.AuditEntry{calloutAudit(entra, "success", "accepted: passes for the stage assignmentRequestGranted")},
+		Effects: []governance.Effect{{Kind: "task", About: "callout-1", What: governance.WorkTask, RequestID: "request-1"}},
 	}
-	change, err := engine.AcceptCallout(engine.Subject{}, entra, draft, "", calloutNow)
+	change, err := engine.AcceptCallout(engine.State{}, entra, draft, "", calloutNow)
 	if err != nil || text(t, change) != text(t, want) {
 		t.Errorf("%v, %s, want %s", err, text(t, change), text(t, want))
 	}
@@ -319,7 +317,7 @@ func TestAStageThatIsOver(t *testing.T) {
 		callout := calloutIn("", func(c *governance.Callout) { c.Stage = stage })
 		for _, state := range requestStates {
 			for _, spelt := range []string{state, strings.ToUpper(state)} {
-				_, err := engine.AcceptCallout(engine.Subject{}, entra, callout, spelt, calloutNow)
+				_, err := engine.AcceptCallout(engine.State{}, entra, callout, spelt, calloutNow)
 				if slices.Contains(strings.Fields(over), state) {
 					refused(t, err, governance.CodeConflict, "the request is "+strings.ToLower(state))
 				} else if err != nil {
@@ -330,16 +328,16 @@ func TestAStageThatIsOver(t *testing.T) {
 	}
 
 	deadline := calloutIn("").DeadlineTime.Instant()
-	if _, err := engine.AcceptCallout(engine.Subject{}, entra, calloutIn(""), "", deadline.Add(-time.Millisecond)); err != nil {
+	if _, err := engine.AcceptCallout(engine.State{}, entra, calloutIn(""), "", deadline.Add(-time.Millisecond)); err != nil {
 		t.Errorf("just in time: %v", err)
 	}
-	_, err := engine.AcceptCallout(engine.Subject{}, entra, calloutIn(""), "", deadline)
+	_, err := engine.AcceptCallout(engine.State{}, entra, calloutIn(""), "", deadline)
 	refused(t, err, governance.CodeConflict, "its time has passed")
 
 	stages := governance.CalloutStages()
 	for at, seen := range stages {
 		for before, stage := range stages {
-			s := engine.Subject{Head: governance.Head{Marks: []governance.CalloutMark{{RequestID: "request-2", Stage: governance.StageLifecycleTask}, {RequestID: "request-1", Stage: seen}}}}
+			s := engine.State{Head: governance.Head{Marks: []governance.CalloutMark{{RequestID: "request-2", Stage: governance.StageLifecycleTask}, {RequestID: "request-1", Stage: seen}}}}
 			_, err := engine.AcceptCallout(s, entra, calloutIn("", func(c *governance.Callout) { c.Stage = stage }), "", calloutNow)
 			if before < at {
 				refused(t, err, governance.CodeConflict, "has come to "+string(seen))
@@ -355,14 +353,14 @@ func TestTheNewestHasTheClaim(t *testing.T) {
 	t.Parallel()
 	mine := calloutIn(governance.CalloutWorking)
 	for name, test := range map[string]struct {
-		s          engine.Subject
+		s          engine.State
 		callout    governance.Callout
 		newest     string
 		superseded bool
 	}{
 		"its own":                       {holding(mine), mine, "callout-1", false},
 		"a newer one's":                 {superseded(mine), mine, "callout-2", true},
-		"too long ago to be known":      {engine.Subject{}, mine, "", true},
+		"too long ago to be known":      {engine.State{}, mine, "", true},
 		"no claim, and others have one": {superseded(mine), calloutIn(governance.CalloutWorking, claimless), "", false},
 	} {
 		if newest, is := engine.NewestCallout(test.s, test.callout), engine.IsSuperseded(test.s, test.callout); newest != test.newest || is != test.superseded {
@@ -381,7 +379,7 @@ func TestTheNewestHasTheClaim(t *testing.T) {
 func TestAFollowUpComesOnce(t *testing.T) {
 	t.Parallel()
 	for name, decide := range map[string]calloutDecision{"begin": beginsFollowUp, "end": followsUp(false, "")} {
-		for what, s := range map[string]engine.Subject{"no callout": {}, "nothing promised": holding(calloutIn(governance.CalloutResumed))} {
+		for what, s := range map[string]engine.State{"no callout": {}, "nothing promised": holding(calloutIn(governance.CalloutResumed))} {
 			change, err := decide(s)
 			if governance.CodeOf(err) != governance.CodeConflict || !change.IsEmpty() {
 				t.Errorf("%s, %s: %v, %s", name, what, err, text(t, change))
@@ -429,7 +427,7 @@ func TestWhenCalloutsAreDue(t *testing.T) {
 			case ended:
 				want = test.untold
 			}
-			if got := engine.CalloutDue(calloutIn(state, test.edits...)); !got.Equal(want) {
+			if got := calloutIn(state, test.edits...).Due(); !got.Equal(want) {
 				t.Errorf("%s, %s: due at %v, want %v", state, name, got, want)
 			}
 		}
@@ -454,13 +452,13 @@ func TestWhatAnAcceptedCalloutMarks(t *testing.T) {
 		"with a claim":    {calloutIn(governance.CalloutAccepted), []governance.CalloutClaim{{Key: "other", CalloutID: "callout-9"}, {Key: "pass", CalloutID: "callout-1"}}, marks},
 		"without a claim": {calloutIn(governance.CalloutAccepted, claimless), head.Claims, marks},
 	} {
-		got, _ := engine.Seal(head, engine.Change{Callouts: []governance.Callout{test.callout}}, "command")
+		got, _ := engine.Seal(head, engine.Change{Write: []governance.Document{test.callout}}, "command", "salt")
 		if !slices.Equal(got.Claims, test.claims) || !slices.Equal(got.Marks, test.marks) {
 			t.Errorf("%s: %v, %v", name, got.Claims, got.Marks)
 		}
 	}
 	for _, state := range calloutStates[1:] {
-		got, _ := engine.Seal(head, engine.Change{Callouts: []governance.Callout{calloutIn(state)}}, "command")
+		got, _ := engine.Seal(head, engine.Change{Write: []governance.Document{calloutIn(state)}}, "command", "salt")
 		if !slices.Equal(got.Claims, head.Claims) || !slices.Equal(got.Marks, head.Marks) {
 			t.Errorf("%s: %v, %v", state, got.Claims, got.Marks)
 		}

@@ -98,14 +98,14 @@ func TestClaimsAreBounded(t *testing.T) {
 	for n := range 3 * governance.MaxCalloutClaims {
 		callout := governance.Callout{ID: fmt.Sprint(n), RequestID: fmt.Sprint(n), Stage: governance.StageRequestGranted, Claim: fmt.Sprint("c", n), DeadlineTime: governance.At(now.Add(time.Hour))}
 		entra := governance.Caller{Kind: governance.CallerExtension, AppID: "810dcf14-1858-4bf2-8134-4c369fa3235b"}
-		change, err := engine.AcceptCallout(engine.Subject{Head: head}, entra, callout, "", now)
+		change, err := engine.AcceptCallout(engine.State{Head: head}, entra, callout, "", now)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if by := change.Audit[0].InitiatedBy; by != entra.Initiator() {
 			t.Fatalf("the audit trail does not say which application called: %+v", by)
 		}
-		head, _ = engine.Seal(head, change, fmt.Sprint(n))
+		head, _ = engine.Seal(head, change, fmt.Sprint(n), "salt")
 	}
 	if oldest := fmt.Sprint(3*governance.MaxCalloutClaims - governance.MaxCalloutMarks); head.Marks[0].RequestID != oldest || head.Claims[0].CalloutID != fmt.Sprint(2*governance.MaxCalloutClaims) {
 		t.Errorf("the oldest are %v and %v", head.Claims[0], head.Marks[0])

@@ -65,10 +65,17 @@ func (c *Change) begin(request *governance.AssignmentRequest, pack *governance.A
 			assignment.Deliveries = append(assignment.Deliveries, governance.Delivery{Grant: grant, State: governance.DeliveryPending})
 		}
 	}
-	c.Assignments = append(c.Assignments, assignment)
+	c.write(assignment)
 	c.Audit = append(c.Audit, entry(governance.ActivityReady, caller, now, request, assignment.ID))
-	c.Effects = append(c.Effects, governance.Effect{Kind: governance.EffectProvision, RequestID: request.ID, AssignmentID: assignment.ID})
+	c.provision(request.ID, assignment, time.Time{})
 	return nil
+}
+
+// provision has what an assignment wants carried out for a request.
+func (c *Change) provision(requestID string, assignment governance.Assignment, notBefore time.Time) {
+	effect := governance.EffectOf(assignment, governance.WorkProvision)
+	effect.RequestID, effect.NotBefore = requestID, notBefore
+	c.effect(effect)
 }
 
 // GrantOf is what a resource role scope grants; false for one that Latchkey cannot grant.
@@ -111,9 +118,9 @@ func (c *Change) remove(assignment governance.Assignment, why removal, now time.
 	audit.Justification = why.justification
 	audit.After = state(&request)
 	c.Audit = append(c.Audit, audit)
-	c.Assignments = append(c.Assignments, assignment)
-	c.Requests = append(c.Requests, request)
-	c.Effects = append(c.Effects, governance.Effect{Kind: governance.EffectProvision, RequestID: request.ID, AssignmentID: assignment.ID})
+	c.write(assignment)
+	c.write(request)
+	c.provision(request.ID, assignment, time.Time{})
 }
 
 // Step is one thing to do in the directory for an assignment.
@@ -134,8 +141,8 @@ const (
 
 // Plan is what is left to do for an assignment: grant what is not delivered, or take back what no other live assignment of the subject grants (RULES RES-09,
 // RES-10, RES-11). What may have been granted by a call whose answer was lost is taken back too.
-func Plan(s Subject, assignmentID string) []Step {
-	assignment, ok := s.Assignments[assignmentID]
+func Plan(s State, assignmentID string) []Step {
+	assignment, ok := Find[governance.Assignment](s, assignmentID)
 	if !ok || assignment.State == governance.AssignmentExpired || assignment.RequestID == "" {
 		return nil
 	}
@@ -170,12 +177,12 @@ type Outcome struct {
 
 // Record writes down how the steps of an assignment went, and settles its request when nothing is left to try (RULES REQ-06, REQ-07). It answers with an empty change
 // when the assignment is not being delivered any more.
-func Record(s Subject, assignmentID string, outcomes []Outcome, now time.Time) (Change, error) {
-	assignment, ok := s.Assignments[assignmentID]
+func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Change, error) {
+	assignment, ok := Find[governance.Assignment](s, assignmentID)
 	if !ok || assignment.RequestID == "" {
 		return Change{}, nil
 	}
-	request, ok := s.Requests[assignment.RequestID]
+	request, ok := Find[governance.AssignmentRequest](s, assignment.RequestID)
 	if !ok || request.State != governance.StateDelivering {
 		return Change{}, nil
 	}
@@ -208,18 +215,16 @@ func Record(s Subject, assignmentID string, outcomes []Outcome, now time.Time) (
 		delay := RetryDelays[assignment.Attempt]
 		assignment.Attempt++
 		assignment.NextAttempt = governance.At(now.Add(delay + attention))
-		change.Effects = append(change.Effects, governance.Effect{
-			Kind: governance.EffectProvision, RequestID: request.ID, AssignmentID: assignment.ID, NotBefore: now.Add(delay),
-		})
+		change.provision(request.ID, assignment, now.Add(delay))
 		change.Audit = append(change.Audit, retryEntry(&request, assignment, now))
-		change.Assignments = append(change.Assignments, assignment)
+		change.write(assignment)
 		return change, nil
 	}
 	if err := change.settle(&request, &assignment, now); err != nil {
 		return Change{}, err
 	}
-	change.Assignments = append(change.Assignments, assignment)
-	change.Requests = append(change.Requests, request)
+	change.write(assignment)
+	change.write(request)
 	return change, nil
 }
 
@@ -287,14 +292,14 @@ func reasons(assignment governance.Assignment) string {
 
 // Reprocess tries the delivery of a request once more (RULES REQ-08; without a window, BEYOND BEY-13). Errors: CodeNotFound, CodeConflict for a request that has not failed or whose
 // assignment has moved on.
-func Reprocess(s Subject, requestID string, caller governance.Caller, now time.Time) (Change, error) {
-	request, ok := s.Requests[requestID]
+func Reprocess(s State, requestID string, caller governance.Caller, now time.Time) (Change, error) {
+	request, ok := Find[governance.AssignmentRequest](s, requestID)
 	if !ok {
 		return Change{}, governance.NotFound("There is no request %s.", requestID)
 	}
 	request = clone(request)
 	before := state(&request)
-	assignment, ok := s.Assignments[request.Assignment.ID]
+	assignment, ok := Find[governance.Assignment](s, request.Assignment.ID)
 	if !ok || assignment.RequestID != request.ID || assignment.State == governance.AssignmentExpired {
 		return Change{}, governance.Conflict("The assignment of this request has ended or is in the hands of another request, so there is nothing to reprocess.")
 	}
@@ -321,7 +326,7 @@ func (c *Change) retry(request *governance.AssignmentRequest, assignment governa
 	if !assignment.Removing {
 		assignment.State, assignment.Status = governance.AssignmentDelivering, governance.StatusDelivering
 	}
-	c.Assignments = append(c.Assignments, assignment)
-	c.Requests = append(c.Requests, *request)
-	c.Effects = append(c.Effects, governance.Effect{Kind: governance.EffectProvision, RequestID: request.ID, AssignmentID: assignment.ID})
+	c.write(assignment)
+	c.write(*request)
+	c.provision(request.ID, assignment, time.Time{})
 }

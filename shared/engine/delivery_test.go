@@ -42,7 +42,7 @@ func TestGrantOf(t *testing.T) {
 
 func planOf(l *ledger, assignment string) string {
 	var steps []string
-	for _, step := range engine.Plan(l.Subject, assignment) {
+	for _, step := range engine.Plan(l.State, assignment) {
 		steps = append(steps, string(step.Action)+" "+step.Grant.Role+" "+step.Grant.ResourceID[len(step.Grant.ResourceID)-2:])
 	}
 	return fmt.Sprint(steps)
@@ -108,7 +108,7 @@ func TestTwoThatGoTogetherKeepNothing(t *testing.T) {
 func TestAPlanIsForWhatIsInHand(t *testing.T) {
 	t.Parallel()
 	l := delivered(t)
-	if engine.Plan(l.Subject, "other") != nil {
+	if engine.Plan(l.State, "other") != nil {
 		t.Error("there is a plan for an assignment that is none")
 	}
 	owner := pack("owners", cloud)
@@ -144,7 +144,7 @@ func TestADeliveryIsRecorded(t *testing.T) {
 		if change.Audit[0].TargetID != cloud || change.Audit[0].Detail != "add Member" || string(change.Audit[2].After) != `{"state":"delivered"}` {
 			t.Errorf("the audit is %s", text(t, change.Audit))
 		}
-		if a := l.Assignments["assignment-1"]; a.NextAttempt != nil || a.RequestID != "request-1" || l.Requests["request-1"].Status != governance.StatusFulfilled {
+		if a := one[governance.Assignment](l.State, "assignment-1"); a.NextAttempt != nil || a.RequestID != "request-1" || one[governance.AssignmentRequest](l.State, "request-1").Status != governance.StatusFulfilled {
 			t.Errorf("it is left as %s", text(t, a))
 		}
 		if again := l.record("assignment-1", nil); !again.IsEmpty() {
@@ -187,7 +187,7 @@ func TestADeliveryIsRecorded(t *testing.T) {
 		l := begun(t)
 		change := l.record("assignment-1", func(engine.Step) (string, bool) { return "no such group", false })
 		l.expect("request-1", governance.StateDeliveryFailed, "assignment-1", governance.AssignmentDeliveryFailed)
-		if effects(change) != "deliveryFailed:0" || !slices.Equal(activities(change), []governance.Activity{governance.ActivityFailed}) || l.Requests["request-1"].Status != governance.StatusFailed {
+		if effects(change) != "deliveryFailed:0" || !slices.Equal(activities(change), []governance.Activity{governance.ActivityFailed}) || one[governance.AssignmentRequest](l.State, "request-1").Status != governance.StatusFailed {
 			t.Errorf("the change is %s", text(t, change))
 		}
 	})
@@ -208,7 +208,7 @@ func TestPassingFailuresAreTriedAgain(t *testing.T) {
 			return throttled(s)
 		})
 		l.expect("request-1", governance.StateDelivering, "assignment-1", governance.AssignmentDelivering)
-		if len(change.Effects) != 1 || change.Effects[0].Kind != governance.EffectProvision || !change.Effects[0].NotBefore.Equal(l.now.Add(delay)) {
+		if len(change.Effects) != 1 || change.Effects[0].What != governance.WorkProvision || !change.Effects[0].NotBefore.Equal(l.now.Add(delay)) {
 			t.Fatalf("after try %d the effects are %s", i+1, text(t, change.Effects))
 		}
 		last := change.Audit[len(change.Audit)-1]
@@ -218,14 +218,14 @@ func TestPassingFailuresAreTriedAgain(t *testing.T) {
 		if got := planOf(l, "assignment-1"); got != "[add Member f3]" {
 			t.Errorf("what is left is %s", got)
 		}
-		if due := engine.AssignmentDue(l.Assignments["assignment-1"]); !due.After(l.now.Add(delay)) || due.After(l.now.Add(delay+time.Hour)) {
+		if due := one[governance.Assignment](l.State, "assignment-1").Due(); !due.After(l.now.Add(delay)) || due.After(l.now.Add(delay+time.Hour)) {
 			t.Errorf("should the message be lost, it is looked at %v", due)
 		}
 		l.now = l.now.Add(delay)
 	}
 	change := l.record("assignment-1", throttled)
 	l.expect("request-1", governance.StatePartiallyDelivered, "assignment-1", governance.AssignmentPartiallyDelivered)
-	if effects(change) != "deliveryFailed:0" || l.Assignments["assignment-1"].NextAttempt != nil {
+	if effects(change) != "deliveryFailed:0" || one[governance.Assignment](l.State, "assignment-1").NextAttempt != nil {
 		t.Errorf("after the last try: %s", text(t, change))
 	}
 	if !slices.Equal(engine.RetryDelays, want) {
@@ -233,7 +233,7 @@ func TestPassingFailuresAreTriedAgain(t *testing.T) {
 	}
 
 	// Tried once more by hand, it begins to count anew.
-	l.must(nil, func(s engine.Subject) (engine.Change, error) {
+	l.must(nil, func(s engine.State) (engine.Change, error) {
 		return engine.Reprocess(s, "request-1", caller(ann), l.now)
 	})
 	change = l.record("assignment-1", throttled)
@@ -263,7 +263,7 @@ func TestARemovalIsNeverGivenUp(t *testing.T) {
 	l.record("assignment-1", func(engine.Step) (string, bool) { return "forbidden", false })
 	l.expect("removal-1", governance.StateDeliveryFailed, "assignment-1", governance.AssignmentDeliveryFailed)
 	for day := range 3 {
-		if due := engine.AssignmentDue(l.Assignments["assignment-1"]); !due.Equal(l.now.Add(24 * time.Hour)) {
+		if due := one[governance.Assignment](l.State, "assignment-1").Due(); !due.Equal(l.now.Add(24 * time.Hour)) {
 			t.Fatalf("on day %d it is tried again at %v", day, due)
 		}
 		l.now = l.now.Add(24 * time.Hour)
@@ -301,22 +301,22 @@ func TestRecordIgnoresWhatIsNotInHand(t *testing.T) {
 	outcome := []engine.Outcome{{Step: engine.Step{Grant: grantOf(cloud), Action: engine.ActionAdd}}}
 	l := delivered(t)
 	for _, id := range []string{"assignment-1", "other"} {
-		change := l.must(outcome, func(s engine.Subject) (engine.Change, error) { return engine.Record(s, id, outcome, l.now) })
+		change := l.must(outcome, func(s engine.State) (engine.Change, error) { return engine.Record(s, id, outcome, l.now) })
 		if !change.IsEmpty() {
 			t.Errorf("%s: %s", id, text(t, change))
 		}
 	}
 	stray := newLedger(t, mo)
 	_, _ = stray.submit(submission(t, direct("everybody")))
-	unloaded := engine.Subject{Head: stray.Head, Assignments: stray.Assignments}
+	unloaded := stateOf(stray.Head, one[governance.Assignment](stray.State, "assignment-1"))
 	if change, err := engine.Record(unloaded, "assignment-1", outcome, stray.now); err != nil || !change.IsEmpty() {
 		t.Errorf("without its request: %v, %s", err, text(t, change))
 	}
 	wrong := []engine.Outcome{{Step: engine.Step{Grant: grantOf(printers), Action: engine.ActionAdd}}}
-	stray.must(wrong, func(s engine.Subject) (engine.Change, error) {
+	stray.must(wrong, func(s engine.State) (engine.Change, error) {
 		return engine.Record(s, "assignment-1", wrong, stray.now)
 	})
-	if a := stray.Assignments["assignment-1"]; a.Deliveries[0].State == governance.DeliveryDelivered {
+	if a := one[governance.Assignment](stray.State, "assignment-1"); a.Deliveries[0].State == governance.DeliveryDelivered {
 		t.Error("the outcome of another grant made this one delivered")
 	}
 }
@@ -332,7 +332,7 @@ func TestReprocess(t *testing.T) {
 		return l
 	}
 	try := func(l *ledger, id string) (engine.Change, error) {
-		return l.decide(nil, func(s engine.Subject) (engine.Change, error) { return engine.Reprocess(s, id, caller(ann), l.now) })
+		return l.decide(nil, func(s engine.State) (engine.Change, error) { return engine.Reprocess(s, id, caller(ann), l.now) })
 	}
 	l := failed(t)
 	l.now = l.now.AddDate(0, 2, 0) // there is no window for it
@@ -341,7 +341,7 @@ func TestReprocess(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.expect("request-1", governance.StateDelivering, "assignment-1", governance.AssignmentDelivering)
-	if effects(change) != "provision" || change.Audit[0].InitiatedBy.ObjectID != ann || string(change.Audit[0].Before) != `{"state":"deliveryFailed"}` || l.Requests["request-1"].CompletedDateTime != nil {
+	if effects(change) != "provision" || change.Audit[0].InitiatedBy.ObjectID != ann || string(change.Audit[0].Before) != `{"state":"deliveryFailed"}` || one[governance.AssignmentRequest](l.State, "request-1").CompletedDateTime != nil {
 		t.Errorf("the change is %s", text(t, change))
 	}
 	_, err = try(l, "request-1")
@@ -372,7 +372,7 @@ func TestReprocess(t *testing.T) {
 	if _, err := try(again, "removal-1"); err != nil {
 		t.Errorf("a removal that failed: %v", err)
 	}
-	if !again.Assignments["assignment-1"].Removing {
+	if !one[governance.Assignment](again.State, "assignment-1").Removing {
 		t.Error("reprocessing a removal made it an addition")
 	}
 }

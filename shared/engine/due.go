@@ -9,12 +9,12 @@ import (
 
 // RequestIsDue does what time does to a request: a stage escalates or is denied for want of a decision, a scheduled request starts. pack is the package as it is now, nil if it is gone.
 // An empty change means that nothing is due.
-func RequestIsDue(s Subject, requestID string, pack *governance.AccessPackage, now time.Time) (Change, error) {
-	request, ok := s.Requests[requestID]
+func RequestIsDue(s State, requestID string, pack *governance.AccessPackage, now time.Time) (Change, error) {
+	request, ok := Find[governance.AssignmentRequest](s, requestID)
 	if !ok {
 		return Change{}, nil
 	}
-	due := RequestDue(request)
+	due := request.Due()
 	if due.IsZero() || now.Before(due) {
 		return Change{}, nil
 	}
@@ -37,13 +37,13 @@ func RequestIsDue(s Subject, requestID string, pack *governance.AccessPackage, n
 		return Change{}, err
 	}
 	change.Audit[0].Before, change.Audit[0].After = before, state(&request)
-	change.Requests = append(change.Requests, request)
+	change.write(request)
 	return change, nil
 }
 
 // stageIsDue denies the stage that waits if its time is over (RULES APR-06), and else brings in its alternates (RULES APR-11).
 func (c *Change) stageIsDue(request *governance.AssignmentRequest, now time.Time) error {
-	stage := currentStage(request)
+	stage := request.WaitingStage()
 	index := 0
 	for i := range request.Approval.Stages {
 		if request.Approval.Stages[i].ID == stage.ID {
@@ -69,18 +69,18 @@ func (c *Change) stageIsDue(request *governance.AssignmentRequest, now time.Time
 }
 
 // AssignmentIsDue does what time does to an assignment: it ends, or its delivery is taken up again. An empty change means that nothing is due.
-func AssignmentIsDue(s Subject, assignmentID string, now time.Time) (Change, error) {
-	assignment, ok := s.Assignments[assignmentID]
+func AssignmentIsDue(s State, assignmentID string, now time.Time) (Change, error) {
+	assignment, ok := Find[governance.Assignment](s, assignmentID)
 	if !ok {
 		return Change{}, nil
 	}
-	due := AssignmentDue(assignment)
+	due := assignment.Due()
 	if due.IsZero() || now.Before(due) {
 		return Change{}, nil
 	}
 	change := Change{}
-	request, hasRequest := s.Requests[assignment.RequestID]
-	ends := end(assignment).Instant()
+	request, hasRequest := Find[governance.AssignmentRequest](s, assignment.RequestID)
+	ends := assignment.End().Instant()
 	if !assignment.Removing && !ends.IsZero() && !now.Before(ends) {
 		if hasRequest && request.State == governance.StateDelivering { // it never got as far as being granted whole
 			request = clone(request)
@@ -91,7 +91,7 @@ func AssignmentIsDue(s Subject, assignmentID string, now time.Time) (Change, err
 			failed.Result = "failure"
 			failed.Detail = strings.Trim("the access ended before it was delivered; "+reasons(assignment), "; ")
 			change.Audit = append(change.Audit, failed)
-			change.Requests = append(change.Requests, request)
+			change.write(request)
 		}
 		change.remove(assignment, removal{
 			requestID: governance.NameID("expire:" + assignment.ID),

@@ -15,7 +15,7 @@ func TestAccessEnds(t *testing.T) {
 	t.Parallel()
 	l := delivered(t)
 	ends := start.AddDate(0, 0, 180)
-	if due := engine.AssignmentDue(l.Assignments["assignment-1"]); !due.Equal(ends) {
+	if due := one[governance.Assignment](l.State, "assignment-1").Due(); !due.Equal(ends) {
 		t.Fatalf("it is due at %v", due)
 	}
 	l.now = ends.Add(-time.Millisecond)
@@ -26,7 +26,7 @@ func TestAccessEnds(t *testing.T) {
 	change := l.assignmentDue("assignment-1")
 	id := governance.NameID("expire:assignment-1")
 	l.expect(id, governance.StateDelivering, "assignment-1", governance.AssignmentDelivered)
-	request := l.Requests[id]
+	request := one[governance.AssignmentRequest](l.State, id)
 	if request.RequestType != governance.RequestSystemRemove || request.Requestor.ObjectID != mo || effects(change) != "provision" {
 		t.Errorf("it ends by %s", text(t, change))
 	}
@@ -38,10 +38,10 @@ func TestAccessEnds(t *testing.T) {
 	}
 	ended := l.record("assignment-1", nil)
 	l.expect(id, governance.StateDelivered, "assignment-1", governance.AssignmentExpired)
-	if effects(ended) != "ended:0" || activities(ended)[1] != governance.ActivityRemoveAssignment || !l.Assignments["assignment-1"].ExpiredDateTime.Equal(ends) {
+	if effects(ended) != "ended:0" || activities(ended)[1] != governance.ActivityRemoveAssignment || !one[governance.Assignment](l.State, "assignment-1").ExpiredDateTime.Equal(ends) {
 		t.Errorf("in the end: %s", text(t, ended))
 	}
-	if due := engine.AssignmentDue(l.Assignments["assignment-1"]); !due.IsZero() {
+	if due := one[governance.Assignment](l.State, "assignment-1").Due(); !due.IsZero() {
 		t.Errorf("what has ended is due at %v", due)
 	}
 	l.now = l.now.AddDate(1, 0, 0)
@@ -54,7 +54,7 @@ func TestAccessEnds(t *testing.T) {
 func TestAccessWithoutEndIsNeverDue(t *testing.T) {
 	t.Parallel()
 	l := delivered(t, under(policy(t, "everybody", noApproval, expires(never()))))
-	if due := engine.AssignmentDue(l.Assignments["assignment-1"]); !due.IsZero() {
+	if due := one[governance.Assignment](l.State, "assignment-1").Due(); !due.IsZero() {
 		t.Errorf("it is due at %v", due)
 	}
 	l.now = l.now.AddDate(50, 0, 0)
@@ -80,7 +80,7 @@ func TestAccessEndsBeforeItWasDelivered(t *testing.T) {
 	if got := planOf(l, "assignment-1"); got != "[remove Member f3]" {
 		t.Errorf("the plan is %s", got)
 	}
-	_, err := l.decide(nil, func(s engine.Subject) (engine.Change, error) {
+	_, err := l.decide(nil, func(s engine.State) (engine.Change, error) {
 		return engine.Reprocess(s, "request-1", caller(ann), l.now)
 	})
 	refused(t, err, governance.CodeConflict, "in the hands of another request")
@@ -93,7 +93,7 @@ func TestALostMessageIsMadeUpFor(t *testing.T) {
 	t.Parallel()
 	l := newLedger(t, mo)
 	_, _ = l.submit(submission(t, direct("everybody")))
-	due := engine.AssignmentDue(l.Assignments["assignment-1"])
+	due := one[governance.Assignment](l.State, "assignment-1").Due()
 	if !due.After(start) || due.After(start.Add(time.Hour)) {
 		t.Fatalf("a timer looks after it at %v", due)
 	}
@@ -106,12 +106,12 @@ func TestALostMessageIsMadeUpFor(t *testing.T) {
 	if effects(change) != "provision" || change.Audit[0].Detail != "taken up again by the timer" {
 		t.Errorf("the change is %s", text(t, change))
 	}
-	if next := engine.AssignmentDue(l.Assignments["assignment-1"]); !next.After(l.now) {
+	if next := one[governance.Assignment](l.State, "assignment-1").Due(); !next.After(l.now) {
 		t.Errorf("it stays due: %v", next)
 	}
 	l.expect("request-1", governance.StateDelivering, "assignment-1", governance.AssignmentDelivering)
 	l.record("assignment-1", nil)
-	if due := engine.AssignmentDue(l.Assignments["assignment-1"]); !due.Equal(start.AddDate(0, 0, 180)) {
+	if due := one[governance.Assignment](l.State, "assignment-1").Due(); !due.Equal(start.AddDate(0, 0, 180)) {
 		t.Errorf("what is delivered is due at %v", due)
 	}
 }
@@ -119,15 +119,15 @@ func TestALostMessageIsMadeUpFor(t *testing.T) {
 func TestTimeDoesNothingToWhatIsNotThere(t *testing.T) {
 	t.Parallel()
 	far := start.AddDate(10, 0, 0)
-	if change, err := engine.RequestIsDue(engine.Subject{}, "other", nil, far); err != nil || !change.IsEmpty() {
+	if change, err := engine.RequestIsDue(engine.State{}, "other", nil, far); err != nil || !change.IsEmpty() {
 		t.Errorf("%v, %s", err, text(t, change))
 	}
-	if change, err := engine.AssignmentIsDue(engine.Subject{}, "other", far); err != nil || !change.IsEmpty() {
+	if change, err := engine.AssignmentIsDue(engine.State{}, "other", far); err != nil || !change.IsEmpty() {
 		t.Errorf("%v, %s", err, text(t, change))
 	}
 	l := newLedger(t, mo)
 	_, _ = l.submit(submission(t, direct("everybody")))
-	unloaded := engine.Subject{Head: l.Head, Assignments: l.Assignments}
+	unloaded := stateOf(l.Head, one[governance.Assignment](l.State, "assignment-1"))
 	if change, err := engine.AssignmentIsDue(unloaded, "assignment-1", start.Add(time.Hour)); err != nil || !change.IsEmpty() {
 		t.Errorf("without its request: %v, %s", err, text(t, change))
 	}
@@ -160,7 +160,7 @@ func TestWhenRequestsAreDue(t *testing.T) {
 		"delivering":                   {governance.AssignmentRequest{State: governance.StateDelivering}, time.Time{}},
 		"delivered":                    {governance.AssignmentRequest{State: governance.StateDelivered}, time.Time{}},
 	} {
-		if got := engine.RequestDue(test.request); !got.Equal(test.want) {
+		if got := test.request.Due(); !got.Equal(test.want) {
 			t.Errorf("%s: due at %v, want %v", name, got, test.want)
 		}
 	}
@@ -180,7 +180,7 @@ func TestWhenAssignmentsAreDue(t *testing.T) {
 		"its removal, not its end": {governance.Assignment{State: governance.AssignmentDelivered, Removing: true, NextAttempt: governance.At(later), Schedule: &governance.Schedule{Expiration: on(soon)}}, later},
 		"over":                     {governance.Assignment{State: governance.AssignmentExpired, NextAttempt: governance.At(soon), Schedule: &governance.Schedule{Expiration: on(later)}}, time.Time{}},
 	} {
-		if got := engine.AssignmentDue(test.assignment); !got.Equal(test.want) {
+		if got := test.assignment.Due(); !got.Equal(test.want) {
 			t.Errorf("%s: due at %v, want %v", name, got, test.want)
 		}
 	}
@@ -189,12 +189,12 @@ func TestWhenAssignmentsAreDue(t *testing.T) {
 func TestSealIsStableAndNamesEffects(t *testing.T) {
 	t.Parallel()
 	cmd := submission(t, direct("everybody"))
-	change, err := engine.Submit(engine.Subject{Head: governance.Head{ID: "s"}}, cmd, start)
+	change, err := engine.Submit(engine.State{Head: governance.Head{ID: "s"}}, cmd, start)
 	if err != nil {
 		t.Fatal(err)
 	}
-	head, sealed := engine.Seal(governance.Head{ID: "s", AuditSequence: 7, AuditHash: "h"}, change, "c")
-	again, _ := engine.Seal(governance.Head{ID: "s", AuditSequence: 7, AuditHash: "h"}, change, "c")
+	head, sealed := engine.Seal(governance.Head{ID: "s", AuditSequence: 7, AuditHash: "h"}, change, "c", "salt")
+	again, _ := engine.Seal(governance.Head{ID: "s", AuditSequence: 7, AuditHash: "h"}, change, "c", "salt")
 	if text(t, head) != text(t, again) {
 		t.Errorf("sealed differently: %s and %s", text(t, head), text(t, again))
 	}
@@ -208,7 +208,7 @@ func TestSealIsStableAndNamesEffects(t *testing.T) {
 		t.Error("what is empty is not, or the other way round")
 	}
 	for range 40 {
-		head, _ = engine.Seal(head, engine.Change{}, "c")
+		head, _ = engine.Seal(head, engine.Change{}, "c", "salt")
 	}
 	if len(head.RecentCommands) != governance.MaxRecentCommands {
 		t.Errorf("the head remembers %d commands", len(head.RecentCommands))

@@ -22,7 +22,7 @@ type tester interface {
 // through it is proved to be pure: it is made twice, alike, and leaves its input as it was.
 type ledger struct {
 	t tester
-	engine.Subject
+	engine.State
 	now     time.Time
 	audit   []governance.AuditEntry
 	effects []governance.Effect
@@ -32,30 +32,26 @@ type ledger struct {
 
 func newLedger(t tester, id string) *ledger {
 	return &ledger{
-		t:   t,
-		now: start,
-		Subject: engine.Subject{
-			Head:        governance.Head{ID: governance.SubjectOf(people[id].User).ID},
-			Requests:    map[string]governance.AssignmentRequest{},
-			Assignments: map[string]governance.Assignment{},
-		},
+		t:     t,
+		now:   start,
+		State: stateOf(governance.Head{ID: governance.SubjectOf(people[id].User).ID}),
 	}
 }
 
 // decide has command decide and commits what it answers. input is what else the command reads.
-func (l *ledger) decide(input any, command func(engine.Subject) (engine.Change, error)) (engine.Change, error) {
+func (l *ledger) decide(input any, command func(engine.State) (engine.Change, error)) (engine.Change, error) {
 	l.t.Helper()
-	before := text(l.t, l.Subject) + text(l.t, input)
-	change, err := command(l.Subject)
+	before := text(l.t, l.State) + text(l.t, input)
+	change, err := command(l.State)
 	answer := text(l.t, change) + fmt.Sprint(err)
-	again, errAgain := command(l.Subject)
+	again, errAgain := command(l.State)
 	if second := text(l.t, again) + fmt.Sprint(errAgain); second != answer {
 		l.t.Fatalf("the same decision came out differently:\n%s\n%s", answer, second)
 	}
 	if after := text(l.t, change) + fmt.Sprint(err); after != answer {
 		l.t.Fatalf("deciding again changed the first answer:\n%s\n%s", answer, after)
 	}
-	if after := text(l.t, l.Subject) + text(l.t, input); after != before {
+	if after := text(l.t, l.State) + text(l.t, input); after != before {
 		l.t.Fatalf("the decision changed its input:\n%s\n%s", before, after)
 	}
 	if err != nil {
@@ -71,7 +67,7 @@ func (l *ledger) decide(input any, command func(engine.Subject) (engine.Change, 
 }
 
 // must is decide for a command that is not refused.
-func (l *ledger) must(input any, command func(engine.Subject) (engine.Change, error)) engine.Change {
+func (l *ledger) must(input any, command func(engine.State) (engine.Change, error)) engine.Change {
 	l.t.Helper()
 	change, err := l.decide(input, command)
 	if err != nil {
@@ -83,7 +79,7 @@ func (l *ledger) must(input any, command func(engine.Subject) (engine.Change, er
 // submit makes a request at the present time.
 func (l *ledger) submit(cmd engine.Submission) (engine.Change, error) {
 	l.t.Helper()
-	return l.decide(cmd, func(s engine.Subject) (engine.Change, error) { return engine.Submit(s, cmd, l.now) })
+	return l.decide(cmd, func(s engine.State) (engine.Change, error) { return engine.Submit(s, cmd, l.now) })
 }
 
 // decideStage decides a stage of request-1 in the name of somebody.
@@ -97,33 +93,33 @@ func (l *ledger) decideStage(stage int, by string, result governance.ReviewResul
 	for _, edit := range edit {
 		edit(&d)
 	}
-	return l.decide(d, func(s engine.Subject) (engine.Change, error) { return engine.Decide(s, d, l.now) })
+	return l.decide(d, func(s engine.State) (engine.Change, error) { return engine.Decide(s, d, l.now) })
 }
 
 // record writes down how the plan of an assignment went: fails says for each grant why it fails, if it does.
 func (l *ledger) record(assignmentID string, fails func(engine.Step) (reason string, transient bool)) engine.Change {
 	l.t.Helper()
 	var outcomes []engine.Outcome
-	for _, step := range engine.Plan(l.Subject, assignmentID) {
+	for _, step := range engine.Plan(l.State, assignmentID) {
 		outcome := engine.Outcome{Step: step}
 		if fails != nil && step.Action != engine.ActionKeep {
 			outcome.Reason, outcome.Transient = fails(step)
 		}
 		outcomes = append(outcomes, outcome)
 	}
-	return l.must(outcomes, func(s engine.Subject) (engine.Change, error) { return engine.Record(s, assignmentID, outcomes, l.now) })
+	return l.must(outcomes, func(s engine.State) (engine.Change, error) { return engine.Record(s, assignmentID, outcomes, l.now) })
 }
 
 // requestDue does what time does to request-1.
 func (l *ledger) requestDue(pack *governance.AccessPackage) engine.Change {
 	l.t.Helper()
-	return l.must(pack, func(s engine.Subject) (engine.Change, error) { return engine.RequestIsDue(s, "request-1", pack, l.now) })
+	return l.must(pack, func(s engine.State) (engine.Change, error) { return engine.RequestIsDue(s, "request-1", pack, l.now) })
 }
 
 // assignmentDue does what time does to an assignment.
 func (l *ledger) assignmentDue(id string) engine.Change {
 	l.t.Helper()
-	return l.must(nil, func(s engine.Subject) (engine.Change, error) { return engine.AssignmentIsDue(s, id, l.now) })
+	return l.must(nil, func(s engine.State) (engine.Change, error) { return engine.AssignmentIsDue(s, id, l.now) })
 }
 
 // commit writes a change down as the store would, and checks what must always hold.
@@ -132,17 +128,12 @@ func (l *ledger) commit(change engine.Change) {
 	before := text(l.t, l.Head) + text(l.t, change)
 	l.commits++
 	command := fmt.Sprintf("command-%d", l.commits)
-	head, sealed := engine.Seal(l.Head, change, command)
+	head, sealed := engine.Seal(l.Head, change, command, "salt")
 	if after := text(l.t, l.Head) + text(l.t, change); after != before {
 		l.t.Fatalf("Seal changed its input:\n%s\n%s", before, after)
 	}
 	l.Head, l.last = head, sealed
-	for _, request := range sealed.Requests {
-		l.Requests[request.ID] = request
-	}
-	for _, assignment := range sealed.Assignments {
-		l.Assignments[assignment.ID] = assignment
-	}
+	keep(l.State, sealed.Write...)
 	l.audit = append(l.audit, sealed.Audit...)
 	l.effects = append(l.effects, sealed.Effects...)
 	if !slices.Contains(head.RecentCommands, command) || len(head.RecentCommands) > governance.MaxRecentCommands {
@@ -156,7 +147,7 @@ func (l *ledger) check() {
 	l.t.Helper()
 	var holdings []governance.Holding
 	perPackage := map[string]int{}
-	for _, a := range l.Assignments {
+	for _, a := range all[governance.Assignment](l.State) {
 		if a.State == governance.AssignmentExpired {
 			continue
 		}
@@ -172,7 +163,7 @@ func (l *ledger) check() {
 	}
 	var flights []governance.InFlight
 	flying := map[string]int{}
-	for _, r := range l.Requests {
+	for _, r := range all[governance.AssignmentRequest](l.State) {
 		if r.State.IsInFlight() == (r.CompletedDateTime != nil) {
 			l.t.Errorf("%s is %s and completed at %v", r.ID, r.State, r.CompletedDateTime)
 		}
@@ -181,9 +172,9 @@ func (l *ledger) check() {
 		}
 		flying[r.AccessPackage.ID]++
 		flights = append(flights, governance.InFlight{RequestID: r.ID, PackageID: r.AccessPackage.ID, AssignmentID: r.Assignment.ID, Type: r.RequestType, State: r.State})
-		due := engine.RequestDue(r)
+		due := r.Due()
 		if r.State == governance.StateDelivering {
-			due = engine.AssignmentDue(l.Assignments[r.Assignment.ID])
+			due = one[governance.Assignment](l.State, r.Assignment.ID).Due()
 		}
 		if due.IsZero() {
 			l.t.Errorf("%s is %s, and no timer will ever look at it", r.ID, r.State)
@@ -218,7 +209,7 @@ func (l *ledger) check() {
 		}
 		seen[effect.ID] = true
 	}
-	for _, a := range l.Assignments {
+	for _, a := range all[governance.Assignment](l.State) {
 		l.checkApproval(a)
 	}
 }
@@ -226,7 +217,7 @@ func (l *ledger) check() {
 // checkApproval says whether an assignment came about as its policy wants it.
 func (l *ledger) checkApproval(a governance.Assignment) {
 	l.t.Helper()
-	for _, r := range l.Requests {
+	for _, r := range all[governance.AssignmentRequest](l.State) {
 		if r.Assignment.ID != a.ID || r.RequestType != governance.RequestUserAdd || !r.Policy.Approval().IsApprovalRequiredForAdd {
 			continue
 		}
@@ -241,10 +232,10 @@ func (l *ledger) checkApproval(a governance.Assignment) {
 // expect checks the states of a request and of an assignment; empty: it is not there.
 func (l *ledger) expect(requestID string, request governance.RequestState, assignmentID string, assignment governance.AssignmentState) {
 	l.t.Helper()
-	if got := l.Requests[requestID].State; got != request {
+	if got := one[governance.AssignmentRequest](l.State, requestID).State; got != request {
 		l.t.Errorf("the request %s is %q, want %q", requestID, got, request)
 	}
-	if got := l.Assignments[assignmentID].State; got != assignment {
+	if got := one[governance.Assignment](l.State, assignmentID).State; got != assignment {
 		l.t.Errorf("the assignment %s is %q, want %q", assignmentID, got, assignment)
 	}
 }
@@ -262,10 +253,10 @@ func activities(change engine.Change) []governance.Activity {
 func effects(change engine.Change) string {
 	var list []string
 	for _, effect := range change.Effects {
-		if effect.Kind == governance.EffectNotify {
+		if effect.What == governance.WorkNotify {
 			list = append(list, fmt.Sprintf("%s:%d", effect.Notification, effect.Stage))
 		} else {
-			list = append(list, string(effect.Kind))
+			list = append(list, string(effect.What))
 		}
 	}
 	return strings.Join(list, " ")

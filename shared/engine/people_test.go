@@ -233,7 +233,7 @@ func delivered(t *testing.T, edits ...submissionEdit) *ledger {
 	if _, err := l.submit(submission(t, edits...)); err != nil {
 		t.Fatal(err)
 	}
-	if l.Requests["request-1"].State == governance.StatePendingApproval {
+	if one[governance.AssignmentRequest](l.State, "request-1").State == governance.StatePendingApproval {
 		if _, err := l.decideStage(0, meg, governance.ResultApprove); err != nil {
 			t.Fatal(err)
 		}

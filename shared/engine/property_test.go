@@ -2,8 +2,6 @@ package engine_test
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"testing"
 	"time"
 
@@ -93,7 +91,7 @@ func (w *walk) submitSomething(rt *rapid.T, policies []governance.AssignmentPoli
 }
 
 func (w *walk) removeSomething(rt *rapid.T, policies []governance.AssignmentPolicy) {
-	ids := slices.Sorted(maps.Keys(w.Assignments))
+	ids := idsOf[governance.Assignment](w.State)
 	if len(ids) == 0 {
 		rt.Skip("nothing to remove")
 	}
@@ -105,11 +103,11 @@ func (w *walk) removeSomething(rt *rapid.T, policies []governance.AssignmentPoli
 }
 
 func (w *walk) someRequest(rt *rapid.T) governance.AssignmentRequest {
-	ids := slices.Sorted(maps.Keys(w.Requests))
+	ids := idsOf[governance.AssignmentRequest](w.State)
 	if len(ids) == 0 {
 		rt.Skip("no request")
 	}
-	return w.Requests[rapid.SampledFrom(ids).Draw(rt, "request")]
+	return one[governance.AssignmentRequest](w.State, rapid.SampledFrom(ids).Draw(rt, "request"))
 }
 
 func (w *walk) decideSomething(rt *rapid.T) {
@@ -124,7 +122,7 @@ func (w *walk) decideSomething(rt *rapid.T) {
 		Result:   rapid.SampledFrom([]governance.ReviewResult{governance.ResultApprove, governance.ResultApprove, governance.ResultDeny}).Draw(rt, "result"),
 		Approver: caller(by), GroupIDs: people[by].GroupIDs, Package: pack,
 	}
-	_, err := w.decide(d, func(s engine.Subject) (engine.Change, error) { return engine.Decide(s, d, w.now) })
+	_, err := w.decide(d, func(s engine.State) (engine.Change, error) { return engine.Decide(s, d, w.now) })
 	w.allowed(err)
 	if by == mo && err == nil {
 		w.t.Errorf("Mo decided his own request %s", request.ID)
@@ -142,21 +140,21 @@ func (w *walk) packageOf(request governance.AssignmentRequest) *governance.Acces
 
 func (w *walk) cancelSomething(rt *rapid.T) {
 	id := w.someRequest(rt).ID
-	_, err := w.decide(nil, func(s engine.Subject) (engine.Change, error) { return engine.Cancel(s, id, caller(mo), w.now) })
+	_, err := w.decide(nil, func(s engine.State) (engine.Change, error) { return engine.Cancel(s, id, caller(mo), w.now) })
 	w.allowed(err)
 }
 
 func (w *walk) reprocessSomething(rt *rapid.T) {
 	id := w.someRequest(rt).ID
-	_, err := w.decide(nil, func(s engine.Subject) (engine.Change, error) { return engine.Reprocess(s, id, caller(ann), w.now) })
+	_, err := w.decide(nil, func(s engine.State) (engine.Change, error) { return engine.Reprocess(s, id, caller(ann), w.now) })
 	w.allowed(err)
 }
 
 // working are the assignments that are being delivered or taken away.
 func (w *walk) working() []string {
 	var ids []string
-	for _, id := range slices.Sorted(maps.Keys(w.Assignments)) {
-		if request, ok := w.Requests[w.Assignments[id].RequestID]; ok && request.State == governance.StateDelivering {
+	for _, id := range idsOf[governance.Assignment](w.State) {
+		if request, ok := engine.Find[governance.AssignmentRequest](w.State, one[governance.Assignment](w.State, id).RequestID); ok && request.State == governance.StateDelivering {
 			ids = append(ids, id)
 		}
 	}
@@ -184,7 +182,7 @@ func (w *walk) deliverSomething(rt *rapid.T) {
 // carryOut does the plan of an assignment in the directory and records it. call says whether a step was done there, and what its caller learnt.
 func (w *walk) carryOut(id string, call func(engine.Step) (bool, engine.Outcome)) {
 	var outcomes []engine.Outcome
-	for _, step := range engine.Plan(w.Subject, id) {
+	for _, step := range engine.Plan(w.State, id) {
 		outcome := engine.Outcome{}
 		if step.Action != engine.ActionKeep {
 			var done bool
@@ -199,25 +197,25 @@ func (w *walk) carryOut(id string, call func(engine.Step) (bool, engine.Outcome)
 		outcome.Step = step
 		outcomes = append(outcomes, outcome)
 	}
-	w.must(outcomes, func(s engine.Subject) (engine.Change, error) { return engine.Record(s, id, outcomes, w.now) })
+	w.must(outcomes, func(s engine.State) (engine.Change, error) { return engine.Record(s, id, outcomes, w.now) })
 }
 
 // pass lets time pass, and the timers run once at its end.
 func (w *walk) pass(d time.Duration) {
 	w.now = w.now.Add(d)
 	isDue := func(due time.Time) bool { return !due.IsZero() && !due.After(w.now) }
-	for _, id := range slices.Sorted(maps.Keys(w.Requests)) {
-		if !isDue(engine.RequestDue(w.Requests[id])) {
+	for _, id := range idsOf[governance.AssignmentRequest](w.State) {
+		if !isDue(one[governance.AssignmentRequest](w.State, id).Due()) {
 			continue
 		}
-		pack := w.packageOf(w.Requests[id])
-		w.must(nil, func(s engine.Subject) (engine.Change, error) { return engine.RequestIsDue(s, id, pack, w.now) })
+		pack := w.packageOf(one[governance.AssignmentRequest](w.State, id))
+		w.must(nil, func(s engine.State) (engine.Change, error) { return engine.RequestIsDue(s, id, pack, w.now) })
 	}
-	for _, id := range slices.Sorted(maps.Keys(w.Assignments)) {
-		if isDue(engine.AssignmentDue(w.Assignments[id])) {
+	for _, id := range idsOf[governance.Assignment](w.State) {
+		if isDue(one[governance.Assignment](w.State, id).Due()) {
 			w.assignmentDue(id)
 		}
-		if due := engine.AssignmentDue(w.Assignments[id]); isDue(due) {
+		if due := one[governance.Assignment](w.State, id).Due(); isDue(due) {
 			w.t.Errorf("the timer ran, and %s is still due at %v", id, due)
 		}
 	}
@@ -226,8 +224,8 @@ func (w *walk) pass(d time.Duration) {
 // checkDirectory holds the directory against the assignments: whatever one of them has delivered is there, and what none of them wants is not.
 func (w *walk) checkDirectory() {
 	wanted := map[governance.Grant]bool{}
-	for _, id := range slices.Sorted(maps.Keys(w.Assignments)) {
-		a := w.Assignments[id]
+	for _, id := range idsOf[governance.Assignment](w.State) {
+		a := one[governance.Assignment](w.State, id)
 		if a.State == governance.AssignmentExpired {
 			continue
 		}

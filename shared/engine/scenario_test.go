@@ -109,14 +109,14 @@ func (st *stage) Advance(_ context.Context, until time.Time) error {
 		for _, name := range slices.Sorted(maps.Keys(st.ledgers)) {
 			l := st.ledgers[name]
 			l.now = next
-			for _, id := range slices.Sorted(maps.Keys(l.Requests)) {
+			for _, id := range idsOf[governance.AssignmentRequest](l.State) {
 				var present *governance.AccessPackage
-				if p, _ := st.pack(l.Requests[id].AccessPackage.ID); p.ID != "" {
+				if p, _ := st.pack(one[governance.AssignmentRequest](l.State, id).AccessPackage.ID); p.ID != "" {
 					present = &p
 				}
-				st.settle(name, l.must(nil, func(s engine.Subject) (engine.Change, error) { return engine.RequestIsDue(s, id, present, next) }))
+				st.settle(name, l.must(nil, func(s engine.State) (engine.Change, error) { return engine.RequestIsDue(s, id, present, next) }))
 			}
-			for _, id := range slices.Sorted(maps.Keys(l.Assignments)) {
+			for _, id := range idsOf[governance.Assignment](l.State) {
 				st.settle(name, l.assignmentDue(id))
 			}
 		}
@@ -129,11 +129,11 @@ func (st *stage) Advance(_ context.Context, until time.Time) error {
 
 func dues(l *ledger) []time.Time {
 	var list []time.Time
-	for _, r := range l.Requests {
-		list = append(list, engine.RequestDue(r))
+	for _, r := range all[governance.AssignmentRequest](l.State) {
+		list = append(list, r.Due())
 	}
-	for _, a := range l.Assignments {
-		list = append(list, engine.AssignmentDue(a))
+	for _, a := range all[governance.Assignment](l.State) {
+		list = append(list, a.Due())
 	}
 	return slices.DeleteFunc(list, time.Time.IsZero)
 }
@@ -152,14 +152,14 @@ func (st *stage) Do(_ context.Context, step scenario.Step) error {
 	if step.Do == scenario.Cancel && step.Who != owner && !who.Administrator {
 		return governance.Forbidden("It is the request of %s.", owner)
 	}
-	change, err := l.decide(step, func(s engine.Subject) (engine.Change, error) {
+	change, err := l.decide(step, func(s engine.State) (engine.Change, error) {
 		switch step.Do {
 		case scenario.Approve, scenario.Deny:
 			result := governance.ResultApprove
 			if step.Do == scenario.Deny {
 				result = governance.ResultDeny
 			}
-			p, _ := st.pack(s.Requests[step.Request].AccessPackage.ID)
+			p, _ := st.pack(one[governance.AssignmentRequest](s, step.Request).AccessPackage.ID)
 			return engine.Decide(s, engine.Decision{
 				RequestID: step.Request, StageID: governance.NameID(fmt.Sprintf("stage:%s:%d", step.Request, max(step.Stage, 1)-1)), Result: result, Justification: step.Justification,
 				Approver: st.caller(step.Who), GroupIDs: st.person(step.Who).GroupIDs, Package: &p,
@@ -180,7 +180,7 @@ func (st *stage) Do(_ context.Context, step scenario.Step) error {
 	return nil
 }
 
-func (st *stage) submission(step scenario.Step, s engine.Subject) engine.Submission {
+func (st *stage) submission(step scenario.Step, s engine.State) engine.Submission {
 	p, policies := st.pack(step.Package)
 	cmd := engine.Submission{
 		RequestID: step.Request, AssignmentID: "assignment-" + step.Request, Type: governance.RequestUserAdd, Justification: step.Justification, Caller: st.caller(step.Who),
@@ -222,12 +222,12 @@ func (st *stage) settle(owner string, change engine.Change) {
 	st.t.Helper()
 	l := st.ledgers[owner]
 	for _, effect := range change.Effects {
-		switch effect.Kind {
-		case governance.EffectNotify:
-			st.deliver(l.Requests[effect.RequestID], effect)
-		case governance.EffectProvision:
-			target := l.Assignments[effect.AssignmentID].Target
-			for _, step := range engine.Plan(l.Subject, effect.AssignmentID) {
+		switch effect.What {
+		case governance.WorkNotify:
+			st.deliver(one[governance.AssignmentRequest](l.State, effect.RequestID), effect)
+		case governance.WorkProvision:
+			target := one[governance.Assignment](l.State, effect.About).Target
+			for _, step := range engine.Plan(l.State, effect.About) {
 				for group, members := range st.members {
 					if scenario.GroupID(group) != step.Grant.ResourceID {
 						continue
@@ -239,8 +239,8 @@ func (st *stage) settle(owner string, change engine.Change) {
 					st.members[group] = members
 				}
 			}
-			st.settle(owner, l.record(effect.AssignmentID, nil))
-		case governance.EffectDue, governance.EffectCallout:
+			st.settle(owner, l.record(effect.About, nil))
+		case governance.WorkDue, governance.WorkTask:
 			st.t.Errorf("an effect that no scenario has: %v", effect)
 		}
 	}
@@ -272,11 +272,11 @@ func (st *stage) State(context.Context) (scenario.State, error) {
 	state := scenario.State{Requests: map[string]string{}, Assignments: map[string]string{}, Members: st.members, Mail: st.mail}
 	st.mail = nil
 	for request, owner := range st.made {
-		r := st.ledgers[owner].Requests[request]
+		r := one[governance.AssignmentRequest](st.ledgers[owner].State, request)
 		state.Requests[request] = strings.TrimSuffix(string(r.State)+"/"+r.Status, "/")
 	}
 	for name, l := range st.ledgers {
-		for _, a := range l.Assignments {
+		for _, a := range all[governance.Assignment](l.State) {
 			key := name + "/" + a.AccessPackage.ID
 			if state.Assignments[key] == "" || state.Assignments[key] == string(governance.AssignmentExpired) {
 				state.Assignments[key] = string(a.State)

@@ -79,19 +79,19 @@ func TestTheScheduleOfARequest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			request := l.Requests["request-1"]
+			request := one[governance.AssignmentRequest](l.State, "request-1")
 			if request.State != test.state || !request.Schedule.StartDateTime.Instant().Equal(test.starts) {
 				t.Errorf("the request is %s from %v on, want %s from %v on", request.State, request.Schedule.StartDateTime, test.state, test.starts)
 			}
 			if test.state == governance.StateScheduled {
-				if due := engine.RequestDue(request); !due.Equal(test.starts) {
+				if due := request.Due(); !due.Equal(test.starts) {
 					t.Errorf("it is due at %v", due)
 				}
 				l.now = test.starts
 				pack := cloudPC()
 				l.requestDue(&pack)
 			}
-			assignment := l.Assignments["assignment-1"]
+			assignment := one[governance.Assignment](l.State, "assignment-1")
 			if !assignment.Schedule.StartDateTime.Equal(l.now) || !assignment.Schedule.Expiration.EndDateTime.Instant().Equal(test.ends) {
 				t.Errorf("the access goes from %v to %v, want %v to %v", assignment.Schedule.StartDateTime, assignment.Schedule.Expiration.EndDateTime, l.now, test.ends)
 			}
@@ -109,7 +109,7 @@ func TestAnEndIsAnsweredAsItWasSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := delivered(t, func(cmd *engine.Submission) { cmd.Schedule = &asked })
-	if got := l.Assignments["assignment-1"].Schedule.Expiration.EndDateTime.String(); got != "2026-12-24T18:00:00.0000000+01:00" {
+	if got := one[governance.Assignment](l.State, "assignment-1").Schedule.Expiration.EndDateTime.String(); got != "2026-12-24T18:00:00.0000000+01:00" {
 		t.Errorf("the end is answered as %s", got)
 	}
 }
@@ -155,7 +155,7 @@ func TestDurationsCountFromTheApproval(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if ends := l.Assignments["assignment-1"].Schedule.Expiration.EndDateTime.Instant(); !ends.Equal(test.ends) {
+			if ends := one[governance.Assignment](l.State, "assignment-1").Schedule.Expiration.EndDateTime.Instant(); !ends.Equal(test.ends) {
 				t.Errorf("the access ends at %v, want %v", ends, test.ends)
 			}
 		})
@@ -175,7 +175,7 @@ func TestAScheduledRequestBegins(t *testing.T) {
 			t.Fatalf("approved: %v, %s", err, text(t, change))
 		}
 		l.expect("request-1", governance.StateScheduled, "assignment-1", "")
-		if got := l.Requests["request-1"].Status; got != governance.StatusPendingNotBefore {
+		if got := one[governance.AssignmentRequest](l.State, "request-1").Status; got != governance.StatusPendingNotBefore {
 			t.Errorf("its status is %s", got)
 		}
 		return l
@@ -204,7 +204,7 @@ func TestAScheduledRequestBegins(t *testing.T) {
 	if effects(change) != "deliveryFailed:0" || change.Audit[0].Result != "failure" || change.Audit[0].Detail != "The access package no longer exists, so the request cannot be granted." {
 		t.Errorf("without its package: %s", text(t, change))
 	}
-	_, err := gone.decide(nil, func(s engine.Subject) (engine.Change, error) {
+	_, err := gone.decide(nil, func(s engine.State) (engine.Change, error) {
 		return engine.Reprocess(s, "request-1", caller(ann), gone.now)
 	})
 	refused(t, err, governance.CodeConflict, "nothing to reprocess")
@@ -215,7 +215,7 @@ func TestAScheduledRequestBegins(t *testing.T) {
 	over.expect("request-1", governance.StateDeliveryFailed, "assignment-1", "")
 
 	canceled := waiting(t, nil)
-	canceled.must(nil, func(s engine.Subject) (engine.Change, error) {
+	canceled.must(nil, func(s engine.State) (engine.Change, error) {
 		return engine.Cancel(s, "request-1", caller(ann), canceled.now)
 	})
 	canceled.now = starts

@@ -28,7 +28,7 @@ type Submission struct {
 
 // Submit decides about a new request. Errors: CodeForbidden when no policy allows it, CodeConflict when the subject has or is getting or losing the package
 // already, CodeInvalid naming what is missing or wrong.
-func Submit(s Subject, cmd Submission, now time.Time) (Change, error) {
+func Submit(s State, cmd Submission, now time.Time) (Change, error) {
 	if utf8.RuneCountInString(cmd.Justification) > governance.MaxJustification {
 		return Change{}, governance.Invalid("justification", "justification is longer than %d characters.", governance.MaxJustification)
 	}
@@ -42,7 +42,7 @@ func Submit(s Subject, cmd Submission, now time.Time) (Change, error) {
 	return Change{}, governance.Invalid("requestType", "requestType %q cannot be submitted; use userAdd, userRemove, adminAdd or adminRemove.", cmd.Type)
 }
 
-func submitAdd(s Subject, cmd Submission, now time.Time) (Change, error) {
+func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 	if err := available(s.Head, cmd.Package.ID); err != nil {
 		return Change{}, err
 	}
@@ -117,7 +117,7 @@ func submitAdd(s Subject, cmd Submission, now time.Time) (Change, error) {
 		}
 	}
 	change.Audit[0].After = state(&request)
-	change.Requests = append(change.Requests, request)
+	change.write(request)
 	return change, nil
 }
 
@@ -237,8 +237,8 @@ func deliverable(schedule *governance.Schedule, now time.Time) error {
 	return nil
 }
 
-func submitRemoval(s Subject, cmd Submission, now time.Time) (Change, error) {
-	assignment, ok := s.Assignments[cmd.AssignmentID]
+func submitRemoval(s State, cmd Submission, now time.Time) (Change, error) {
+	assignment, ok := Find[governance.Assignment](s, cmd.AssignmentID)
 	if !ok {
 		return Change{}, governance.NotFound("There is no assignment %s.", cmd.AssignmentID)
 	}
@@ -269,8 +269,8 @@ func submitRemoval(s Subject, cmd Submission, now time.Time) (Change, error) {
 }
 
 // Cancel takes a request back (RULES REQ-04). Errors: CodeNotFound, CodeConflict for one that is past that.
-func Cancel(s Subject, requestID string, caller governance.Caller, now time.Time) (Change, error) {
-	request, ok := s.Requests[requestID]
+func Cancel(s State, requestID string, caller governance.Caller, now time.Time) (Change, error) {
+	request, ok := Find[governance.AssignmentRequest](s, requestID)
 	if !ok {
 		return Change{}, governance.NotFound("There is no request %s.", requestID)
 	}
@@ -288,5 +288,5 @@ func Cancel(s Subject, requestID string, caller governance.Caller, now time.Time
 	}
 	audit := entry(governance.ActivityCancel, caller, now, &request, request.ID)
 	audit.Before, audit.After = before, state(&request)
-	return Change{Requests: []governance.AssignmentRequest{request}, Audit: []governance.AuditEntry{audit}}, nil
+	return Change{Write: []governance.Document{request}, Audit: []governance.AuditEntry{audit}}, nil
 }

@@ -98,14 +98,14 @@ func TestSubmitAdd(t *testing.T) {
 			if err != nil {
 				t.Fatalf("refused: %v", err)
 			}
-			request := l.Requests["request-1"]
+			request := one[governance.AssignmentRequest](l.State, "request-1")
 			if request.State != test.state || request.Policy.ID != test.policy || request.Assignment.AssignmentPolicy.ID != test.policy {
 				t.Errorf("the request is %s under %s, want %s under %s", request.State, request.Policy.ID, test.state, test.policy)
 			}
 			if request.Assignment.Target.ObjectID != cmd.Target.User.ID || request.Requestor.ObjectID != cmd.Caller.ObjectID {
 				t.Errorf("it is for %s by %s", request.Assignment.Target.ObjectID, request.Requestor.ObjectID)
 			}
-			if _, begun := l.Assignments["assignment-1"]; begun != (test.state == governance.StateDelivering) {
+			if _, begun := engine.Find[governance.Assignment](l.State, "assignment-1"); begun != (test.state == governance.StateDelivering) {
 				t.Errorf("the request is %s, and an assignment exists: %t", request.State, begun)
 			}
 			if change.Audit[0].InitiatedBy != cmd.Caller.Initiator() || change.Audit[0].Justification != cmd.Justification || string(change.Audit[0].After) != `{"state":"`+string(test.state)+`"}` {
@@ -144,7 +144,7 @@ func TestSubmitTellsAndRecords(t *testing.T) {
 			if got := effects(change); got != test.effects {
 				t.Errorf("the effects are %q, want %q", got, test.effects)
 			}
-			if got := l.Requests["request-1"].Status; got != test.status {
+			if got := one[governance.AssignmentRequest](l.State, "request-1").Status; got != test.status {
 				t.Errorf("the status is %s, want %s", got, test.status)
 			}
 		})
@@ -280,7 +280,7 @@ func TestSubmitRemoval(t *testing.T) {
 			if effects(ended) != "ended:0" {
 				t.Errorf("at the end the effects are %q", effects(ended))
 			}
-			if a := l.Assignments["assignment-1"]; !a.ExpiredDateTime.Equal(l.now) || a.RequestID != "" {
+			if a := one[governance.Assignment](l.State, "assignment-1"); !a.ExpiredDateTime.Equal(l.now) || a.RequestID != "" {
 				t.Errorf("the assignment is over: %s", text(t, a))
 			}
 			_, err = l.submit(edited(removal(t, ann, governance.RequestAdminRemove), func(c *engine.Submission) { c.RequestID = "removal-2" }))
@@ -303,9 +303,9 @@ func TestCancelInEveryState(t *testing.T) {
 			t.Parallel()
 			l := newLedger(t, mo)
 			_, _ = l.submit(submission(t, under(policy(t, "p", stages(asks(manager(1)), asks(user(ann)))))))
-			request := l.Requests["request-1"]
+			request := one[governance.AssignmentRequest](l.State, "request-1")
 			request.State = state
-			s := engine.Subject{Head: l.Head, Requests: map[string]governance.AssignmentRequest{"request-1": request}}
+			s := stateOf(l.Head, request)
 			change, err := engine.Cancel(s, "request-1", caller(mo), l.now)
 			if !cancelable[state] {
 				refused(t, err, governance.CodeConflict, "can no longer be canceled")
@@ -314,7 +314,7 @@ func TestCancelInEveryState(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			canceled := change.Requests[0]
+			canceled := engine.Written[governance.AssignmentRequest](change)[0]
 			if canceled.State != governance.StateCanceled || canceled.Status != governance.StatusCanceled || !canceled.CompletedDateTime.Equal(l.now) {
 				t.Errorf("it is %s, %s, completed at %s", canceled.State, canceled.Status, canceled.CompletedDateTime)
 			}
@@ -328,7 +328,7 @@ func TestCancelInEveryState(t *testing.T) {
 			}
 		})
 	}
-	_, err := engine.Cancel(engine.Subject{}, "request-1", caller(mo), start)
+	_, err := engine.Cancel(engine.State{}, "request-1", caller(mo), start)
 	refused(t, err, governance.CodeNotFound, "no request request-1")
 }
 
@@ -337,13 +337,13 @@ func TestACanceledRequestIsOver(t *testing.T) {
 	t.Parallel()
 	l := newLedger(t, mo)
 	_, _ = l.submit(submission(t))
-	l.must(nil, func(s engine.Subject) (engine.Change, error) { return engine.Cancel(s, "request-1", caller(mo), l.now) })
+	l.must(nil, func(s engine.State) (engine.Change, error) { return engine.Cancel(s, "request-1", caller(mo), l.now) })
 	_, err := l.decideStage(0, meg, governance.ResultApprove)
 	refused(t, err, governance.CodeConflict, "the request is canceled")
 	l.now = l.now.AddDate(0, 0, 30)
 	if change := l.requestDue(nil); !change.IsEmpty() {
 		t.Errorf("time still does something to it: %s", text(t, change))
 	}
-	_, err = l.decide(nil, func(s engine.Subject) (engine.Change, error) { return engine.Cancel(s, "request-1", caller(mo), l.now) })
+	_, err = l.decide(nil, func(s engine.State) (engine.Change, error) { return engine.Cancel(s, "request-1", caller(mo), l.now) })
 	refused(t, err, governance.CodeConflict, "canceled can no longer")
 }

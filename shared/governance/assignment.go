@@ -1,5 +1,10 @@
 package governance
 
+import (
+	"slices"
+	"time"
+)
+
 // AssignmentState is Graph's accessPackageAssignmentState.
 type AssignmentState string
 
@@ -78,3 +83,51 @@ const (
 	GrantMember = "Member"
 	GrantOwner  = "Owner"
 )
+
+// DocumentKind implements Document.
+func (Assignment) DocumentKind() string { return "assignment" }
+
+// DocumentID implements Document.
+func (a Assignment) DocumentID() string { return a.ID }
+
+// Due implements Dated.
+func (a Assignment) Due() time.Time { return earliest(a.Deadlines()) }
+
+// What happens to an assignment by itself.
+const (
+	DeadlineEnd     = "end"     // its access ends
+	DeadlineAttempt = "attempt" // its delivery is taken up again
+)
+
+// Deadlines are what happens to an assignment by itself, and when.
+func (a Assignment) Deadlines() []Deadline {
+	if a.State == AssignmentExpired {
+		return nil
+	}
+	deadlines := []Deadline{{DeadlineAttempt, a.NextAttempt.Instant()}}
+	if !a.Removing {
+		deadlines = append(deadlines, Deadline{DeadlineEnd, a.End().Instant()})
+	}
+	return deadlines
+}
+
+// End is when the access ends, nil if never.
+func (a Assignment) End() *DateTime {
+	if a.Schedule == nil || a.Schedule.Expiration == nil {
+		return nil
+	}
+	return a.Schedule.Expiration.EndDateTime
+}
+
+// Enter implements Heading: a live assignment is a holding.
+func (a Assignment) Enter(head *Head) {
+	head.Holdings = slices.DeleteFunc(slices.Clone(head.Holdings), func(h Holding) bool { return h.AssignmentID == a.ID })
+	if a.State == AssignmentExpired {
+		return
+	}
+	holding := Holding{AssignmentID: a.ID, PackageID: a.AccessPackage.ID, PolicyID: a.AssignmentPolicy.ID, State: a.State, Removing: a.Removing, EndDateTime: a.End()}
+	for _, delivery := range a.Deliveries {
+		holding.Grants = append(holding.Grants, delivery.Grant)
+	}
+	head.Holdings = append(head.Holdings, holding)
+}

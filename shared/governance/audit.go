@@ -55,21 +55,28 @@ const (
 // AuditEntry says who did what to what, when and why. Entries of a partition form a chain: each holds the hash of the one before, so that one that is
 // changed, left out or put in shows.
 type AuditEntry struct {
-	ID               string          `json:"id"`
-	Sequence         int64           `json:"sequence"` // 1 for the first of its partition
-	Activity         Activity        `json:"activityDisplayName"`
-	ActivityDateTime *DateTime       `json:"activityDateTime"`
-	Result           string          `json:"result"` // success or failure
-	InitiatedBy      AuditInitiator  `json:"initiatedBy"`
-	PartitionID      string          `json:"partitionId"`             // the subject or catalog
-	TargetID         string          `json:"targetId"`                // what was changed
-	CorrelationID    string          `json:"correlationId,omitempty"` // the request it belongs to
-	Justification    string          `json:"justification,omitempty"`
-	Detail           string          `json:"detail,omitempty"`
-	Before           json.RawMessage `json:"before,omitempty"`
-	After            json.RawMessage `json:"after,omitempty"`
-	PreviousHash     string          `json:"previousHash"`
-	Hash             string          `json:"hash"`
+	ID               string         `json:"id"`
+	Sequence         int64          `json:"sequence"` // 1 for the first of its partition
+	Activity         Activity       `json:"activityDisplayName"`
+	ActivityDateTime *DateTime      `json:"activityDateTime"`
+	Result           string         `json:"result"` // success or failure
+	InitiatedBy      AuditInitiator `json:"initiatedBy"`
+	PartitionID      string         `json:"partitionId"`             // the subject or catalog
+	TargetID         string         `json:"targetId"`                // what was changed
+	CorrelationID    string         `json:"correlationId,omitempty"` // the request it belongs to
+	AuditPersonal
+	PersonalHash string `json:"personalHash"` // of the personal part and its salt
+	PreviousHash string `json:"previousHash"`
+	Hash         string `json:"hash"` // of all but the personal part, which it holds by its hash
+}
+
+// AuditPersonal is the part of an entry that may hold what people wrote and who they are. It can be erased together with its salt, and the chain still verifies (DESIGN section 3).
+type AuditPersonal struct {
+	Salt          string          `json:"salt,omitempty"`
+	Justification string          `json:"justification,omitempty"`
+	Detail        string          `json:"detail,omitempty"`
+	Before        json.RawMessage `json:"before,omitempty"`
+	After         json.RawMessage `json:"after,omitempty"`
 }
 
 // AuditInitiator is who did it: ids, no names, since an entry outlives the person's wish to be forgotten.
@@ -84,22 +91,41 @@ func (c Caller) Initiator() AuditInitiator {
 	return AuditInitiator{Kind: c.Kind, ObjectID: c.ObjectID, AppID: c.AppID}
 }
 
-// Seal puts the entry at its place in the chain: after the entry with previousHash, as number sequence of its partition.
-func (e *AuditEntry) Seal(partition string, sequence int64, previousHash string) {
+// Seal puts the entry at its place in the chain: after the entry with previousHash, as number sequence of its partition. salt is what nobody can guess.
+func (e *AuditEntry) Seal(partition string, sequence int64, previousHash, salt string) {
 	e.PartitionID, e.Sequence, e.PreviousHash = partition, sequence, previousHash
 	e.ID = fmt.Sprintf("%s-%d", partition, sequence)
+	e.Salt = digest(salt + e.ID)[:32] // what one entry shows tells nothing about another's
+	e.PersonalHash = e.AuditPersonal.digest()
 	e.Hash = e.digest()
 }
 
-// digest is the SHA-256 of the entry without its hash, in hexadecimal: of what it says, not of how a store spells it, which may order and escape JSON in its own way.
-func (e AuditEntry) digest() string {
-	e.Hash = ""
-	e.Before, e.After = canonical(e.Before), canonical(e.After)
-	data, err := json.Marshal(e)
+// digest is the hash of the personal part: of what it says, not of how a store spells it, which may order and escape JSON in its own way.
+func (p AuditPersonal) digest() string {
+	p.Before, p.After = canonical(p.Before), canonical(p.After)
+	data, err := json.Marshal(p)
 	if err != nil { // RawMessages that are no JSON: nothing that Latchkey makes
-		data = []byte(e.ID + err.Error())
+		data = []byte(err.Error())
 	}
-	sum := sha256.Sum256(data)
+	return digest(string(data))
+}
+
+// digest is the hash of the facts.
+func (e AuditEntry) digest() string {
+	e.Hash, e.AuditPersonal = "", AuditPersonal{}
+	data, _ := json.Marshal(e) // texts and numbers
+	return digest(string(data))
+}
+
+// isSound says whether the entry is what its hashes say. A personal part that was erased is none that was changed.
+func (e AuditEntry) isSound() bool {
+	erased := e.Salt == "" && e.Justification == "" && e.Detail == "" && len(e.Before) == 0 && len(e.After) == 0
+	return e.Hash == e.digest() && (erased || e.PersonalHash == e.AuditPersonal.digest())
+}
+
+// digest is a SHA-256 in hexadecimal.
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
 
@@ -118,6 +144,12 @@ func canonical(raw json.RawMessage) json.RawMessage {
 	return ordered
 }
 
+// DocumentKind implements Document.
+func (AuditEntry) DocumentKind() string { return "audit" }
+
+// DocumentID implements Document: padded, so that ids sort as sequences do.
+func (e AuditEntry) DocumentID() string { return fmt.Sprintf("%012d", e.Sequence) }
+
 // AuditLink is what verifying a chain needs of an entry: as little as can be, since a chain may be long.
 type AuditLink struct {
 	Sequence     int64
@@ -128,7 +160,7 @@ type AuditLink struct {
 
 // Link is the entry's link.
 func (e AuditEntry) Link() AuditLink {
-	return AuditLink{Sequence: e.Sequence, PreviousHash: e.PreviousHash, Hash: e.Hash, Sound: e.Hash == e.digest()}
+	return AuditLink{Sequence: e.Sequence, PreviousHash: e.PreviousHash, Hash: e.Hash, Sound: e.isSound()}
 }
 
 // VerifyChain checks the links of a partition's entries, in the order of their sequence, from the first on. It answers with the sequence of the first that does not

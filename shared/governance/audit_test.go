@@ -20,10 +20,11 @@ func chain(n int) []governance.AuditEntry {
 			ActivityDateTime: governance.At(time.Date(2026, 11, 20, 10, i, 0, 123_456_789, time.UTC)),
 			Result:           "success",
 			InitiatedBy:      governance.Caller{Kind: governance.CallerUser, ObjectID: userID, AppID: "app", DisplayName: "Mo"}.Initiator(),
-			TargetID:         "target", CorrelationID: "request", Justification: "<because> & so", Detail: "detail",
-			Before: json.RawMessage(`{"state":"submitted"}`), After: json.RawMessage(`{"state":"pendingApproval"}`),
+			TargetID:         "target", CorrelationID: "request", AuditPersonal: governance.AuditPersonal{
+				Justification: "<because> & so", Detail: "detail", Before: json.RawMessage(`{"state":"submitted"}`), After: json.RawMessage(`{"state":"pendingApproval"}`),
+			},
 		}
-		entries[i].Seal("partition", int64(i)+1, previous)
+		entries[i].Seal("partition", int64(i)+1, previous, "salt")
 		previous = entries[i].Hash
 	}
 	return entries
@@ -53,8 +54,8 @@ func TestAnUntouchedChainVerifies(t *testing.T) {
 // A store may order and escape JSON in its own way: that is no tampering.
 func TestAChainSurvivesAnotherSpelling(t *testing.T) {
 	t.Parallel()
-	entry := governance.AuditEntry{Activity: governance.ActivityUpdatePolicy, Before: json.RawMessage(`{"a":"é<","b":12345678901234567}`)}
-	entry.Seal("partition", 1, "")
+	entry := governance.AuditEntry{Activity: governance.ActivityUpdatePolicy, AuditPersonal: governance.AuditPersonal{Before: json.RawMessage(`{"a":"é<","b":12345678901234567}`)}}
+	entry.Seal("partition", 1, "", "salt")
 	entry.Before = json.RawMessage(`{ "b": 12345678901234567, "a": "\u00e9\u003C" }`)
 	if governance.VerifyChain([]governance.AuditLink{entry.Link()}) != 0 {
 		t.Error("the same in another spelling breaks the chain")
@@ -78,30 +79,34 @@ func TestEveryChangeOfAChainShows(t *testing.T) {
 		tamper func([]governance.AuditEntry) []governance.AuditEntry
 		at     int64
 	}{
-		"id":            {edit(func(e *governance.AuditEntry) { e.ID = "other" }), 3},
-		"sequence":      {edit(func(e *governance.AuditEntry) { e.Sequence = 7 }), 3},
-		"activity":      {edit(func(e *governance.AuditEntry) { e.Activity = governance.ActivityDeny }), 3},
-		"time":          {edit(func(e *governance.AuditEntry) { e.ActivityDateTime = governance.At(time.Unix(0, 0)) }), 3},
-		"result":        {edit(func(e *governance.AuditEntry) { e.Result = "failure" }), 3},
-		"who":           {edit(func(e *governance.AuditEntry) { e.InitiatedBy.ObjectID = groupID }), 3},
-		"with what":     {edit(func(e *governance.AuditEntry) { e.InitiatedBy.AppID = "" }), 3},
-		"kind":          {edit(func(e *governance.AuditEntry) { e.InitiatedBy.Kind = governance.CallerSystem }), 3},
-		"partition":     {edit(func(e *governance.AuditEntry) { e.PartitionID = "other" }), 3},
-		"target":        {edit(func(e *governance.AuditEntry) { e.TargetID = "other" }), 3},
-		"correlation":   {edit(func(e *governance.AuditEntry) { e.CorrelationID = "other" }), 3},
-		"justification": {edit(func(e *governance.AuditEntry) { e.Justification = "" }), 3},
-		"detail":        {edit(func(e *governance.AuditEntry) { e.Detail = "other" }), 3},
-		"before":        {edit(func(e *governance.AuditEntry) { e.Before = nil }), 3},
-		"after":         {edit(func(e *governance.AuditEntry) { e.After = json.RawMessage(`{"state":"denied"}`) }), 3},
-		"hash":          {edit(func(e *governance.AuditEntry) { e.Hash = strings.Repeat("0", 64) }), 3},
-		"previous hash": {edit(func(e *governance.AuditEntry) { e.PreviousHash = "" }), 3},
-		"sealed again":  {edit(func(e *governance.AuditEntry) { e.Detail = "other"; e.Seal("partition", 3, e.PreviousHash) }), 4},
-		"first deleted": {func(e []governance.AuditEntry) []governance.AuditEntry { return e[1:] }, 1},
-		"deleted":       {func(e []governance.AuditEntry) []governance.AuditEntry { return slices.Delete(e, 2, 3) }, 3},
-		"doubled":       {func(e []governance.AuditEntry) []governance.AuditEntry { return slices.Insert(e, 2, e[1]) }, 3},
+		"id":                      {edit(func(e *governance.AuditEntry) { e.ID = "other" }), 3},
+		"sequence":                {edit(func(e *governance.AuditEntry) { e.Sequence = 7 }), 3},
+		"activity":                {edit(func(e *governance.AuditEntry) { e.Activity = governance.ActivityDeny }), 3},
+		"time":                    {edit(func(e *governance.AuditEntry) { e.ActivityDateTime = governance.At(time.Unix(0, 0)) }), 3},
+		"result":                  {edit(func(e *governance.AuditEntry) { e.Result = "failure" }), 3},
+		"who":                     {edit(func(e *governance.AuditEntry) { e.InitiatedBy.ObjectID = groupID }), 3},
+		"with what":               {edit(func(e *governance.AuditEntry) { e.InitiatedBy.AppID = "" }), 3},
+		"kind":                    {edit(func(e *governance.AuditEntry) { e.InitiatedBy.Kind = governance.CallerSystem }), 3},
+		"partition":               {edit(func(e *governance.AuditEntry) { e.PartitionID = "other" }), 3},
+		"target":                  {edit(func(e *governance.AuditEntry) { e.TargetID = "other" }), 3},
+		"correlation":             {edit(func(e *governance.AuditEntry) { e.CorrelationID = "other" }), 3},
+		"justification":           {edit(func(e *governance.AuditEntry) { e.Justification = "" }), 3},
+		"detail":                  {edit(func(e *governance.AuditEntry) { e.Detail = "other" }), 3},
+		"before":                  {edit(func(e *governance.AuditEntry) { e.Before = nil }), 3},
+		"after":                   {edit(func(e *governance.AuditEntry) { e.After = json.RawMessage(`{"state":"denied"}`) }), 3},
+		"hash":                    {edit(func(e *governance.AuditEntry) { e.Hash = strings.Repeat("0", 64) }), 3},
+		"previous hash":           {edit(func(e *governance.AuditEntry) { e.PreviousHash = "" }), 3},
+		"sealed again":            {edit(func(e *governance.AuditEntry) { e.Detail = "other"; e.Seal("partition", 3, e.PreviousHash, "salt") }), 4},
+		"salt":                    {edit(func(e *governance.AuditEntry) { e.Salt = "" }), 3},
+		"personal hash":           {edit(func(e *governance.AuditEntry) { e.PersonalHash = strings.Repeat("0", 64) }), 3},
+		"erased but for the salt": {edit(func(e *governance.AuditEntry) { e.AuditPersonal = governance.AuditPersonal{Salt: e.Salt} }), 3},
+		"erased":                  {edit(func(e *governance.AuditEntry) { e.AuditPersonal = governance.AuditPersonal{} }), 0}, // a person's right, and no tampering
+		"first deleted":           {func(e []governance.AuditEntry) []governance.AuditEntry { return e[1:] }, 1},
+		"deleted":                 {func(e []governance.AuditEntry) []governance.AuditEntry { return slices.Delete(e, 2, 3) }, 3},
+		"doubled":                 {func(e []governance.AuditEntry) []governance.AuditEntry { return slices.Insert(e, 2, e[1]) }, 3},
 		"inserted": {func(e []governance.AuditEntry) []governance.AuditEntry {
 			forged := governance.AuditEntry{Activity: governance.ActivityApprove}
-			forged.Seal("partition", 3, e[1].Hash)
+			forged.Seal("partition", 3, e[1].Hash, "salt")
 			return slices.Insert(e, 2, forged)
 		}, 4},
 		"swapped": {func(e []governance.AuditEntry) []governance.AuditEntry { e[2], e[3] = e[3], e[2]; return e }, 3},

@@ -3,6 +3,7 @@ package governance
 import (
 	"encoding/json"
 	"slices"
+	"time"
 )
 
 // CalloutSource says who called out.
@@ -137,3 +138,46 @@ const (
 	MaxCalloutSteps  = 20
 	MaxCalloutDetail = 500
 )
+
+// DocumentKind implements Document.
+func (Callout) DocumentKind() string { return "task" }
+
+// DocumentID implements Document.
+func (c Callout) DocumentID() string { return c.ID }
+
+// Due implements Dated. Nothing is undone before the work has ended.
+func (c Callout) Due() time.Time { return earliest(c.Deadlines()) }
+
+// What happens to a companion task by itself.
+const (
+	DeadlineGivenUp  = "givenUp"  // the source waits no more, or the work is given up
+	DeadlineFollowUp = "followUp" // what was done for a time is undone
+)
+
+// Deadlines are what happens to a companion task by itself, and when.
+func (c Callout) Deadlines() []Deadline {
+	ends := Deadline{DeadlineGivenUp, c.DeadlineTime.Instant()}
+	if c.State.IsOpen() {
+		return []Deadline{ends}
+	}
+	deadlines := []Deadline{{DeadlineFollowUp, c.FollowUpDateTime.Instant()}}
+	if c.Waits && (c.State == CalloutSucceeded || c.State == CalloutFailed) { // the source is not told yet
+		deadlines = append(deadlines, ends)
+	}
+	return deadlines
+}
+
+// Enter implements Heading: the newest that is accepted has the claim, and keeps it when it has ended, so that who comes late knows what is to be so.
+func (c Callout) Enter(head *Head) {
+	if c.State != CalloutAccepted {
+		return
+	}
+	marks := slices.DeleteFunc(slices.Clone(head.Marks), func(m CalloutMark) bool { return m.RequestID == c.RequestID })
+	marks = append(marks, CalloutMark{RequestID: c.RequestID, Stage: c.Stage})
+	head.Marks = marks[max(0, len(marks)-MaxCalloutMarks):]
+	if c.Claim != "" {
+		claims := slices.DeleteFunc(slices.Clone(head.Claims), func(one CalloutClaim) bool { return one.Key == c.Claim })
+		claims = append(claims, CalloutClaim{Key: c.Claim, CalloutID: c.ID})
+		head.Claims = claims[max(0, len(claims)-MaxCalloutClaims):]
+	}
+}

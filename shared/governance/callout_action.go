@@ -29,6 +29,12 @@ type CalloutAction struct {
 	ModifiedDateTime *DateTime       `json:"modifiedDateTime,omitempty"`
 }
 
+// DocumentKind implements Document.
+func (CalloutAction) DocumentKind() string { return "action" }
+
+// DocumentID implements Document.
+func (a CalloutAction) DocumentID() string { return a.Name }
+
 // Finding is something that a pre-flight check found.
 type Finding struct {
 	Severity string `json:"severity"` // error: it will fail; warning: it may
@@ -58,12 +64,12 @@ func (a *CalloutAction) Validate() error {
 	}
 	for _, id := range a.Callers {
 		if !IsGUID(id) {
-			return Invalid("callers", "%q is no application id.", clip(id))
+			return Invalid("callers", "%q is no application id.", Clip(id))
 		}
 	}
 	for _, stage := range a.Stages {
 		if !slices.Contains(CalloutStages(), stage) {
-			return Invalid("stages", "There is no stage %q.", clip(string(stage)))
+			return Invalid("stages", "There is no stage %q.", Clip(string(stage)))
 		}
 	}
 	switch a.OnFailure {

@@ -154,7 +154,7 @@ func (c CalloutCall) entitlement(body calloutBody) (CalloutCall, error) {
 		if body.Stage == "" {
 			return c, Invalid("Stage", "The payload has no Stage: it is not one of a custom extension.")
 		}
-		return c, Invalid("Stage", "The stage %q is not known.", clip(body.Stage))
+		return c, Invalid("Stage", "The stage %q is not known.", Clip(body.Stage))
 	}
 	c.Stage = CalloutStages()[known]
 	c.RequestID = body.AccessPackageAssignmentRequestID
@@ -202,7 +202,7 @@ func (c CalloutCall) entitlement(body calloutBody) (CalloutCall, error) {
 	}
 	var err error
 	if c.Timeout, err = calloutDuration(text); err != nil || c.Timeout.IsZero() {
-		return c, Invalid("CallbackConfiguration/DurationBeforeTimeout", "%q is no duration such as PT1H.", clip(text))
+		return c, Invalid("CallbackConfiguration/DurationBeforeTimeout", "%q is no duration such as PT1H.", Clip(text))
 	}
 	return c, nil
 }
@@ -249,7 +249,7 @@ func (c CalloutCall) lifecycle(body calloutBody) (CalloutCall, error) {
 	c.RequestID = strings.ToLower(body.TaskProcessingResult.ID)
 	var ok bool
 	if c.SentAt, ok = calloutInstant(body.TaskProcessingResult.CreatedDateTime); !ok {
-		return c, Invalid("taskProcessingResult/createdDateTime", "%q is no date and time such as 2030-01-31T00:00:00Z.", clip(body.TaskProcessingResult.CreatedDateTime))
+		return c, Invalid("taskProcessingResult/createdDateTime", "%q is no date and time such as 2030-01-31T00:00:00Z.", Clip(body.TaskProcessingResult.CreatedDateTime))
 	}
 	c.Target = subject.subject(subject.ID)
 	if body.Workflow != nil {
@@ -354,7 +354,7 @@ func checkMembers(data []byte) error {
 			name, _ := token.(string)
 			name = strings.ToLower(name)
 			if open[len(open)-1][name] {
-				return Invalid(clip(name), "The payload has %q twice.", clip(name))
+				return Invalid(Clip(name), "The payload has %q twice.", Clip(name))
 			}
 			open[len(open)-1][name] = true
 			wantName[len(open)-1] = false

@@ -173,3 +173,27 @@ func (p *AccessPackage) RoleScope(id string) (ResourceRoleScope, bool) {
 	}
 	return ResourceRoleScope{}, false
 }
+
+// DocumentKind implements Document.
+func (Catalog) DocumentKind() string { return "catalog" }
+
+// DocumentID implements Document.
+func (Catalog) DocumentID() string { return "" }
+
+// DocumentKind implements Document.
+func (AccessPackage) DocumentKind() string { return "package" }
+
+// DocumentID implements Document.
+func (x AccessPackage) DocumentID() string { return x.ID }
+
+// DocumentKind implements Document.
+func (Resource) DocumentKind() string { return "resource" }
+
+// DocumentID implements Document.
+func (x Resource) DocumentID() string { return x.ID }
+
+// DocumentKind implements Document.
+func (ResourceRequest) DocumentKind() string { return "resourceRequest" }
+
+// DocumentID implements Document.
+func (x ResourceRequest) DocumentID() string { return x.ID }

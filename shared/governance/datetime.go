@@ -51,7 +51,7 @@ func (d *DateTime) UnmarshalJSON(data []byte) error {
 	}
 	parsed, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil || len(text) > 40 {
-		return Invalid("dateTime", "%q is no date and time with an offset; write for example 2030-01-31T00:00:00Z.", clip(text))
+		return Invalid("dateTime", "%q is no date and time with an offset; write for example 2030-01-31T00:00:00Z.", Clip(text))
 	}
 	d.Time, d.text = parsed.UTC(), text
 	return nil

@@ -27,7 +27,7 @@ func Hours(n int) Duration { return Duration{Time: time.Duration(n) * time.Hour}
 // ParseDuration reads an ISO 8601 duration such as P30D, P4W2D, P1Y or PT8H. Negative and fractional parts are refused, except that seconds may have a fraction.
 func ParseDuration(text string) (Duration, error) {
 	refuse := func() (Duration, error) {
-		return Duration{}, Invalid("duration", "%q is no ISO 8601 duration; write for example P30D or PT8H.", clip(text))
+		return Duration{}, Invalid("duration", "%q is no ISO 8601 duration; write for example P30D or PT8H.", Clip(text))
 	}
 	rest, found := strings.CutPrefix(text, "P")
 	if !found || len(text) > 40 {
@@ -69,7 +69,7 @@ func ParseDuration(text string) (Duration, error) {
 			return refuse()
 		}
 		if n > int(MaxDurationDays*24*time.Hour/clockUnits[unit]) { // more would overflow, and come back as something short or negative
-			return Duration{}, Invalid("duration", "%q is longer than %d days.", clip(text), MaxDurationDays)
+			return Duration{}, Invalid("duration", "%q is longer than %d days.", Clip(text), MaxDurationDays)
 		}
 		d.Time += time.Duration(n) * clockUnits[unit]
 		units, clock = units[place+1:], tail
@@ -79,7 +79,7 @@ func ParseDuration(text string) (Duration, error) {
 		return refuse()
 	}
 	if d.approximateDays() > MaxDurationDays {
-		return Duration{}, Invalid("duration", "%q is longer than %d days.", clip(text), MaxDurationDays)
+		return Duration{}, Invalid("duration", "%q is longer than %d days.", Clip(text), MaxDurationDays)
 	}
 	return d, nil
 }

@@ -20,7 +20,7 @@ func decodeEnum[T ~string](data []byte, target *T, property string, values ...T)
 			return nil
 		}
 	}
-	return Invalid(property, "%s cannot be %q; use one of %s.", property, clip(text), join(values))
+	return Invalid(property, "%s cannot be %q; use one of %s.", property, Clip(text), join(values))
 }
 
 func join[T ~string](values []T) string {
@@ -31,11 +31,14 @@ func join[T ~string](values []T) string {
 	return strings.Join(texts, ", ")
 }
 
-// clip shortens a client's text before it is put into a message.
-func clip(text string) string {
+// Clip shortens a client's text before it is put into a message.
+func Clip(text string) string {
 	const most = 60
 	if len(text) <= most {
 		return text
 	}
 	return strings.ToValidUTF8(text[:most], "") + "…"
 }
+
+// Fold is an id as it is stored: in lower case.
+func Fold(id string) string { return strings.ToLower(strings.TrimSpace(id)) }

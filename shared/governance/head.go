@@ -16,14 +16,20 @@ type Head struct {
 	Marks  []CalloutMark  `json:"calloutMarks,omitempty"`
 }
 
+// DocumentKind implements Document.
+func (Head) DocumentKind() string { return "head" }
+
+// DocumentID implements Document: a partition has one.
+func (Head) DocumentID() string { return "" }
+
 // MaxRecentCommands is how many commands a head remembers: more than can be between a commit and the retry that looks for it.
 const MaxRecentCommands = 16
 
-// Chain seals entries as the next ones of the partition's audit chain, and remembers the command that wrote them.
-func (h *Head) Chain(entries []AuditEntry, commandID string) {
+// Chain seals entries as the next ones of the partition's audit chain, and remembers the command that wrote them. salt is what nobody can guess; each entry gets one of its own from it.
+func (h *Head) Chain(entries []AuditEntry, commandID, salt string) {
 	for i := range entries {
 		h.AuditSequence++
-		entries[i].Seal(h.ID, h.AuditSequence, h.AuditHash)
+		entries[i].Seal(h.ID, h.AuditSequence, h.AuditHash, salt)
 		h.AuditHash = entries[i].Hash
 	}
 	commands := append(slices.Clone(h.RecentCommands), commandID)

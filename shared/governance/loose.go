@@ -18,7 +18,7 @@ func (b *Bool) UnmarshalJSON(data []byte) error {
 	case "false", "0":
 		*b = false
 	default:
-		return Invalid("boolean", "%q is neither true nor false.", clip(string(data)))
+		return Invalid("boolean", "%q is neither true nor false.", Clip(string(data)))
 	}
 	return nil
 }
@@ -33,7 +33,7 @@ func (n *Int) UnmarshalJSON(data []byte) error {
 	}
 	value, err := strconv.ParseInt(strings.Trim(string(data), `"`), 10, 32)
 	if err != nil {
-		return Invalid("number", "%q is no whole number.", clip(string(data)))
+		return Invalid("number", "%q is no whole number.", Clip(string(data)))
 	}
 	*n = Int(value)
 	return nil

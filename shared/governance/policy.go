@@ -99,6 +99,12 @@ type NotificationSettings struct {
 	IsAssignmentNotificationDisabled bool `json:"isAssignmentNotificationDisabled"`
 }
 
+// DocumentKind implements Document.
+func (AssignmentPolicy) DocumentKind() string { return "policy" }
+
+// DocumentID implements Document.
+func (p AssignmentPolicy) DocumentID() string { return p.ID }
+
 // Requestor is the requestor settings, those of a policy that nobody can use if there are none.
 func (p *AssignmentPolicy) Requestor() RequestorSettings {
 	if p.RequestorSettings == nil {

@@ -118,7 +118,7 @@ func (q *Questions) UnmarshalJSON(data []byte) error {
 		case strings.EqualFold(name, "accessPackageTextInputQuestion"), name == "":
 			question = &TextInputQuestion{}
 		default:
-			return Invalid("questions/@odata.type", "Questions of type %q are not supported; use accessPackageTextInputQuestion or accessPackageMultipleChoiceQuestion.", clip(kind.Type))
+			return Invalid("questions/@odata.type", "Questions of type %q are not supported; use accessPackageTextInputQuestion or accessPackageMultipleChoiceQuestion.", Clip(kind.Type))
 		}
 		if err := json.Unmarshal(entry, question); err != nil {
 			return wrongShape(err, "questions", "a list of questions")
@@ -141,7 +141,7 @@ func (q Questions) validate(newID func() string) error {
 			base.ID = newID()
 		}
 		if seen[base.ID] {
-			return Invalid("questions/id", "Two questions have the id %q.", clip(base.ID))
+			return Invalid("questions/id", "Two questions have the id %q.", Clip(base.ID))
 		}
 		seen[base.ID] = true
 		switch question := question.(type) {
@@ -158,7 +158,7 @@ func (q Questions) validate(newID func() string) error {
 			}
 			for _, choice := range question.Choices {
 				if strings.TrimSpace(choice.ActualValue) != choice.ActualValue || choice.ActualValue == "" || bool(question.IsMultipleSelectionAllowed) && strings.Contains(choice.ActualValue, ",") {
-					return Invalid("questions/choices/actualValue", "The actualValue %q could never be chosen: it must not be empty, begin or end with a space, or hold a comma where several may be selected.", clip(choice.ActualValue))
+					return Invalid("questions/choices/actualValue", "The actualValue %q could never be chosen: it must not be empty, begin or end with a space, or hold a comma where several may be selected.", Clip(choice.ActualValue))
 				}
 			}
 		}
@@ -196,10 +196,10 @@ func (q Questions) Check(answers []Answer, all bool) error {
 		}
 		id := answer.AnsweredQuestion.ID
 		if !slices.ContainsFunc(q, func(question Question) bool { return question.base().ID == id }) {
-			return Invalid("answers/answeredQuestion", "The policy asks no question with the id %q.", clip(id))
+			return Invalid("answers/answeredQuestion", "The policy asks no question with the id %q.", Clip(id))
 		}
 		if _, twice := given[id]; twice {
-			return Invalid("answers/answeredQuestion", "The question %q is answered twice.", clip(id))
+			return Invalid("answers/answeredQuestion", "The question %q is answered twice.", Clip(id))
 		}
 		given[id] = answer.Value
 	}
@@ -208,7 +208,7 @@ func (q Questions) Check(answers []Answer, all bool) error {
 		value := given[base.ID]
 		if strings.TrimSpace(value) == "" {
 			if all && bool(base.IsRequired) {
-				return Invalid("answers", "The question %q (%s) must be answered.", clip(base.Text), base.ID)
+				return Invalid("answers", "The question %q (%s) must be answered.", Clip(base.Text), base.ID)
 			}
 			continue
 		}
@@ -224,10 +224,10 @@ func checkAnswer(question Question, value string) error {
 	case *TextInputQuestion:
 		pattern, err := regexp.Compile(question.RegexPattern)
 		if err != nil {
-			return Invalid("answers", "The pattern of the question %q cannot be read; ask the owner of the policy.", clip(question.Text))
+			return Invalid("answers", "The pattern of the question %q cannot be read; ask the owner of the policy.", Clip(question.Text))
 		}
 		if !pattern.MatchString(value) {
-			return Invalid("answers", "The answer to %q does not have the form %q.", clip(question.Text), question.RegexPattern)
+			return Invalid("answers", "The answer to %q does not have the form %q.", Clip(question.Text), question.RegexPattern)
 		}
 	case *MultipleChoiceQuestion:
 		chosen := []string{value}
@@ -237,7 +237,7 @@ func checkAnswer(question Question, value string) error {
 		for _, one := range chosen {
 			one = strings.TrimSpace(one)
 			if !slices.ContainsFunc(question.Choices, func(choice AnswerChoice) bool { return choice.ActualValue == one }) {
-				return Invalid("answers", "%q is no choice of the question %q.", clip(one), clip(question.Text))
+				return Invalid("answers", "%q is no choice of the question %q.", Clip(one), Clip(question.Text))
 			}
 		}
 	}

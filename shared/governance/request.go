@@ -1,5 +1,10 @@
 package governance
 
+import (
+	"slices"
+	"time"
+)
+
 // RequestType is Graph's accessPackageRequestType.
 type RequestType string
 
@@ -163,4 +168,57 @@ type ApprovalStage struct {
 	EscalatesDateTime *DateTime `json:"escalatesDateTime,omitempty"`
 	EndsDateTime      *DateTime `json:"endsDateTime,omitempty"` // then it is denied automatically
 	Escalated         bool      `json:"escalated,omitempty"`
+}
+
+// DocumentKind implements Document.
+func (AssignmentRequest) DocumentKind() string { return "request" }
+
+// DocumentID implements Document.
+func (r AssignmentRequest) DocumentID() string { return r.ID }
+
+// Due implements Dated.
+func (r AssignmentRequest) Due() time.Time { return earliest(r.Deadlines()) }
+
+// What happens to a request by itself.
+const (
+	DeadlineEscalation = "escalation" // the alternates of the stage that waits are asked, too
+	DeadlineDenial     = "denial"     // the stage that waits is denied
+	DeadlineStart      = "start"      // a scheduled request begins
+)
+
+// Deadlines are what happens to a request by itself, and when.
+func (r AssignmentRequest) Deadlines() []Deadline {
+	if r.State == StateScheduled {
+		return []Deadline{{DeadlineStart, r.Schedule.StartDateTime.Instant()}}
+	}
+	stage := r.WaitingStage()
+	if r.State != StatePendingApproval || stage == nil {
+		return nil
+	}
+	deadlines := []Deadline{{DeadlineDenial, stage.EndsDateTime.Instant()}}
+	if !stage.Escalated {
+		deadlines = append(deadlines, Deadline{DeadlineEscalation, stage.EscalatesDateTime.Instant()})
+	}
+	return deadlines
+}
+
+// WaitingStage is the stage of the approval that waits for a decision, nil if none does. It is the request's own.
+func (r AssignmentRequest) WaitingStage() *ApprovalStage {
+	if r.Approval == nil {
+		return nil
+	}
+	for i := range r.Approval.Stages {
+		if r.Approval.Stages[i].Status == StageInProgress {
+			return &r.Approval.Stages[i]
+		}
+	}
+	return nil
+}
+
+// Enter implements Heading: a request in flight is in the head.
+func (r AssignmentRequest) Enter(head *Head) {
+	head.InFlight = slices.DeleteFunc(slices.Clone(head.InFlight), func(f InFlight) bool { return f.RequestID == r.ID })
+	if r.State.IsInFlight() {
+		head.InFlight = append(head.InFlight, InFlight{RequestID: r.ID, PackageID: r.AccessPackage.ID, AssignmentID: r.Assignment.ID, Type: r.RequestType, State: r.State})
+	}
 }

@@ -111,7 +111,7 @@ func (s *SubjectSets) UnmarshalJSON(data []byte) error {
 		case name == "":
 			return Invalid("@odata.type", "A subject set needs @odata.type, one of #microsoft.graph.%s.", strings.Join(subjectSetTypes, ", #microsoft.graph."))
 		default:
-			return Invalid("@odata.type", "Subject sets of type %q are not supported; use one of #microsoft.graph.%s.", clip(entry.Type), strings.Join(subjectSetTypes, ", #microsoft.graph."))
+			return Invalid("@odata.type", "Subject sets of type %q are not supported; use one of #microsoft.graph.%s.", Clip(entry.Type), strings.Join(subjectSetTypes, ", #microsoft.graph."))
 		}
 	}
 	*s = sets
@@ -145,7 +145,7 @@ func wrongShape(err error, target, expected string) error {
 // guid checks that a text is a GUID and answers it in lower case.
 func guid(target, text string) (string, error) {
 	if !IsGUID(text) {
-		return "", Invalid(target, "%s must be a GUID, not %q.", target, clip(text))
+		return "", Invalid(target, "%s must be a GUID, not %q.", target, Clip(text))
 	}
 	return strings.ToLower(text), nil
 }

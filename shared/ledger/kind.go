@@ -1,0 +1,85 @@
+package ledger
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"latchkey/shared/bus"
+	"latchkey/shared/governance"
+	"latchkey/shared/store"
+)
+
+// all are the kinds of documents that are decided about: a new one is a type and a row.
+var all = []kind{
+	row[governance.Head]("", "", false),
+	row[governance.AuditEntry]("", "", false),
+	row[governance.Effect]("", "", false),
+	row[governance.Assignment](store.Subjects, governance.WorkDue, false),
+	row[governance.AssignmentRequest](store.Subjects, governance.WorkDue, false),
+	row[governance.Callout](store.Subjects, governance.WorkTask, false),
+	row[governance.Catalog](store.Catalogs, "", true),
+	row[governance.AccessPackage](store.Catalogs, "", true),
+	row[governance.AssignmentPolicy](store.Catalogs, "", true),
+	row[governance.Resource](store.Catalogs, "", true),
+	row[governance.ResourceRequest](store.Catalogs, "", false),
+	row[governance.CalloutAction](store.Catalogs, "", false),
+}
+
+// kinds are the same by their names.
+var kinds = func() map[string]kind {
+	named := map[string]kind{}
+	for _, one := range all {
+		named[one.name] = one
+	}
+	return named
+}()
+
+// kind is what the ledger knows of a kind of documents.
+type kind struct {
+	name      string
+	container store.Container
+	decode    func(store.Document) (governance.Document, error)
+	work      governance.Work // what is done for one that is due; empty: none ever is
+	content   bool            // it is read with its place, where that is read as a whole
+}
+
+func row[T governance.Document](container store.Container, work governance.Work, content bool) kind {
+	var of T
+	return kind{of.DocumentKind(), container, func(d store.Document) (governance.Document, error) { return Decode[T](d) }, work, content}
+}
+
+// kindOf is the kind of a type.
+func kindOf[T governance.Document]() kind {
+	var of T
+	return kinds[of.DocumentKind()]
+}
+
+// queues say where the effects of each work go.
+var queues = map[governance.Work]string{
+	governance.WorkProvision: bus.Provisioning, governance.WorkDue: bus.Provisioning, governance.WorkNotify: bus.Notifications, governance.WorkTask: bus.Extensions,
+}
+
+// SchemaVersion is the version of every document that this release writes; it reads this one and the one before.
+const SchemaVersion = 1
+
+// encode makes a stored document of a body.
+func encode(id, kind string, due time.Time, body any) (store.Document, error) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return store.Document{}, fmt.Errorf("encode %s: %w", id, err)
+	}
+	return store.Document{ID: id, Kind: kind, SchemaVersion: SchemaVersion, DueAt: due, Body: data}, nil
+}
+
+// Decode reads the body of a stored document. A document of a later release than the next is refused rather than misread.
+func Decode[T any](document store.Document) (T, error) {
+	var body T
+	if document.SchemaVersion > SchemaVersion+1 {
+		return body, fmt.Errorf("document %s has schema version %d, this release reads up to %d", document.ID, document.SchemaVersion, SchemaVersion+1)
+	}
+	if err := json.Unmarshal(document.Body, &body); err != nil {
+		return body, fmt.Errorf("decode %s: %w", document.ID, err)
+	}
+	return body, nil
+}

@@ -1,0 +1,93 @@
+// Package ledger is the one way to change anything that is stored: read a place (a partition of a container), have a pure function decide, seal, commit state, audit and outbox together, flush.
+// It knows where documents lie, what of them is due, and which command was carried out before; what the documents mean, it does not know.
+//
+// One invariant carries it: every commit replaces the head of its place by ETag, so all decisions about a place are made one after the other (DESIGN section 3).
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"time"
+
+	"latchkey/shared/bus"
+	"latchkey/shared/platform"
+	"latchkey/shared/store"
+)
+
+// Options are what a Ledger is made of. Store and Bus are needed; the rest has defaults.
+type Options struct {
+	Store  store.Store
+	Bus    bus.Bus
+	Clock  platform.Clock
+	NewID  platform.IDSource
+	Salt   func() string // what nobody can guess, for the personal part of audit entries
+	Logger *slog.Logger
+	// Sleep waits between tries of a commit; it returns early with the context's error. Default: a timer.
+	Sleep func(ctx context.Context, d time.Duration) error
+	// Jitter picks a wait below most, so that rivals do not meet again. Default: random.
+	Jitter func(most time.Duration) time.Duration
+}
+
+// Ledger is safe for concurrent use.
+type Ledger struct {
+	options Options
+	places  *cache[string]   // which partition a document is in: documents never move
+	wholes  *cache[*wholeAt] // places as of a version of their heads
+}
+
+// New makes a Ledger.
+func New(o Options) *Ledger {
+	if o.Clock == nil {
+		o.Clock = platform.SystemClock{}
+	}
+	if o.NewID == nil {
+		o.NewID = platform.RandomIDs
+	}
+	if o.Salt == nil {
+		o.Salt = rand.Text
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Sleep == nil {
+		o.Sleep = sleep
+	}
+	if o.Jitter == nil {
+		o.Jitter = func(most time.Duration) time.Duration { return mathrand.N(most) }
+	}
+	return &Ledger{options: o, places: newCache[string](maxPlaces), wholes: newCache[*wholeAt](maxWholes)}
+}
+
+// Now is the present, as it is stored: to the millisecond.
+func (l *Ledger) Now() time.Time { return l.options.Clock.Now().UTC().Truncate(time.Millisecond) }
+
+type idsKey struct{}
+
+// WithIDs is the context of one command under an idempotency key: whatever is named in it is named by these ids, so that a repetition of the command finds what was made.
+func WithIDs(ctx context.Context, ids platform.IDSource) context.Context {
+	return context.WithValue(ctx, idsKey{}, ids)
+}
+
+// NewID is the id for something new.
+func (l *Ledger) NewID(ctx context.Context) string {
+	if ids, ok := ctx.Value(idsKey{}).(platform.IDSource); ok {
+		return ids()
+	}
+	return l.options.NewID()
+}
+
+// repeats says whether a command may be the repetition of one that was carried out.
+func repeats(ctx context.Context) bool { return ctx.Value(idsKey{}) != nil }
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

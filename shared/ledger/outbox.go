@@ -1,0 +1,207 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"latchkey/shared/bus"
+	"latchkey/shared/governance"
+	"latchkey/shared/platform"
+	"latchkey/shared/store"
+)
+
+// QueueOf is the queue that an effect goes to.
+func QueueOf(effect governance.Effect) string { return queues[effect.What] }
+
+// Message is an effect on its way.
+func Message(effect governance.Effect) (bus.Message, error) {
+	body, err := json.Marshal(effect)
+	if err != nil {
+		return bus.Message{}, fmt.Errorf("encode effect %s: %w", effect.ID, err)
+	}
+	m := bus.Message{ID: effect.ID, Subject: string(effect.What), CorrelationID: effect.RequestID, NotBefore: effect.NotBefore, Body: body}
+	if bus.UsesSessions(QueueOf(effect)) {
+		m.SessionID = effect.Partition
+	}
+	if effect.TraceParent != "" {
+		m.Properties = map[string]string{platform.TraceParent: effect.TraceParent}
+	}
+	return m, nil
+}
+
+// flush sends committed effects and forgets them. What fails here is in the outbox, where FlushOutbox finds it: nothing is lost, so nothing is returned.
+func (l *Ledger) flush(ctx context.Context, place governance.Place, effects []governance.Effect) {
+	if len(effects) == 0 {
+		return
+	}
+	ids, err := l.send(ctx, effects)
+	if err != nil {
+		l.options.Logger.WarnContext(ctx, "effects stay in the outbox for now", "partition", place.Partition, "error", err)
+	}
+	if err := l.forget(ctx, place, ids); err != nil {
+		l.options.Logger.WarnContext(ctx, "sent effects stay in the outbox for now and will be sent twice", "partition", place.Partition, "error", err)
+	}
+}
+
+// send puts effects on their queues, in order, and answers with the stored ids of those that are.
+func (l *Ledger) send(ctx context.Context, effects []governance.Effect) (sent []string, err error) {
+	messages := map[string][]bus.Message{}
+	ids := map[string][]string{}
+	for _, effect := range effects {
+		m, encodeErr := Message(effect)
+		if encodeErr != nil {
+			err = errors.Join(err, encodeErr)
+			continue
+		}
+		queue := QueueOf(effect)
+		messages[queue] = append(messages[queue], m)
+		ids[queue] = append(ids[queue], governance.StoredID(effect.DocumentKind(), effect.ID))
+	}
+	for _, queue := range bus.Queues() {
+		if len(messages[queue]) == 0 {
+			continue
+		}
+		if sendErr := l.options.Bus.Send(ctx, queue, messages[queue]...); sendErr != nil {
+			err = errors.Join(err, fmt.Errorf("send to %s: %w", queue, sendErr))
+			continue
+		}
+		sent = append(sent, ids[queue]...)
+	}
+	return sent, err
+}
+
+// forget deletes outbox documents of one place, as many at a time as a commit holds. One that is gone already is no failure.
+func (l *Ledger) forget(ctx context.Context, place governance.Place, ids []string) error {
+	var failed error
+	for some := range slices.Chunk(ids, store.MaxOperations) {
+		err := l.drop(ctx, place, some...)
+		if errors.Is(err, store.ErrConflict) && len(some) > 1 { // somebody else forgot one of them; the rest goes one by one
+			err = nil
+			for _, id := range some {
+				if one := l.drop(ctx, place, id); !errors.Is(one, store.ErrConflict) {
+					err = errors.Join(err, one)
+				}
+			}
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			failed = errors.Join(failed, err)
+		}
+	}
+	return failed
+}
+
+func (l *Ledger) drop(ctx context.Context, place governance.Place, ids ...string) error {
+	operations := make([]store.Operation, len(ids))
+	for i, id := range ids {
+		operations[i] = store.Operation{Verb: store.Delete, Document: store.Document{ID: id}}
+	}
+	_, err := l.options.Store.Commit(ctx, store.Container(place.Container), place.Partition, operations)
+	return err
+}
+
+// Sweep says what a timer's run did.
+type Sweep struct {
+	Found int           // how many documents were due
+	Sent  int           // how many messages went out for them
+	Lag   time.Duration // how late the oldest of them was
+}
+
+// late takes note of documents that should have been seen to at their dueAt.
+func (s *Sweep) late(now time.Time, documents []store.Document) {
+	s.Found += len(documents)
+	for _, document := range documents {
+		s.Lag = max(s.Lag, now.Sub(document.DueAt))
+	}
+}
+
+// sweepPage is how many due documents are read at a time.
+const sweepPage = 200
+
+// FlushOutbox sends the effects that a crash, or a bus that was away, left in the outbox of any place: those older than a minute. Errors: the store's, or the bus's, after what could be sent was.
+func (l *Ledger) FlushOutbox(ctx context.Context) (Sweep, error) {
+	var sweep Sweep
+	var failed error
+	now := l.Now()
+	for _, container := range store.Containers() {
+		err := l.Each(ctx, container, store.Query{Kind: governance.Effect{}.DocumentKind(), DueBefore: now, PageSize: sweepPage}, func(documents []store.Document) error {
+			sweep.late(now.Add(outboxDelay), documents) // from the commit on
+			byPartition := map[string][]governance.Effect{}
+			var order []string
+			for _, document := range documents {
+				effect, err := Decode[governance.Effect](document)
+				if err != nil {
+					l.unreadable(ctx, document, err)
+					continue
+				}
+				if byPartition[document.Partition] == nil {
+					order = append(order, document.Partition)
+				}
+				byPartition[document.Partition] = append(byPartition[document.Partition], effect)
+			}
+			for _, partition := range order {
+				sent, err := l.send(ctx, byPartition[partition])
+				sweep.Sent += len(sent)
+				failed = errors.Join(failed, err, l.forget(ctx, governance.Place{Container: string(container), Partition: partition}, sent))
+			}
+			return nil
+		})
+		failed = errors.Join(failed, err)
+	}
+	if sweep.Found > 0 {
+		l.options.Logger.LogAttrs(ctx, slog.LevelInfo, "outbox swept", slog.Int("found", sweep.Found), slog.Int("sent", sweep.Sent))
+	}
+	return sweep, failed
+}
+
+func (l *Ledger) unreadable(ctx context.Context, document store.Document, err error) {
+	l.options.Logger.ErrorContext(ctx, "a document cannot be read", "alert", true, "partition", document.Partition, "document", document.ID, "error", err,
+		"stops", "what is to happen to it", "mend", "docs/operate/stuck-request.md")
+}
+
+// SendDue finds the documents of every kind whose time has come and sends one message for each (DESIGN section 2, 7): what happens to them is decided where their place's other messages are
+// handled.
+func (l *Ledger) SendDue(ctx context.Context) (Sweep, error) {
+	now := l.Now()
+	var sweep Sweep
+	var failed error
+	for _, of := range all {
+		if of.work == "" {
+			continue
+		}
+		failed = errors.Join(failed, l.Each(ctx, of.container, store.Query{Kind: of.name, DueBefore: now, PageSize: sweepPage}, func(documents []store.Document) error {
+			sweep.late(now, documents)
+			messages := make([]bus.Message, 0, len(documents))
+			for _, document := range documents {
+				m, err := Message(of.due(document))
+				if err != nil {
+					l.unreadable(ctx, document, err)
+					continue
+				}
+				messages = append(messages, m)
+			}
+			if err := l.options.Bus.Send(ctx, queues[of.work], messages...); err != nil {
+				return fmt.Errorf("send what is due: %w", err)
+			}
+			sweep.Sent += len(messages)
+			return nil
+		}))
+	}
+	if sweep.Found > 0 {
+		l.options.Logger.LogAttrs(ctx, slog.LevelInfo, "due documents sent on", slog.Int("found", sweep.Found))
+	}
+	return sweep, failed
+}
+
+// due is the effect of looking at a due document. Its id holds the instant and the version, so that the queue drops the repetition of a timer that runs again meanwhile.
+func (k kind) due(document store.Document) governance.Effect {
+	return governance.Effect{
+		ID:    "due-" + governance.NameID(document.Partition+document.ID+document.DueAt.UTC().Format(time.RFC3339Nano)+document.ETag),
+		Place: governance.Place{Container: string(k.container), Partition: document.Partition},
+		Kind:  k.name, About: document.ID[min(len(k.name)+1, len(document.ID)):], What: k.work,
+	}
+}

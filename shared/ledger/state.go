@@ -1,0 +1,168 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"latchkey/shared/engine"
+	"latchkey/shared/governance"
+	"latchkey/shared/store"
+)
+
+// State is a place as it was read: what a decision is made on, and the versions that a commit must still find. It is shared and never changed.
+type State struct {
+	engine.State
+	Place governance.Place
+}
+
+// Exists says whether the place has ever been written to.
+func (s *State) Exists() bool { return s.ETags[headID] != "" }
+
+var headID = governance.StoredID(governance.Head{}.DocumentKind(), "")
+
+// Version is a version of the head of a place, which a decision about another place rests on.
+type Version struct {
+	place governance.Place
+	etag  string
+}
+
+// Version is that of the state.
+func (s *State) Version() Version { return Version{s.Place, s.ETags[headID]} }
+
+// Read is how a place is read.
+type Read func(ctx context.Context, l *Ledger, place governance.Place) (*State, error)
+
+// Documents reads the head and those of these documents, by their stored ids, that there are.
+func Documents(ids ...string) Read {
+	return func(ctx context.Context, l *Ledger, place governance.Place) (*State, error) {
+		found, err := l.options.Store.Get(ctx, store.Container(place.Container), place.Partition, append([]string{headID}, ids...)...)
+		if err != nil {
+			return nil, fmt.Errorf("read %s of %s: %w", strings.Join(ids, ", "), place.Partition, err)
+		}
+		state := newState(place)
+		return state, state.take(found...)
+	}
+}
+
+// Having is a Read that begins with a state in hand, and reads anew when that turns out to be outdated.
+func (s *State) Having(read Read) Read {
+	first := s
+	return func(ctx context.Context, l *Ledger, place governance.Place) (*State, error) {
+		if state := first; state != nil {
+			first = nil
+			return state, nil
+		}
+		return read(ctx, l, place)
+	}
+}
+
+func newState(place governance.Place) *State {
+	return &State{Place: place, State: engine.State{Head: governance.Head{ID: place.Partition}, Documents: map[string]governance.Document{}, ETags: map[string]string{}}}
+}
+
+// take adds stored documents; a zero one is one that is not there.
+func (s *State) take(found ...store.Document) error {
+	for _, document := range found {
+		if document.ID == "" {
+			continue
+		}
+		of, ok := kinds[document.Kind]
+		if !ok {
+			return fmt.Errorf("document %s is of no kind that this release knows: %q", document.ID, document.Kind)
+		}
+		value, err := of.decode(document)
+		if err != nil {
+			return err
+		}
+		if head, ok := value.(governance.Head); ok {
+			s.Head = head
+		} else {
+			s.Documents[document.ID] = value
+		}
+		s.ETags[document.ID] = document.ETag
+	}
+	return nil
+}
+
+// Load reads a place.
+func (l *Ledger) Load(ctx context.Context, place governance.Place, read Read) (*State, error) {
+	return read(ctx, l, place)
+}
+
+// wholeAt is a place with all its content, as of the ETag of its head, and what was made of it.
+type wholeAt struct {
+	*State
+	once sync.Once
+	view any
+}
+
+// Whole reads a place with all its content: the head every time, what is below it only when it has changed.
+func Whole(ctx context.Context, l *Ledger, place governance.Place) (*State, error) {
+	whole, err := l.whole(ctx, place)
+	if err != nil {
+		return nil, err
+	}
+	return whole.State, nil
+}
+
+// View is what of makes of a place with all its content, made once for each version of it. The state says whether the place exists.
+func View[T any](ctx context.Context, l *Ledger, place governance.Place, of func(engine.State) T) (T, *State, error) {
+	whole, err := l.whole(ctx, place)
+	if err != nil {
+		var none T
+		return none, nil, err
+	}
+	whole.once.Do(func() { whole.view = of(whole.State.State) })
+	return whole.view.(T), whole.State, nil //nolint:forcetypeassert // a container's places have one view
+}
+
+func (l *Ledger) whole(ctx context.Context, place governance.Place) (*wholeAt, error) {
+	container := store.Container(place.Container)
+	heads, err := l.options.Store.Get(ctx, container, place.Partition, headID)
+	if err != nil {
+		return nil, fmt.Errorf("read the head of %s: %w", place.Partition, err)
+	}
+	state := newState(place)
+	if heads[0].ID == "" {
+		return &wholeAt{State: state}, nil
+	}
+	if known, ok := l.wholes.get(place.Container + "/" + place.Partition); ok && known.ETags[headID] == heads[0].ETag {
+		return known, nil
+	}
+	if err := state.take(heads[0]); err != nil {
+		return nil, err
+	}
+	for _, of := range all {
+		if !of.content || of.container != container {
+			continue
+		}
+		query := store.Query{Partition: place.Partition, Kind: of.name, PageSize: store.MaxPageSize}
+		if err := l.Each(ctx, container, query, func(found []store.Document) error { return state.take(found...) }); err != nil {
+			return nil, err
+		}
+	}
+	whole := &wholeAt{State: state}
+	l.wholes.put(place.Container+"/"+place.Partition, whole)
+	return whole, nil
+}
+
+// Each pages through a query.
+func (l *Ledger) Each(ctx context.Context, container store.Container, query store.Query, do func([]store.Document) error) error {
+	for {
+		page, err := l.options.Store.Query(ctx, container, query)
+		if err != nil {
+			return fmt.Errorf("query %s: %w", container, err)
+		}
+		if len(page.Documents) > 0 {
+			if err := do(page.Documents); err != nil {
+				return err
+			}
+		}
+		if page.Continuation == "" {
+			return nil
+		}
+		query.Continuation = page.Continuation
+	}
+}

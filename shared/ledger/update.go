@@ -1,0 +1,212 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"latchkey/shared/engine"
+	"latchkey/shared/governance"
+	"latchkey/shared/platform"
+	"latchkey/shared/store"
+)
+
+// Bounds of the retries of one commit.
+const (
+	maxTries  = 12
+	firstWait = 4 * time.Millisecond
+	longWait  = 400 * time.Millisecond
+	// outboxDelay is how long an effect may take from its commit to the bus before the timer takes it for forgotten.
+	outboxDelay = time.Minute
+	// maxStarts is how often a command that rests on other places starts over because one of them has moved.
+	maxStarts = 5
+)
+
+// errMoved says that a place that a decision rests on has another version by now.
+var errMoved = errors.New("what the decision rests on has changed")
+
+// Decide is a command: pure, and run as often as it takes.
+type Decide func(engine.State) (engine.Change, error)
+
+// Committed is what came of a command. The change is as it was committed; it is empty if there was nothing to do.
+type Committed struct {
+	engine.Change
+	Before engine.State      // what it was decided on
+	etags  map[string]string // by stored id
+}
+
+// Made is a document as it is after the command: as it was written or, by a repeated command, as it was found.
+func Made[T governance.Document](c Committed, id string) (T, bool) {
+	for _, one := range engine.Written[T](c.Change) {
+		if one.DocumentID() == id {
+			return one, true
+		}
+	}
+	return engine.Find[T](c.Before, id)
+}
+
+// ETag is the version of a document after the command.
+func (c Committed) ETag(document governance.Document) string {
+	return c.etags[governance.StoredID(document.DocumentKind(), document.DocumentID())]
+}
+
+// Update is the one verb for change: it reads a place, has command decide, and commits documents, audit entries and outbox together, if nobody was faster; else it starts again. What of other places the
+// decision rests on is looked at again before each commit; where it has moved, the whole command starts over: see Afresh. After the commit the outbox is flushed.
+//
+// Errors: those of command as they are; CodeTooLarge; CodeUnavailable when the store does not let it through.
+func (l *Ledger) Update(ctx context.Context, place governance.Place, read Read, command Decide, rests ...Version) (Committed, error) {
+	platform.NameSubject(ctx, place.Partition)
+	commandID := l.NewID(ctx)
+	again := repeats(ctx)
+	var done Committed
+	committed, err := l.retry(ctx, func() (bool, error) {
+		state, err := read(ctx, l, place)
+		if err != nil {
+			return false, err
+		}
+		if again && slices.Contains(state.Head.RecentCommands, commandID) { // the answer to our commit was lost, the commit was not; or a command with an idempotency key is repeated
+			if done.etags == nil {
+				done = Committed{Before: state.State}
+			}
+			done.etags = state.ETags
+			return true, nil
+		}
+		again = true
+		decided, err := command(state.State)
+		if err != nil || decided.IsEmpty() {
+			done = Committed{Change: decided, Before: state.State, etags: state.ETags}
+			return false, err
+		}
+		sealed, operations, err := l.seal(ctx, state, decided, commandID)
+		if err != nil {
+			return false, err
+		}
+		if err := l.stand(ctx, rests); err != nil {
+			return false, err
+		}
+		done = Committed{Change: sealed, Before: state.State, etags: map[string]string{}}
+		etags, err := l.options.Store.Commit(ctx, store.Container(place.Container), place.Partition, operations)
+		for i := range etags {
+			done.etags[operations[i].Document.ID] = etags[i]
+		}
+		return err == nil, err
+	})
+	if err != nil {
+		return Committed{}, err
+	}
+	if committed {
+		for _, document := range done.Write {
+			l.placed(document, place.Partition)
+		}
+		l.flush(ctx, place, done.Effects)
+	}
+	return done, nil
+}
+
+// Preview has command decide on what is so now, and commits nothing.
+func (l *Ledger) Preview(ctx context.Context, place governance.Place, read Read, command Decide) (engine.Change, error) {
+	state, err := read(ctx, l, place)
+	if err != nil {
+		return engine.Change{}, err
+	}
+	return command(state.State)
+}
+
+// Afresh does what rests on several places, from its first reading on, and again while one of them moves under it.
+func (l *Ledger) Afresh(ctx context.Context, do func() error) error {
+	var err error
+	for range maxStarts {
+		if err = do(); !errors.Is(err, errMoved) {
+			return err
+		}
+	}
+	return Unavailable("The store", err)
+}
+
+// stand looks whether the places that a decision rests on still have the versions that it saw.
+func (l *Ledger) stand(ctx context.Context, rests []Version) error {
+	for _, one := range rests {
+		heads, err := l.options.Store.Get(ctx, store.Container(one.place.Container), one.place.Partition, headID)
+		if err != nil {
+			return fmt.Errorf("look at %s again: %w", one.place.Partition, err)
+		}
+		if heads[0].ETag != one.etag {
+			return fmt.Errorf("%w: %s", errMoved, one.place.Partition)
+		}
+	}
+	return nil
+}
+
+// seal lays a change out as the writes of one batch: a document that was read is replaced if it is still the same, any other is created.
+func (l *Ledger) seal(ctx context.Context, state *State, decided engine.Change, commandID string) (engine.Change, []store.Operation, error) {
+	head, sealed := engine.Seal(state.Head, decided, commandID, l.options.Salt())
+	trace := platform.CarryTrace(ctx)
+	var operations []store.Operation
+	var failed error
+	put := func(document governance.Document, due time.Time) {
+		id := governance.StoredID(document.DocumentKind(), document.DocumentID())
+		stored, err := encode(id, document.DocumentKind(), due, document)
+		failed = errors.Join(failed, err)
+		operation := store.Operation{Verb: store.Create, Document: stored}
+		if etag := state.ETags[id]; etag != "" {
+			operation.Verb, operation.IfMatch = store.Replace, etag
+		}
+		operations = append(operations, operation)
+	}
+	put(head, time.Time{})
+	for _, document := range sealed.Write {
+		due := time.Time{}
+		if dated, ok := document.(governance.Dated); ok {
+			due = dated.Due()
+		}
+		put(document, due)
+	}
+	for _, document := range sealed.Delete {
+		id := governance.StoredID(document.DocumentKind(), document.DocumentID())
+		operations = append(operations, store.Operation{Verb: store.Delete, Document: store.Document{ID: id}, IfMatch: state.ETags[id]})
+	}
+	for _, entry := range sealed.Audit {
+		put(entry, time.Time{})
+	}
+	for i := range sealed.Effects {
+		effect := &sealed.Effects[i]
+		effect.Place, effect.TraceParent = state.Place, trace
+		put(*effect, l.Now().Add(outboxDelay))
+	}
+	return sealed, operations, failed
+}
+
+// retry runs attempt until it is through: again after a lost race, a throttled or a lost answer, with waits that grow and are jittered.
+func (l *Ledger) retry(ctx context.Context, attempt func() (bool, error)) (bool, error) {
+	wait := firstWait
+	var last error
+	for range maxTries {
+		committed, err := attempt()
+		if err == nil {
+			return committed, nil
+		}
+		pause := l.options.Jitter(wait)
+		switch {
+		case errors.Is(err, store.ErrThrottled):
+			pause = max(pause, min(store.RetryAfter(err), 5*time.Second))
+		case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrUnavailable):
+		case errors.Is(err, store.ErrTooLarge):
+			return false, &governance.Error{Code: governance.CodeTooLarge, Message: "The change is too large to be stored.", Err: err}
+		default:
+			return false, err
+		}
+		last = err
+		if err := l.options.Sleep(ctx, pause); err != nil {
+			return false, Unavailable("The store", errors.Join(last, err))
+		}
+		wait = min(2*wait, longWait)
+	}
+	return false, Unavailable("The store", last)
+}
+
+// Unavailable is the error of a dependency that failed, as the outside sees it.
+func Unavailable(what string, err error) error {
+	return &governance.Error{Code: governance.CodeUnavailable, Message: what + " is not available at the moment; try again.", Err: err}
+}
