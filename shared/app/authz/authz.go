@@ -1,6 +1,8 @@
-package app
+// Package authz says who may do what to which catalog's things: one table. Every use case asks it; no route does.
+package authz
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -130,18 +132,83 @@ func RolesOf(caller governance.Caller) []Role {
 	return roles
 }
 
-// Allowed says whether a caller may do an operation at all. What belongs to whom is the use case's to check.
-func Allowed(caller governance.Caller, operation Operation) bool {
-	allowed := permissions[operation]
-	return slices.ContainsFunc(RolesOf(caller), func(role Role) bool { return slices.Contains(allowed, role) })
+// CatalogRoles tells the roles that somebody has in catalogs; handlers.New wires it.
+type CatalogRoles interface {
+	CatalogRoles(ctx context.Context, caller governance.Caller) (map[string][]Role, error) // by the catalog's id
 }
 
-// authorize is Allowed as an error. Errors: CodeForbidden.
-func authorize(caller governance.Caller, operation Operation) error {
-	if Allowed(caller, operation) {
+// Authorizer makes the rights of callers.
+type Authorizer struct {
+	roles CatalogRoles // nil: nobody has roles in catalogs
+}
+
+// New makes an Authorizer.
+func New(roles CatalogRoles) *Authorizer { return &Authorizer{roles: roles} }
+
+// For is what a caller may do, made once a request. Errors: those of the roles in catalogs.
+func (a *Authorizer) For(ctx context.Context, caller governance.Caller) (Rights, error) {
+	rights := Rights{tenant: RolesOf(caller)}
+	if a.roles == nil {
+		return rights, nil
+	}
+	var err error
+	rights.catalogs, err = a.roles.CatalogRoles(ctx, caller)
+	return rights, err
+}
+
+// Rights are what one caller may do.
+type Rights struct {
+	tenant   []Role
+	catalogs map[string][]Role // by the catalog's id
+}
+
+// In says whether the caller may do an operation in a catalog. What belongs to whom is the use case's to check.
+func (r Rights) In(catalogID string, operation Operation) bool {
+	return allowed(r.tenant, operation) || allowed(r.catalogs[catalogID], operation)
+}
+
+// Everywhere says whether the caller may do an operation in the whole tenant.
+func (r Rights) Everywhere(operation Operation) bool { return allowed(r.tenant, operation) }
+
+// Catalogs are those for which the caller may do an operation; all: it is every one.
+func (r Rights) Catalogs(operation Operation) (all bool, ids []string) {
+	for id, roles := range r.catalogs {
+		if allowed(roles, operation) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return allowed(r.tenant, operation), ids
+}
+
+// Require is In as an error; without a catalog it is Everywhere. Errors: CodeForbidden.
+func (r Rights) Require(catalogID string, operation Operation) error {
+	if r.In(catalogID, operation) {
 		return nil
 	}
 	return governance.Forbidden("The caller may not do this (%s): %s.", operation, wanted(operation))
+}
+
+// RequireSomewhere is for what is done to something whose catalog is not known yet: who may do it nowhere is told so. Errors: CodeForbidden.
+func (r Rights) RequireSomewhere(operation Operation) error {
+	if _, ids := r.Catalogs(operation); len(ids) > 0 {
+		return nil
+	}
+	return r.Require("", operation)
+}
+
+func allowed(roles []Role, operation Operation) bool {
+	return slices.ContainsFunc(roles, func(role Role) bool { return slices.Contains(permissions[operation], role) })
+}
+
+// Require is the right to an operation that is about no catalog. Errors: CodeForbidden.
+func Require(caller governance.Caller, operation Operation) error {
+	return Rights{tenant: RolesOf(caller)}.Require("", operation)
+}
+
+// Allowed is Require as a yes or no.
+func Allowed(caller governance.Caller, operation Operation) bool {
+	return Require(caller, operation) == nil
 }
 
 // wanted says in words what an operation needs.
