@@ -59,7 +59,9 @@ func (c *Catalog) PoliciesOf(packageID string) []governance.AssignmentPolicy {
 
 // PackagesSorted are the packages by name.
 func (c *Catalog) PackagesSorted() []governance.AccessPackage {
-	return slices.SortedFunc(maps.Values(c.Packages), func(x, y governance.AccessPackage) int { return strings.Compare(x.DisplayName+x.ID, y.DisplayName+y.ID) })
+	return slices.SortedFunc(maps.Values(c.Packages), func(x, y governance.AccessPackage) int {
+		return strings.Compare(x.DisplayName+x.ID, y.DisplayName+y.ID)
+	})
 }
 
 // ResourcesSorted are the resources by name.
@@ -241,7 +243,10 @@ func UpdatePackage(s State, id string, edit func(*governance.AccessPackage) erro
 	if err := pack.Validate(); err != nil {
 		return Change{}, err
 	}
-	return by.Put(present, pack, governance.ActivityUpdatePackage, pack.ID, pack.DisplayName), c.nameIsFree(pack)
+	if err := c.nameIsFree(pack); err != nil {
+		return Change{}, err
+	}
+	return by.Put(present, pack, governance.ActivityUpdatePackage, pack.ID, pack.DisplayName), nil
 }
 
 // DeletePackage deletes a package with its policies, or as many of them as one commit holds; the package itself is last. Errors: CodeNotFound.
@@ -356,18 +361,37 @@ func CreatePolicy(s State, draft governance.AssignmentPolicy, by Edit) (Change, 
 	return by.Put(nil, draft, governance.ActivityCreatePolicy, draft.ID, draft.DisplayName), nil
 }
 
-// EditedPolicy is a policy as edit makes it. Errors: those of edit, CodeNotFound, CodeInvalid.
-func EditedPolicy(s State, id string, edit func(*governance.AssignmentPolicy) error, now time.Time, newID func() string) (present, policy governance.AssignmentPolicy, err error) {
-	if present, err = CatalogOf(s).Policy(id); err != nil {
-		return present, policy, err
+// UpdatePolicy changes a policy as edit says; newID names new questions. Errors: those of edit, CodeNotFound, CodeInvalid.
+func UpdatePolicy(s State, id string, edit func(*governance.AssignmentPolicy) error, newID func() string, by Edit) (Change, error) {
+	present, err := CatalogOf(s).Policy(id)
+	if err != nil {
+		return Change{}, err
 	}
-	policy = present
+	policy := present
 	if err := edit(&policy); err != nil {
-		return present, policy, err
+		return Change{}, err
 	}
 	policy.ID, policy.AccessPackage, policy.Catalog, policy.CreatedDateTime = present.ID, present.AccessPackage, present.Catalog, present.CreatedDateTime
-	policy.ModifiedDateTime = governance.At(now)
-	return present, policy, policy.Validate(now, newID)
+	policy.ModifiedDateTime = governance.At(by.Now)
+	if err := policy.Validate(by.Now, newID); err != nil {
+		return Change{}, err
+	}
+	return by.Put(present, policy, governance.ActivityUpdatePolicy, policy.ID, policy.DisplayName), nil
+}
+
+// WholePackage is a package with its catalog and policies.
+func (c *Catalog) WholePackage(pack governance.AccessPackage) governance.AccessPackage {
+	catalog := c.Catalog
+	pack.Catalog, pack.AssignmentPolicies = &catalog, c.PoliciesOf(pack.ID)
+	return pack
+}
+
+// WholePolicy is a policy with its package and catalog.
+func (c *Catalog) WholePolicy(policy governance.AssignmentPolicy) governance.AssignmentPolicy {
+	catalog, pack := c.Catalog, c.Packages[policy.AccessPackage.ID]
+	pack.Catalog, pack.ResourceRoleScopes = nil, nil
+	policy.Catalog, policy.AccessPackage = &catalog, &pack
+	return policy
 }
 
 // DeletePolicy deletes a policy. Errors: CodeNotFound.

@@ -7,11 +7,13 @@ package ledger
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
 	"time"
 
 	"latchkey/shared/bus"
+	"latchkey/shared/governance"
 	"latchkey/shared/platform"
 	"latchkey/shared/store"
 )
@@ -63,23 +65,43 @@ func New(o Options) *Ledger {
 // Now is the present, as it is stored: to the millisecond.
 func (l *Ledger) Now() time.Time { return l.options.Clock.Now().UTC().Truncate(time.Millisecond) }
 
-type idsKey struct{}
+// command is one command under an idempotency key: whatever it makes and commits is named after the key, so that a repetition finds what was made. It is used by one goroutine at a time.
+type command struct {
+	name         string
+	ids, commits int
+}
 
-// WithIDs is the context of one command under an idempotency key: whatever is named in it is named by these ids, so that a repetition of the command finds what was made.
-func WithIDs(ctx context.Context, ids platform.IDSource) context.Context {
-	return context.WithValue(ctx, idsKey{}, ids)
+type commandKey struct{}
+
+// withCommand is the context of one command under an idempotency key.
+func withCommand(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, commandKey{}, &command{name: name})
+}
+
+func commandOf(ctx context.Context) *command {
+	c, _ := ctx.Value(commandKey{}).(*command)
+	return c
 }
 
 // NewID is the id for something new.
 func (l *Ledger) NewID(ctx context.Context) string {
-	if ids, ok := ctx.Value(idsKey{}).(platform.IDSource); ok {
-		return ids()
+	c := commandOf(ctx)
+	if c == nil {
+		return l.options.NewID()
 	}
-	return l.options.NewID()
+	c.ids++
+	return governance.NameID(fmt.Sprintf("%s:%d", c.name, c.ids))
 }
 
-// repeats says whether a command may be the repetition of one that was carried out.
-func repeats(ctx context.Context) bool { return ctx.Value(idsKey{}) != nil }
+// commitID is the name of a commit, and whether it may have been made before.
+func (l *Ledger) commitID(ctx context.Context) (id string, repeats bool) {
+	c := commandOf(ctx)
+	if c == nil {
+		return l.options.NewID(), false
+	}
+	c.commits++
+	return governance.NameID(fmt.Sprintf("%s:commit:%d", c.name, c.commits)), true
+}
 
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

@@ -62,12 +62,8 @@ func (l *Ledger) Once(ctx context.Context, caller governance.Caller, key string,
 	if err != nil {
 		return Answer{}, fmt.Errorf("claim the idempotency key: %w", err)
 	}
-	count := 0
-	answer, err := do(WithIDs(ctx, func() string {
-		count++
-		// The fingerprint is part of the name: a key that was freed or forgotten, and is used again for another request, must not find what the first one made.
-		return governance.NameID(fmt.Sprintf("%s:%s:%d", place.Partition, mine.Fingerprint, count))
-	}))
+	// The fingerprint is part of the name: a key that was freed or forgotten, and is used again for another request, must not find what the first one made.
+	answer, err := do(withCommand(ctx, place.Partition+":"+mine.Fingerprint))
 	if err != nil {
 		if freeErr := l.DropNote(ctx, place, kindIdempotency, etag); freeErr != nil && !errors.Is(freeErr, store.ErrConflict) {
 			l.options.Logger.WarnContext(ctx, "an idempotency key stays claimed by a command that failed", "error", freeErr)

@@ -58,8 +58,7 @@ func (c Committed) ETag(document governance.Document) string {
 // Errors: those of command as they are; CodeTooLarge; CodeUnavailable when the store does not let it through.
 func (l *Ledger) Update(ctx context.Context, place governance.Place, read Read, command Decide, rests ...Version) (Committed, error) {
 	platform.NameSubject(ctx, place.Partition)
-	commandID := l.NewID(ctx)
-	again := repeats(ctx)
+	commandID, again := l.commitID(ctx)
 	var done Committed
 	committed, err := l.retry(ctx, func() (bool, error) {
 		state, err := read(ctx, l, place)
@@ -93,6 +92,9 @@ func (l *Ledger) Update(ctx context.Context, place governance.Place, read Read, 
 		}
 		return err == nil, err
 	})
+	if errors.Is(err, errMoved) && commandOf(ctx) != nil {
+		commandOf(ctx).commits-- // it will be tried again under the same name
+	}
 	if err != nil {
 		return Committed{}, err
 	}

@@ -1,0 +1,182 @@
+package catalog
+
+import (
+	"context"
+
+	"latchkey/shared/app/authz"
+	"latchkey/shared/engine"
+	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
+	"latchkey/shared/store"
+)
+
+// Packages are the use cases of access packages.
+type Packages struct {
+	Ledger *ledger.Ledger
+	Authz  *authz.Authorizer
+}
+
+type versionedPackage = ledger.Versioned[governance.AccessPackage]
+
+const packageName = "access package" // as people call it
+
+// CreatePackage makes an access package in the catalog that draft names. Errors: CodeForbidden, CodeInvalid, CodeConflict.
+func (p *Packages) CreatePackage(ctx context.Context, caller governance.Caller, draft governance.AccessPackage) (versionedPackage, error) {
+	if err := require(ctx, p.Authz, caller, "", authz.OpWritePackages); err != nil {
+		return versionedPackage{}, err
+	}
+	if draft.Catalog == nil || !governance.IsGUID(draft.Catalog.ID) {
+		return versionedPackage{}, governance.Invalid("catalog/id", "An access package names its catalog: \"catalog\":{\"id\":\"…\"}.")
+	}
+	catalogID := governance.Fold(draft.Catalog.ID)
+	if err := require(ctx, p.Authz, caller, catalogID, authz.OpWritePackages); err != nil {
+		return versionedPackage{}, err
+	}
+	draft.ID = p.Ledger.NewID(ctx)
+	done, err := p.Ledger.Update(ctx, ledger.CatalogPlace(catalogID), ledger.Whole, func(s engine.State) (engine.Change, error) {
+		return engine.CreatePackage(s, draft, by(p.Ledger, caller))
+	})
+	return made[governance.AccessPackage](done, draft.ID, err)
+}
+
+// find finds a package with its catalog, in which the caller must have a right. Errors: CodeForbidden, CodeNotFound.
+func (p *Packages) find(ctx context.Context, caller governance.Caller, id string, operation authz.Operation) (*engine.Catalog, *ledger.State, governance.AccessPackage, error) {
+	return find[governance.AccessPackage](ctx, p.Ledger, p.Authz, caller, id, packageName, operation)
+}
+
+// find finds what lies in a catalog, in which the caller must have a right. Errors: CodeForbidden, CodeNotFound.
+func find[T governance.Document](ctx context.Context, l *ledger.Ledger, a *authz.Authorizer, caller governance.Caller, id, what string, operation authz.Operation) (*engine.Catalog, *ledger.State, T, error) {
+	var none T
+	rights, err := a.For(ctx, caller)
+	if err == nil {
+		err = rights.RequireSomewhere(operation)
+	}
+	if err != nil {
+		return nil, nil, none, err
+	}
+	catalog, state, document, err := ledger.CatalogWith[T](ctx, l, id, what)
+	if err == nil && !rights.In(catalog.Catalog.ID, operation) { // who may do it elsewhere does not learn what is here
+		err = governance.NotFound("There is no %s %s.", what, governance.Clip(id))
+	}
+	return catalog, state, document, err
+}
+
+// Package reads an access package with its catalog, policies and resource role scopes. Errors: CodeForbidden, CodeNotFound.
+func (p *Packages) Package(ctx context.Context, caller governance.Caller, id string) (versionedPackage, error) {
+	catalog, state, pack, err := p.find(ctx, caller, id, authz.OpReadPackages)
+	if err != nil {
+		return versionedPackage{}, err
+	}
+	return versionedPackage{Value: catalog.WholePackage(pack), ETag: state.ETag(pack)}, nil
+}
+
+// ListPackages lists access packages; with full, each with its catalog and policies. Errors: CodeForbidden.
+func (p *Packages) ListPackages(ctx context.Context, caller governance.Caller, options ledger.ListOptions, full bool) (ledger.Page[governance.AccessPackage], error) {
+	options, err := trimmed(ctx, p.Authz, caller, authz.OpReadPackages, options, "catalog", "id")
+	if err != nil {
+		return ledger.Page[governance.AccessPackage]{}, err
+	}
+	return filled(ctx, p.Ledger, options, full, func(pack governance.AccessPackage) string { return pack.Catalog.ID }, (*engine.Catalog).WholePackage)
+}
+
+// filled is a list of what lies in catalogs; with full, each item is filled in from its catalog, unless it was deleted meanwhile.
+func filled[T governance.Document](ctx context.Context, l *ledger.Ledger, options ledger.ListOptions, full bool, catalogID func(T) string, fill func(*engine.Catalog, T) T) (ledger.Page[T], error) {
+	page, err := ledger.List[T](ctx, l, options)
+	if err != nil || !full {
+		return page, err
+	}
+	catalogs := l.Catalogs()
+	for i := range page.Items {
+		catalog, _, err := catalogs.At(ctx, catalogID(page.Items[i].Value))
+		switch {
+		case err == nil:
+			if present, ok := engine.Find[T](catalog.State, page.Items[i].Value.DocumentID()); ok {
+				page.Items[i].Value = fill(catalog, present)
+			}
+		case governance.CodeOf(err) != governance.CodeNotFound:
+			return ledger.Page[T]{}, err
+		}
+	}
+	return page, nil
+}
+
+// UpdatePackage changes name, description and visibility of a package. Errors: CodeForbidden, CodeNotFound, CodeInvalid, CodeConflict, CodePrecondition.
+func (p *Packages) UpdatePackage(ctx context.Context, caller governance.Caller, id, ifMatch string, edit func(*governance.AccessPackage) error) (versionedPackage, error) {
+	_, state, pack, err := p.find(ctx, caller, id, authz.OpWritePackages)
+	if err != nil {
+		return versionedPackage{}, err
+	}
+	done, err := p.Ledger.Update(ctx, state.Place, state.Having(ledger.Whole), func(s engine.State) (engine.Change, error) {
+		if err := ledger.Matches(ifMatch, s.ETag(pack)); err != nil {
+			return engine.Change{}, err
+		}
+		return engine.UpdatePackage(s, pack.ID, edit, by(p.Ledger, caller))
+	})
+	return made[governance.AccessPackage](done, pack.ID, err)
+}
+
+// DeletePackage deletes a package that nobody has or waits for (RULES OBJ-17), with its policies. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodePrecondition.
+func (p *Packages) DeletePackage(ctx context.Context, caller governance.Caller, id, ifMatch string) error {
+	_, state, pack, err := p.find(ctx, caller, id, authz.OpWritePackages)
+	if err != nil {
+		return err
+	}
+	if err := unused(ctx, p.Ledger, pack.ID, packageName, []string{"accessPackage", "id"}, []string{"accessPackage", "id"}); err != nil {
+		return err
+	}
+	return inRounds[governance.AccessPackage](ctx, p.Ledger, state.Place, pack.ID, ifMatch, func(s engine.State) (engine.Change, error) {
+		return engine.DeletePackage(s, pack.ID, by(p.Ledger, caller))
+	})
+}
+
+// unused refuses to delete what live assignments or open requests refer to at these paths.
+func unused(ctx context.Context, l *ledger.Ledger, id, what string, ofAssignments, ofRequests []string) error {
+	expired := store.Compare{Path: []string{"state"}, Comparison: store.Equal, Value: string(governance.AssignmentExpired)}
+	found, err := ledger.Any[governance.Assignment](ctx, l, store.And{store.Compare{Path: ofAssignments, Comparison: store.Equal, Value: id}, store.Not{Filter: expired}})
+	if err == nil && found {
+		err = governance.Conflict("The %s cannot be deleted while it has assignments; remove them first.", what)
+	}
+	if err != nil {
+		return err
+	}
+	var open []string
+	for _, state := range governance.RequestStates() {
+		if state.IsInFlight() {
+			open = append(open, string(state))
+		}
+	}
+	found, err = ledger.Any[governance.AssignmentRequest](ctx, l, store.And{store.Compare{Path: ofRequests, Comparison: store.Equal, Value: id}, store.In{Path: []string{"state"}, Values: open}})
+	if err == nil && found {
+		err = governance.Conflict("The %s cannot be deleted while requests for it are open; cancel or decide them first.", what)
+	}
+	return err
+}
+
+// AddRoleScope adds a role of a resource of the catalog to a package (RULES CAT-06, RES-02, RES-06, OBJ-10). A role that it has already is the answer. Errors: CodeForbidden, CodeNotFound,
+// CodeInvalid, CodeConflict.
+func (p *Packages) AddRoleScope(ctx context.Context, caller governance.Caller, packageID string, draft governance.ResourceRoleScope) (added governance.ResourceRoleScope, err error) {
+	_, state, pack, err := p.find(ctx, caller, packageID, authz.OpWritePackages)
+	if err != nil {
+		return added, err
+	}
+	done, err := p.Ledger.Update(ctx, state.Place, state.Having(ledger.Whole), func(s engine.State) (change engine.Change, err error) {
+		change, added, err = engine.AddRoleScope(s, pack.ID, draft, by(p.Ledger, caller))
+		return change, err
+	})
+	if err == nil && added.ID == "" { // a repeated command
+		_, added, err = engine.AddRoleScope(done.Before, pack.ID, draft, by(p.Ledger, caller))
+	}
+	return added, err
+}
+
+// RemoveRoleScope removes a role from a package. Whoever was granted it by an assignment keeps it until that assignment ends. Errors: CodeForbidden, CodeNotFound.
+func (p *Packages) RemoveRoleScope(ctx context.Context, caller governance.Caller, packageID, roleScopeID string) error {
+	_, state, pack, err := p.find(ctx, caller, packageID, authz.OpWritePackages)
+	if err != nil {
+		return err
+	}
+	_, err = p.Ledger.Update(ctx, state.Place, state.Having(ledger.Whole), func(s engine.State) (engine.Change, error) {
+		return engine.RemoveRoleScope(s, pack.ID, governance.Fold(roleScopeID), by(p.Ledger, caller))
+	})
+	return err
+}

@@ -1,0 +1,159 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"latchkey/shared/app/authz"
+	"latchkey/shared/directory"
+	"latchkey/shared/engine"
+	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
+)
+
+// Policies are the use cases of assignment policies.
+type Policies struct {
+	Ledger    *ledger.Ledger
+	Authz     *authz.Authorizer
+	Directory directory.Directory
+}
+
+type versionedPolicy = ledger.Versioned[governance.AssignmentPolicy]
+
+const policyName = "policy"
+
+// CreatePolicy makes a policy for the access package that draft names (RULES POL-01). Errors: CodeForbidden, CodeInvalid, CodeConflict.
+func (p *Policies) CreatePolicy(ctx context.Context, caller governance.Caller, draft governance.AssignmentPolicy) (versionedPolicy, error) {
+	if err := require(ctx, p.Authz, caller, "", authz.OpWritePolicies); err != nil {
+		return versionedPolicy{}, err
+	}
+	if draft.AccessPackage == nil || !governance.IsGUID(draft.AccessPackage.ID) {
+		return versionedPolicy{}, governance.Invalid("accessPackage/id", "A policy names its access package: \"accessPackage\":{\"id\":\"…\"}.")
+	}
+	_, state, pack, err := find[governance.AccessPackage](ctx, p.Ledger, p.Authz, caller, draft.AccessPackage.ID, packageName, authz.OpWritePolicies)
+	if governance.CodeOf(err) == governance.CodeNotFound && err != nil {
+		err = governance.Invalid("accessPackage/id", "There is no access package %s.", draft.AccessPackage.ID)
+	}
+	if err != nil {
+		return versionedPolicy{}, err
+	}
+	policy := draft
+	policy.ID = p.Ledger.NewID(ctx)
+	policy.AccessPackage, policy.Catalog = &governance.AccessPackage{ID: pack.ID}, &governance.Catalog{ID: state.Place.Partition}
+	policy.CreatedDateTime, policy.ModifiedDateTime = governance.At(p.Ledger.Now()), governance.At(p.Ledger.Now())
+	if err := policy.Validate(p.Ledger.Now(), func() string { return p.Ledger.NewID(ctx) }); err != nil {
+		return versionedPolicy{}, err
+	}
+	if err := p.peopleExist(ctx, policy); err != nil {
+		return versionedPolicy{}, err
+	}
+	done, err := p.Ledger.Update(ctx, state.Place, ledger.Whole, func(s engine.State) (engine.Change, error) {
+		return engine.CreatePolicy(s, policy, by(p.Ledger, caller))
+	})
+	return made[governance.AssignmentPolicy](done, policy.ID, err)
+}
+
+// peopleExist refuses a policy that names a person or group that the directory does not know: it would be found out by the first who requests.
+func (p *Policies) peopleExist(ctx context.Context, policy governance.AssignmentPolicy) error {
+	type place struct {
+		target string
+		sets   governance.SubjectSets
+	}
+	named := []place{{"specificAllowedTargets", policy.SpecificAllowed}} // in an order: of several that are unknown, the first is named
+	for i, stage := range policy.Approval().Stages {
+		at := fmt.Sprintf("requestApprovalSettings/stages/%d/", i)
+		named = append(named, place{at + "primaryApprovers", stage.PrimaryApprovers}, place{at + "fallbackPrimaryApprovers", stage.FallbackPrimaryApprovers},
+			place{at + "escalationApprovers", stage.EscalationApprovers}, place{at + "fallbackEscalationApprovers", stage.FallbackEscalationApprovers})
+	}
+	for _, place := range named {
+		for _, set := range place.sets {
+			var err error
+			var what, id string
+			switch set := set.(type) {
+			case governance.SingleUser:
+				what, id = "user", set.UserID
+				_, err = p.Directory.User(ctx, id)
+			case governance.GroupMembers:
+				what, id = "group", set.GroupID
+				_, err = p.Directory.Group(ctx, id)
+			case governance.RequestorManager:
+			}
+			if errors.Is(err, directory.ErrNotFound) {
+				return governance.Invalid(place.target, "The directory has no %s %s.", what, id)
+			}
+			if err != nil {
+				return fmt.Errorf("look up the %s of a policy: %w", what, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (p *Policies) find(ctx context.Context, caller governance.Caller, id string, operation authz.Operation) (*engine.Catalog, *ledger.State, governance.AssignmentPolicy, error) {
+	return find[governance.AssignmentPolicy](ctx, p.Ledger, p.Authz, caller, id, policyName, operation)
+}
+
+// Policy reads a policy with its package and catalog. Errors: CodeForbidden, CodeNotFound.
+func (p *Policies) Policy(ctx context.Context, caller governance.Caller, id string) (versionedPolicy, error) {
+	catalog, state, policy, err := p.find(ctx, caller, id, authz.OpReadPolicies)
+	if err != nil {
+		return versionedPolicy{}, err
+	}
+	return versionedPolicy{Value: catalog.WholePolicy(policy), ETag: state.ETag(policy)}, nil
+}
+
+// ListPolicies lists policies, each with its package and catalog when full. Errors: CodeForbidden.
+func (p *Policies) ListPolicies(ctx context.Context, caller governance.Caller, options ledger.ListOptions, full bool) (ledger.Page[governance.AssignmentPolicy], error) {
+	options, err := trimmed(ctx, p.Authz, caller, authz.OpReadPolicies, options, "catalog", "id")
+	if err != nil {
+		return ledger.Page[governance.AssignmentPolicy]{}, err
+	}
+	return filled(ctx, p.Ledger, options, full, func(policy governance.AssignmentPolicy) string { return policy.Catalog.ID }, (*engine.Catalog).WholePolicy)
+}
+
+// UpdatePolicy changes a policy: edit is given the present one, and makes all of the new one of it. Requests and assignments that exist go on under the policy as it was
+// (RULES POL-10). Errors: CodeForbidden, CodeNotFound, CodeInvalid, CodePrecondition.
+func (p *Policies) UpdatePolicy(ctx context.Context, caller governance.Caller, id, ifMatch string, edit func(*governance.AssignmentPolicy) error) (versionedPolicy, error) {
+	var done ledger.Committed
+	err := p.Ledger.Afresh(ctx, func() error {
+		_, state, present, err := p.find(ctx, caller, id, authz.OpWritePolicies)
+		if err != nil {
+			return err
+		}
+		command := func(s engine.State) (engine.Change, error) {
+			if err := ledger.Matches(ifMatch, s.ETag(present)); err != nil {
+				return engine.Change{}, err
+			}
+			return engine.UpdatePolicy(s, present.ID, edit, func() string { return p.Ledger.NewID(ctx) }, by(p.Ledger, caller))
+		}
+		change, err := command(state.State)
+		if err != nil {
+			return err
+		}
+		if err := p.peopleExist(ctx, engine.Written[governance.AssignmentPolicy](change)[0]); err != nil {
+			return err
+		}
+		done, err = p.Ledger.Update(ctx, state.Place, state.Having(ledger.Whole), command, state.Version())
+		return err
+	})
+	return made[governance.AssignmentPolicy](done, governance.Fold(id), err)
+}
+
+// DeletePolicy deletes a policy that no assignment or open request is under. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodePrecondition.
+func (p *Policies) DeletePolicy(ctx context.Context, caller governance.Caller, id, ifMatch string) error {
+	_, state, policy, err := p.find(ctx, caller, id, authz.OpWritePolicies)
+	if err != nil {
+		return err
+	}
+	if err := unused(ctx, p.Ledger, policy.ID, policyName, []string{"assignmentPolicy", "id"}, []string{"policy", "id"}); err != nil {
+		return err
+	}
+	_, err = p.Ledger.Update(ctx, state.Place, ledger.Whole, func(s engine.State) (engine.Change, error) {
+		if err := ledger.Matches(ifMatch, s.ETag(policy)); err != nil {
+			return engine.Change{}, err
+		}
+		return engine.DeletePolicy(s, policy.ID, by(p.Ledger, caller))
+	})
+	return err
+}

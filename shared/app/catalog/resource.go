@@ -1,0 +1,140 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"latchkey/shared/app/authz"
+	"latchkey/shared/directory"
+	"latchkey/shared/engine"
+	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
+)
+
+// Resources are the use cases of what is in catalogs to be given.
+type Resources struct {
+	Ledger    *ledger.Ledger
+	Authz     *authz.Authorizer
+	Directory directory.Directory
+}
+
+// RequestResource adds a resource to a catalog or removes it, at once (RULES OBJ-09, OBJ-19, RES-07). Errors: CodeForbidden, CodeInvalid, CodeConflict.
+func (r *Resources) RequestResource(ctx context.Context, caller governance.Caller, draft governance.ResourceRequest) (governance.ResourceRequest, error) {
+	none := governance.ResourceRequest{}
+	if err := require(ctx, r.Authz, caller, "", authz.OpWriteCatalogs); err != nil {
+		return none, err
+	}
+	switch {
+	case draft.Catalog == nil || !governance.IsGUID(draft.Catalog.ID):
+		return none, governance.Invalid("catalog/id", "A resource request names its catalog: \"catalog\":{\"id\":\"…\"}.")
+	case draft.Resource == nil || draft.Resource.OriginID == "" && draft.Resource.ID == "":
+		return none, governance.Invalid("resource/originId", "A resource request names its resource: \"resource\":{\"originId\":\"…\",\"originSystem\":\"AadGroup\"}.")
+	}
+	request := governance.ResourceRequest{
+		ID: r.Ledger.NewID(ctx), RequestType: draft.RequestType, State: governance.StateDelivered, CreatedDateTime: governance.At(r.Ledger.Now()),
+		Catalog: &governance.Catalog{ID: governance.Fold(draft.Catalog.ID)}, Resource: draft.Resource,
+	}
+	if err := require(ctx, r.Authz, caller, request.Catalog.ID, authz.OpWriteCatalogs); err != nil {
+		return none, err
+	}
+	command := engine.RemoveResource
+	switch draft.RequestType {
+	case governance.ResourceAdminAdd:
+		resource, err := r.describe(ctx, request)
+		if err != nil {
+			return none, err
+		}
+		request.Resource, command = &resource, engine.AddResource
+	case governance.ResourceAdminRemove:
+	case governance.ResourceAdminUpdate:
+		return none, governance.Invalid("requestType", "requestType adminUpdate is not supported; use adminAdd or adminRemove.")
+	default:
+		return none, governance.Invalid("requestType", "requestType is missing; use adminAdd or adminRemove.")
+	}
+	place := ledger.CatalogPlace(request.Catalog.ID)
+	done, err := r.Ledger.Update(ctx, place, ledger.Whole, func(s engine.State) (engine.Change, error) {
+		return command(s, request, by(r.Ledger, caller))
+	})
+	if written := engine.Written[governance.ResourceRequest](done.Change); len(written) > 0 {
+		return written[0], nil
+	}
+	before, missing := ledger.GetAt[governance.ResourceRequest](ctx, r.Ledger, place, request.ID, "resource request")
+	if missing == nil { // a repeated command made it
+		return before.Value, nil
+	}
+	return none, err
+}
+
+// describe is the resource of a request to add, as the catalog is to have it. Errors: CodeInvalid.
+func (r *Resources) describe(ctx context.Context, request governance.ResourceRequest) (governance.Resource, error) {
+	none := governance.Resource{}
+	if !strings.EqualFold(request.Resource.OriginSystem, governance.OriginGroup) {
+		return none, governance.Invalid("resource/originSystem", "originSystem %q is not supported by this release; use %s.", governance.Clip(request.Resource.OriginSystem), governance.OriginGroup)
+	}
+	if !governance.IsGUID(request.Resource.OriginID) {
+		return none, governance.Invalid("resource/originId", "originId must be the id of a group, a GUID.")
+	}
+	group, err := r.Directory.Group(ctx, governance.Fold(request.Resource.OriginID))
+	switch {
+	case errors.Is(err, directory.ErrNotFound):
+		return none, governance.Invalid("resource/originId", "The directory has no group %s.", request.Resource.OriginID)
+	case err != nil:
+		return none, fmt.Errorf("look up the group: %w", err)
+	case group.OnPremisesSync:
+		return none, governance.Invalid("resource/originId", "The group %q is synchronised from on-premises, so its members cannot be changed here; use a cloud group.", group.DisplayName)
+	case slices.Contains(group.GroupTypes, "DynamicMembership"):
+		return none, governance.Invalid("resource/originId", "The group %q has dynamic membership, so its members cannot be changed; use a group with assigned members.", group.DisplayName)
+	}
+	origin := governance.Fold(group.ID)
+	id := governance.NameID("resource:" + request.Catalog.ID + ":" + origin)
+	resource := governance.Resource{
+		ID: id, DisplayName: group.DisplayName, Description: group.Description, OriginID: origin, OriginSystem: governance.OriginGroup,
+		CreatedDateTime: governance.At(r.Ledger.Now()), Catalog: request.Catalog,
+		Scopes: []governance.ResourceScope{{
+			ID: governance.NameID("scope:" + id), DisplayName: "Root", Description: "Root Scope", OriginID: origin, OriginSystem: governance.OriginGroup, IsRootScope: true,
+		}},
+	}
+	for _, role := range []string{governance.GrantMember, governance.GrantOwner} {
+		resource.Roles = append(resource.Roles, governance.ResourceRole{
+			ID: governance.NameID("role:" + id + ":" + role), DisplayName: role, OriginID: role + "_" + origin, OriginSystem: governance.OriginGroup,
+		})
+	}
+	return resource, nil
+}
+
+// ListResources lists the resources of a catalog, with their roles and scopes. Errors: CodeForbidden, CodeNotFound.
+func (r *Resources) ListResources(ctx context.Context, caller governance.Caller, catalogID string, options ledger.ListOptions) (ledger.Page[governance.Resource], error) {
+	err := require(ctx, r.Authz, caller, governance.Fold(catalogID), authz.OpReadCatalogs)
+	if err == nil {
+		_, _, err = r.Ledger.Catalog(ctx, catalogID)
+	}
+	if err != nil {
+		return ledger.Page[governance.Resource]{}, err
+	}
+	options.Partition = governance.Fold(catalogID)
+	return ledger.List[governance.Resource](ctx, r.Ledger, options)
+}
+
+// ListResourceRequests lists the requests that brought resources into catalogs and out of them. Errors: CodeForbidden.
+func (r *Resources) ListResourceRequests(ctx context.Context, caller governance.Caller, options ledger.ListOptions) (ledger.Page[governance.ResourceRequest], error) {
+	options, err := trimmed(ctx, r.Authz, caller, authz.OpReadCatalogs, options, "catalog", "id")
+	if err != nil {
+		return ledger.Page[governance.ResourceRequest]{}, err
+	}
+	return ledger.List[governance.ResourceRequest](ctx, r.Ledger, options)
+}
+
+// ResourceRequest reads one of them. Errors: CodeForbidden, CodeNotFound.
+func (r *Resources) ResourceRequest(ctx context.Context, caller governance.Caller, id string) (ledger.Versioned[governance.ResourceRequest], error) {
+	if err := require(ctx, r.Authz, caller, "", authz.OpReadCatalogs); err != nil {
+		return ledger.Versioned[governance.ResourceRequest]{}, err
+	}
+	found, err := ledger.Get[governance.ResourceRequest](ctx, r.Ledger, id, "resource request")
+	if err == nil {
+		err = require(ctx, r.Authz, caller, found.Value.Catalog.ID, authz.OpReadCatalogs)
+	}
+	return found, err
+}
