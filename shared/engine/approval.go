@@ -68,6 +68,32 @@ func resolve(sets governance.SubjectSets, requestor Person) (users, groups []str
 	return users, groups
 }
 
+// approvalGate is the approval, stage after stage (RULES APR-05).
+var approvalGate = gate{
+	passed: func(request governance.AssignmentRequest, _ time.Time) bool { return nextStage(request) < 0 },
+	wait: func(change *Change, request *governance.AssignmentRequest, _ Facts, now time.Time) error {
+		event := EventApprovalNeeded
+		if request.State == governance.StatePendingApproval {
+			event = EventStageApproved
+		}
+		if err := move(request, event, governance.StatusPendingApproval, now); err != nil {
+			return err
+		}
+		index := nextStage(*request)
+		openStage(request, index, now)
+		change.notify(request, governance.NotifyApprovers, index)
+		return nil
+	},
+}
+
+// nextStage is the first stage that is not decided, -1 if there is none.
+func nextStage(request governance.AssignmentRequest) int {
+	if request.Approval == nil {
+		return -1
+	}
+	return slices.IndexFunc(request.Approval.Stages, func(stage governance.ApprovalStage) bool { return stage.Status != governance.StageCompleted })
+}
+
 // openStage starts the clock of a stage.
 func openStage(request *governance.AssignmentRequest, index int, now time.Time) {
 	settings := request.Policy.Approval().Stages[index]
@@ -147,35 +173,26 @@ func Decide(s State, d Decision, now time.Time) (Change, error) {
 	stage.ReviewedBy = &governance.Identity{ID: strings.ToLower(d.Approver.ObjectID), DisplayName: d.Approver.DisplayName}
 	stage.ReviewedDateTime = governance.At(now)
 
-	change := Change{}
 	activity := governance.ActivityStageCompleted
-	var err error
-	last := index == len(request.Approval.Stages)-1
 	switch {
 	case d.Result == governance.ResultDeny:
 		activity = governance.ActivityDeny
-		if err = move(&request, EventDeny, governance.StatusDenied, now); err == nil {
-			change.notify(&request, governance.NotifyDenied, index)
-		}
-	case !last:
-		if err = move(&request, EventStageApproved, governance.StatusPendingApproval, now); err == nil {
-			openStage(&request, index+1, now)
-			change.notify(&request, governance.NotifyApprovers, index+1)
-		}
-	default:
+	case index == len(request.Approval.Stages)-1:
 		activity = governance.ActivityApprove
-	}
-	if err != nil {
-		return Change{}, err
 	}
 	decided := entry(activity, d.Approver, now, &request, request.ID)
 	decided.Justification = d.Justification
 	decided.Detail = stage.DisplayName + ": " + string(d.Result)
-	change.Audit = append(change.Audit, decided)
-	if activity == governance.ActivityApprove {
-		if err := change.begin(&request, d.Package, d.Approver, now); err != nil {
+	change := Change{Audit: []governance.AuditEntry{decided}}
+	if d.Result == governance.ResultApprove {
+		if err := change.proceed(&request, Facts{Package: d.Package, Caller: d.Approver}, now); err != nil {
 			return Change{}, err
 		}
+	} else {
+		if err := move(&request, EventDeny, governance.StatusDenied, now); err != nil {
+			return Change{}, err
+		}
+		change.notify(&request, governance.NotifyDenied, index)
 	}
 	change.Audit[0].Before, change.Audit[0].After = before, state(&request)
 	change.write(request)

@@ -18,15 +18,17 @@ const (
 	insistence = 24 * time.Hour
 )
 
-// begin starts the delivery of a request that nothing holds up any more, or has it wait for its start (RULES REQ-06, LIF-02, LIF-05).
-func (c *Change) begin(request *governance.AssignmentRequest, pack *governance.AccessPackage, caller governance.Caller, now time.Time) error {
-	if request.Schedule != nil && request.Schedule.StartDateTime.Instant().After(now) {
-		if err := move(request, EventPostpone, governance.StatusPendingNotBefore, now); err != nil {
-			return err
-		}
-		c.Audit = append(c.Audit, entry(governance.ActivitySchedule, caller, now, request, request.ID))
-		return nil
-	}
+// deliveryGate is the delivery itself (RULES LIF-02).
+var deliveryGate = gate{
+	passed: func(request governance.AssignmentRequest, _ time.Time) bool {
+		return request.State == governance.StateDelivering
+	},
+	wait: (*Change).deliver,
+}
+
+// deliver starts the delivery of a request that nothing holds up any more.
+func (c *Change) deliver(request *governance.AssignmentRequest, facts Facts, now time.Time) error {
+	pack := facts.Package
 	if pack == nil {
 		return governance.Conflict("The access package no longer exists, so the request cannot be granted.")
 	}
@@ -66,7 +68,7 @@ func (c *Change) begin(request *governance.AssignmentRequest, pack *governance.A
 		}
 	}
 	c.write(assignment)
-	c.Audit = append(c.Audit, entry(governance.ActivityReady, caller, now, request, assignment.ID))
+	c.Audit = append(c.Audit, entry(governance.ActivityReady, facts.Caller, now, request, assignment.ID))
 	c.provision(request.ID, assignment, time.Time{})
 	return nil
 }

@@ -10,30 +10,32 @@ import (
 // RequestIsDue does what time does to a request: a stage escalates or is denied for want of a decision, a scheduled request starts. pack is the package as it is now, nil if it is gone.
 // An empty change means that nothing is due.
 func RequestIsDue(s State, requestID string, pack *governance.AccessPackage, now time.Time) (Change, error) {
-	request, ok := Find[governance.AssignmentRequest](s, requestID)
-	if !ok {
-		return Change{}, nil
-	}
-	due := request.Due()
-	if due.IsZero() || now.Before(due) {
-		return Change{}, nil
-	}
+	request, _ := Find[governance.AssignmentRequest](s, requestID)
 	request = clone(request)
-	before := state(&request)
-	change := Change{}
-	if request.State == governance.StateScheduled {
-		if err := change.begin(&request, pack, governance.System(), now); err != nil {
-			// What was approved cannot be granted any more: the package is gone or the window has passed.
-			if err := move(&request, EventFailed, governance.StatusFailed, now); err != nil {
-				return Change{}, err
-			}
-			failed := entry(governance.ActivityFailed, governance.System(), now, &request, request.ID)
-			failed.Result = "failure"
-			failed.Detail = message(err)
-			change.Audit = append(change.Audit, failed)
-			change.notify(&request, governance.NotifyDeliveryFailed, 0)
-		}
-	} else if err := change.stageIsDue(&request, now); err != nil {
+	before, due := state(&request), request.Deadlines()
+	var change Change
+	var err error
+	switch {
+	case governance.IsDue(due, governance.DeadlineStart, now):
+		change, err = start(&request, pack, now)
+	case governance.IsDue(due, governance.DeadlineDenial, now): // for want of a decision (RULES APR-06)
+		index := nextStage(request)
+		request.Approval.Stages[index].Status = governance.StageExpired
+		change.Audit = append(change.Audit, entry(governance.ActivityTimedOut, governance.System(), now, &request, request.ID))
+		change.notify(&request, governance.NotifyApprovalTimedOut, index)
+		err = move(&request, EventTimeOut, governance.StatusExpired, now)
+	case governance.IsDue(due, governance.DeadlineEscalation, now): // the alternates come in (RULES APR-11)
+		index := nextStage(request)
+		stage := &request.Approval.Stages[index]
+		stage.Escalated, request.Status = true, governance.StatusPendingApprovalEscalated
+		audit := entry(governance.ActivityEscalate, governance.System(), now, &request, request.ID)
+		audit.Detail = stage.DisplayName + ": forwarded to the alternate approvers"
+		change.Audit = append(change.Audit, audit)
+		change.notify(&request, governance.NotifyAlternates, index)
+	default:
+		return Change{}, nil
+	}
+	if err != nil {
 		return Change{}, err
 	}
 	change.Audit[0].Before, change.Audit[0].After = before, state(&request)
@@ -41,31 +43,20 @@ func RequestIsDue(s State, requestID string, pack *governance.AccessPackage, now
 	return change, nil
 }
 
-// stageIsDue denies the stage that waits if its time is over (RULES APR-06), and else brings in its alternates (RULES APR-11).
-func (c *Change) stageIsDue(request *governance.AssignmentRequest, now time.Time) error {
-	stage := request.WaitingStage()
-	index := 0
-	for i := range request.Approval.Stages {
-		if request.Approval.Stages[i].ID == stage.ID {
-			index = i
-		}
+// start begins what was scheduled. What was approved may not be possible any more: the package is gone or the window has passed.
+func start(request *governance.AssignmentRequest, pack *governance.AccessPackage, now time.Time) (Change, error) {
+	change, refused := Proceed(request, Facts{Package: pack, Caller: governance.System()}, now)
+	if refused == nil {
+		return change, nil
 	}
-	if now.Before(stage.EndsDateTime.Instant()) {
-		stage.Escalated = true
-		request.Status = governance.StatusPendingApprovalEscalated
-		audit := entry(governance.ActivityEscalate, governance.System(), now, request, request.ID)
-		audit.Detail = stage.DisplayName + ": forwarded to the alternate approvers"
-		c.Audit = append(c.Audit, audit)
-		c.notify(request, governance.NotifyAlternates, index)
-		return nil
+	if err := move(request, EventFailed, governance.StatusFailed, now); err != nil {
+		return Change{}, err
 	}
-	stage.Status = governance.StageExpired
-	if err := move(request, EventTimeOut, governance.StatusExpired, now); err != nil {
-		return err
-	}
-	c.Audit = append(c.Audit, entry(governance.ActivityTimedOut, governance.System(), now, request, request.ID))
-	c.notify(request, governance.NotifyApprovalTimedOut, index)
-	return nil
+	failed := entry(governance.ActivityFailed, governance.System(), now, request, request.ID)
+	failed.Result, failed.Detail = "failure", message(refused)
+	change = Change{Audit: []governance.AuditEntry{failed}}
+	change.notify(request, governance.NotifyDeliveryFailed, 0)
+	return change, nil
 }
 
 // AssignmentIsDue does what time does to an assignment: it ends, or its delivery is taken up again. An empty change means that nothing is due.
@@ -74,14 +65,10 @@ func AssignmentIsDue(s State, assignmentID string, now time.Time) (Change, error
 	if !ok {
 		return Change{}, nil
 	}
-	due := assignment.Due()
-	if due.IsZero() || now.Before(due) {
-		return Change{}, nil
-	}
 	change := Change{}
 	request, hasRequest := Find[governance.AssignmentRequest](s, assignment.RequestID)
-	ends := assignment.End().Instant()
-	if !assignment.Removing && !ends.IsZero() && !now.Before(ends) {
+	due := assignment.Deadlines()
+	if governance.IsDue(due, governance.DeadlineEnd, now) {
 		if hasRequest && request.State == governance.StateDelivering { // it never got as far as being granted whole
 			request = clone(request)
 			if err := move(&request, EventFailed, governance.StatusFailed, now); err != nil {
@@ -102,7 +89,7 @@ func AssignmentIsDue(s State, assignmentID string, now time.Time) (Change, error
 		}, now)
 		return change, nil
 	}
-	if !hasRequest || request.State == governance.StateDelivered {
+	if !governance.IsDue(due, governance.DeadlineAttempt, now) || !hasRequest || request.State == governance.StateDelivered {
 		return Change{}, nil
 	}
 	request = clone(request)

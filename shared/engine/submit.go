@@ -103,18 +103,11 @@ func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 		if request.Approval, err = newApproval(request.ID, policy.Approval(), cmd.Target); err != nil {
 			return Change{}, err
 		}
-		if err := move(&request, EventApprovalNeeded, governance.StatusPendingApproval, now); err != nil {
-			return Change{}, err
-		}
-		openStage(&request, 0, now)
-		change.notify(&request, governance.NotifyApprovers, 0)
-	} else {
-		if cmd.Type == governance.RequestUserAdd {
-			change.Audit = append(change.Audit, entry(governance.ActivityAutoApprove, governance.System(), now, &request, request.ID))
-		}
-		if err := change.begin(&request, &cmd.Package, cmd.Caller, now); err != nil {
-			return Change{}, err
-		}
+	} else if cmd.Type == governance.RequestUserAdd {
+		change.Audit = append(change.Audit, entry(governance.ActivityAutoApprove, governance.System(), now, &request, request.ID))
+	}
+	if err := change.proceed(&request, Facts{Package: &cmd.Package, Caller: cmd.Caller}, now); err != nil {
+		return Change{}, err
 	}
 	change.Audit[0].After = state(&request)
 	change.write(request)

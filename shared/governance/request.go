@@ -27,6 +27,9 @@ func (t RequestType) IsRemoval() bool {
 	return t == RequestUserRemove || t == RequestAdminRemove || t == RequestSystemRemove
 }
 
+// IsSelf says whether it is made by those for whom it is.
+func (t RequestType) IsSelf() bool { return t == RequestUserAdd || t == RequestUserRemove }
+
 // RequestState is Graph's accessPackageRequestState. What may follow what is the table of shared/engine.
 type RequestState string
 

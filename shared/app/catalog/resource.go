@@ -61,9 +61,10 @@ func (r *Resources) RequestResource(ctx context.Context, caller governance.Calle
 	if written := engine.Written[governance.ResourceRequest](done.Change); len(written) > 0 {
 		return written[0], nil
 	}
-	before, missing := ledger.GetAt[governance.ResourceRequest](ctx, r.Ledger, place, request.ID, "resource request")
-	if missing == nil { // a repeated command made it
-		return before.Value, nil
+	if ledger.Repeats(ctx) { // it may have been made before
+		if before, missing := ledger.GetAt[governance.ResourceRequest](ctx, r.Ledger, place, request.ID, "resource request"); missing == nil {
+			return before.Value, nil
+		}
 	}
 	return none, err
 }

@@ -1,0 +1,143 @@
+package access
+
+import (
+	"context"
+	"strings"
+
+	"latchkey/shared/app/authz"
+	"latchkey/shared/directory"
+	"latchkey/shared/engine"
+	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
+	"latchkey/shared/store"
+)
+
+// Approvals are the use cases of those who decide.
+type Approvals struct {
+	Ledger    *ledger.Ledger
+	Authz     *authz.Authorizer
+	Directory directory.Directory
+}
+
+// DecideApproval lets the caller decide a stage of an approval (RULES APR-03, APR-07, APR-13, APR-14). Two who decide at once make one decision: the other gets CodeConflict and what was
+// decided. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodeInvalid.
+func (a *Approvals) DecideApproval(ctx context.Context, caller governance.Caller, approvalID, stageID string, result governance.ReviewResult, justification string) error {
+	if err := authz.Require(caller, authz.OpDecideApprovals); err != nil {
+		return err
+	}
+	place, err := ledger.Locate[governance.AssignmentRequest](ctx, a.Ledger, approvalID, approvalName)
+	if err != nil {
+		return err
+	}
+	id := governance.Fold(approvalID)
+	read := ledger.Documents(requestDocument(id))
+	return a.Ledger.Afresh(ctx, func() error {
+		first, err := a.Ledger.Load(ctx, place, read)
+		if err != nil {
+			return err
+		}
+		decision := engine.Decision{RequestID: id, StageID: governance.Fold(stageID), Result: result, Justification: justification, Approver: caller}
+		var rests []ledger.Version
+		if request, ok := engine.Find[governance.AssignmentRequest](first.State, id); ok && request.Approval != nil {
+			if decision.GroupIDs, err = a.approverGroups(ctx, request, decision.StageID, caller); err != nil {
+				return err
+			}
+			if result == governance.ResultApprove {
+				if decision.Package, rests, err = present(ctx, a.Ledger, request); err != nil {
+					return err
+				}
+			}
+		}
+		_, err = update(ctx, a.Ledger, place, first.Having(read), func(s engine.State) (engine.Change, error) {
+			return engine.Decide(s, decision, a.Ledger.Now())
+		}, rests...)
+		return err
+	})
+}
+
+// approverGroups are the caller's groups, if it takes them to know whether the caller may decide the stage.
+func (a *Approvals) approverGroups(ctx context.Context, request governance.AssignmentRequest, stageID string, caller governance.Caller) ([]string, error) {
+	for _, stage := range request.Approval.Stages {
+		if strings.EqualFold(stage.ID, stageID) && engine.NeedsGroups(stage, caller.ObjectID) {
+			return groupsOf(ctx, a.Directory, caller)
+		}
+	}
+	return nil, nil
+}
+
+// present is the package of a request as it is now, nil if it is gone, and what that rests on.
+func present(ctx context.Context, l *ledger.Ledger, request governance.AssignmentRequest) (*governance.AccessPackage, []ledger.Version, error) {
+	catalog, state, err := l.Catalog(ctx, request.AccessPackage.Catalog.ID)
+	if governance.CodeOf(err) == governance.CodeNotFound && err != nil {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	rests := []ledger.Version{state.Version()}
+	if pack, ok := catalog.Packages[request.AccessPackage.ID]; ok {
+		return &pack, rests, nil
+	}
+	return nil, rests, nil
+}
+
+// Approval reads an approval, with assignedToMe of its stages as it is for the caller. Who may neither decide it, nor made the request, nor administers, does not see it.
+// Errors: CodeForbidden, CodeNotFound.
+func (a *Approvals) Approval(ctx context.Context, caller governance.Caller, id string) (governance.Approval, error) {
+	rights, err := either(ctx, a.Authz, caller, authz.OpReadApprovals, authz.OpDecideApprovals)
+	if err != nil {
+		return governance.Approval{}, err
+	}
+	found, err := ledger.Get[governance.AssignmentRequest](ctx, a.Ledger, id, approvalName)
+	if err != nil {
+		return governance.Approval{}, err
+	}
+	request := found.Value
+	if request.Approval == nil {
+		return governance.Approval{}, governance.NotFound("The request %s has no approval.", id)
+	}
+	var groups []string
+	for _, stage := range request.Approval.Stages {
+		if engine.NeedsGroups(stage, caller.ObjectID) {
+			if groups, err = groupsOf(ctx, a.Directory, caller); err != nil {
+				return governance.Approval{}, err
+			}
+			break
+		}
+	}
+	approval, assigned := seenBy(request, caller, groups)
+	if !assigned && !isParty(request, caller) && !rights.In(request.AccessPackage.Catalog.ID, authz.OpReadApprovals) {
+		return governance.Approval{}, governance.NotFound("There is no approval %s.", id)
+	}
+	return approval, nil
+}
+
+// seenBy is the approval of a request with assignedToMe filled in, and whether any stage is the caller's to decide.
+func seenBy(request governance.AssignmentRequest, caller governance.Caller, groups []string) (governance.Approval, bool) {
+	approval := *request.Approval
+	approval.Stages = append([]governance.ApprovalStage{}, approval.Stages...)
+	assigned := false
+	for i := range approval.Stages {
+		stage := &approval.Stages[i]
+		stage.AssignedToMe = !isParty(request, caller) && caller.ObjectID != "" && engine.IsApprover(*stage, caller.ObjectID, groups)
+		assigned = assigned || stage.AssignedToMe
+	}
+	return approval, assigned
+}
+
+// ApprovalsByCurrentUser lists the approvals of the requests that RequestsByCurrentUser would. Errors: CodeForbidden, CodeInvalid.
+func (a *Approvals) ApprovalsByCurrentUser(ctx context.Context, caller governance.Caller, by By, options ledger.ListOptions) (ledger.Page[governance.Approval], error) {
+	mine, groups, err := requestsBy(ctx, a.Authz, a.Directory, caller, by)
+	if err != nil {
+		return ledger.Page[governance.Approval]{}, err
+	}
+	hasApproval := store.Not{Filter: store.Compare{Path: []string{"approval", "id"}, Comparison: store.Equal, Value: nil}}
+	options.Filter = ledger.Both(store.And{mine, hasApproval}, options.Filter)
+	requests, err := ledger.List[governance.AssignmentRequest](ctx, a.Ledger, options)
+	page := ledger.Page[governance.Approval]{Continuation: requests.Continuation}
+	for _, request := range requests.Items {
+		approval, _ := seenBy(request.Value, caller, groups)
+		page.Items = append(page.Items, ledger.Versioned[governance.Approval]{Value: approval, ETag: request.ETag})
+	}
+	return page, err
+}

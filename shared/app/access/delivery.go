@@ -1,0 +1,204 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"latchkey/shared/directory"
+	"latchkey/shared/engine"
+	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
+	"latchkey/shared/platform"
+)
+
+// Delivery carries out what was decided: it grants and takes away, and does what time does to requests and assignments. Each of its methods handles an effect; any number of times the same one.
+type Delivery struct {
+	Ledger    *ledger.Ledger
+	Directory directory.Directory
+	Log       *slog.Logger
+}
+
+// errStale says that what was done in the directory is not what the present state wants.
+var errStale = errors.New("the plan has changed")
+
+// maxPlans bounds how often a plan is made anew because the subject changed under it.
+const maxPlans = 5
+
+// Provision brings the directory to what an assignment wants, and records it (DESIGN section 4, 3). Should its lock have been lost without its knowing, so that another call has
+// carried out the same effect and the subject has moved on, it undoes what it did too late. Errors: those after which the effect is put off or comes back.
+func (d *Delivery) Provision(ctx context.Context, effect governance.Effect) error {
+	read := ledger.Documents(assignmentDocument(effect.About), requestDocument(effect.RequestID))
+	var done []engine.Step // what this call has changed, or may have
+	for range maxPlans {
+		state, err := d.Ledger.Load(ctx, effect.Place, read)
+		if err != nil {
+			return err
+		}
+		assignment, ok := engine.Find[governance.Assignment](state.State, effect.About)
+		request, known := engine.Find[governance.AssignmentRequest](state.State, effect.RequestID)
+		if !ok || !known {
+			return ledger.ErrNoDocument
+		}
+		undone, err := d.undo(ctx, state, assignment.Target.ObjectID, done)
+		if err != nil {
+			return err
+		}
+		if undone { // what was wanted then may be different by now: read again
+			continue
+		}
+		if assignment.RequestID != effect.RequestID || request.State != governance.StateDelivering {
+			return nil // done, or taken over by another request with an effect of its own
+		}
+		steps := engine.Plan(state.State, effect.About)
+		outcomes := make([]engine.Outcome, 0, len(steps))
+		for _, step := range steps {
+			if step.Action != engine.ActionKeep {
+				done = append(slices.DeleteFunc(done, func(d engine.Step) bool { return d.Grant == step.Grant }), step)
+			}
+			outcome, err := d.carryOut(ctx, assignment.Target.ObjectID, step)
+			if err != nil {
+				return err
+			}
+			outcomes = append(outcomes, outcome)
+		}
+		recorded, err := update(ctx, d.Ledger, effect.Place, state.Having(read), func(s engine.State) (engine.Change, error) {
+			if !slices.Equal(engine.Plan(s, effect.About), steps) {
+				return engine.Change{}, errStale
+			}
+			return engine.Record(s, effect.About, outcomes, d.Ledger.Now())
+		})
+		if errors.Is(err, errStale) {
+			continue
+		}
+		if err == nil {
+			d.report(ctx, effect, recorded.Change)
+		}
+		return err
+	}
+	return ledger.Unavailable("The subject", errStale)
+}
+
+// undo gives back what this call removed although an assignment of the subject grants it by now, and takes back what it added although none does any more. It says whether there was
+// anything to undo, and notes it in done.
+func (d *Delivery) undo(ctx context.Context, state *ledger.State, objectID string, done []engine.Step) (bool, error) {
+	undone := false
+	for i := range done {
+		wanted := slices.ContainsFunc(state.Head.Holdings, func(h governance.Holding) bool { return !h.Removing && slices.Contains(h.Grants, done[i].Grant) })
+		opposite := engine.Step{Grant: done[i].Grant, Action: engine.ActionRemove}
+		if wanted {
+			opposite.Action = engine.ActionAdd
+		}
+		if opposite.Action == done[i].Action {
+			continue
+		}
+		outcome, err := d.carryOut(ctx, objectID, opposite)
+		if err == nil && outcome.Reason != "" {
+			err = ledger.Unavailable("The directory", errors.New(outcome.Reason))
+		}
+		if err != nil { // a repetition does not know of it any more
+			d.Log.ErrorContext(ctx, "a resource role that changed too late could not be put right", "alert", true, "subjectId", state.Head.ID, "role", opposite.Grant.Role,
+				"groupId", opposite.Grant.ResourceID, "wanted", wanted, "error", err)
+			return undone, err
+		}
+		done[i], undone = opposite, true
+	}
+	return undone, nil
+}
+
+// carryOut does one step in the directory. An error means that this call is over, not that the step failed.
+func (d *Delivery) carryOut(ctx context.Context, objectID string, step engine.Step) (engine.Outcome, error) {
+	var err error
+	switch {
+	case step.Action == engine.ActionKeep:
+	case step.Action == engine.ActionAdd && step.Grant.Role == governance.GrantOwner:
+		err = d.Directory.AddOwner(ctx, step.Grant.ResourceID, objectID)
+	case step.Action == engine.ActionAdd:
+		err = d.Directory.AddMember(ctx, step.Grant.ResourceID, objectID)
+	case step.Grant.Role == governance.GrantOwner:
+		err = d.Directory.RemoveOwner(ctx, step.Grant.ResourceID, objectID)
+	default:
+		err = d.Directory.RemoveMember(ctx, step.Grant.ResourceID, objectID)
+	}
+	outcome := engine.Outcome{Step: step}
+	switch {
+	case err == nil:
+		return outcome, nil
+	case ctx.Err() != nil:
+		return outcome, fmt.Errorf("%s %s of %s: %w", step.Action, step.Grant.Role, step.Grant.ResourceID, err)
+	case errors.Is(err, directory.ErrNotFound), errors.Is(err, directory.ErrForbidden), errors.Is(err, directory.ErrRefused):
+		outcome.Reason = err.Error()
+	case errors.Is(err, directory.ErrThrottled), errors.Is(err, directory.ErrUnavailable):
+		outcome.Reason, outcome.Transient = err.Error(), true
+	default:
+		return outcome, fmt.Errorf("%s %s of %s: %w", step.Action, step.Grant.Role, step.Grant.ResourceID, err)
+	}
+	return outcome, nil
+}
+
+// report tells an operator of a delivery that has failed for good.
+func (d *Delivery) report(ctx context.Context, effect governance.Effect, change engine.Change) {
+	for _, request := range engine.Written[governance.AssignmentRequest](change) {
+		if request.State == governance.StateDeliveryFailed || request.State == governance.StatePartiallyDelivered {
+			detail := ""
+			for _, entry := range change.Audit {
+				if entry.Detail != "" && entry.Result == "failure" {
+					detail = entry.Detail
+				}
+			}
+			d.Log.ErrorContext(ctx, "a delivery has failed", "alert", true, platform.LogMetric, platform.MetricDeliveryFailed, platform.LogValue, 1, "requestId", request.ID, "assignmentId", effect.About, "subjectId", effect.Partition,
+				"state", request.State, "removal", request.RequestType.IsRemoval(), "reason", detail)
+		}
+	}
+}
+
+// AssignmentIsDue does what time does to an assignment. Errors: as those of Provision.
+func (d *Delivery) AssignmentIsDue(ctx context.Context, effect governance.Effect) error {
+	state, err := d.Ledger.Load(ctx, effect.Place, ledger.Documents(assignmentDocument(effect.About)))
+	if err != nil {
+		return err
+	}
+	assignment, ok := engine.Find[governance.Assignment](state.State, effect.About)
+	if !ok {
+		return ledger.ErrNoDocument
+	}
+	documents := []string{assignmentDocument(effect.About)}
+	if assignment.RequestID != "" {
+		documents = append(documents, requestDocument(assignment.RequestID))
+	}
+	_, err = update(ctx, d.Ledger, effect.Place, ledger.Documents(documents...), func(s engine.State) (engine.Change, error) {
+		if present, _ := engine.Find[governance.Assignment](s, effect.About); present.RequestID != assignment.RequestID {
+			return engine.Change{}, ledger.Unavailable("The subject", errStale) // another request took over meanwhile
+		}
+		return engine.AssignmentIsDue(s, effect.About, d.Ledger.Now())
+	})
+	return err
+}
+
+// RequestIsDue does what time does to a request. Errors: as those of Provision.
+func (d *Delivery) RequestIsDue(ctx context.Context, effect governance.Effect) error {
+	read := ledger.Documents(requestDocument(effect.About))
+	return d.Ledger.Afresh(ctx, func() error {
+		state, err := d.Ledger.Load(ctx, effect.Place, read)
+		if err != nil {
+			return err
+		}
+		request, ok := engine.Find[governance.AssignmentRequest](state.State, effect.About)
+		if !ok {
+			return ledger.ErrNoDocument
+		}
+		var pack *governance.AccessPackage
+		var rests []ledger.Version
+		if request.State == governance.StateScheduled {
+			if pack, rests, err = present(ctx, d.Ledger, request); err != nil {
+				return err
+			}
+		}
+		_, err = update(ctx, d.Ledger, effect.Place, state.Having(read), func(s engine.State) (engine.Change, error) {
+			return engine.RequestIsDue(s, effect.About, pack, d.Ledger.Now())
+		}, rests...)
+		return err
+	})
+}

@@ -1,0 +1,95 @@
+package access
+
+import (
+	"context"
+
+	"latchkey/shared/app/authz"
+	"latchkey/shared/directory"
+	"latchkey/shared/engine"
+	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
+)
+
+// Offers are the use cases of finding out what one may request, and what that takes.
+type Offers struct {
+	Ledger    *ledger.Ledger
+	Directory directory.Directory
+}
+
+// PackagesByCurrentUser lists the packages that the caller may request (RULES CAT-02, POL-14, POL-15). Errors: CodeForbidden, CodeInvalid.
+func (o *Offers) PackagesByCurrentUser(ctx context.Context, caller governance.Caller, by By, options ledger.ListOptions) (ledger.Page[governance.AccessPackage], error) {
+	none := ledger.Page[governance.AccessPackage]{}
+	if err := authz.Require(caller, authz.OpBrowsePackages); err != nil {
+		return none, err
+	}
+	if by != ByAllowedRequestor {
+		return none, governance.Invalid("on", "on='%s' is not supported here; use 'allowedRequestor'.", governance.Clip(string(by)))
+	}
+	person, err := person(ctx, o.Directory, governance.Fold(caller.ObjectID), "caller", engine.Needs{Groups: true})
+	if err != nil {
+		return none, err
+	}
+	page, err := ledger.List[governance.AccessPackage](ctx, o.Ledger, options)
+	if err != nil {
+		return none, err
+	}
+	visible := ledger.Page[governance.AccessPackage]{Continuation: page.Continuation}
+	catalogs := o.Ledger.Catalogs()
+	for _, item := range page.Items {
+		catalog, _, err := catalogs.At(ctx, item.Value.Catalog.ID)
+		if governance.CodeOf(err) == governance.CodeNotFound && err != nil {
+			continue
+		}
+		if err != nil {
+			return none, err
+		}
+		if pack, ok := catalog.Packages[item.Value.ID]; ok && engine.Visible(catalog.Catalog, pack, catalog.PoliciesOf(pack.ID), person) {
+			pack.Catalog = &governance.Catalog{ID: catalog.Catalog.ID, DisplayName: catalog.Catalog.DisplayName, Description: catalog.Catalog.Description}
+			visible.Items = append(visible.Items, ledger.Versioned[governance.AccessPackage]{Value: pack, ETag: item.ETag})
+		}
+	}
+	return visible, nil
+}
+
+// Requirements is Graph's accessPackageAssignmentRequestRequirements: what a request under one policy must bring (RULES POL-08).
+type Requirements struct {
+	PolicyID                         string               `json:"policyId"`
+	PolicyDisplayName                string               `json:"policyDisplayName"`
+	PolicyDescription                string               `json:"policyDescription"`
+	IsApprovalRequiredForAdd         bool                 `json:"isApprovalRequiredForAdd"`
+	IsApprovalRequiredForUpdate      bool                 `json:"isApprovalRequiredForUpdate"`
+	IsRequestorJustificationRequired bool                 `json:"isRequestorJustificationRequired"`
+	AllowCustomAssignmentSchedule    bool                 `json:"allowCustomAssignmentSchedule"`
+	Questions                        governance.Questions `json:"questions"`
+	Schedule                         *governance.Schedule `json:"schedule"`
+}
+
+// ApplicableRequirements says what the caller must bring to request a package, one entry for each policy that applies. Errors: CodeForbidden, CodeNotFound.
+func (o *Offers) ApplicableRequirements(ctx context.Context, caller governance.Caller, packageID string) ([]Requirements, error) {
+	if err := authz.Require(caller, authz.OpBrowsePackages); err != nil {
+		return nil, err
+	}
+	catalog, _, pack, err := ledger.CatalogWith[governance.AccessPackage](ctx, o.Ledger, packageID, packageName)
+	if err != nil {
+		return nil, err
+	}
+	policies := catalog.PoliciesOf(pack.ID)
+	person, err := person(ctx, o.Directory, governance.Fold(caller.ObjectID), "caller", engine.NeedsOf(policies))
+	if err != nil {
+		return nil, err
+	}
+	requirements := []Requirements{}
+	if catalog.Catalog.State != governance.CatalogPublished {
+		return requirements, nil
+	}
+	for _, policy := range engine.Applicable(policies, person) {
+		approval := policy.Approval()
+		requirements = append(requirements, Requirements{
+			PolicyID: policy.ID, PolicyDisplayName: policy.DisplayName, PolicyDescription: policy.Description,
+			IsApprovalRequiredForAdd: approval.IsApprovalRequiredForAdd, IsApprovalRequiredForUpdate: approval.IsApprovalRequiredForUpdate,
+			IsRequestorJustificationRequired: approval.IsRequestorJustificationRequired, AllowCustomAssignmentSchedule: policy.Requestor().AllowCustomAssignmentSchedule,
+			Questions: policy.Questions, Schedule: &governance.Schedule{Expiration: policy.Expiration},
+		})
+	}
+	return requirements, nil
+}

@@ -1,0 +1,60 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"latchkey/shared/directory"
+	"latchkey/shared/engine"
+	"latchkey/shared/governance"
+)
+
+// person reads what decisions need to know of a user. Errors: CodeInvalid naming target if the directory does not know them.
+func person(ctx context.Context, d directory.Directory, userID, target string, needs engine.Needs) (engine.Person, error) {
+	user, err := d.User(ctx, userID)
+	if isNotFound(err) {
+		return engine.Person{}, governance.Invalid(target, "The directory has no user %q.", governance.Clip(userID))
+	}
+	if err != nil {
+		return engine.Person{}, fmt.Errorf("look up the user: %w", err)
+	}
+	person := engine.Person{User: user}
+	if needs.Groups {
+		if person.GroupIDs, err = d.MemberOf(ctx, user.ID); err != nil && !isNotFound(err) {
+			return engine.Person{}, fmt.Errorf("look up the groups of the user: %w", err)
+		}
+	}
+	if needs.SecondManager && user.ManagerID != "" {
+		manager, err := d.User(ctx, user.ManagerID)
+		if err != nil && !isNotFound(err) {
+			return engine.Person{}, fmt.Errorf("look up the manager of the user: %w", err)
+		}
+		person.SecondManagerID = manager.ManagerID
+	}
+	return person, nil
+}
+
+func isNotFound(err error) bool { return errors.Is(err, directory.ErrNotFound) }
+
+// subjectOf is the subject that a caller is, as far as the token says; the directory is asked where the partition matters.
+func subjectOf(caller governance.Caller) governance.Subject {
+	kind := governance.SubjectUser
+	if caller.Kind != governance.CallerUser {
+		kind = governance.SubjectServicePrincipal
+	}
+	id := governance.Fold(caller.ObjectID)
+	return governance.Subject{ID: governance.NameID("oid:" + id), ObjectID: id, DisplayName: caller.DisplayName, SubjectType: kind}
+}
+
+// groupsOf are the ids of the groups that the caller is in.
+func groupsOf(ctx context.Context, d directory.Directory, caller governance.Caller) ([]string, error) {
+	groups, err := d.MemberOf(ctx, governance.Fold(caller.ObjectID))
+	if isNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up the groups of the approver: %w", err)
+	}
+	return groups, nil
+}

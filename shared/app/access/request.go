@@ -1,0 +1,409 @@
+// Package access is the use cases of those who want access, approve it or have it: requests, approvals, assignments, and their delivery.
+package access
+
+import (
+	"context"
+	"strings"
+
+	"latchkey/shared/app/authz"
+	"latchkey/shared/directory"
+	"latchkey/shared/engine"
+	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
+	"latchkey/shared/platform"
+	"latchkey/shared/store"
+)
+
+// Requests are the use cases of requests.
+type Requests struct {
+	Ledger    *ledger.Ledger
+	Authz     *authz.Authorizer
+	Directory directory.Directory
+}
+
+// What people call these resources.
+const (
+	requestName    = "request"
+	approvalName   = "approval"
+	assignmentName = "assignment"
+	packageName    = "access package"
+)
+
+type versionedRequest = ledger.Versioned[governance.AssignmentRequest]
+
+// SubmitRequest makes a request for access or for its end (RULES REQ-10 to REQ-12, REQ-22). Errors: CodeForbidden, CodeInvalid, CodeNotFound, CodeConflict.
+func (r *Requests) SubmitRequest(ctx context.Context, caller governance.Caller, draft governance.AssignmentRequest) (governance.AssignmentRequest, error) {
+	none := governance.AssignmentRequest{}
+	operation := authz.OpSubmitForSelf
+	switch draft.RequestType {
+	case governance.RequestAdminAdd, governance.RequestAdminRemove:
+		operation = authz.OpSubmitForAnyone
+	case governance.RequestUserAdd, governance.RequestUserRemove:
+	case governance.RequestSystemRemove:
+		return none, governance.Invalid("requestType", "requestType systemRemove is made by the service alone; use userAdd, userRemove, adminAdd or adminRemove.")
+	default:
+		return none, governance.Invalid("requestType", "requestType is missing; use userAdd, userRemove, adminAdd or adminRemove.")
+	}
+	rights, err := r.Authz.For(ctx, caller)
+	if err == nil {
+		err = rights.RequireSomewhere(operation)
+	}
+	if err != nil {
+		return none, err
+	}
+	if draft.Assignment == nil {
+		return none, governance.Invalid("assignment", "assignment is missing: it names the access package (accessPackageId) to add, or the assignment (id) to remove.")
+	}
+	draft.ID = r.Ledger.NewID(ctx)
+	prepare := r.prepareAdd
+	if draft.RequestType.IsRemoval() {
+		prepare = r.prepareRemoval
+	}
+	made := none
+	err = r.Ledger.Afresh(ctx, func() error {
+		prepared, err := prepare(ctx, caller, draft)
+		if err != nil {
+			return err
+		}
+		if !draft.RequestType.IsSelf() && !rights.In(prepared.catalogID, operation) {
+			return rights.Require(prepared.catalogID, operation)
+		}
+		done, err := update(ctx, r.Ledger, ledger.SubjectPlace(prepared.subjectID), prepared.reads(draft.ID), func(s engine.State) (engine.Change, error) {
+			if _, before := engine.Find[governance.AssignmentRequest](s, draft.ID); before { // a repeated command made it
+				return engine.Change{}, nil
+			}
+			return engine.Submit(s, prepared.Submission, r.Ledger.Now())
+		}, prepared.rests...)
+		made, _ = ledger.Made[governance.AssignmentRequest](done, draft.ID)
+		return err
+	})
+	if ledger.Repeats(ctx) && governance.CodeOf(err) == governance.CodeInvalid { // what it made before may have outlived the package
+		if before, missing := ledger.Get[governance.AssignmentRequest](ctx, r.Ledger, draft.ID, requestName); missing == nil {
+			return before.Value, nil
+		}
+	}
+	return made, err
+}
+
+// prepared is a submission with what was read for it.
+type prepared struct {
+	engine.Submission
+	subjectID, catalogID string
+	rests                []ledger.Version
+}
+
+func (p prepared) reads(requestID string) ledger.Read {
+	ids := []string{requestDocument(requestID)}
+	if p.Type.IsRemoval() {
+		ids = append(ids, assignmentDocument(p.AssignmentID))
+	}
+	return ledger.Documents(ids...)
+}
+
+func requestDocument(id string) string {
+	return governance.StoredID(governance.AssignmentRequest{}.DocumentKind(), id)
+}
+
+func assignmentDocument(id string) string {
+	return governance.StoredID(governance.Assignment{}.DocumentKind(), id)
+}
+
+func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, draft governance.AssignmentRequest) (prepared, error) {
+	packageID, policyID, targetID, err := wantedOf(caller, draft)
+	if err != nil {
+		return prepared{}, err
+	}
+	catalog, state, pack, err := ledger.CatalogWith[governance.AccessPackage](ctx, r.Ledger, packageID, packageName)
+	if governance.CodeOf(err) == governance.CodeNotFound && err != nil {
+		err = governance.Invalid("assignment/accessPackageId", "There is no access package %q.", governance.Clip(packageID))
+	}
+	if err != nil {
+		return prepared{}, err
+	}
+	policies := catalog.PoliciesOf(pack.ID)
+	target, err := person(ctx, r.Directory, targetID, "assignment/targetId", engine.NeedsOf(policies))
+	if err != nil {
+		return prepared{}, err
+	}
+	subject := governance.SubjectOf(target.User)
+	requestor := subjectOf(caller)
+	if requestor.ObjectID == governance.Fold(subject.ObjectID) {
+		requestor = subject
+	}
+	return prepared{engine.Submission{
+		RequestID: draft.ID, AssignmentID: governance.NameID("assignment:" + draft.ID), Type: draft.RequestType, Justification: draft.Justification, Answers: draft.Answers,
+		Schedule: draft.Schedule, Caller: caller, Requestor: requestor, Target: target, Catalog: catalog.Catalog, Package: pack, Policies: policies, PolicyID: policyID,
+	}, subject.ID, catalog.Catalog.ID, []ledger.Version{state.Version()}}, nil
+}
+
+// wantedOf reads which package, policy and person a request to add is about, in either of the forms that clients use (RULES REQ-10).
+func wantedOf(caller governance.Caller, draft governance.AssignmentRequest) (packageID, policyID, targetID string, err error) {
+	assignment := draft.Assignment
+	packageID, policyID, targetID = assignment.AccessPackageID, assignment.AssignmentPolicyID, assignment.TargetID
+	if packageID == "" && assignment.AccessPackage != nil {
+		packageID = assignment.AccessPackage.ID
+	}
+	if packageID == "" && draft.AccessPackage != nil {
+		packageID = draft.AccessPackage.ID
+	}
+	if policyID == "" && assignment.AssignmentPolicy != nil {
+		policyID = assignment.AssignmentPolicy.ID
+	}
+	if targetID == "" && assignment.Target != nil {
+		targetID = assignment.Target.ObjectID
+	}
+	if packageID == "" {
+		return "", "", "", governance.Invalid("assignment/accessPackageId", "assignment/accessPackageId is missing: which access package is requested?")
+	}
+	if draft.RequestType == governance.RequestUserAdd {
+		if targetID != "" && governance.Fold(targetID) != governance.Fold(caller.ObjectID) {
+			return "", "", "", governance.Invalid("assignment/targetId", "A userAdd is for the caller; leave targetId out, or use adminAdd.")
+		}
+		targetID = caller.ObjectID
+	}
+	if targetID == "" {
+		return "", "", "", governance.Invalid("assignment/targetId", "assignment/targetId is missing: who is to get the access?")
+	}
+	if !governance.IsGUID(targetID) {
+		return "", "", "", governance.Invalid("assignment/targetId", "targetId must be the object id of a user, a GUID.")
+	}
+	return governance.Fold(packageID), governance.Fold(policyID), governance.Fold(targetID), nil
+}
+
+func (r *Requests) prepareRemoval(ctx context.Context, caller governance.Caller, draft governance.AssignmentRequest) (prepared, error) {
+	if draft.Assignment.ID == "" {
+		return prepared{}, governance.Invalid("assignment/id", "assignment/id is missing: which assignment is to be removed?")
+	}
+	id := governance.Fold(draft.Assignment.ID)
+	missing := governance.Invalid("assignment/id", "There is no assignment %q.", governance.Clip(id))
+	place, err := ledger.Locate[governance.Assignment](ctx, r.Ledger, id, assignmentName)
+	if governance.CodeOf(err) == governance.CodeNotFound && err != nil {
+		err = missing
+	}
+	if err != nil {
+		return prepared{}, err
+	}
+	found, err := ledger.GetAt[governance.Assignment](ctx, r.Ledger, place, id, assignmentName)
+	assignment := found.Value
+	if governance.CodeOf(err) == governance.CodeNotFound && err != nil || err == nil && draft.RequestType.IsSelf() && !strings.EqualFold(assignment.Target.ObjectID, caller.ObjectID) {
+		err = missing // of another's, who asks does not learn that it exists
+	}
+	if err != nil {
+		return prepared{}, err
+	}
+	p := prepared{subjectID: place.Partition, catalogID: assignment.AccessPackage.Catalog.ID, Submission: engine.Submission{
+		RequestID: draft.ID, AssignmentID: id, Type: draft.RequestType, Justification: draft.Justification, Caller: caller, Requestor: subjectOf(caller),
+	}}
+	if strings.EqualFold(assignment.Target.ObjectID, caller.ObjectID) {
+		p.Requestor = *assignment.Target
+	}
+	if !draft.RequestType.IsSelf() {
+		return p, nil
+	}
+	catalog, state, err := r.Ledger.Catalog(ctx, p.catalogID)
+	if governance.CodeOf(err) == governance.CodeNotFound && err != nil {
+		return p, nil
+	}
+	if err != nil {
+		return prepared{}, err
+	}
+	p.Policies, p.rests = catalog.PoliciesOf(assignment.AccessPackage.ID), []ledger.Version{state.Version()}
+	return p, nil
+}
+
+// update is the ledger's, and tells of the requests that have reached another state.
+func update(ctx context.Context, l *ledger.Ledger, place governance.Place, read ledger.Read, command ledger.Decide, rests ...ledger.Version) (ledger.Committed, error) {
+	done, err := l.Update(ctx, place, read, command, rests...)
+	if err != nil || !platform.Traced(ctx) {
+		return done, err
+	}
+	for _, request := range engine.Written[governance.AssignmentRequest](done.Change) {
+		if before, _ := engine.Find[governance.AssignmentRequest](done.Before, request.ID); before.State != request.State {
+			took := l.Now().Sub(request.CreatedDateTime.Instant())
+			platform.Measure(ctx, platform.MetricRequestStep, platform.Seconds(took), "state", string(request.State), "type", string(request.RequestType))
+		}
+	}
+	return done, nil
+}
+
+// CancelRequest takes a request back: one's own, or any for an administrator (RULES REQ-04). Errors: CodeForbidden, CodeNotFound, CodeConflict.
+func (r *Requests) CancelRequest(ctx context.Context, caller governance.Caller, id string) error {
+	rights, err := either(ctx, r.Authz, caller, authz.OpCancelRequests, authz.OpCancelOwnRequest)
+	if err != nil {
+		return err
+	}
+	place, err := ledger.Locate[governance.AssignmentRequest](ctx, r.Ledger, id, requestName)
+	if err != nil {
+		return err
+	}
+	id = governance.Fold(id)
+	_, err = update(ctx, r.Ledger, place, ledger.Documents(requestDocument(id)), func(s engine.State) (engine.Change, error) {
+		request, ok := engine.Find[governance.AssignmentRequest](s, id)
+		if !ok {
+			return engine.Change{}, governance.NotFound("There is no request %s.", id)
+		}
+		if !rights.In(request.AccessPackage.Catalog.ID, authz.OpCancelRequests) && !strings.EqualFold(request.Requestor.ObjectID, caller.ObjectID) {
+			return engine.Change{}, hidden(request, caller, id)
+		}
+		return engine.Cancel(s, id, caller, r.Ledger.Now())
+	})
+	return err
+}
+
+// either are the rights of a caller who may do something to anybody's in some catalog, or else at least to their own. Errors: CodeForbidden.
+func either(ctx context.Context, a *authz.Authorizer, caller governance.Caller, anybodys, own authz.Operation) (authz.Rights, error) {
+	rights, err := a.For(ctx, caller)
+	if err == nil && rights.RequireSomewhere(anybodys) != nil {
+		err = rights.Require("", own)
+	}
+	return rights, err
+}
+
+// hidden refuses somebody who may not touch a request: who has nothing to do with it does not even learn that it exists.
+func hidden(request governance.AssignmentRequest, caller governance.Caller, id string) error {
+	if isParty(request, caller) {
+		return governance.Forbidden("Only the requestor or an administrator may do this.")
+	}
+	return governance.NotFound("There is no request %s.", id)
+}
+
+// isParty says whether the caller made the request or is its target.
+func isParty(request governance.AssignmentRequest, caller governance.Caller) bool {
+	return caller.ObjectID != "" && (strings.EqualFold(request.Requestor.ObjectID, caller.ObjectID) || strings.EqualFold(request.Assignment.Target.ObjectID, caller.ObjectID))
+}
+
+// ReprocessRequest tries a failed delivery once more (RULES REQ-08). Errors: CodeForbidden, CodeNotFound, CodeConflict.
+func (r *Requests) ReprocessRequest(ctx context.Context, caller governance.Caller, id string) error {
+	rights, err := r.Authz.For(ctx, caller)
+	if err == nil {
+		err = rights.RequireSomewhere(authz.OpReprocess)
+	}
+	if err != nil {
+		return err
+	}
+	place, err := ledger.Locate[governance.AssignmentRequest](ctx, r.Ledger, id, requestName)
+	if err != nil {
+		return err
+	}
+	found, err := ledger.GetAt[governance.AssignmentRequest](ctx, r.Ledger, place, governance.Fold(id), requestName)
+	if err == nil && !rights.In(found.Value.AccessPackage.Catalog.ID, authz.OpReprocess) {
+		err = governance.NotFound("There is no request %s.", id)
+	}
+	if err != nil {
+		return err
+	}
+	read := ledger.Documents(requestDocument(found.Value.ID), assignmentDocument(found.Value.Assignment.ID))
+	_, err = update(ctx, r.Ledger, place, read, func(s engine.State) (engine.Change, error) {
+		return engine.Reprocess(s, found.Value.ID, caller, r.Ledger.Now())
+	})
+	return err
+}
+
+// Request reads a request: anybody's for who may, else one that the caller made, is the target of, or is to decide. Errors: CodeForbidden, CodeNotFound.
+func (r *Requests) Request(ctx context.Context, caller governance.Caller, id string) (versionedRequest, error) {
+	rights, err := either(ctx, r.Authz, caller, authz.OpReadRequests, authz.OpReadOwnRequests)
+	if err != nil {
+		return versionedRequest{}, err
+	}
+	found, err := ledger.Get[governance.AssignmentRequest](ctx, r.Ledger, id, requestName)
+	if err != nil || rights.In(found.Value.AccessPackage.Catalog.ID, authz.OpReadRequests) || isParty(found.Value, caller) {
+		return found, err
+	}
+	if found.Value.Approval != nil && rights.Everywhere(authz.OpReadOwnRequests) {
+		groups, err := groupsOf(ctx, r.Directory, caller)
+		if err != nil {
+			return versionedRequest{}, err
+		}
+		if _, assigned := seenBy(found.Value, caller, groups); assigned {
+			return found, nil
+		}
+	}
+	return versionedRequest{}, governance.NotFound("There is no request %s.", id)
+}
+
+// ListRequests lists everybody's requests. Errors: CodeForbidden.
+func (r *Requests) ListRequests(ctx context.Context, caller governance.Caller, options ledger.ListOptions) (ledger.Page[governance.AssignmentRequest], error) {
+	options, err := trimmed(ctx, r.Authz, caller, authz.OpReadRequests, options)
+	if err != nil {
+		return ledger.Page[governance.AssignmentRequest]{}, err
+	}
+	return ledger.List[governance.AssignmentRequest](ctx, r.Ledger, options)
+}
+
+// trimmed narrows a list to the catalogs that the caller may do an operation in. Errors: CodeForbidden.
+func trimmed(ctx context.Context, a *authz.Authorizer, caller governance.Caller, operation authz.Operation, options ledger.ListOptions) (ledger.ListOptions, error) {
+	rights, err := a.For(ctx, caller)
+	if err == nil {
+		err = rights.RequireSomewhere(operation)
+	}
+	all, ids := rights.Catalogs(operation)
+	options.Filter = ledger.In(options.Filter, all, ids, "accessPackage", "catalog", "id")
+	return options, err
+}
+
+// By says whose things a "filterByCurrentUser" wants (RULES OBJ-16).
+type By string
+
+// The values that this release answers.
+const (
+	ByTarget           By = "target"
+	ByCreatedBy        By = "createdBy"
+	ByApprover         By = "approver"
+	ByAllowedRequestor By = "allowedRequestor"
+)
+
+// RequestsByCurrentUser lists the requests that the caller made, is the target of, or is an approver of; never one's own among the latter (RULES APR-07). Errors: CodeForbidden, CodeInvalid.
+func (r *Requests) RequestsByCurrentUser(ctx context.Context, caller governance.Caller, by By, options ledger.ListOptions) (ledger.Page[governance.AssignmentRequest], error) {
+	mine, _, err := requestsBy(ctx, r.Authz, r.Directory, caller, by)
+	if err != nil {
+		return ledger.Page[governance.AssignmentRequest]{}, err
+	}
+	options.Filter = ledger.Both(mine, options.Filter)
+	return ledger.List[governance.AssignmentRequest](ctx, r.Ledger, options)
+}
+
+// requestsBy is the condition on requests, with the caller's groups if it takes them.
+func requestsBy(ctx context.Context, a *authz.Authorizer, d directory.Directory, caller governance.Caller, by By) (filter store.Filter, groups []string, err error) {
+	rights, err := a.For(ctx, caller)
+	if err == nil {
+		err = rights.Require("", authz.OpReadOwnRequests)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	requestor, target := is(caller, "requestor", "objectId"), is(caller, "assignment", "target", "objectId")
+	switch by {
+	case ByTarget:
+		return target, nil, nil
+	case ByCreatedBy:
+		return requestor, nil, nil
+	case ByApprover:
+		if groups, err = groupsOf(ctx, d, caller); err != nil {
+			return nil, nil, err
+		}
+		assigned := store.Any{Path: []string{"approval", "stages"}, Filter: approverFilter(governance.Fold(caller.ObjectID), groups)}
+		return store.And{assigned, store.Not{Filter: requestor}, store.Not{Filter: target}}, groups, nil
+	case ByAllowedRequestor:
+	}
+	return nil, nil, governance.Invalid("on", "on='%s' is not supported here; use 'target', 'createdBy' or 'approver'.", governance.Clip(string(by)))
+}
+
+// approverFilter is engine.IsApprover as a condition on a stage.
+func approverFilter(userID string, groups []string) store.Filter {
+	mine := func(users, groupIDs string) store.Or {
+		either := store.Or{store.Any{Path: []string{users}, Filter: store.Compare{Comparison: store.Equal, Value: userID}}}
+		if len(groups) > 0 {
+			either = append(either, store.Any{Path: []string{groupIDs}, Filter: store.In{Values: groups}})
+		}
+		return either
+	}
+	return store.Or{
+		mine("approverUserIds", "approverGroupIds"),
+		store.And{store.Compare{Path: []string{"escalated"}, Comparison: store.Equal, Value: true}, mine("alternateUserIds", "alternateGroupIds")},
+	}
+}
+
+// is holds if the id at path is the caller's.
+func is(caller governance.Caller, path ...string) store.Filter {
+	return store.Compare{Path: path, Comparison: store.Equal, Value: governance.Fold(caller.ObjectID)}
+}
