@@ -12,12 +12,12 @@ import (
 
 // newApproval resolves the stages of a policy for a requestor (RULES APR-02, APR-08, APR-10). The requestor never approves (RULES APR-07). Errors: CodeInvalid when
 // a stage has nobody who could decide it.
-func newApproval(requestID string, settings governance.ApprovalSettings, requestor Person) (*governance.Approval, error) {
+func newApproval(requestID string, settings governance.ApprovalSettings, requestor governance.Person) (*governance.Approval, error) {
 	approval := &governance.Approval{ID: requestID}
 	for i, stage := range settings.Stages {
-		users, groups := resolve(stage.PrimaryApprovers, requestor)
+		users, groups := stage.PrimaryApprovers.Resolve(requestor)
 		if len(users)+len(groups) == 0 {
-			users, groups = resolve(stage.FallbackPrimaryApprovers, requestor)
+			users, groups = stage.FallbackPrimaryApprovers.Resolve(requestor)
 		}
 		if len(users)+len(groups) == 0 {
 			return nil, governance.Invalid("assignment/assignmentPolicyId",
@@ -33,39 +33,14 @@ func newApproval(requestID string, settings governance.ApprovalSettings, request
 			ApproverGroupIDs: groups,
 		}
 		if stage.IsEscalationEnabled {
-			resolved.AlternateUserIDs, resolved.AlternateGroupIDs = resolve(stage.EscalationApprovers, requestor)
+			resolved.AlternateUserIDs, resolved.AlternateGroupIDs = stage.EscalationApprovers.Resolve(requestor)
 			if len(resolved.AlternateUserIDs)+len(resolved.AlternateGroupIDs) == 0 {
-				resolved.AlternateUserIDs, resolved.AlternateGroupIDs = resolve(stage.FallbackEscalationApprovers, requestor)
+				resolved.AlternateUserIDs, resolved.AlternateGroupIDs = stage.FallbackEscalationApprovers.Resolve(requestor)
 			}
 		}
 		approval.Stages = append(approval.Stages, resolved)
 	}
 	return approval, nil
-}
-
-// resolve turns subject sets into the ids of people and groups, leaving out the requestor and what cannot be found.
-func resolve(sets governance.SubjectSets, requestor Person) (users, groups []string) {
-	for _, set := range sets {
-		user := ""
-		switch set := set.(type) {
-		case governance.SingleUser:
-			user = set.UserID
-		case governance.GroupMembers:
-			if !slices.Contains(groups, set.GroupID) {
-				groups = append(groups, set.GroupID)
-			}
-		case governance.RequestorManager:
-			user = requestor.User.ManagerID
-			if set.ManagerLevel == 2 {
-				user = requestor.SecondManagerID
-			}
-		}
-		user = strings.ToLower(user)
-		if user != "" && !strings.EqualFold(user, requestor.User.ID) && !slices.Contains(users, user) {
-			users = append(users, user)
-		}
-	}
-	return users, groups
 }
 
 // approvalGate is the approval, stage after stage (RULES APR-05).

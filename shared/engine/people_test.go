@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +32,7 @@ const (
 
 var start = time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 
-var people = map[string]engine.Person{
+var people = map[string]governance.Person{
 	mo:    person(mo, "Mo", meg, sam, staff),
 	meg:   person(meg, "Meg", sam, "", staff),
 	sam:   person(sam, "Sam", "", ""),
@@ -44,20 +45,20 @@ var people = map[string]engine.Person{
 	ann:   person(ann, "Ann", sam, ""),
 }
 
-func person(id, name, manager, second string, groups ...string) engine.Person {
+func person(id, name, manager, second string, groups ...string) governance.Person {
 	address := strings.ToLower(name) + "@contoso.example"
-	return engine.Person{
+	return governance.Person{
 		User:     governance.User{ID: id, DisplayName: name, UserPrincipalName: address, Mail: address, UserType: governance.UserTypeMember, AccountEnabled: true, ManagerID: manager},
-		GroupIDs: groups, SecondManagerID: second,
+		GroupIDs: groups, ManagerIDs: slices.DeleteFunc([]string{manager, second}, func(id string) bool { return id == "" }),
 	}
 }
 
-func guest(p engine.Person) engine.Person {
+func guest(p governance.Person) governance.Person {
 	p.User.UserType = governance.UserTypeGuest
 	return p
 }
 
-func disabled(p engine.Person) engine.Person {
+func disabled(p governance.Person) governance.Person {
 	p.User.AccountEnabled = false
 	return p
 }

@@ -7,57 +7,29 @@ import (
 	"latchkey/shared/governance"
 )
 
-// Needs is what must be known of a person before policies can be held against them: what to ask the directory for, and no more.
-type Needs struct {
-	Groups        bool // the groups they are in
-	SecondManager bool // their manager's manager
-}
-
-// NeedsOf is what policies need to know.
-func NeedsOf(policies []governance.AssignmentPolicy) Needs {
-	var needs Needs
+// NeedsOf is what policies need to know of who asks.
+func NeedsOf(policies []governance.AssignmentPolicy) governance.Needs {
+	var needs governance.Needs
 	for _, policy := range policies {
-		needs.Groups = needs.Groups || len(groupsOf(policy.SpecificAllowed)) > 0
+		needs = needs.And(policy.SpecificAllowed.Needs())
 		for _, stage := range policy.Approval().Stages {
-			for _, sets := range []governance.SubjectSets{stage.PrimaryApprovers, stage.FallbackPrimaryApprovers, stage.EscalationApprovers, stage.FallbackEscalationApprovers} {
-				for _, set := range sets {
-					if manager, ok := set.(governance.RequestorManager); ok && manager.ManagerLevel == 2 {
-						needs.SecondManager = true
-					}
-				}
+			for _, sets := range stage.Approvers() {
+				needs.Managers = max(needs.Managers, sets.Needs().Managers) // approvers' groups are looked at when they decide
 			}
 		}
 	}
 	return needs
 }
 
-// Person is a user with what Needs asked for.
-type Person struct {
-	User            governance.User
-	GroupIDs        []string
-	SecondManagerID string
-}
-
 // InScope says whether a person is one of those a policy is for (RULES POL-02, POL-03).
-func InScope(policy governance.AssignmentPolicy, person Person) bool {
+func InScope(policy governance.AssignmentPolicy, person governance.Person) bool {
 	switch policy.AllowedTargetScope {
 	case governance.ScopeAllMemberUsers:
 		return person.User.UserType == governance.UserTypeMember
 	case governance.ScopeAllDirectoryUsers:
 		return person.User.ID != ""
 	case governance.ScopeSpecificDirectoryUsers:
-		for _, set := range policy.SpecificAllowed {
-			switch set := set.(type) {
-			case governance.SingleUser:
-				if strings.EqualFold(set.UserID, person.User.ID) {
-					return true
-				}
-			case governance.GroupMembers:
-				if containsFold(person.GroupIDs, set.GroupID) {
-					return true
-				}
-			}
-		}
+		return policy.SpecificAllowed.Contains(person)
 	case governance.ScopeNotSpecified:
 	}
 	return false
@@ -77,7 +49,7 @@ func class(policy governance.AssignmentPolicy) int {
 
 // Applicable are the policies under which a person may request for themselves: those that are enabled, have the person in scope, and are of the most specific
 // class that does (RULES POL-05, POL-07).
-func Applicable(policies []governance.AssignmentPolicy, person Person) []governance.AssignmentPolicy {
+func Applicable(policies []governance.AssignmentPolicy, person governance.Person) []governance.AssignmentPolicy {
 	var matching []governance.AssignmentPolicy
 	best := 0
 	for _, policy := range policies {
@@ -95,7 +67,7 @@ func Applicable(policies []governance.AssignmentPolicy, person Person) []governa
 }
 
 // Visible says whether a person sees a package in a list of what can be requested (RULES CAT-02, POL-14, POL-15).
-func Visible(catalog governance.Catalog, pack governance.AccessPackage, policies []governance.AssignmentPolicy, person Person) bool {
+func Visible(catalog governance.Catalog, pack governance.AccessPackage, policies []governance.AssignmentPolicy, person governance.Person) bool {
 	if catalog.State != governance.CatalogPublished || pack.IsHidden {
 		return false
 	}
@@ -103,16 +75,6 @@ func Visible(catalog governance.Catalog, pack governance.AccessPackage, policies
 		return false
 	}
 	return len(Applicable(policies, person)) > 0
-}
-
-func groupsOf(sets governance.SubjectSets) []string {
-	var ids []string
-	for _, set := range sets {
-		if group, ok := set.(governance.GroupMembers); ok {
-			ids = append(ids, group.GroupID)
-		}
-	}
-	return ids
 }
 
 func containsFold(ids []string, id string) bool {

@@ -43,7 +43,7 @@ func TestInScope(t *testing.T) {
 		t.Error("an id in other letters is another person")
 	}
 	for _, unknown := range []governance.TargetScope{governance.ScopeAllMemberUsers, governance.ScopeAllDirectoryUsers, "allExternalUsers", ""} {
-		if engine.InScope(governance.AssignmentPolicy{AllowedTargetScope: unknown}, engine.Person{}) {
+		if engine.InScope(governance.AssignmentPolicy{AllowedTargetScope: unknown}, governance.Person{}) {
 			t.Errorf("nobody is in the scope %q", unknown)
 		}
 	}
@@ -130,14 +130,14 @@ func TestNeedsOf(t *testing.T) {
 	escalating.EscalationApprovers = governance.SubjectSets{manager(2)}
 	for name, test := range map[string]struct {
 		policies []governance.AssignmentPolicy
-		want     engine.Needs
+		want     governance.Needs
 	}{
-		"nothing":                          {nil, engine.Needs{}},
-		"manager and group of approvers":   {[]governance.AssignmentPolicy{policy(t, "p")}, engine.Needs{}},
-		"a group may request":              {[]governance.AssignmentPolicy{policy(t, "p"), policy(t, "q", scope(governance.ScopeSpecificDirectoryUsers, user(mo), group(staff)))}, engine.Needs{Groups: true}},
-		"second manager":                   {[]governance.AssignmentPolicy{policy(t, "p", stages(asks(manager(2))))}, engine.Needs{SecondManager: true}},
-		"second manager, second stage":     {[]governance.AssignmentPolicy{policy(t, "p", stages(asks(manager(1)), asks(user(ann), manager(2))))}, engine.Needs{SecondManager: true}},
-		"second manager when it is silent": {[]governance.AssignmentPolicy{policy(t, "p", stages(escalating))}, engine.Needs{SecondManager: true}},
+		"nothing":                          {nil, governance.Needs{}},
+		"manager and group of approvers":   {[]governance.AssignmentPolicy{policy(t, "p")}, governance.Needs{Managers: 1}},
+		"a group may request":              {[]governance.AssignmentPolicy{policy(t, "p"), policy(t, "q", scope(governance.ScopeSpecificDirectoryUsers, user(mo), group(staff)))}, governance.Needs{Groups: true, Managers: 1}},
+		"second manager":                   {[]governance.AssignmentPolicy{policy(t, "p", stages(asks(manager(2))))}, governance.Needs{Managers: 2}},
+		"second manager, second stage":     {[]governance.AssignmentPolicy{policy(t, "p", stages(asks(manager(1)), asks(user(ann), manager(2))))}, governance.Needs{Managers: 2}},
+		"second manager when it is silent": {[]governance.AssignmentPolicy{policy(t, "p", stages(escalating))}, governance.Needs{Managers: 2}},
 	} {
 		if got := engine.NeedsOf(test.policies); got != test.want {
 			t.Errorf("%s: needs %+v, want %+v", name, got, test.want)

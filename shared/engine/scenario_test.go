@@ -60,7 +60,7 @@ func newStage(t *testing.T, s scenario.Scenario) *stage {
 	return st
 }
 
-func (st *stage) person(name string) engine.Person {
+func (st *stage) person(name string) governance.Person {
 	p, _ := st.s.Person(name)
 	made := person(scenario.PersonID(name), name, "", "")
 	made.User.AccountEnabled = !p.Disabled
@@ -69,8 +69,9 @@ func (st *stage) person(name string) engine.Person {
 	}
 	if p.Manager != "" {
 		made.User.ManagerID = scenario.PersonID(p.Manager)
+		made.ManagerIDs = []string{made.User.ManagerID}
 		if boss, _ := st.s.Person(p.Manager); boss.Manager != "" {
-			made.SecondManagerID = scenario.PersonID(boss.Manager)
+			made.ManagerIDs = append(made.ManagerIDs, scenario.PersonID(boss.Manager))
 		}
 	}
 	for group, members := range st.members {

@@ -19,7 +19,7 @@ type Submission struct {
 	Schedule      *governance.Schedule
 	Caller        governance.Caller
 	Requestor     governance.Subject
-	Target        Person
+	Target        governance.Person
 	Catalog       governance.Catalog
 	Package       governance.AccessPackage
 	Policies      []governance.AssignmentPolicy // all of the package

@@ -82,6 +82,11 @@ type ApprovalStageSettings struct {
 	FallbackEscalationApprovers     SubjectSets `json:"fallbackEscalationApprovers"`
 }
 
+// Approvers are all who may come to decide the stage.
+func (s ApprovalStageSettings) Approvers() []SubjectSets {
+	return []SubjectSets{s.PrimaryApprovers, s.FallbackPrimaryApprovers, s.EscalationApprovers, s.FallbackEscalationApprovers}
+}
+
 // ReviewSettings is Graph's accessPackageAssignmentReviewSettings. They are kept; the reviews themselves come with a later release.
 type ReviewSettings struct {
 	IsEnabled                       bool        `json:"isEnabled"`
@@ -149,8 +154,8 @@ func (p *AssignmentPolicy) Validate(now time.Time, newID func() string) error {
 		return Invalid("specificAllowedTargets", "specificAllowedTargets goes with allowedTargetScope specificDirectoryUsers only.")
 	}
 	for _, set := range p.SpecificAllowed {
-		if _, relative := set.(RequestorManager); relative {
-			return Invalid("specificAllowedTargets", "requestorManager can approve, but is nobody in particular to assign to.")
+		if what, _ := set.Names(); what == "" {
+			return Invalid("specificAllowedTargets", "%s can approve, but is nobody in particular to assign to.", odataName(set.odataType()))
 		}
 	}
 	if p.AutomaticRequest != nil {

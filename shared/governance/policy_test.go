@@ -181,7 +181,7 @@ func TestSubjectSetsRefuseWhatTheyDoNotKnow(t *testing.T) {
 		`[{"@odata.type":"#microsoft.graph.singleUser"}]`:                                   "userId must be a GUID",
 		`[{"@odata.type":"#microsoft.graph.singleUser","userId":"mo@contoso.example"}]`:     "userId must be a GUID",
 		`[{"@odata.type":"#microsoft.graph.groupMembers","userId":"` + userID + `"}]`:       "groupId must be a GUID",
-		`[{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":3}]`:            "managerLevel is 1",
+		`[{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":5}]`:            "managerLevel is 1",
 		`[{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":-1}]`:           "managerLevel is 1",
 		`[{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":"high"}]`:       "no whole number",
 		`{"@odata.type":"#microsoft.graph.singleUser"}`:                                     "a list of subject sets",

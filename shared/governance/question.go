@@ -71,20 +71,13 @@ const (
 
 // MarshalJSON writes each with its @odata.type, and an empty list as [].
 func (q Questions) MarshalJSON() ([]byte, error) {
-	list := make([]any, len(q))
+	list := make([]json.RawMessage, len(q))
 	for i, question := range q {
-		switch question := question.(type) {
-		case *TextInputQuestion:
-			list[i] = struct {
-				Type string `json:"@odata.type"`
-				*TextInputQuestion
-			}{question.odataType(), question}
-		case *MultipleChoiceQuestion:
-			list[i] = struct {
-				Type string `json:"@odata.type"`
-				*MultipleChoiceQuestion
-			}{question.odataType(), question}
+		data, err := withType(question.odataType(), question)
+		if err != nil {
+			return nil, err
 		}
+		list[i] = data
 	}
 	return json.Marshal(list)
 }

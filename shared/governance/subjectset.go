@@ -1,12 +1,62 @@
 package governance
 
 import (
+	"cmp"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 )
 
-// SubjectSet is Graph's subjectSet: a description of people that is resolved when it is needed. It is sealed: the types below are all there are.
-type SubjectSet interface{ odataType() string }
+// SubjectSet is Graph's subjectSet: a description of people that is resolved when it is needed. It is sealed: what subjectSets lists is all there is. A new one is a type with these methods and a row there; it
+// then serves scopes, approvers, reviewers, sponsors and whoever may ask for others.
+type SubjectSet interface {
+	// Needs is what must be known of a person before the set can be resolved for them, or tell whether it contains them.
+	Needs() Needs
+	// Resolve is who they are, seen from a person: ids of users, in lower case, and of groups whose members are meant.
+	Resolve(about Person) (users, groups []string)
+	// Contains says whether a person is one of them, whoever it is about.
+	Contains(person Person) bool
+	// Names is the user or group that it names; empty: it is relative to whom it is about.
+	Names() (what Naming, id string)
+
+	odataType() string
+}
+
+// Naming says what a subject set names.
+type Naming string
+
+// What a subject set may name.
+const (
+	NamesUser  Naming = "user"
+	NamesGroup Naming = "group"
+)
+
+// Needs is what to ask the directory about a person, and no more.
+type Needs struct {
+	Groups   bool // the groups they are in
+	Managers int  // how many levels of managers
+}
+
+// And is what either needs.
+func (n Needs) And(more Needs) Needs {
+	return Needs{Groups: n.Groups || more.Groups, Managers: max(n.Managers, more.Managers)}
+}
+
+// Person is a user with what Needs asked for.
+type Person struct {
+	User       User
+	GroupIDs   []string
+	ManagerIDs []string // the nearest first
+}
+
+// IsIn says whether the person is in a group.
+func (p Person) IsIn(groupID string) bool {
+	return slices.ContainsFunc(p.GroupIDs, func(id string) bool { return strings.EqualFold(id, groupID) })
+}
+
+// MaxManagerLevel is how far up a manager may be (RULES POL-03).
+const MaxManagerLevel = 4
 
 // The subject sets that Graph has and Latchkey resolves.
 type (
@@ -20,18 +70,96 @@ type (
 		GroupID     string `json:"groupId"`
 		Description string `json:"description,omitempty"`
 	}
-	// RequestorManager is the manager of the requestor; level 2 is the manager's manager (RULES APR-08).
+	// RequestorManager is the manager of the requestor; level 2 is the manager's manager, and so on (RULES APR-08).
 	RequestorManager struct {
-		ManagerLevel int `json:"managerLevel"`
+		ManagerLevel Int `json:"managerLevel"`
 	}
 )
 
-func (SingleUser) odataType() string       { return "#microsoft.graph.singleUser" }
-func (GroupMembers) odataType() string     { return "#microsoft.graph.groupMembers" }
-func (RequestorManager) odataType() string { return "#microsoft.graph.requestorManager" }
+// subjectSets are all kinds, by their names.
+var subjectSets = map[string]func([]byte) (SubjectSet, error){
+	"singleUser": subjectSetOf[SingleUser], "groupMembers": subjectSetOf[GroupMembers], "requestorManager": subjectSetOf[RequestorManager],
+}
 
-// subjectSetTypes are the names that @odata.type may have, in lower case and without prefix.
-var subjectSetTypes = []string{"singleUser", "groupMembers", "requestorManager"}
+func subjectSetOf[T any, P interface {
+	*T
+	validate(id string) error
+}](data []byte) (SubjectSet, error) {
+	set := P(new(T))
+	if err := json.Unmarshal(data, set); err != nil {
+		return nil, wrongShape(err, "subjectSet", "a subject set")
+	}
+	var older struct {
+		ID string `json:"id"`
+	}
+	_ = json.Unmarshal(data, &older) // of the form that has just been read
+	err := set.validate(older.ID)
+	value, _ := any(*set).(SubjectSet)
+	return value, err
+}
+
+// Needs implements SubjectSet.
+func (SingleUser) Needs() Needs { return Needs{} }
+
+// Resolve implements SubjectSet.
+func (s SingleUser) Resolve(Person) (users, groups []string) {
+	return []string{strings.ToLower(s.UserID)}, nil
+}
+
+// Contains implements SubjectSet.
+func (s SingleUser) Contains(person Person) bool { return strings.EqualFold(s.UserID, person.User.ID) }
+
+// Names implements SubjectSet.
+func (s SingleUser) Names() (Naming, string) { return NamesUser, s.UserID }
+func (SingleUser) odataType() string         { return "#microsoft.graph.singleUser" }
+func (s *SingleUser) validate(id string) (err error) {
+	s.UserID, err = guid("userId", cmp.Or(s.UserID, id))
+	return err
+}
+
+// Needs implements SubjectSet.
+func (GroupMembers) Needs() Needs { return Needs{Groups: true} }
+
+// Resolve implements SubjectSet.
+func (s GroupMembers) Resolve(Person) (users, groups []string) { return nil, []string{s.GroupID} }
+
+// Contains implements SubjectSet.
+func (s GroupMembers) Contains(person Person) bool { return person.IsIn(s.GroupID) }
+
+// Names implements SubjectSet.
+func (s GroupMembers) Names() (Naming, string) { return NamesGroup, s.GroupID }
+func (GroupMembers) odataType() string         { return "#microsoft.graph.groupMembers" }
+func (s *GroupMembers) validate(id string) (err error) {
+	s.GroupID, err = guid("groupId", cmp.Or(s.GroupID, id))
+	return err
+}
+
+// Needs implements SubjectSet.
+func (s RequestorManager) Needs() Needs { return Needs{Managers: int(s.ManagerLevel)} }
+
+// Resolve implements SubjectSet.
+func (s RequestorManager) Resolve(about Person) (users, groups []string) {
+	if int(s.ManagerLevel) > len(about.ManagerIDs) {
+		return nil, nil
+	}
+	return []string{strings.ToLower(about.ManagerIDs[s.ManagerLevel-1])}, nil
+}
+
+// Contains implements SubjectSet: it is nobody in particular.
+func (RequestorManager) Contains(Person) bool { return false }
+
+// Names implements SubjectSet.
+func (RequestorManager) Names() (Naming, string) { return "", "" }
+func (RequestorManager) odataType() string       { return "#microsoft.graph.requestorManager" }
+func (s *RequestorManager) validate(string) error {
+	if s.ManagerLevel == 0 {
+		s.ManagerLevel = 1
+	}
+	if s.ManagerLevel < 1 || s.ManagerLevel > MaxManagerLevel {
+		return Invalid("managerLevel", "managerLevel is 1 (the manager) to %d.", MaxManagerLevel)
+	}
+	return nil
+}
 
 // SubjectSets is a list of subject sets in JSON, each with its @odata.type.
 type SubjectSets []SubjectSet
@@ -39,41 +167,67 @@ type SubjectSets []SubjectSet
 // MaxSubjectSets bounds one list.
 const MaxSubjectSets = 100
 
+// Needs is what all of them need.
+func (s SubjectSets) Needs() Needs {
+	var needs Needs
+	for _, set := range s {
+		needs = needs.And(set.Needs())
+	}
+	return needs
+}
+
+// Contains says whether a person is one of any.
+func (s SubjectSets) Contains(person Person) bool {
+	return slices.ContainsFunc(s, func(set SubjectSet) bool { return set.Contains(person) })
+}
+
+// Resolve is who they are, each once, without the person whom it is about.
+func (s SubjectSets) Resolve(about Person) (users, groups []string) {
+	for _, set := range s {
+		moreUsers, moreGroups := set.Resolve(about)
+		for _, id := range moreUsers {
+			if id != "" && !strings.EqualFold(id, about.User.ID) && !slices.Contains(users, id) {
+				users = append(users, id)
+			}
+		}
+		for _, id := range moreGroups {
+			if !slices.Contains(groups, id) {
+				groups = append(groups, id)
+			}
+		}
+	}
+	return users, groups
+}
+
 // MarshalJSON writes each with its @odata.type, and an empty list as [].
 func (s SubjectSets) MarshalJSON() ([]byte, error) {
-	list := make([]any, len(s))
+	list := make([]json.RawMessage, len(s))
 	for i, set := range s {
-		switch set := set.(type) {
-		case SingleUser:
-			list[i] = struct {
-				Type string `json:"@odata.type"`
-				SingleUser
-			}{set.odataType(), set}
-		case GroupMembers:
-			list[i] = struct {
-				Type string `json:"@odata.type"`
-				GroupMembers
-			}{set.odataType(), set}
-		case RequestorManager:
-			list[i] = struct {
-				Type string `json:"@odata.type"`
-				RequestorManager
-			}{set.odataType(), set}
+		data, err := withType(set.odataType(), set)
+		if err != nil {
+			return nil, err
 		}
+		list[i] = data
 	}
 	return json.Marshal(list)
 }
 
-// UnmarshalJSON reads a list; an unknown or missing @odata.type is refused (deny by default). Both dialects of the id are read: userId and id, groupId and id.
-func (s *SubjectSets) UnmarshalJSON(data []byte) error {
-	var raw []struct {
-		Type         string `json:"@odata.type"`
-		ID           string `json:"id"`
-		UserID       string `json:"userId"`
-		GroupID      string `json:"groupId"`
-		Description  string `json:"description"`
-		ManagerLevel *Int   `json:"managerLevel"`
+// withType is an object in JSON with its @odata.type before its members.
+func withType(name string, value any) (json.RawMessage, error) {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
 	}
+	text := `{"@odata.type":"` + name + `"`
+	if len(data) > len("{}") {
+		text += ","
+	}
+	return json.RawMessage(text + string(data[1:])), nil
+}
+
+// UnmarshalJSON reads a list; an unknown or missing @odata.type is refused (deny by default).
+func (s *SubjectSets) UnmarshalJSON(data []byte) error {
+	var raw []json.RawMessage
 	if err := json.Unmarshal(data, &raw); err != nil {
 		return wrongShape(err, "subjectSet", "a list of subject sets, each with @odata.type")
 	}
@@ -86,33 +240,25 @@ func (s *SubjectSets) UnmarshalJSON(data []byte) error {
 	}
 	sets := make(SubjectSets, 0, len(raw))
 	for _, entry := range raw {
-		switch name := odataName(entry.Type); {
-		case strings.EqualFold(name, "singleUser"):
-			id, err := guid("userId", either(entry.UserID, entry.ID))
-			if err != nil {
-				return err
-			}
-			sets = append(sets, SingleUser{UserID: id, Description: entry.Description})
-		case strings.EqualFold(name, "groupMembers"):
-			id, err := guid("groupId", either(entry.GroupID, entry.ID))
-			if err != nil {
-				return err
-			}
-			sets = append(sets, GroupMembers{GroupID: id, Description: entry.Description})
-		case strings.EqualFold(name, "requestorManager"):
-			level := 1
-			if entry.ManagerLevel != nil && *entry.ManagerLevel != 0 {
-				level = int(*entry.ManagerLevel)
-			}
-			if level < 1 || level > 2 {
-				return Invalid("managerLevel", "managerLevel is 1 (the manager) or 2 (the manager's manager).")
-			}
-			sets = append(sets, RequestorManager{ManagerLevel: level})
-		case name == "":
-			return Invalid("@odata.type", "A subject set needs @odata.type, one of #microsoft.graph.%s.", strings.Join(subjectSetTypes, ", #microsoft.graph."))
-		default:
-			return Invalid("@odata.type", "Subject sets of type %q are not supported; use one of #microsoft.graph.%s.", Clip(entry.Type), strings.Join(subjectSetTypes, ", #microsoft.graph."))
+		var of struct {
+			Type string `json:"@odata.type"`
 		}
+		if err := json.Unmarshal(entry, &of); err != nil {
+			return wrongShape(err, "subjectSet", "a list of subject sets, each with @odata.type")
+		}
+		known := slices.Sorted(maps.Keys(subjectSets))
+		if of.Type == "" {
+			return Invalid("@odata.type", "A subject set needs @odata.type, one of #microsoft.graph.%s.", strings.Join(known, ", #microsoft.graph."))
+		}
+		at := slices.IndexFunc(known, func(name string) bool { return strings.EqualFold(name, odataName(of.Type)) })
+		if at < 0 {
+			return Invalid("@odata.type", "Subject sets of type %q are not supported; use one of #microsoft.graph.%s.", Clip(of.Type), strings.Join(known, ", #microsoft.graph."))
+		}
+		set, err := subjectSets[known[at]](entry)
+		if err != nil {
+			return err
+		}
+		sets = append(sets, set)
 	}
 	*s = sets
 	return nil
@@ -125,13 +271,6 @@ func odataName(text string) string {
 		return text[len(text)-len(rest):]
 	}
 	return text
-}
-
-func either(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // wrongShape turns an error of encoding/json into one that names what was expected, and passes on those that already do.

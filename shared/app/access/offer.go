@@ -25,7 +25,7 @@ func (o *Offers) PackagesByCurrentUser(ctx context.Context, caller governance.Ca
 	if by != ByAllowedRequestor {
 		return none, governance.Invalid("on", "on='%s' is not supported here; use 'allowedRequestor'.", governance.Clip(string(by)))
 	}
-	person, err := person(ctx, o.Directory, governance.Fold(caller.ObjectID), "caller", engine.Needs{Groups: true})
+	person, err := person(ctx, o.Directory, governance.Fold(caller.ObjectID), "caller", governance.Needs{Groups: true})
 	if err != nil {
 		return none, err
 	}

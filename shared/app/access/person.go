@@ -6,31 +6,32 @@ import (
 	"fmt"
 
 	"latchkey/shared/directory"
-	"latchkey/shared/engine"
 	"latchkey/shared/governance"
 )
 
 // person reads what decisions need to know of a user. Errors: CodeInvalid naming target if the directory does not know them.
-func person(ctx context.Context, d directory.Directory, userID, target string, needs engine.Needs) (engine.Person, error) {
+func person(ctx context.Context, d directory.Directory, userID, target string, needs governance.Needs) (governance.Person, error) {
 	user, err := d.User(ctx, userID)
 	if isNotFound(err) {
-		return engine.Person{}, governance.Invalid(target, "The directory has no user %q.", governance.Clip(userID))
+		return governance.Person{}, governance.Invalid(target, "The directory has no user %q.", governance.Clip(userID))
 	}
 	if err != nil {
-		return engine.Person{}, fmt.Errorf("look up the user: %w", err)
+		return governance.Person{}, fmt.Errorf("look up the user: %w", err)
 	}
-	person := engine.Person{User: user}
+	person := governance.Person{User: user}
 	if needs.Groups {
 		if person.GroupIDs, err = d.MemberOf(ctx, user.ID); err != nil && !isNotFound(err) {
-			return engine.Person{}, fmt.Errorf("look up the groups of the user: %w", err)
+			return governance.Person{}, fmt.Errorf("look up the groups of the user: %w", err)
 		}
 	}
-	if needs.SecondManager && user.ManagerID != "" {
-		manager, err := d.User(ctx, user.ManagerID)
-		if err != nil && !isNotFound(err) {
-			return engine.Person{}, fmt.Errorf("look up the manager of the user: %w", err)
+	for manager := user; len(person.ManagerIDs) < needs.Managers && manager.ManagerID != ""; {
+		person.ManagerIDs = append(person.ManagerIDs, manager.ManagerID)
+		if len(person.ManagerIDs) == needs.Managers {
+			break
 		}
-		person.SecondManagerID = manager.ManagerID
+		if manager, err = d.User(ctx, manager.ManagerID); err != nil && !isNotFound(err) {
+			return governance.Person{}, fmt.Errorf("look up the manager of the user: %w", err)
+		}
 	}
 	return person, nil
 }

@@ -68,16 +68,13 @@ func (p *Policies) peopleExist(ctx context.Context, policy governance.Assignment
 	}
 	for _, place := range named {
 		for _, set := range place.sets {
+			what, id := set.Names()
 			var err error
-			var what, id string
-			switch set := set.(type) {
-			case governance.SingleUser:
-				what, id = "user", set.UserID
+			switch what {
+			case governance.NamesUser:
 				_, err = p.Directory.User(ctx, id)
-			case governance.GroupMembers:
-				what, id = "group", set.GroupID
+			case governance.NamesGroup:
 				_, err = p.Directory.Group(ctx, id)
-			case governance.RequestorManager:
 			}
 			if errors.Is(err, directory.ErrNotFound) {
 				return governance.Invalid(place.target, "The directory has no %s %s.", what, id)
