@@ -171,7 +171,7 @@ func on(instant time.Time) *governance.Expiration {
 func user(id string) governance.SubjectSet  { return governance.SingleUser{UserID: id} }
 func group(id string) governance.SubjectSet { return governance.GroupMembers{GroupID: id} }
 func manager(level int) governance.SubjectSet {
-	return governance.RequestorManager{ManagerLevel: level}
+	return governance.RequestorManager{ManagerLevel: governance.Int(level)}
 }
 
 type submissionEdit func(*engine.Submission)
