@@ -374,7 +374,7 @@ func calloutEntry(callout governance.Callout, now time.Time, detail string) gove
 }
 
 func clipDetail(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
+	text = governance.OneLine(text)
 	if len(text) > governance.MaxCalloutDetail {
 		text = strings.ToValidUTF8(text[:governance.MaxCalloutDetail], "") + "…"
 	}

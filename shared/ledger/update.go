@@ -205,8 +205,3 @@ func (l *Ledger) retry(ctx context.Context, attempt func() (bool, error)) (bool,
 	}
 	return false, Unavailable("The store", last)
 }
-
-// Unavailable is the error of a dependency that failed, as the outside sees it.
-func Unavailable(what string, err error) error {
-	return &governance.Error{Code: governance.CodeUnavailable, Message: what + " is not available at the moment; try again.", Err: err}
-}

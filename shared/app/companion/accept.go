@@ -1,12 +1,14 @@
-package app
+package companion
 
 import (
 	"context"
 	"slices"
 	"strings"
 
+	"latchkey/shared/app/authz"
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 )
 
 // The application ids of the services that call out themselves (RULES EXT-20); each speaks for itself only.
@@ -24,17 +26,15 @@ type Accepted struct {
 
 // AcceptCallout takes on what a custom extension sends for an action: checked, committed and on its way to the queue when it returns, not begun. A repetition is one piece of work.
 // Errors: CodeForbidden, CodeNotFound for an unknown action, CodeInvalid naming what is wrong, CodeConflict for a stage that is over.
-func (a *App) AcceptCallout(ctx context.Context, caller governance.Caller, name string, payload []byte) (Accepted, error) {
-	if err := authorize(caller, OpCallOut); err != nil {
+func (t Tasks) AcceptCallout(ctx context.Context, caller governance.Caller, name string, payload []byte) (Accepted, error) {
+	if err := authz.Require(caller, authz.OpCallOut); err != nil {
 		return Accepted{}, err
 	}
-	if a.actions == nil {
-		return Accepted{}, governance.Forbidden("This directory serves no custom extensions.")
-	}
-	configured, err := a.calloutAction(ctx, name)
+	found, err := t.action(ctx, name)
 	if err != nil {
 		return Accepted{}, err
 	}
+	configured := found.Value
 	if len(configured.Callers) > 0 && !has(configured.Callers, caller.AppID) {
 		return Accepted{}, governance.Forbidden("The application %s may not call the action %s.", caller.AppID, configured.Name)
 	}
@@ -58,12 +58,11 @@ func (a *App) AcceptCallout(ctx context.Context, caller governance.Caller, name 
 	if err != nil {
 		return Accepted{}, err
 	}
-	now := a.now()
 	callout := governance.Callout{
 		ID: engine.CalloutID(configured.Name, call), Action: configured.Name, Kind: configured.Kind, Settings: configured.Settings, OnFailure: configured.OnFailure,
 		Source: call.Source, Stage: call.Stage, RequestID: call.RequestID, StageInstanceID: call.StageInstanceID, ResumePath: call.ResumePath,
 		AccessPackage: call.Package, Catalog: call.Catalog, Target: call.Target, Requestor: call.Requestor, Waits: call.Waits,
-		DeadlineTime: governance.At(engine.Deadline(call, now)),
+		DeadlineTime: governance.At(engine.Deadline(call, t.Ledger.Now())),
 	}
 	// By object id even for guests: a source waits two seconds at most, too short to ask the directory for a mail address first, and the person may be gone from it.
 	if callout.Target.ObjectID != "" {
@@ -72,17 +71,14 @@ func (a *App) AcceptCallout(ctx context.Context, caller governance.Caller, name 
 		callout.Target.ID = governance.NameID("subject:" + callout.Target.ID)
 	}
 	callout.Claim = p.claim(callout)
-	answer := Accepted{ID: callout.ID, State: governance.CalloutAccepted}
-	_, err = a.Update(ctx, callout.Target.ID, []string{documentID(kindCallout, callout.ID)}, func(s engine.Subject) (engine.Change, error) {
-		if known, ok := s.Callouts[callout.ID]; ok {
-			answer.State = known.State
-		}
-		return engine.AcceptCallout(s, caller, callout, call.RequestState, a.now())
+	done, err := t.Ledger.Update(ctx, ledger.SubjectPlace(callout.Target.ID), stored[governance.Callout](callout.ID), func(s engine.State) (engine.Change, error) {
+		return engine.AcceptCallout(s, caller, callout, call.RequestState, t.Ledger.Now())
 	})
 	if err != nil {
 		return Accepted{}, err
 	}
-	return answer, nil
+	made, _ := ledger.Made[governance.Callout](done, callout.ID)
+	return Accepted{ID: made.ID, State: made.State}, nil
 }
 
 // takes says whether an action is for a stage.

@@ -1,4 +1,4 @@
-package app
+package companion
 
 import (
 	"context"
@@ -8,13 +8,11 @@ import (
 	"slices"
 	"strings"
 
+	"latchkey/shared/app/authz"
+	"latchkey/shared/engine"
 	"latchkey/shared/governance"
-	"latchkey/shared/platform"
-	"latchkey/shared/store"
+	"latchkey/shared/ledger"
 )
-
-// tenantPartition holds what is set for the whole tenant (DESIGN section 3).
-const tenantPartition = "tenant"
 
 // ActionKind describes a kind of action to those who configure one.
 type ActionKind struct {
@@ -26,8 +24,8 @@ type ActionKind struct {
 }
 
 // ActionKinds lists what actions can do. Errors: CodeForbidden.
-func (a *App) ActionKinds(caller governance.Caller) ([]ActionKind, error) {
-	if err := authorize(caller, OpReadActions); err != nil {
+func (a Actions) ActionKinds(caller governance.Caller) ([]ActionKind, error) {
+	if err := authz.Require(caller, authz.OpReadActions); err != nil {
 		return nil, err
 	}
 	var kinds []ActionKind
@@ -39,41 +37,27 @@ func (a *App) ActionKinds(caller governance.Caller) ([]ActionKind, error) {
 }
 
 // ListActions lists the configured actions. Errors: CodeForbidden.
-func (a *App) ListActions(ctx context.Context, caller governance.Caller, options ListOptions) (Page[governance.CalloutAction], error) {
-	if err := authorize(caller, OpReadActions); err != nil {
-		return Page[governance.CalloutAction]{}, err
+func (a Actions) ListActions(ctx context.Context, caller governance.Caller, options ledger.ListOptions) (ledger.Page[governance.CalloutAction], error) {
+	if err := authz.Require(caller, authz.OpReadActions); err != nil {
+		return ledger.Page[governance.CalloutAction]{}, err
 	}
-	return list[governance.CalloutAction](ctx, a, store.Catalogs, kindAction, options)
+	return ledger.List[governance.CalloutAction](ctx, a.Ledger, options)
 }
 
 // CalloutAction reads a configured action. Errors: CodeForbidden, CodeNotFound.
-func (a *App) CalloutAction(ctx context.Context, caller governance.Caller, name string) (Versioned[governance.CalloutAction], error) {
-	if err := authorize(caller, OpReadActions); err != nil {
-		return Versioned[governance.CalloutAction]{}, err
+func (a Actions) CalloutAction(ctx context.Context, caller governance.Caller, name string) (ledger.Versioned[governance.CalloutAction], error) {
+	if err := authz.Require(caller, authz.OpReadActions); err != nil {
+		return ledger.Versioned[governance.CalloutAction]{}, err
 	}
-	return a.readAction(ctx, name)
+	return a.action(ctx, name)
 }
 
-func (a *App) readAction(ctx context.Context, name string) (Versioned[governance.CalloutAction], error) {
-	missing := governance.NotFound("There is no action %q.", shorten(name))
+// action is a configured action. Errors: CodeNotFound.
+func (ports *Ports) action(ctx context.Context, name string) (ledger.Versioned[governance.CalloutAction], error) {
 	if probe := (&governance.CalloutAction{Name: name}); probe.Validate() != nil {
-		return Versioned[governance.CalloutAction]{}, missing
+		return ledger.Versioned[governance.CalloutAction]{}, governance.NotFound("There is no action %q.", governance.Clip(name))
 	}
-	found, err := a.store.Get(ctx, store.Catalogs, tenantPartition, documentID(kindAction, name))
-	if err != nil {
-		return Versioned[governance.CalloutAction]{}, fmt.Errorf("read the action: %w", err)
-	}
-	if found[0].ID == "" {
-		return Versioned[governance.CalloutAction]{}, missing
-	}
-	value, err := decode[governance.CalloutAction](found[0])
-	return Versioned[governance.CalloutAction]{Value: value, ETag: found[0].ETag}, err
-}
-
-// calloutAction is an action that is called.
-func (a *App) calloutAction(ctx context.Context, name string) (governance.CalloutAction, error) {
-	found, err := a.readAction(ctx, name)
-	return found.Value, err
+	return ledger.GetAt[governance.CalloutAction](ctx, ports.Ledger, ledger.TenantPlace(), name, "action")
 }
 
 // ConfiguredAction is an action with what its pre-flight check found.
@@ -84,13 +68,13 @@ type ConfiguredAction struct {
 
 // PutAction makes an action or replaces it, if it is still the version that ifMatch names (empty for a new one, AnyETag for whichever there is), and checks whether it could do its work. What the check finds is
 // told, and stops nothing: a group may be made later. Errors: CodeForbidden, CodeInvalid, CodePrecondition, CodeConflict for a new one whose name is taken.
-func (a *App) PutAction(ctx context.Context, caller governance.Caller, name string, draft governance.CalloutAction, ifMatch string) (Versioned[ConfiguredAction], error) {
-	var none Versioned[ConfiguredAction]
-	if err := authorize(caller, OpWriteActions); err != nil {
+func (a Actions) PutAction(ctx context.Context, caller governance.Caller, name string, draft governance.CalloutAction, ifMatch string) (ledger.Versioned[ConfiguredAction], error) {
+	var none ledger.Versioned[ConfiguredAction]
+	if err := authz.Require(caller, authz.OpWriteActions); err != nil {
 		return none, err
 	}
 	if draft.Name != "" && draft.Name != name {
-		return none, governance.Invalid("name", "name is %q in the body and %q in the path.", shorten(draft.Name), shorten(name))
+		return none, governance.Invalid("name", "name is %q in the body and %q in the path.", governance.Clip(draft.Name), governance.Clip(name))
 	}
 	draft.Name = name
 	if err := draft.Validate(); err != nil {
@@ -105,47 +89,49 @@ func (a *App) PutAction(ctx context.Context, caller governance.Caller, name stri
 		return none, fmt.Errorf("encode the settings: %w", err)
 	}
 	draft.Settings = normal
-	draft.ModifiedDateTime = governance.At(a.now())
-	etag, err := a.updateActions(ctx, caller, name, func(known *governance.CalloutAction, etag string) (*governance.CalloutAction, error) {
-		if known == nil && ifMatch != "" || known != nil && ifMatch == "" {
-			if known != nil {
-				return nil, governance.Conflict("There is an action %q; name its version in If-Match to change it.", name)
-			}
-			return nil, governance.NotFound("There is no action %q.", name)
+	by := engine.Edit{Caller: caller, Now: a.Ledger.Now()}
+	draft.ModifiedDateTime = governance.At(by.Now)
+	done, err := a.Ledger.Update(ctx, ledger.TenantPlace(), stored[governance.CalloutAction](name), func(s engine.State) (engine.Change, error) {
+		known, exists := engine.Find[governance.CalloutAction](s, name)
+		switch {
+		case exists && ifMatch == "":
+			return engine.Change{}, governance.Conflict("There is an action %q; name its version in If-Match to change it.", name)
+		case exists:
+			return by.Put(known, draft, governance.ActivityWriteAction, name, name), ledger.Matches(ifMatch, s.ETag(known))
+		case ifMatch != "":
+			return engine.Change{}, governance.NotFound("There is no action %q.", name)
 		}
-		if known != nil {
-			if err := matches(ifMatch, etag); err != nil {
-				return nil, err
-			}
-		}
-		return &draft, nil
+		return by.Put(nil, draft, governance.ActivityWriteAction, name, name), nil
 	})
 	if err != nil {
 		return none, err
 	}
-	return Versioned[ConfiguredAction]{Value: ConfiguredAction{draft, a.preflight(ctx, draft.Kind, p)}, ETag: etag}, nil
+	made, _ := ledger.Made[governance.CalloutAction](done, name)
+	return ledger.Versioned[ConfiguredAction]{Value: ConfiguredAction{made, a.preflight(ctx, draft.Kind, p)}, ETag: done.ETag(made)}, nil
 }
 
 // DeleteAction deletes an action. Callouts that were accepted before go on. Errors: CodeForbidden, CodeNotFound, CodePrecondition.
-func (a *App) DeleteAction(ctx context.Context, caller governance.Caller, name, ifMatch string) error {
-	if err := authorize(caller, OpWriteActions); err != nil {
+func (a Actions) DeleteAction(ctx context.Context, caller governance.Caller, name, ifMatch string) error {
+	if err := authz.Require(caller, authz.OpWriteActions); err != nil {
 		return err
 	}
-	_, err := a.updateActions(ctx, caller, name, func(known *governance.CalloutAction, etag string) (*governance.CalloutAction, error) {
-		if known == nil {
-			return nil, governance.NotFound("There is no action %q.", shorten(name))
+	by := engine.Edit{Caller: caller, Now: a.Ledger.Now()}
+	_, err := a.Ledger.Update(ctx, ledger.TenantPlace(), stored[governance.CalloutAction](name), func(s engine.State) (engine.Change, error) {
+		known, exists := engine.Find[governance.CalloutAction](s, name)
+		if !exists {
+			return engine.Change{}, governance.NotFound("There is no action %q.", governance.Clip(name))
 		}
-		return nil, matches(ifMatch, etag)
+		return by.Put(known, nil, governance.ActivityDeleteAction, name, name), ledger.Matches(ifMatch, s.ETag(known))
 	})
 	return err
 }
 
 // CheckAction says what an action lacks to do its work. Errors: CodeForbidden, CodeNotFound.
-func (a *App) CheckAction(ctx context.Context, caller governance.Caller, name string) (ConfiguredAction, error) {
-	if err := authorize(caller, OpReadActions); err != nil {
+func (a Actions) CheckAction(ctx context.Context, caller governance.Caller, name string) (ConfiguredAction, error) {
+	if err := authz.Require(caller, authz.OpReadActions); err != nil {
 		return ConfiguredAction{}, err
 	}
-	found, err := a.readAction(ctx, name)
+	found, err := a.action(ctx, name)
 	if err != nil {
 		return ConfiguredAction{}, err
 	}
@@ -157,14 +143,15 @@ func (a *App) CheckAction(ctx context.Context, caller governance.Caller, name st
 }
 
 // RehearseAction says in words what an action would do for a payload, and changes nothing. Errors: CodeForbidden, CodeNotFound, CodeInvalid.
-func (a *App) RehearseAction(ctx context.Context, caller governance.Caller, name string, payload []byte) ([]string, error) {
-	if err := authorize(caller, OpReadActions); err != nil {
+func (a Actions) RehearseAction(ctx context.Context, caller governance.Caller, name string, payload []byte) ([]string, error) {
+	if err := authz.Require(caller, authz.OpReadActions); err != nil {
 		return nil, err
 	}
-	configured, err := a.calloutAction(ctx, name)
+	found, err := a.action(ctx, name)
 	if err != nil {
 		return nil, err
 	}
+	configured := found.Value
 	call, err := governance.ParseCallout(payload)
 	if err != nil {
 		return nil, err
@@ -179,7 +166,7 @@ func (a *App) RehearseAction(ctx context.Context, caller governance.Caller, name
 	if err != nil {
 		return nil, err
 	}
-	w := &work{app: a, callout: governance.Callout{
+	w := &work{Ports: a.Ports, callout: governance.Callout{
 		ID: governance.NobodyID, Action: configured.Name, Kind: configured.Kind, Source: call.Source, Stage: call.Stage, RequestID: call.RequestID,
 		AccessPackage: call.Package, Catalog: call.Catalog, Target: call.Target, Requestor: call.Requestor, Waits: call.Waits,
 	}}
@@ -195,10 +182,10 @@ func (a *App) RehearseAction(ctx context.Context, caller governance.Caller, name
 }
 
 // preflight checks the permissions of a kind and what its plan looks for. A check that fails is a finding itself.
-func (a *App) preflight(ctx context.Context, kind string, p plan) []governance.Finding {
+func (a Actions) preflight(ctx context.Context, kind string, p plan) []governance.Finding {
 	findings := []governance.Finding{}
-	if needs := actions[kind].permissions; len(needs) > 0 {
-		granted, err := a.actions.Granted(ctx)
+	if needs := PermissionsOf(kind); len(needs) > 0 {
+		granted, err := a.Actions.Granted(ctx)
 		if err != nil {
 			findings = append(findings, governance.Finding{Severity: "warning", Message: "The permissions could not be checked: " + classOf(err) + "."})
 		}
@@ -212,64 +199,5 @@ func (a *App) preflight(ctx context.Context, kind string, p plan) []governance.F
 			}
 		}
 	}
-	return append(findings, p.preflight(ctx, a)...)
-}
-
-// updateActions is the one verb for change of the actions: guarded by the head of the tenant's partition, audited in its chain. decide gets the action as it is, nil if there is none, and answers with
-// what it is to be, nil to delete it.
-func (a *App) updateActions(ctx context.Context, caller governance.Caller, name string, decide func(known *governance.CalloutAction, etag string) (*governance.CalloutAction, error)) (string, error) {
-	commandID := a.newID()
-	id := documentID(kindAction, name)
-	etag := ""
-	_, err := a.retry(ctx, func(again bool) (bool, error) {
-		found, err := a.store.Get(ctx, store.Catalogs, tenantPartition, kindHead, id)
-		if err != nil {
-			return false, err
-		}
-		head := governance.Head{ID: tenantPartition}
-		etags, bodies := map[string]string{}, map[string]json.RawMessage{}
-		if found[0].ID != "" {
-			if head, err = decode[governance.Head](found[0]); err != nil {
-				return false, err
-			}
-			etags[kindHead] = found[0].ETag
-		}
-		var known *governance.CalloutAction
-		if found[1].ID != "" {
-			value, err := decode[governance.CalloutAction](found[1])
-			if err != nil {
-				return false, err
-			}
-			known, etags[id], bodies[id] = &value, found[1].ETag, found[1].Body
-		}
-		if again && slices.Contains(head.RecentCommands, commandID) {
-			etag = etags[id]
-			return true, nil
-		}
-		next, err := decide(known, etags[id])
-		if err != nil {
-			return false, err
-		}
-		edit := a.edit(kindAction, name, nil, governance.ActivityDeleteAction, caller, name)
-		if next != nil {
-			edit = a.edit(kindAction, name, *next, governance.ActivityWriteAction, caller, name)
-		}
-		operations, err := edited(edit).operations(head, etags, bodies, commandID)
-		if err != nil {
-			return false, err
-		}
-		written, err := a.store.Commit(ctx, store.Catalogs, tenantPartition, operations)
-		if err != nil {
-			return false, err
-		}
-		etag = written[0] // of the action: the edit comes first
-		return true, nil
-	})
-	return etag, err
-}
-
-// Outbound sends HTTP requests to addresses that people configure; platform.Outbound is the real one.
-type Outbound interface {
-	Send(ctx context.Context, call platform.OutboundCall) (platform.OutboundReply, error)
-	Allowed(address string) error
+	return append(findings, p.preflight(ctx, a.Ports)...)
 }

@@ -1,47 +1,46 @@
-package app
+package companion
 
 import (
 	"context"
 	"fmt"
 
+	"latchkey/shared/app/authz"
+	"latchkey/shared/engine"
 	"latchkey/shared/governance"
-	"latchkey/shared/store"
+	"latchkey/shared/ledger"
 )
 
 // ListCallouts lists callouts with what became of them. Errors: CodeForbidden.
-func (a *App) ListCallouts(ctx context.Context, caller governance.Caller, options ListOptions) (Page[governance.Callout], error) {
-	if err := authorize(caller, OpReadActions); err != nil {
-		return Page[governance.Callout]{}, err
+func (t Tasks) ListCallouts(ctx context.Context, caller governance.Caller, options ledger.ListOptions) (ledger.Page[governance.Callout], error) {
+	if err := authz.Require(caller, authz.OpReadActions); err != nil {
+		return ledger.Page[governance.Callout]{}, err
 	}
-	return list[governance.Callout](ctx, a, store.Subjects, kindCallout, options)
+	return ledger.List[governance.Callout](ctx, t.Ledger, options)
 }
 
 // Callout reads a callout. Errors: CodeForbidden, CodeNotFound.
-func (a *App) Callout(ctx context.Context, caller governance.Caller, id string) (Versioned[governance.Callout], error) {
-	if err := authorize(caller, OpReadActions); err != nil {
-		return Versioned[governance.Callout]{}, err
+func (t Tasks) Callout(ctx context.Context, caller governance.Caller, id string) (ledger.Versioned[governance.Callout], error) {
+	if err := authz.Require(caller, authz.OpReadActions); err != nil {
+		return ledger.Versioned[governance.Callout]{}, err
 	}
-	return read[governance.Callout](ctx, a, store.Subjects, kindCallout, id, "callout")
+	return ledger.Get[governance.Callout](ctx, t.Ledger, id, "callout")
 }
 
-// findCallout is a callout to work on, wherever it is. Errors: CodeNotFound.
-func (a *App) findCallout(ctx context.Context, id string) (*work, error) {
-	subjectID, err := a.locate(ctx, store.Subjects, kindCallout, id, "callout")
+// openCallout is a callout to work on, with the state that it was found in. Errors: CodeNotFound.
+func (ports *Ports) openCallout(ctx context.Context, place governance.Place, id string) (*work, engine.State, error) {
+	state, err := ports.Ledger.Load(ctx, place, stored[governance.Callout](id))
 	if err != nil {
-		return nil, err
+		return nil, engine.State{}, fmt.Errorf("read the callout: %w", err)
 	}
-	return a.openCallout(ctx, subjectID, lower(id))
-}
-
-// openCallout is a callout of a subject. Errors: CodeNotFound.
-func (a *App) openCallout(ctx context.Context, subjectID, id string) (*work, error) {
-	state, err := a.loadSubject(ctx, subjectID, documentID(kindCallout, id))
-	if err != nil {
-		return nil, fmt.Errorf("read the callout: %w", err)
-	}
-	callout, ok := state.Callouts[id]
+	callout, ok := engine.Find[governance.Callout](state.State, id)
 	if !ok {
-		return nil, governance.NotFound("There is no callout %s.", id)
+		return nil, engine.State{}, governance.NotFound("There is no callout %s.", id)
 	}
-	return &work{app: a, subjectID: subjectID, callout: callout}, nil
+	return &work{Ports: ports, place: place, callout: callout}, state.State, nil
+}
+
+// stored reads one document of a place, and its head.
+func stored[T governance.Document](id string) ledger.Read {
+	var of T
+	return ledger.Documents(governance.StoredID(of.DocumentKind(), id))
 }

@@ -1,4 +1,4 @@
-package app
+package companion
 
 import (
 	"context"
@@ -15,14 +15,14 @@ import (
 func (w *work) tell(ctx context.Context, first bool) error {
 	perhapsTold := false
 	if !first {
-		if err := w.update(ctx, func(s engine.Subject) (change engine.Change, err error) {
-			change, perhapsTold, err = engine.BeginTelling(s, w.callout.ID, w.app.now())
+		if err := w.update(ctx, func(s engine.State) (change engine.Change, err error) {
+			change, perhapsTold, err = engine.BeginTelling(s, w.callout.ID, w.Ledger.Now())
 			return change, err
 		}); err != nil {
 			return err
 		}
 	}
-	if !engine.MayTell(w.callout, w.app.now()) {
+	if !engine.MayTell(w.callout, w.Ledger.Now()) {
 		if perhapsTold {
 			return w.told(ctx, false, "The answer would come too late now; whether one that was sent before a failure has arrived is not known.", nil)
 		}
@@ -32,7 +32,7 @@ func (w *work) tell(ctx context.Context, first bool) error {
 	if err != nil {
 		return err
 	}
-	err = w.app.actions.Resume(ctx, w.callout.ResumePath, body)
+	err = w.Actions.Resume(ctx, w.callout.ResumePath, body)
 	switch {
 	case err == nil:
 		return w.told(ctx, true, "The source was told.", nil)
@@ -49,8 +49,8 @@ func (w *work) tell(ctx context.Context, first bool) error {
 }
 
 func (w *work) told(ctx context.Context, told bool, detail string, cause error) error {
-	err := w.update(ctx, func(s engine.Subject) (engine.Change, error) {
-		return engine.TellCallout(s, w.callout.ID, told, detail, w.app.now())
+	err := w.update(ctx, func(s engine.State) (engine.Change, error) {
+		return engine.TellCallout(s, w.callout.ID, told, detail, w.Ledger.Now())
 	})
 	if err == nil && !told {
 		w.alert(ctx, "a callout could not be answered", detail, cause)

@@ -1,4 +1,4 @@
-package app_test
+package companion_test
 
 import (
 	"errors"

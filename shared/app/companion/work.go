@@ -1,4 +1,4 @@
-package app
+package companion
 
 import (
 	"cmp"
@@ -8,34 +8,36 @@ import (
 	"latchkey/shared/directory"
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 )
 
-// workCallout takes the work for a callout as far as it goes now: begins it, does it, tells the source, undoes what was for a time. It may be called any number of times.
+// maxPlans bounds how often the work is begun anew because what it was decided on changed under it.
+const maxPlans = 5
+
+// WorkTask takes the work for a callout as far as it goes now: begins it, does it, tells the source, undoes what was for a time. It may be called any number of times.
 // Errors: those after which the message comes back, now or later.
-func (a *App) workCallout(ctx context.Context, effect governance.Effect) error {
+func (t Tasks) WorkTask(ctx context.Context, effect governance.Effect) error {
 	var err error
 	for range maxPlans { // what was decided on may change while it is worked on: a newer callout takes over, or its time is over
-		if err = a.workOnCallout(ctx, effect); governance.CodeOf(err) != governance.CodeConflict {
+		if err = t.workOnCallout(ctx, effect); governance.CodeOf(err) != governance.CodeConflict {
 			return err
 		}
 	}
-	return unavailable("The callout", err)
+	return ledger.Unavailable("The callout", err)
 }
 
 // workOnCallout is workCallout on what is so now. Errors: CodeConflict when that has changed meanwhile.
-func (a *App) workOnCallout(ctx context.Context, effect governance.Effect) error {
-	state, err := a.loadSubject(ctx, effect.SubjectID, documentID(kindCallout, effect.CalloutID))
+func (t Tasks) workOnCallout(ctx context.Context, effect governance.Effect) error {
+	w, state, err := t.openCallout(ctx, effect.Place, effect.About)
+	if governance.CodeOf(err) == governance.CodeNotFound { // no effect goes out before its document is there
+		return ledger.Unavailable("The callout", err)
+	}
 	if err != nil {
 		return err
 	}
-	callout, ok := state.Callouts[effect.CalloutID]
-	if !ok {
-		return nil
-	}
-	w := &work{app: a, subjectID: effect.SubjectID, callout: callout}
 	ended := false
-	if callout.State.IsOpen() {
-		if ended, err = w.advance(ctx, state.Subject, effect.Attempt); err != nil {
+	if w.callout.State.IsOpen() {
+		if ended, err = w.advance(ctx, state, effect.Attempt); err != nil {
 			return err
 		}
 	}
@@ -48,7 +50,7 @@ func (a *App) workOnCallout(ctx context.Context, effect governance.Effect) error
 }
 
 // advance works on a callout that is open. It says whether it ended it here and now.
-func (w *work) advance(ctx context.Context, s engine.Subject, attempt int) (bool, error) {
+func (w *work) advance(ctx context.Context, s engine.State, attempt int) (bool, error) {
 	p, err := planOf(w.callout.Kind, w.callout.Settings)
 	if err != nil { // of another release
 		return true, w.end(ctx, engine.CalloutResult{Failed: true, Detail: "This release cannot read the settings of the action."}, err)
@@ -60,22 +62,22 @@ func (w *work) advance(ctx context.Context, s engine.Subject, attempt int) (bool
 		}
 	}
 	switch {
-	case !w.app.now().Before(w.callout.DeadlineTime.Instant()):
+	case !w.Ledger.Now().Before(w.callout.DeadlineTime.Instant()):
 		return false, w.timeOut(ctx, p, s)
 	case w.callout.State == governance.CalloutWaiting:
 		return false, nil
 	case superseded:
 		return true, w.end(ctx, engine.CalloutResult{Failed: true, Detail: "A newer request for the same has taken over."}, nil)
 	}
-	if err := w.update(ctx, func(s engine.Subject) (engine.Change, error) {
-		return engine.BeginCallout(s, w.callout.ID, w.app.now())
+	if err := w.update(ctx, func(s engine.State) (engine.Change, error) {
+		return engine.BeginCallout(s, w.callout.ID, w.Ledger.Now())
 	}); err != nil {
 		return false, err
 	}
 	done, err := w.run(ctx, p)
 	if err == nil && done.waits {
-		return false, w.update(ctx, func(s engine.Subject) (engine.Change, error) {
-			return engine.WaitCallout(s, w.callout.ID, done.detail, w.app.now())
+		return false, w.update(ctx, func(s engine.State) (engine.Change, error) {
+			return engine.WaitCallout(s, w.callout.ID, done.detail, w.Ledger.Now())
 		})
 	}
 	if err == nil {
@@ -107,14 +109,14 @@ func (w *work) advance(ctx context.Context, s engine.Subject, attempt int) (bool
 
 // isPassing says whether waiting may mend an error.
 func isPassing(err error) bool {
-	code := CodeOf(err)
+	code := ledger.CodeOf(err)
 	return code == governance.CodeThrottled || code == governance.CodeUnavailable
 }
 
 // end records how the work ended. A failure is told to those who look after it.
 func (w *work) end(ctx context.Context, result engine.CalloutResult, cause error) error {
-	err := w.update(ctx, w.inTurn(func(s engine.Subject) (engine.Change, error) {
-		return engine.EndCallout(s, w.callout.ID, result, governance.System(), w.app.now())
+	err := w.update(ctx, w.inTurn(func(s engine.State) (engine.Change, error) {
+		return engine.EndCallout(s, w.callout.ID, result, governance.System(), w.Ledger.Now())
 	}))
 	if err == nil && result.Failed {
 		w.alert(ctx, "a callout has failed", result.Detail, cause)
@@ -122,14 +124,14 @@ func (w *work) end(ctx context.Context, result engine.CalloutResult, cause error
 	return err
 }
 
-func (w *work) timeOut(ctx context.Context, p plan, s engine.Subject) error {
+func (w *work) timeOut(ctx context.Context, p plan, s engine.State) error {
 	if left, ok := p.(abandoner); ok && !engine.IsSuperseded(s, w.callout) {
 		if err := left.abandon(ctx, w); err != nil {
 			return err
 		}
 	}
-	err := w.update(ctx, w.inTurn(func(s engine.Subject) (engine.Change, error) {
-		return engine.TimeOutCallout(s, w.callout.ID, w.app.now())
+	err := w.update(ctx, w.inTurn(func(s engine.State) (engine.Change, error) {
+		return engine.TimeOutCallout(s, w.callout.ID, w.Ledger.Now())
 	}))
 	if err == nil {
 		w.alert(ctx, "a callout has timed out", w.callout.Detail, nil)
@@ -143,17 +145,17 @@ func (w *work) alert(ctx context.Context, what, detail string, cause error) {
 	if errors.As(cause, &final) {
 		detail = final.impersonal
 	}
-	arguments := []any{"alert", true, "calloutId", w.callout.ID, "action", w.callout.Action, "stage", w.callout.Stage, "requestId", w.callout.RequestID, "subjectId", w.subjectID, "detail", detail}
+	arguments := []any{"alert", true, "calloutId", w.callout.ID, "action", w.callout.Action, "stage", w.callout.Stage, "requestId", w.callout.RequestID, "subjectId", w.place.Partition, "detail", detail}
 	if cause != nil {
 		arguments = append(arguments, "error", cause)
 	}
-	w.app.log.ErrorContext(ctx, what, arguments...)
+	w.Log.ErrorContext(ctx, what, arguments...)
 }
 
 // followUp undoes what was done for a time, when that time is over and no newer callout does the same for a time of its own.
 func (w *work) followUp(ctx context.Context) error {
 	due := w.callout.FollowUpDateTime.Instant()
-	if due.IsZero() || w.app.now().Before(due) || w.callout.State.IsOpen() {
+	if due.IsZero() || w.Ledger.Now().Before(due) || w.callout.State.IsOpen() {
 		return nil
 	}
 	p, err := planOf(w.callout.Kind, w.callout.Settings)
@@ -166,8 +168,8 @@ func (w *work) followUp(ctx context.Context) error {
 	}
 	result := engine.CalloutResult{Detail: "A newer request sees to it; nothing was left to undo."}
 	if undo, ok := p.(follower); ok && (newest == nil || newest.callout.FollowUpDateTime == nil) {
-		if err := w.update(ctx, func(s engine.Subject) (engine.Change, error) {
-			return engine.BeginFollowUp(s, w.callout.ID, w.app.now())
+		if err := w.update(ctx, func(s engine.State) (engine.Change, error) {
+			return engine.BeginFollowUp(s, w.callout.ID, w.Ledger.Now())
 		}); err != nil {
 			return err
 		}
@@ -181,9 +183,9 @@ func (w *work) followUp(ctx context.Context) error {
 		}
 	}
 	last := "" // by now
-	err = w.update(ctx, func(s engine.Subject) (engine.Change, error) {
+	err = w.update(ctx, func(s engine.State) (engine.Change, error) {
 		last = engine.NewestCallout(s, w.callout)
-		return engine.FollowUpCallout(s, w.callout.ID, result, w.app.now())
+		return engine.FollowUpCallout(s, w.callout.ID, result, w.Ledger.Now())
 	})
 	if last != "" && last != w.callout.ID {
 		return cmp.Or(w.putRight(ctx), err)
@@ -196,15 +198,16 @@ func (w *work) newest(ctx context.Context) (*work, error) {
 	if w.callout.Claim == "" {
 		return nil, nil
 	}
-	state, err := w.app.loadSubject(ctx, w.subjectID)
+	state, err := w.Ledger.Load(ctx, w.place, ledger.Documents())
 	if err != nil {
 		return nil, err
 	}
-	id := engine.NewestCallout(state.Subject, w.callout)
+	id := engine.NewestCallout(state.State, w.callout)
 	if id == "" || id == w.callout.ID {
 		return nil, nil
 	}
-	return w.app.openCallout(ctx, w.subjectID, id)
+	newest, _, err := w.openCallout(ctx, w.place, id)
+	return newest, err
 }
 
 // putRight does again what the newest callout about the same has done, or is doing, until that does not change under it. It is for who may have changed the directory too late: a lock was lost without its knowing,
@@ -218,7 +221,7 @@ func (w *work) putRight(ctx context.Context) error {
 	for range maxPlans {
 		var newest *work
 		if newest, err = w.newest(ctx); err == nil && newest == nil {
-			newest, err = w.app.openCallout(ctx, w.subjectID, w.callout.ID)
+			newest, _, err = w.openCallout(ctx, w.place, w.callout.ID)
 		}
 		if err != nil {
 			break
@@ -232,7 +235,7 @@ func (w *work) putRight(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		w.app.log.ErrorContext(ctx, "what a callout did too late could not be put right", "alert", true, "calloutId", w.callout.ID, "subjectId", w.subjectID, "error", err)
+		w.Log.ErrorContext(ctx, "what a callout did too late could not be put right", "alert", true, "calloutId", w.callout.ID, "subjectId", w.place.Partition, "error", err)
 	}
 	return err
 }
