@@ -7,12 +7,18 @@ import (
 	"strings"
 	"testing"
 
-	"latchkey/shared/app"
+	"latchkey/shared/app/companion"
 	"latchkey/shared/directory"
 	directorymemory "latchkey/shared/directory/memory"
 	"latchkey/shared/governance"
 	"latchkey/shared/platform"
 )
+
+// mailing is a directory that says that it has a mailbox to send from.
+type mailing struct{ *directorymemory.Directory }
+
+// HasSender says so.
+func (mailing) HasSender() bool { return true }
 
 // senderless is a directory that says that it has no mailbox to send from.
 type senderless struct{ *directorymemory.Directory }
@@ -66,11 +72,10 @@ func TestWhatTheCheckFinds(t *testing.T) {
 		if test.directory != nil {
 			d = test.directory(w.directory)
 		}
-		a := app.New(app.Options{
-			Store: w.documents, Directory: d, Actions: w.directory, Outbound: platform.NewOutbound(nil), Clock: w.clock, NewID: func() string { return calloutStage },
-			Secret: func(name string) governance.Secret { return governance.Hide(secrets[name]) },
-		})
-		made, err := a.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: test.kind, Settings: json.RawMessage(test.settings)}, "")
+		ports := *w.actions.Ports
+		ports.Directory, ports.Outbound = d, platform.NewOutbound(nil)
+		ports.Secret = func(name string) governance.Secret { return governance.Hide(secrets[name]) }
+		made, err := companion.Actions{Ports: &ports}.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: test.kind, Settings: json.RawMessage(test.settings)}, "")
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"latchkey/shared/app"
+	"latchkey/shared/app/companion"
 	"latchkey/shared/governance"
 	"latchkey/shared/platform"
 )
@@ -36,7 +36,7 @@ func TestWhoMayAnswerATicket(t *testing.T) {
 		callout := w.callout(w.accept("act", payload("assignmentRequestApproved", calloutHire, nil)))
 		before := w.everywhere()
 		id := callout.Target.ID + "." + callout.ID
-		if _, err := w.app.AnswerTicket(t.Context(), id, keyOf(test.secret, id), app.TicketAnswer{Status: "completed"}); governance.CodeOf(err) != governance.CodeUnauthorized {
+		if _, err := w.tasks.AnswerTicket(t.Context(), id, keyOf(test.secret, id), companion.TicketAnswer{Status: "completed"}); governance.CodeOf(err) != governance.CodeUnauthorized {
 			t.Errorf("%s: %v", name, err)
 		}
 		if w.everywhere() != before {
@@ -45,7 +45,7 @@ func TestWhoMayAnswerATicket(t *testing.T) {
 	}
 	w := newCalloutWorld(t)
 	for _, id := range []string{"", ".", "x", governance.NameID("x"), "x." + governance.NameID("y"), governance.NameID("x") + ".y", governance.NameID("x") + "." + governance.NameID("y") + ".z"} {
-		if _, err := w.app.AnswerTicket(t.Context(), id, keyOf(calloutSecret, id), app.TicketAnswer{Status: "completed"}); governance.CodeOf(err) != governance.CodeUnauthorized {
+		if _, err := w.tasks.AnswerTicket(t.Context(), id, keyOf(calloutSecret, id), companion.TicketAnswer{Status: "completed"}); governance.CodeOf(err) != governance.CodeUnauthorized {
 			t.Errorf("the ticket %q: %v", id, err)
 		}
 	}
@@ -60,7 +60,7 @@ func TestATicketThatIsNotCompleted(t *testing.T) {
 		callout := w.callout(w.accept("act", payload("assignmentRequestApproved", calloutHire, nil)))
 		w.settle(0)
 		id := callout.Target.ID + "." + callout.ID
-		if _, err := w.app.AnswerTicket(t.Context(), id, keyOf(calloutSecret, id), app.TicketAnswer{Status: status, Detail: "No device is left."}); err != nil {
+		if _, err := w.tasks.AnswerTicket(t.Context(), id, keyOf(calloutSecret, id), companion.TicketAnswer{Status: status, Detail: "No device is left."}); err != nil {
 			t.Fatal(err)
 		}
 		if told := strings.Contains(w.logs.String(), "a ticket was not completed"); told != failed {
@@ -88,7 +88,7 @@ func TestTicketsAreCheckedAndRehearsed(t *testing.T) {
 	} {
 		name = strings.ReplaceAll(name, " ", "-")
 		w.configure(name, "ticket", test.settings)
-		checked, err := w.app.CheckAction(t.Context(), calloutAdministrator, name)
+		checked, err := w.actions.CheckAction(t.Context(), calloutAdministrator, name)
 		if err != nil || len(checked.Findings) != len(test.missing) {
 			t.Errorf("%s: %+v, %v", name, checked.Findings, err)
 		}
@@ -97,7 +97,7 @@ func TestTicketsAreCheckedAndRehearsed(t *testing.T) {
 				t.Errorf("%s: nothing of %s in %+v", name, secret, checked.Findings)
 			}
 		}
-		lines, err := w.app.RehearseAction(t.Context(), calloutAdministrator, name, payload("assignmentRequestApproved", calloutHire, nil))
+		lines, err := w.actions.RehearseAction(t.Context(), calloutAdministrator, name, payload("assignmentRequestApproved", calloutHire, nil))
 		if err != nil || strings.Contains(strings.Join(lines, "\n"), "would wait") != test.waits {
 			t.Errorf("%s: %q, %v", name, lines, err)
 		}
@@ -136,7 +136,7 @@ func TestForeignTemplatesAreRefused(t *testing.T) {
 		`{"url":"https://hooks.example/x","secret":"key","body":{"a":"}}"}}`, `{"url":"https://hooks.example/x","secret":"key","body":{"a":"{{"}}`,
 		`{"url":"https://hooks.example/x","secret":"key","headers":{"X-A":"` + strings.Repeat("a", 1001) + `"}}`,
 	} {
-		_, err := w.app.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: "webhook", Settings: []byte(settings)}, "")
+		_, err := w.actions.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: "webhook", Settings: []byte(settings)}, "")
 		if governance.CodeOf(err) != governance.CodeInvalid {
 			t.Errorf("%.90s: %v", settings, err)
 		}

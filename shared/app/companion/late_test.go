@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"latchkey/shared/app"
 	directorymemory "latchkey/shared/directory/memory"
 	"latchkey/shared/governance"
 	"latchkey/shared/store"
@@ -60,14 +59,14 @@ func TestAnOlderCalloutLeavesTheNewerPass(t *testing.T) {
 		w.settle(0)
 		if crash {
 			w.at(directorymemory.OperationIssuePass, func() { panic(died{}) })
-			if dead, _ := w.live(func() error { _, err := w.app.ShowPass(t.Context(), calloutLooker, older); return err }); !dead {
+			if dead, _ := w.live(func() error { _, err := w.tasks.ShowPass(t.Context(), calloutLooker, older); return err }); !dead {
 				t.Fatal("it did not die")
 			}
 			w.directory.SetFault(nil)
 		}
 		w.accept("mail", payload("assignmentRequestGranted", calloutHire, map[string]any{"AccessPackageAssignmentRequestId": calloutApp, "CallbackUriPath": nil}))
 		w.settle(0)
-		if _, err := w.app.ShowPass(t.Context(), calloutLooker, older); governance.CodeOf(err) != governance.CodeConflict || !w.mailedPass() {
+		if _, err := w.tasks.ShowPass(t.Context(), calloutLooker, older); governance.CodeOf(err) != governance.CodeConflict || !w.mailedPass() {
 			t.Errorf("%s: after the look (%v) the newer pass is there: %v", name, err, w.mailedPass())
 		}
 		w.settle(3 * time.Hour)
@@ -83,14 +82,14 @@ func TestADeliveredPassIsNotTakenAwayByALateWorker(t *testing.T) {
 	w := newCalloutWorld(t)
 	w.configure("mail", "temporaryAccessPass", `{"lifetimeInMinutes":480}`)
 	id := w.accept("mail", payload("assignmentRequestGranted", calloutHire, nil))
-	effect := governance.Effect{Kind: governance.EffectCallout, ID: "e", SubjectID: w.callout(id).Target.ID, CalloutID: id}
+	effect := w.effect(id)
 	stalled, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan error)
 	w.at(directorymemory.OperationSendMail, func() { // the first worker has issued a pass
 		w.at(directorymemory.OperationDeletePass, func() { // the second has seen it
 			close(stalled)
 			<-goOn
 		})
-		go func() { ended <- w.app.HandleEffect(t.Context(), governance.System(), effect) }()
+		go func() { ended <- w.handle(effect) }()
 		<-stalled
 	})
 	w.settle(0)
@@ -156,8 +155,8 @@ var another = map[string]any{"AccessPackageAssignmentRequestId": calloutApp, "Ca
 // carryOut has a callout worked on by somebody else.
 func (w *calloutWorld) carryOut(id string) {
 	w.t.Helper()
-	effect := governance.Effect{Kind: governance.EffectCallout, ID: "e", SubjectID: w.callout(id).Target.ID, CalloutID: id}
-	if err := w.app.HandleEffect(w.t.Context(), governance.System(), effect); err != nil {
+	effect := w.effect(id)
+	if err := w.handle(effect); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -317,13 +316,9 @@ func TestAFollowUpThatFails(t *testing.T) {
 		if note, _ := callout.Done("followUp"); !strings.Contains(note, want) || strings.Contains(w.logs.String(), "could not be undone") != final || w.directory.IsMember(calloutOut, calloutHire) != final {
 			t.Errorf("%s, in the group: %v; %s", note, w.directory.IsMember(calloutOut, calloutHire), w.logs.String())
 		}
-		page, err := w.app.ListAudit(t.Context(), calloutAdministrator, false, app.ListOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
 		failures := 0
-		for _, entry := range page.Items {
-			if entry.Value.Result == "failure" {
+		for _, entry := range w.audit(store.Subjects, "") {
+			if entry.Result == "failure" {
 				failures++
 			}
 		}
@@ -389,7 +384,7 @@ func TestALateRemovalIsPutRightBeforeTheRecord(t *testing.T) {
 	stalled, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan error)
 	w.at(directorymemory.OperationRemoveMember, func() {
 		id := w.accept("act", payload("assignmentRequestGranted", calloutHire, map[string]any{"AccessPackageAssignmentRequestId": calloutApp, "CallbackConfiguration": nil}))
-		effect := governance.Effect{Kind: governance.EffectCallout, ID: "e", SubjectID: w.callout(id).Target.ID, CalloutID: id}
+		effect := w.effect(id)
 		w.documents.SetFault(func(operation string) storememory.Fault {
 			if operation == storememory.OpCommit && w.directory.IsMember(calloutIn, calloutHire) {
 				w.documents.SetFault(nil)
@@ -398,7 +393,7 @@ func TestALateRemovalIsPutRightBeforeTheRecord(t *testing.T) {
 			}
 			return storememory.NoFault
 		})
-		go func() { ended <- w.app.HandleEffect(t.Context(), governance.System(), effect) }()
+		go func() { ended <- w.handle(effect) }()
 		<-stalled
 	})
 	w.handleNext()
@@ -455,7 +450,7 @@ func TestAnAnswerIsNotMadeUp(t *testing.T) {
 	w.configure("show", "temporaryAccessPass", `{"deliverTo":"show"}`)
 	id := w.accept("show", payload("assignmentRequestGranted", calloutHire, nil))
 	w.settle(0)
-	if _, err := w.app.ShowPass(t.Context(), calloutLooker, id); err != nil {
+	if _, err := w.tasks.ShowPass(t.Context(), calloutLooker, id); err != nil {
 		t.Fatal(err)
 	}
 	w.directory.RefuseResumes("the request was canceled")
@@ -474,7 +469,7 @@ func TestACalloutEndsWithoutPermissions(t *testing.T) {
 	w.settle(0)
 	w.after = false
 	w.at(directorymemory.OperationIssuePass, func() { w.dieAt = w.calls + 1 })
-	if dead, _ := w.live(func() error { _, err := w.app.ShowPass(t.Context(), calloutLooker, id); return err }); !dead || w.livePass() == "" {
+	if dead, _ := w.live(func() error { _, err := w.tasks.ShowPass(t.Context(), calloutLooker, id); return err }); !dead || w.livePass() == "" {
 		t.Fatal("it did not die with a pass issued")
 	}
 	w.directory.SetFault(func(operation directorymemory.Operation) directorymemory.Fault {

@@ -6,56 +6,83 @@ import (
 	"testing"
 
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 	storememory "latchkey/shared/store/memory"
 )
 
 // Whoever changes an action names it and its version as it is; nothing is made by an attempt to change what is not there.
 func TestActionsHaveVersions(t *testing.T) {
-	s := newStand(t)
-	put := func(draft governance.CalloutAction, ifMatch string) (string, error) {
+	t.Parallel()
+	w := newCalloutWorld(t)
+	etag := ""
+	put := func(draft governance.CalloutAction, ifMatch string) error {
 		draft.Kind = "revokeSessions"
-		made, err := s.app.PutAction(t.Context(), admin(), "act", draft, ifMatch)
-		return made.ETag, err
+		made, err := w.actions.PutAction(t.Context(), calloutAdministrator, "act", draft, ifMatch)
+		etag = made.ETag
+		return err
 	}
-	_, err := put(governance.CalloutAction{}, "*")
-	s.refused(err, governance.CodeNotFound, "act")
-	_, err = put(governance.CalloutAction{Name: "other"}, "")
-	s.refused(err, governance.CodeInvalid, "in the path")
-	first, err := put(governance.CalloutAction{Name: "act"}, "")
-	s.must(err)
-	second, err := put(governance.CalloutAction{DisplayName: "second"}, first)
-	s.must(err)
-	_, err = put(governance.CalloutAction{}, first)
-	s.refused(err, governance.CodePrecondition)
-	s.refused(s.app.DeleteAction(t.Context(), admin(), "act", first), governance.CodePrecondition)
-	s.must(s.app.DeleteAction(t.Context(), admin(), "act", second))
-	s.refused(s.app.DeleteAction(t.Context(), admin(), "act", ""), governance.CodeNotFound)
+	w.refused(put(governance.CalloutAction{}, "*"), governance.CodeNotFound, "act")
+	w.refused(put(governance.CalloutAction{Name: "other"}, ""), governance.CodeInvalid, "in the path")
+	w.must(put(governance.CalloutAction{Name: "act"}, ""))
+	first := etag
+	w.must(put(governance.CalloutAction{DisplayName: "second"}, first))
+	second := etag
+	w.refused(put(governance.CalloutAction{}, first), governance.CodePrecondition, "")
+	w.refused(w.actions.DeleteAction(t.Context(), calloutAdministrator, "act", first), governance.CodePrecondition, "")
+	w.must(w.actions.DeleteAction(t.Context(), calloutAdministrator, "act", second))
+	w.refused(w.actions.DeleteAction(t.Context(), calloutAdministrator, "act", ""), governance.CodeNotFound, "act")
 }
 
 // A change whose answer is lost is made once, and answered with the version that it made.
 func TestActionsAreChangedOnce(t *testing.T) {
-	s := newStand(t)
+	t.Parallel()
+	w := newCalloutWorld(t)
 	for _, display := range []string{"first", "second"} {
-		ifMatch := "*"
+		ifMatch := ledger.AnyETag
 		if display == "first" {
 			ifMatch = ""
 		}
-		s.faults(storememory.OpCommit, storememory.Conflict, storememory.LostResponse)
-		made, err := s.app.PutAction(t.Context(), admin(), "act", governance.CalloutAction{Kind: "revokeSessions", DisplayName: display}, ifMatch)
-		s.must(err)
-		found, err := s.app.CalloutAction(t.Context(), admin(), "act")
-		s.must(err)
-		if found.Value.DisplayName != display || found.ETag != made.ETag {
-			t.Errorf("%q is %q with %s, the answer was %s", display, found.Value.DisplayName, found.ETag, made.ETag)
+		w.faults(storememory.Conflict, storememory.LostResponse)
+		made, err := w.actions.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: "revokeSessions", DisplayName: display}, ifMatch)
+		w.must(err)
+		found, err := w.actions.CalloutAction(t.Context(), calloutAdministrator, "act")
+		w.must(err)
+		if found.Value.DisplayName != display || found.ETag != made.ETag || made.Value.DisplayName != display {
+			t.Errorf("%q is %q with %s, the answer was %q with %s", display, found.Value.DisplayName, found.ETag, made.Value.DisplayName, made.ETag)
 		}
 	}
-	s.faults(storememory.OpCommit, storememory.LostResponse)
-	s.must(s.app.DeleteAction(t.Context(), admin(), "act", ""))
-	report, err := s.app.VerifyAudit(t.Context(), admin(), true, "tenant")
-	s.must(err)
-	if !report.Verified || report.Entries != 3 {
-		t.Errorf("the chain: %+v", report)
+	w.faults(storememory.LostResponse)
+	w.must(w.actions.DeleteAction(t.Context(), calloutAdministrator, "act", ""))
+	if entries := w.checkChain(ledger.TenantPlace()); entries != 3 {
+		t.Errorf("%d entries in the trail", entries)
 	}
+}
+
+func (w *calloutWorld) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// refused wants an error of a code, with a word in it.
+func (w *calloutWorld) refused(err error, code governance.Code, word string) {
+	w.t.Helper()
+	if err == nil || governance.CodeOf(err) != code || !strings.Contains(err.Error(), word) {
+		w.t.Errorf("wanted %s and %q, got %v", code, word, err)
+	}
+}
+
+// faults has commits go wrong as listed, one after the other; the rest goes well.
+func (w *calloutWorld) faults(faults ...storememory.Fault) {
+	w.documents.SetFault(func(operation string) storememory.Fault {
+		if operation != storememory.OpCommit || len(faults) == 0 {
+			return storememory.NoFault
+		}
+		next := faults[0]
+		faults = faults[1:]
+		return next
+	})
 }
 
 // Where all is there, the check of an action finds nothing; of several permissions that would do, the least is named first.
@@ -64,7 +91,7 @@ func TestAnActionThatLacksNothing(t *testing.T) {
 	w := newCalloutWorld(t)
 	w.directory.PutPassPolicy(governance.PassPolicy{Enabled: true, MinimumMinutes: 10, MaximumMinutes: 480})
 	for name, kind := range kinds {
-		made, err := w.app.PutAction(t.Context(), calloutAdministrator, "a-"+strings.ToLower(name), governance.CalloutAction{Kind: name, Settings: json.RawMessage(kind.good)}, "")
+		made, err := w.actions.PutAction(t.Context(), calloutAdministrator, "a-"+strings.ToLower(name), governance.CalloutAction{Kind: name, Settings: json.RawMessage(kind.good)}, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +102,7 @@ func TestAnActionThatLacksNothing(t *testing.T) {
 		}
 	}
 	w.directory.PutGranted()
-	checked, err := w.app.CheckAction(t.Context(), calloutAdministrator, "a-temporaryaccesspass")
+	checked, err := w.actions.CheckAction(t.Context(), calloutAdministrator, "a-temporaryaccesspass")
 	if err != nil {
 		t.Fatal(err)
 	}

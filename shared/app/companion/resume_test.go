@@ -8,6 +8,7 @@ import (
 
 	directorymemory "latchkey/shared/directory/memory"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 	storememory "latchkey/shared/store/memory"
 )
 
@@ -84,7 +85,7 @@ func TestACalloutOfAnotherRelease(t *testing.T) {
 	w := newCalloutWorld(t)
 	w.configure("act", "groupMembership", kinds["groupMembership"].good)
 	id := w.accept("act", payload("assignmentRequestGranted", calloutHire, nil))
-	w.rewrite("callout", `"groupId"`, `"groupIds"`)
+	w.rewrite("task", `"groupId"`, `"groupIds"`)
 	w.settle(0)
 	const want = "This release cannot read the settings of the action."
 	if callout := w.callout(id); callout.State != governance.CalloutResumed || callout.Succeeded || callout.Detail != want || !strings.Contains(w.logs.String(), `"alert":true`) {
@@ -92,6 +93,17 @@ func TestACalloutOfAnotherRelease(t *testing.T) {
 	}
 	if told := w.directory.Resumes(); len(told) != 1 || !strings.Contains(told[0].Body, want) {
 		t.Errorf("told was %+v", told)
+	}
+}
+
+// An effect whose callout is not there is a fault: it is put off, not taken for done.
+func TestAnEffectWithoutItsCallout(t *testing.T) {
+	t.Parallel()
+	w := newCalloutWorld(t)
+	effect := governance.EffectOf(governance.Callout{ID: governance.NameID("nothing")}, governance.WorkTask)
+	effect.Place = ledger.SubjectPlace(governance.NameID("nobody"))
+	if err := w.tasks.WorkTask(t.Context(), effect); ledger.CodeOf(err) != governance.CodeUnavailable {
+		t.Errorf("it is answered with %v", err)
 	}
 }
 

@@ -1,288 +1,23 @@
 package companion_test
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"latchkey/shared/app"
-	"latchkey/shared/bus"
+	"latchkey/shared/app/companion"
 	"latchkey/shared/directory"
 	directorymemory "latchkey/shared/directory/memory"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 	"latchkey/shared/platform"
 	"latchkey/shared/store"
-	storememory "latchkey/shared/store/memory"
 )
-
-// The people and things of these tests.
-const (
-	calloutTenant  = "7a1c3f60-52d1-4c6e-8f0b-3d0e6a9b1c20"
-	calloutHire    = "10000000-0000-4000-8000-0000000000a1"
-	calloutManager = "10000000-0000-4000-8000-0000000000a2"
-	calloutAdmin   = "10000000-0000-4000-8000-0000000000a3"
-	calloutIn      = "20000000-0000-4000-8000-0000000000b1"
-	calloutOut     = "20000000-0000-4000-8000-0000000000b2"
-	calloutApp     = "50000000-0000-4000-8000-0000000000c1"
-	calloutRequest = "60000000-0000-4000-8000-0000000000d1"
-	calloutStage   = "60000000-0000-4000-8000-0000000000e1"
-	calloutSecret  = "a-secret-that-nobody-may-read-anywhere"
-)
-
-// died is the panic of a process that is killed.
-type died struct{}
-
-// calloutWorld is an App on memory that can be killed before or after any call of a port.
-type calloutWorld struct {
-	t         *testing.T
-	app       *app.App
-	clock     *platform.ManualClock
-	documents *storememory.Store
-	directory *directorymemory.Directory
-	logs      bytes.Buffer
-	failures  []string // errors as they were seen
-
-	mu      sync.Mutex
-	calls   int
-	dieAt   int // the number of the call after or before which the process dies; 0: never
-	after   bool
-	queue   []bus.Message
-	sent    map[string]bool
-	every   []bus.Message // ever sent
-	posts   []platform.OutboundCall
-	look    func() (platform.OutboundReply, error) // answers instead of the service desk
-	looks   int                                    // how often the service desk was asked for a ticket
-	replies []platform.OutboundReply               // of posts, one after the other; then 200
-	ids     int
-	odd     error // of whom is signed out
-}
-
-func newCalloutWorld(t *testing.T) *calloutWorld {
-	w := &calloutWorld{t: t, clock: platform.NewManualClock(time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)), sent: map[string]bool{}}
-	w.documents = storememory.New(w.clock)
-	w.directory = directorymemory.New(directorymemory.Options{Clock: w.clock})
-	person := func(id, name, manager string) governance.User {
-		return governance.User{ID: id, UserPrincipalName: strings.ToLower(name) + "@contoso.example", DisplayName: name, Mail: strings.ToLower(name) + "@contoso.example", UserType: governance.UserTypeMember, AccountEnabled: true, ManagerID: manager}
-	}
-	w.directory.PutUser(person(calloutManager, "Marta", ""))
-	w.directory.PutUser(person(calloutHire, "Rui", calloutManager))
-	w.directory.PutUser(person(calloutAdmin, "Ida", calloutManager))
-	for _, id := range []string{calloutIn, calloutOut} {
-		w.directory.PutGroup(governance.Group{ID: id, DisplayName: id[:8], SecurityEnabled: true, GroupTypes: []string{}})
-	}
-	w.directory.PutApp(governance.MobileApp{ID: calloutApp, DisplayName: "Editor"})
-	w.directory.PutRole(calloutAdmin, governance.RoleGlobalAdministrator)
-	w.directory.PutGranted("UserAuthMethod-TAP.ReadWrite.All", "Policy.Read.AuthenticationMethod", "RoleManagement.Read.Directory", "PrivilegedEligibilitySchedule.Read.AzureADGroup", "User.Read.All", "Mail.Send", "GroupMember.ReadWrite.All",
-		"DeviceManagementApps.ReadWrite.All", "User.RevokeSessions.All")
-	w.start()
-	return w
-}
-
-// start begins a process anew on the same world.
-func (w *calloutWorld) start() {
-	w.app = app.New(app.Options{
-		Store: dyingStore{w.documents, w}, Bus: dyingBus{w}, Directory: dyingDirectory{w.directory, w}, Actions: dyingActions{w.directory, w}, Outbound: dyingOutbound{w}, Clock: w.clock,
-		NewID:  func() string { w.ids++; return governance.NameID(fmt.Sprint("callout-test:", w.ids)) },
-		Logger: slog.New(slog.NewJSONHandler(&w.logs, nil)),
-		Sleep:  func(context.Context, time.Duration) error { return nil },
-		Jitter: func(time.Duration) time.Duration { return 0 },
-		Secret: func(name string) governance.Secret {
-			return map[string]governance.Secret{"key": governance.Hide(calloutSecret), "teams": governance.Hide("https://teams.example/" + calloutSecret)}[name]
-		},
-		PublicURL: "https://latchkey.example",
-	})
-}
-
-// call is a call of a port: the process may die before it, or after it.
-func (w *calloutWorld) call(do func()) {
-	w.mu.Lock()
-	w.calls++
-	dies := w.calls == w.dieAt
-	w.mu.Unlock()
-	if dies && !w.after {
-		panic(died{})
-	}
-	do()
-	if dies {
-		panic(died{})
-	}
-}
-
-// live runs a part of a process. It says whether it died.
-func (w *calloutWorld) live(do func() error) (dead bool, err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			if _, ok := value.(died); !ok {
-				panic(value)
-			}
-			dead = true
-			w.start()
-		}
-	}()
-	err = do()
-	if err != nil {
-		w.failures = append(w.failures, err.Error())
-	}
-	return false, err
-}
-
-var (
-	calloutCaller        = governance.Caller{Kind: governance.CallerExtension, TenantID: calloutTenant, AppID: "810dcf14-1858-4bf2-8134-4c369fa3235b"}
-	calloutAdministrator = governance.Caller{Kind: governance.CallerApplication, TenantID: calloutTenant, AppID: "40000000-0000-4000-8000-000000000001", Permissions: []string{governance.PermissionReadWriteAll}}
-)
-
-// configure makes an action.
-func (w *calloutWorld) configure(name, kind, settings string) {
-	w.t.Helper()
-	draft := governance.CalloutAction{Kind: kind, Settings: json.RawMessage(settings)}
-	if _, err := w.app.PutAction(w.t.Context(), calloutAdministrator, name, draft, ""); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// payload is a native one (RULES EXT-11).
-func payload(stage, target string, change map[string]any) []byte {
-	body := map[string]any{
-		"AccessPackageAssignmentRequestId": calloutRequest, "CallbackUriPath": "/identityGovernance/entitlementManagement/accessPackageAssignmentRequests/" + calloutRequest + "/resume",
-		"CustomExtensionStageInstanceId": calloutStage, "Stage": stage, "RequestType": "UserAdd", "Answers": []any{}, "State": "Delivering", "Status": "WaitingForCallback",
-		"CallbackConfiguration": map[string]any{"DurationBeforeTimeout": "PT2H"},
-		"AccessPackage":         map[string]any{"Id": "x", "DisplayName": "Package", "Description": ""},
-		"Assignment":            map[string]any{"Id": "y", "Target": map[string]any{"Id": "z", "ObjectId": target, "DisplayName": "Rui {{action}}"}},
-		"Requestor":             map[string]any{"Id": "r", "ObjectId": calloutManager, "DisplayName": "Marta"},
-	}
-	for name, value := range change {
-		if value == nil {
-			delete(body, name)
-			continue
-		}
-		body[name] = value
-	}
-	data, _ := json.Marshal(body)
-	return data
-}
-
-// accept sends a callout until it is taken, as a source does whose call is broken off.
-func (w *calloutWorld) accept(name string, body []byte) string {
-	w.t.Helper()
-	for range 3 {
-		var accepted app.Accepted
-		dead, err := w.live(func() (err error) {
-			accepted, err = w.app.AcceptCallout(w.t.Context(), calloutCaller, name, body)
-			return err
-		})
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		if !dead {
-			return accepted.ID
-		}
-	}
-	w.t.Fatal("the callout was never taken")
-	return ""
-}
-
-// settle handles messages and runs timers until nothing is left to do now, or within a span of time.
-func (w *calloutWorld) settle(within time.Duration) {
-	w.t.Helper()
-	until := w.clock.Now().Add(within)
-	for range 1000 {
-		if w.handleNext() {
-			continue
-		}
-		if !w.clock.Now().Before(until) {
-			return
-		}
-		w.clock.Advance(5 * time.Minute)
-		w.live(func() error { _, err := w.app.FlushOutbox(w.t.Context(), governance.System()); return err })
-		w.live(func() error { _, err := w.app.ExpireDue(w.t.Context(), governance.System()); return err })
-	}
-	w.t.Fatal("there is no end to it")
-}
-
-// handleNext handles the next message that is visible; one whose handler dies or fails comes back.
-func (w *calloutWorld) handleNext() bool {
-	at := slices.IndexFunc(w.queue, func(m bus.Message) bool { return !m.NotBefore.After(w.clock.Now()) })
-	if at < 0 {
-		return false
-	}
-	m := w.queue[at]
-	var effect governance.Effect
-	if err := json.Unmarshal(m.Body, &effect); err != nil {
-		w.t.Fatal(err)
-	}
-	dead, err := w.live(func() error { return w.app.HandleEffect(w.t.Context(), governance.System(), effect) })
-	if !dead && err == nil {
-		w.queue = slices.DeleteFunc(w.queue, func(one bus.Message) bool { return one.ID == m.ID })
-	}
-	return true
-}
-
-func (w *calloutWorld) callout(id string) governance.Callout {
-	w.t.Helper()
-	found, err := w.app.Callout(w.t.Context(), calloutAdministrator, id)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return found.Value
-}
-
-// everywhere is all that is kept or told of: documents, messages, log lines, errors, and what the sources were answered.
-func (w *calloutWorld) everywhere() string {
-	var all strings.Builder
-	for _, container := range store.Containers() {
-		query := store.Query{PageSize: store.MaxPageSize}
-		for {
-			page, err := w.documents.Query(context.Background(), container, query)
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			for _, document := range page.Documents {
-				fmt.Fprintln(&all, document.ID, string(document.Body))
-			}
-			if query.Continuation = page.Continuation; page.Continuation == "" {
-				break
-			}
-		}
-	}
-	for _, m := range w.every {
-		fmt.Fprintln(&all, m.ID, string(m.Body), m.Properties)
-	}
-	for _, resumed := range w.directory.Resumes() {
-		fmt.Fprintln(&all, resumed.Path, resumed.Body)
-	}
-	return all.String() + w.logs.String() + strings.Join(w.failures, "\n")
-}
-
-// checkNoLeak looks for passes and secrets wherever they must not be.
-func (w *calloutWorld) checkNoLeak() {
-	w.t.Helper()
-	all := w.everywhere()
-	if strings.Contains(all, calloutSecret) {
-		w.t.Error("a secret lies about")
-	}
-	for _, issued := range w.directory.Issued() {
-		if strings.Contains(all, issued.Value) || strings.Contains(all, strings.ReplaceAll(issued.Value, "#", `\u0023`)) {
-			w.t.Errorf("the pass %s lies about", issued.Value)
-		}
-	}
-	for line := range strings.Lines(w.logs.String()) {
-		for _, name := range []string{"Marta", "Rui", "Ida"} {
-			if strings.Contains(line, name) {
-				w.t.Errorf("the log names %s: %s", name, line)
-			}
-		}
-	}
-}
 
 // kinds is every kind of action with settings that work, settings that do not, and what must be so when it is done.
 var kinds = map[string]struct {
@@ -409,7 +144,7 @@ var kinds = map[string]struct {
 // Every kind that declares itself goes through the same contract.
 func TestEveryKindOfActionHasItsContract(t *testing.T) {
 	t.Parallel()
-	found, err := newCalloutWorld(t).app.ActionKinds(calloutAdministrator)
+	found, err := newCalloutWorld(t).actions.ActionKinds(calloutAdministrator)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -444,7 +179,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		{"webhook", `{"url":"https://hooks.example:99999/","secret":"hook"}`, "settings/url"},
 		{"webhook", `{"url":"https://hooks.example/","secret":"hook","body":"x"}`, "settings/body"},
 	} {
-		_, err := w.app.PutAction(t.Context(), calloutAdministrator, "bad", governance.CalloutAction{Kind: test.kind, Settings: json.RawMessage(test.settings)}, "")
+		_, err := w.actions.PutAction(t.Context(), calloutAdministrator, "bad", governance.CalloutAction{Kind: test.kind, Settings: json.RawMessage(test.settings)}, "")
 		var coded *governance.Error
 		if !errors.As(err, &coded) || coded.Code != governance.CodeInvalid || coded.Target != test.target || strings.Contains(coded.Message, "Go ") || strings.Contains(coded.Message, "Plan") {
 			t.Errorf("%s %s: %v, want %s to be named", test.kind, test.settings, err, test.target)
@@ -478,7 +213,7 @@ func TestSettingsMayBeLeftOut(t *testing.T) {
 	t.Parallel()
 	w := newCalloutWorld(t)
 	for i, settings := range []string{"", "null", "{}"} {
-		if _, err := w.app.PutAction(t.Context(), calloutAdministrator, fmt.Sprint("act-", i), governance.CalloutAction{Kind: "temporaryAccessPass", Settings: json.RawMessage(settings)}, ""); err != nil {
+		if _, err := w.actions.PutAction(t.Context(), calloutAdministrator, fmt.Sprint("act-", i), governance.CalloutAction{Kind: "temporaryAccessPass", Settings: json.RawMessage(settings)}, ""); err != nil {
 			t.Errorf("%q: %v", settings, err)
 		}
 	}
@@ -491,7 +226,7 @@ func TestBadSettingsAreRefused(t *testing.T) {
 		w := newCalloutWorld(t)
 		before := w.everywhere()
 		for _, settings := range kind.bad {
-			_, err := w.app.PutAction(t.Context(), calloutAdministrator, "bad", governance.CalloutAction{Kind: name, Settings: json.RawMessage(settings)}, "")
+			_, err := w.actions.PutAction(t.Context(), calloutAdministrator, "bad", governance.CalloutAction{Kind: name, Settings: json.RawMessage(settings)}, "")
 			if governance.CodeOf(err) != governance.CodeInvalid {
 				t.Errorf("%s takes %s: %v", name, settings, err)
 			}
@@ -528,7 +263,7 @@ func TestACrashAnywhereIsSurvived(t *testing.T) {
 					}
 					w.checkToldOnce(callout)
 					w.checkNoLeak()
-					w.checkChain(callout.Target.ID)
+					w.checkChain(ledger.SubjectPlace(callout.Target.ID))
 					if !crashed {
 						break
 					}
@@ -597,28 +332,6 @@ func TestACrashUntilTheWaitIsOver(t *testing.T) {
 	}
 }
 
-func (w *calloutWorld) checkToldOnce(callout governance.Callout) {
-	w.t.Helper()
-	bodies := map[string]bool{}
-	for _, resumed := range w.directory.Resumes() {
-		bodies[resumed.Path+resumed.Body] = true
-		if resumed.Path != "/identityGovernance/entitlementManagement/assignmentRequests/"+calloutRequest+"/resume" || !strings.Contains(resumed.Body, string(callout.Stage)) || !strings.Contains(resumed.Body, calloutStage) {
-			w.t.Errorf("resumed was %+v", resumed)
-		}
-	}
-	if len(bodies) != 1 {
-		w.t.Errorf("the source got %d different answers", len(bodies))
-	}
-}
-
-func (w *calloutWorld) checkChain(subjectID string) {
-	w.t.Helper()
-	report, err := w.app.VerifyAudit(w.t.Context(), calloutAdministrator, false, subjectID)
-	if err != nil || !report.Verified {
-		w.t.Errorf("the audit chain: %+v, %v", report, err)
-	}
-}
-
 // A failure denies the request where the action says so and the stage is before the grant; everywhere else the source is only told what became of the work.
 // rules: EXT-15 EXT-25
 func TestAFailureMayDeny(t *testing.T) {
@@ -639,7 +352,7 @@ func TestAFailureMayDeny(t *testing.T) {
 	} {
 		w := newCalloutWorld(t)
 		draft := governance.CalloutAction{Kind: "groupMembership", Settings: json.RawMessage(`{"groupId":"` + test.group + `","direction":"add"}`), OnFailure: test.onFailure}
-		if _, err := w.app.PutAction(t.Context(), calloutAdministrator, "act", draft, ""); err != nil {
+		if _, err := w.actions.PutAction(t.Context(), calloutAdministrator, "act", draft, ""); err != nil {
 			t.Fatal(err)
 		}
 		callout := w.accept("act", payload(test.stage, calloutHire, map[string]any{"State": "Submitted"}))
@@ -649,13 +362,13 @@ func TestAFailureMayDeny(t *testing.T) {
 		if err := json.Unmarshal([]byte(w.directory.Resumes()[0].Body), &told); err != nil || told.Data.State != test.want {
 			t.Errorf("%+v: the source was told the state %q, %v", test, told.Data.State, err)
 		}
-		page, err := w.app.ListAudit(t.Context(), calloutAdministrator, false, app.ListOptions{})
-		if err != nil || len(page.Items) != 3 { // accepted, ended, told
-			t.Fatalf("%d entries, %v", len(page.Items), err)
+		entries := w.audit(store.Subjects, "")
+		if len(entries) != 3 { // accepted, ended, told
+			t.Fatalf("%d entries", len(entries))
 		}
-		for _, item := range page.Items {
-			if item.Value.Activity != "Execute custom extension" {
-				t.Errorf("the trail has %q", item.Value.Activity)
+		for _, entry := range entries {
+			if entry.Activity != "Execute custom extension" {
+				t.Errorf("the trail has %q", entry.Activity)
 			}
 		}
 	}
@@ -724,7 +437,7 @@ func TestWhatCannotBeDoneIsSaid(t *testing.T) {
 			if !strings.Contains(w.logs.String(), `"alert":true`) || !strings.Contains(w.logs.String(), `"error":"`) || strings.Contains(w.logs.String(), "PANIC") || len(w.directory.Issued()) > 0 {
 				t.Errorf("no alert with its cause, or a pass: %s", w.logs.String())
 			}
-			w.checkChain(callout.Target.ID)
+			w.checkChain(ledger.SubjectPlace(callout.Target.ID))
 			w.checkNoLeak()
 		})
 	}
@@ -744,7 +457,7 @@ func TestActionsCallNothingWithin(t *testing.T) {
 			w := newCalloutWorld(t)
 			before := w.everywhere()
 			data, _ := json.Marshal(settings)
-			made, err := w.app.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: kind, Settings: data}, "")
+			made, err := w.actions.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: kind, Settings: data}, "")
 			if governance.CodeOf(err) == governance.CodeInvalid {
 				if w.everywhere() != before {
 					t.Errorf("%s to %s: what was refused is kept", kind, address)
@@ -815,7 +528,7 @@ func TestRepetitionsAndStages(t *testing.T) {
 		if strings.Contains(string(body), "taskProcessingResult") {
 			caller.AppID = "ce79fdc4-cd1d-4ea5-8139-e74d7dbe0bb7"
 		}
-		if _, err := w.app.AcceptCallout(t.Context(), caller, "act", body); governance.CodeOf(err) != governance.CodeConflict {
+		if _, err := w.tasks.AcceptCallout(t.Context(), caller, "act", body); governance.CodeOf(err) != governance.CodeConflict {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -860,7 +573,7 @@ func TestWrongCalloutsAreRefused(t *testing.T) {
 		"too deep":              {calloutCaller, "act", []byte(strings.Repeat(`{"a":`, 40) + "1" + strings.Repeat("}", 40)), governance.CodeInvalid},
 		"a number for a person": {calloutCaller, "act", payload("assignmentRequestGranted", calloutHire, map[string]any{"Assignment": 7}), governance.CodeInvalid},
 	} {
-		if _, err := w.app.AcceptCallout(t.Context(), test.caller, test.action, test.body); governance.CodeOf(err) != test.code {
+		if _, err := w.tasks.AcceptCallout(t.Context(), test.caller, test.action, test.body); governance.CodeOf(err) != test.code {
 			t.Errorf("%s: %v, want %s", name, err, test.code)
 		}
 	}
@@ -875,13 +588,13 @@ func TestThePayloadsThatSourcesSend(t *testing.T) {
 	t.Parallel()
 	w := newCalloutWorld(t)
 	w.configure("act", "groupMembership", `{"groupId":"`+calloutIn+`","direction":"add"}`)
-	accepted, err := w.app.AcceptCallout(t.Context(), calloutCaller, "act", []byte(`{"Stage":"CustomExtensionConnectionTest","AccessPackageAssignmentRequestId":null}`))
+	accepted, err := w.tasks.AcceptCallout(t.Context(), calloutCaller, "act", []byte(`{"Stage":"CustomExtensionConnectionTest","AccessPackageAssignmentRequestId":null}`))
 	if err != nil || !accepted.Test || len(w.queue) > 0 {
 		t.Errorf("the connection test: %+v, %v", accepted, err)
 	}
 	asLifecycle := calloutCaller
 	asLifecycle.AppID = "ce79fdc4-cd1d-4ea5-8139-e74d7dbe0bb7"
-	if accepted, err := w.app.AcceptCallout(t.Context(), asLifecycle, "act", []byte(`{"Stage":"CustomExtensionConnectionTest"}`)); err != nil || !accepted.Test {
+	if accepted, err := w.tasks.AcceptCallout(t.Context(), asLifecycle, "act", []byte(`{"Stage":"CustomExtensionConnectionTest"}`)); err != nil || !accepted.Test {
 		t.Errorf("the connection test of a workflow: %+v, %v", accepted, err)
 	}
 	envelope := `{"type":"microsoft.graph.accessPackageCustomExtensionStage.assignmentRequestCreated","source":"x","data":{"@odata.type":"microsoft.graph.accessPackageAssignmentRequestCalloutData",
@@ -892,7 +605,7 @@ func TestThePayloadsThatSourcesSend(t *testing.T) {
 	task := `{"type":"lifecycleEvent","source":"x","data":{"subject":{"id":"` + calloutHire + `","displayName":"Rui"},"task":{"id":"` + calloutApp + `"},"workflow":{"id":"` + calloutApp + `","displayName":"Onboard"},
 		"callbackUriPath":"/identityGovernance/lifecycleWorkflows/workflows/` + calloutApp + `/tasks/` + calloutApp + `/taskProcessingResults/` + calloutStage + `/resume",
 		"taskProcessingResult":{"id":"` + calloutStage + `","createdDateTime":"2026-11-20T10:00:00Z"}}}`
-	if _, err := w.app.AcceptCallout(t.Context(), asLifecycle, "act", []byte(task)); err != nil {
+	if _, err := w.tasks.AcceptCallout(t.Context(), asLifecycle, "act", []byte(task)); err != nil {
 		t.Fatal(err)
 	}
 	w.settle(0)
@@ -926,7 +639,7 @@ func TestAGuestToBe(t *testing.T) {
 			if got.Succeeded || got.State != governance.CalloutResumed || got.Detail != "The person whom this is for is not in the directory yet." || len(w.directory.Sent())+len(w.directory.Issued())+len(w.directory.Revoked()) > 0 {
 				t.Errorf("%s: %+v", name, got)
 			}
-			lines, err := w.app.RehearseAction(t.Context(), calloutAdministrator, "act", body)
+			lines, err := w.actions.RehearseAction(t.Context(), calloutAdministrator, "act", body)
 			if err != nil || len(lines) != 1 || !strings.Contains(lines[0], "not in the directory yet") {
 				t.Errorf("%s: %q, %v", name, lines, err)
 			}
@@ -947,14 +660,14 @@ func TestAPassIsShownOnce(t *testing.T) {
 	manager := governance.Caller{Kind: governance.CallerUser, TenantID: calloutTenant, ObjectID: calloutManager, Scopes: []string{governance.PermissionSubjectAccess}}
 	stranger := manager
 	stranger.ObjectID = calloutHire
-	if _, err := w.app.ShowPass(t.Context(), stranger, id); governance.CodeOf(err) != governance.CodeNotFound {
+	if _, err := w.tasks.ShowPass(t.Context(), stranger, id); governance.CodeOf(err) != governance.CodeNotFound {
 		t.Errorf("a stranger: %v", err)
 	}
-	shown, err := w.app.ShowPass(t.Context(), manager, id)
+	shown, err := w.tasks.ShowPass(t.Context(), manager, id)
 	if issued := w.directory.Issued(); err != nil || len(issued) != 1 || shown.Value.Reveal() != issued[0].Value || strings.Contains(fmt.Sprintf("%v %+v %#v %s", shown, shown, shown, shown.Value), issued[0].Value) {
 		t.Errorf("shown: %v", err)
 	}
-	if _, err := w.app.ShowPass(t.Context(), manager, id); governance.CodeOf(err) != governance.CodeConflict {
+	if _, err := w.tasks.ShowPass(t.Context(), manager, id); governance.CodeOf(err) != governance.CodeConflict {
 		t.Errorf("a second look: %v", err)
 	}
 	w.settle(0)
@@ -1011,17 +724,17 @@ func TestATicketsAnswer(t *testing.T) {
 		t.Fatalf("%+v, %v", ticket, err)
 	}
 	for _, wrong := range []string{"", "x", strings.Repeat("A", 43), ticket.Key[:42] + "?"} {
-		if _, err := w.app.AnswerTicket(t.Context(), ticket.ID, wrong, app.TicketAnswer{Status: "completed"}); governance.CodeOf(err) != governance.CodeUnauthorized {
+		if _, err := w.tasks.AnswerTicket(t.Context(), ticket.ID, wrong, companion.TicketAnswer{Status: "completed"}); governance.CodeOf(err) != governance.CodeUnauthorized {
 			t.Errorf("the key %q: %v", wrong, err)
 		}
 	}
-	if _, err := w.app.AnswerTicket(t.Context(), governance.NameID("x")+"."+id, ticket.Key, app.TicketAnswer{Status: "completed"}); governance.CodeOf(err) != governance.CodeUnauthorized {
+	if _, err := w.tasks.AnswerTicket(t.Context(), governance.NameID("x")+"."+id, ticket.Key, companion.TicketAnswer{Status: "completed"}); governance.CodeOf(err) != governance.CodeUnauthorized {
 		t.Errorf("another ticket: %v", err)
 	}
-	if _, err := w.app.AnswerTicket(t.Context(), ticket.ID, ticket.Key, app.TicketAnswer{Status: "completed", Detail: "Device is\nready"}); err != nil {
+	if _, err := w.tasks.AnswerTicket(t.Context(), ticket.ID, ticket.Key, companion.TicketAnswer{Status: "completed", Detail: "Device is\nready"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.app.AnswerTicket(t.Context(), ticket.ID, ticket.Key, app.TicketAnswer{Status: "failed"}); governance.CodeOf(err) != governance.CodeConflict {
+	if _, err := w.tasks.AnswerTicket(t.Context(), ticket.ID, ticket.Key, companion.TicketAnswer{Status: "failed"}); governance.CodeOf(err) != governance.CodeConflict {
 		t.Errorf("a second answer: %v", err)
 	}
 	w.settle(0)
@@ -1036,7 +749,7 @@ func TestATicketsAnswer(t *testing.T) {
 		t.Errorf("%s", callout.State)
 	}
 	_ = json.Unmarshal(late.posts[0].Body, &ticket)
-	if _, err := late.app.AnswerTicket(t.Context(), ticket.ID, ticket.Key, app.TicketAnswer{Status: "completed"}); governance.CodeOf(err) != governance.CodeConflict {
+	if _, err := late.tasks.AnswerTicket(t.Context(), ticket.ID, ticket.Key, companion.TicketAnswer{Status: "completed"}); governance.CodeOf(err) != governance.CodeConflict {
 		t.Errorf("a late answer: %v", err)
 	}
 }
@@ -1112,7 +825,7 @@ func TestChecksAndRehearsals(t *testing.T) {
 	w := newCalloutWorld(t)
 	w.directory.PutGranted("User.Read.All")
 	w.directory.PutPassPolicy(governance.PassPolicy{})
-	made, err := w.app.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: "temporaryAccessPass"}, "")
+	made, err := w.actions.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: "temporaryAccessPass"}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -1122,10 +835,10 @@ func TestChecksAndRehearsals(t *testing.T) {
 			t.Errorf("the check does not say %q: %s", want, text)
 		}
 	}
-	if _, err := w.app.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: "revokeSessions"}, ""); governance.CodeOf(err) != governance.CodeConflict {
+	if _, err := w.actions.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: "revokeSessions"}, ""); governance.CodeOf(err) != governance.CodeConflict {
 		t.Errorf("a name that is taken: %v", err)
 	}
-	if _, err := w.app.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: "revokeSessions"}, "other"); governance.CodeOf(err) != governance.CodePrecondition {
+	if _, err := w.actions.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: "revokeSessions"}, "other"); governance.CodeOf(err) != governance.CodePrecondition {
 		t.Errorf("another version: %v", err)
 	}
 	w.directory.PutPassPolicy(governance.PassPolicy{Enabled: true, MinimumMinutes: 60, MaximumMinutes: 480})
@@ -1140,7 +853,7 @@ func TestChecksAndRehearsals(t *testing.T) {
 		if name == "temporaryAccessPass" {
 			action = "act"
 		}
-		lines, err := w.app.RehearseAction(t.Context(), calloutAdministrator, action, payload(kind.stage, calloutHire, nil))
+		lines, err := w.actions.RehearseAction(t.Context(), calloutAdministrator, action, payload(kind.stage, calloutHire, nil))
 		if err != nil || len(lines) == 0 || !strings.HasPrefix(lines[0], "It would ") {
 			t.Errorf("%s: %q, %v", name, lines, err)
 		}
@@ -1148,142 +861,16 @@ func TestChecksAndRehearsals(t *testing.T) {
 	if w.everywhere() != before || len(w.directory.Issued())+len(w.directory.Sent())+len(w.posts) > 0 {
 		t.Error("a rehearsal has changed something")
 	}
-	if _, err := w.app.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: "revokeSessions", Stages: []governance.CalloutStage{governance.StageRequestRemoved}}, made.ETag); err != nil {
+	if _, err := w.actions.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: "revokeSessions", Stages: []governance.CalloutStage{governance.StageRequestRemoved}}, made.ETag); err != nil {
 		t.Fatal(err)
 	}
-	if lines, err := w.app.RehearseAction(t.Context(), calloutAdministrator, "act", payload("assignmentRequestGranted", calloutHire, nil)); err != nil || len(lines) != 1 || !strings.HasPrefix(lines[0], "It would be refused") {
+	if lines, err := w.actions.RehearseAction(t.Context(), calloutAdministrator, "act", payload("assignmentRequestGranted", calloutHire, nil)); err != nil || len(lines) != 1 || !strings.HasPrefix(lines[0], "It would be refused") {
 		t.Errorf("a stage that the action is not for: %q, %v", lines, err)
 	}
-	if err := w.app.DeleteAction(t.Context(), calloutAdministrator, "act", app.AnyETag); err != nil {
+	if err := w.actions.DeleteAction(t.Context(), calloutAdministrator, "act", ledger.AnyETag); err != nil {
 		t.Error(err)
 	}
-	report, err := w.app.VerifyAudit(t.Context(), calloutAdministrator, true, "tenant")
-	if err != nil || !report.Verified || report.Entries != int64(len(kinds))+2 {
-		t.Errorf("the audit chain of the actions: %+v, %v", report, err)
+	if entries := w.checkChain(ledger.TenantPlace()); entries != len(kinds)+2 {
+		t.Errorf("%d entries in the trail of the actions", entries)
 	}
-}
-
-// The ports of a process that may die.
-
-type dyingStore struct {
-	store.Store
-	w *calloutWorld
-}
-
-func (s dyingStore) Get(ctx context.Context, container store.Container, partition string, ids ...string) (found []store.Document, err error) {
-	s.w.call(func() { found, err = s.Store.Get(ctx, container, partition, ids...) })
-	return found, err
-}
-
-func (s dyingStore) Commit(ctx context.Context, container store.Container, partition string, operations []store.Operation) (etags []string, err error) {
-	s.w.call(func() { etags, err = s.Store.Commit(ctx, container, partition, operations) })
-	return etags, err
-}
-
-type dyingBus struct{ w *calloutWorld }
-
-func (b dyingBus) Send(_ context.Context, queue string, messages ...bus.Message) error {
-	b.w.call(func() {
-		for _, m := range messages {
-			if err := m.Validate(bus.UsesSessions(queue)); err != nil || queue != bus.Extensions {
-				b.w.t.Errorf("%s: %v", queue, err)
-			}
-			b.w.every = append(b.w.every, m)
-			if !b.w.sent[m.ID] {
-				b.w.sent[m.ID] = true
-				b.w.queue = append(b.w.queue, m)
-			}
-		}
-	})
-	return nil
-}
-
-type dyingDirectory struct {
-	directory.Directory
-	w *calloutWorld
-}
-
-func (d dyingDirectory) AddMember(ctx context.Context, groupID, principalID string) (err error) {
-	d.w.call(func() { err = d.Directory.AddMember(ctx, groupID, principalID) })
-	return err
-}
-
-func (d dyingDirectory) RemoveMember(ctx context.Context, groupID, principalID string) (err error) {
-	d.w.call(func() { err = d.Directory.RemoveMember(ctx, groupID, principalID) })
-	return err
-}
-
-func (d dyingDirectory) SendMail(ctx context.Context, mail governance.Mail) (err error) {
-	d.w.call(func() { err = d.Directory.SendMail(ctx, mail) })
-	return err
-}
-
-type dyingActions struct {
-	directory.Actions
-	w *calloutWorld
-}
-
-func (d dyingActions) IssuePass(ctx context.Context, userID string, order directory.PassOrder) (pass governance.AccessPass, value governance.Secret, err error) {
-	d.w.call(func() { pass, value, err = d.Actions.IssuePass(ctx, userID, order) })
-	return pass, value, err
-}
-
-func (d dyingActions) DeletePass(ctx context.Context, userID, passID string) (err error) {
-	d.w.call(func() { err = d.Actions.DeletePass(ctx, userID, passID) })
-	return err
-}
-
-func (d dyingActions) RevokeSessions(ctx context.Context, userID string) (err error) {
-	d.w.call(func() { err = cmp.Or(d.w.odd, d.Actions.RevokeSessions(ctx, userID)) })
-	return err
-}
-
-func (d dyingActions) AssignApp(ctx context.Context, appID, groupID string, intent governance.AppIntent) (err error) {
-	d.w.call(func() { err = d.Actions.AssignApp(ctx, appID, groupID, intent) })
-	return err
-}
-
-func (d dyingActions) Resume(ctx context.Context, path string, body []byte) (err error) {
-	d.w.call(func() { err = d.Actions.Resume(ctx, path, body) })
-	return err
-}
-
-// dyingOutbound answers instead of the network; which addresses may be called is the real one's to say.
-type dyingOutbound struct{ w *calloutWorld }
-
-func (o dyingOutbound) Allowed(address string) error {
-	return platform.NewOutbound(nil).Allowed(address)
-}
-
-func (o dyingOutbound) Send(_ context.Context, call platform.OutboundCall) (reply platform.OutboundReply, err error) {
-	if err := o.Allowed(call.URL); err != nil {
-		return reply, err
-	}
-	reply = platform.OutboundReply{Status: http.StatusOK}
-	o.w.call(func() {
-		if call.Method == http.MethodGet {
-			o.w.looks++
-			if reply.Body = o.w.ticketsWith(call.URL); o.w.look != nil {
-				reply, err = o.w.look()
-			}
-			return
-		}
-		o.w.posts = append(o.w.posts, call)
-		if len(o.w.replies) > 0 {
-			reply, o.w.replies = o.w.replies[0], o.w.replies[1:]
-		}
-	})
-	return reply, err
-}
-
-// ticketsWith is a service desk that lists the tickets with the id at the end of an address.
-func (w *calloutWorld) ticketsWith(address string) []byte {
-	id := address[strings.LastIndexByte(address, '=')+1:]
-	list := []string{}
-	for n, post := range w.posts {
-		if strings.Contains(string(post.Body), id) {
-			list = append(list, fmt.Sprintf(`{"number":"INC%d"}`, n+1))
-		}
-	}
-	return []byte(`{"result":[` + strings.Join(list, ",") + `]}`)
 }
