@@ -65,7 +65,7 @@ func TestTheActionOfOnesOwnPassesTheContract(t *testing.T) {
 		return string(output), err
 	}
 	replace := map[string]string{}
-	over("action.go", filepath.Join(root, "shared", "app", "action_leaver.go"), string(action), replace)
+	over("action.go", filepath.Join(root, "shared", "app", "companion", "action_leaver.go"), string(action), replace)
 	if output, err := run(replace); err == nil || !strings.Contains(output, "the action blockLeaver is not in the table of these tests") {
 		t.Errorf("without its line: %v\n%s", err, output)
 	}
