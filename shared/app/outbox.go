@@ -20,7 +20,7 @@ func queueOf(kind governance.EffectKind) string {
 	switch kind {
 	case governance.EffectNotify:
 		return bus.Notifications
-	case governance.EffectCallout:
+	case governance.EffectTask:
 		return bus.Extensions
 	default:
 		return bus.Provisioning
@@ -239,7 +239,7 @@ func dueEffect(document store.Document) governance.Effect {
 	case kindAssignment:
 		effect.AssignmentID = id
 	case kindCallout:
-		effect.Kind, effect.CalloutID = governance.EffectCallout, id
+		effect.Kind, effect.TaskID = governance.EffectTask, id
 	default:
 		effect.RequestID = id
 	}

@@ -27,7 +27,7 @@ func (a *App) HandleEffect(ctx context.Context, caller governance.Caller, effect
 		err = a.handleDue(ctx, effect)
 	case governance.EffectNotify:
 		err = a.notify(ctx, effect)
-	case governance.EffectCallout:
+	case governance.EffectTask:
 		err = a.workCallout(ctx, effect)
 	default:
 		return governance.Invalid("kind", "There is no effect of kind %q.", shorten(string(effect.Kind)))

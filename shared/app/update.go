@@ -37,7 +37,7 @@ func (a *App) loadSubject(ctx context.Context, subjectID string, documents ...st
 			Head:        governance.Head{ID: subjectID},
 			Requests:    map[string]governance.AssignmentRequest{},
 			Assignments: map[string]governance.Assignment{},
-			Callouts:    map[string]governance.Callout{},
+			Callouts:    map[string]governance.Task{},
 		},
 		etags: map[string]string{},
 	}
@@ -61,8 +61,8 @@ func (a *App) loadSubject(ctx context.Context, subjectID string, documents ...st
 			assignment, err = decode[governance.Assignment](document)
 			state.Assignments[assignment.ID] = assignment
 		case kindCallout:
-			var callout governance.Callout
-			callout, err = decode[governance.Callout](document)
+			var callout governance.Task
+			callout, err = decode[governance.Task](document)
 			state.Callouts[callout.ID] = callout
 		}
 		if err != nil {
@@ -189,7 +189,7 @@ func subjectOperations(state subjectState, head governance.Head, change engine.C
 		batch.put(documentID(kindAssignment, assignment.ID), kindAssignment, engine.AssignmentDue(assignment), assignment)
 	}
 	for _, callout := range change.Callouts {
-		batch.put(documentID(kindCallout, callout.ID), kindCallout, engine.CalloutDue(callout), callout)
+		batch.put(documentID(kindCallout, callout.ID), kindCallout, engine.TaskDue(callout), callout)
 	}
 	batch.audit(change.Audit)
 	for i := range change.Effects {

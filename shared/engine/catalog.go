@@ -59,7 +59,9 @@ func (c *Catalog) PoliciesOf(packageID string) []governance.AssignmentPolicy {
 
 // PackagesSorted are the packages by name.
 func (c *Catalog) PackagesSorted() []governance.AccessPackage {
-	return slices.SortedFunc(maps.Values(c.Packages), func(x, y governance.AccessPackage) int { return strings.Compare(x.DisplayName+x.ID, y.DisplayName+y.ID) })
+	return slices.SortedFunc(maps.Values(c.Packages), func(x, y governance.AccessPackage) int {
+		return strings.Compare(x.DisplayName+x.ID, y.DisplayName+y.ID)
+	})
 }
 
 // ResourcesSorted are the resources by name.

@@ -35,12 +35,12 @@ type action struct {
 type plan interface {
 	// validate checks the settings and sets what they leave out. Errors: CodeInvalid naming the setting.
 	validate() error
-	// claim names what two callouts must not work on at a time; empty: nothing.
-	claim(callout governance.Callout) string
+	// claim names what two tasks must not work on at a time; empty: nothing.
+	claim(task governance.Task) string
 	// preflight looks for what is missing: a group, a policy, a sender. Permissions are checked for it.
 	preflight(ctx context.Context, ports *Ports) []governance.Finding
 	run(ctx context.Context, w *work) (outcome, error)
-	// rehearse says in words what run would do for a callout, and changes nothing.
+	// rehearse says in words what run would do for a task, and changes nothing.
 	rehearse(ctx context.Context, w *work) ([]string, error)
 }
 
@@ -54,7 +54,7 @@ type abandoner interface {
 	abandon(ctx context.Context, w *work) error
 }
 
-// personless is a plan that does nothing to the person whom the callout is about, so that they need not be in the directory.
+// personless is a plan that does nothing to the person whom the task is about, so that they need not be in the directory.
 type personless interface {
 	withoutPerson()
 }
@@ -179,30 +179,30 @@ func giveUpf(cause error, format string, args ...any) error {
 	return &giveUpError{detail: fmt.Sprintf(format, args...), impersonal: fmt.Sprintf(format, withheld...), cause: cause}
 }
 
-// work is one callout that is being worked on.
+// work is one task that is being worked on.
 type work struct {
 	*Ports
-	place   governance.Place // of the person whom it is about
-	callout governance.Callout
-	again   bool // what is done, or may be being done, is done once more, and nothing is recorded
+	place governance.Place // of the person whom it is about
+	task  governance.Task
+	again bool // what is done, or may be being done, is done once more, and nothing is recorded
 }
 
-// update changes the callout and keeps the new version.
+// update changes the task and keeps the new version.
 func (w *work) update(ctx context.Context, decide ledger.Decide) error {
-	done, err := w.Ledger.Update(ctx, w.place, stored[governance.Callout](w.callout.ID), decide)
+	done, err := w.Ledger.Update(ctx, w.place, stored[governance.Task](w.task.ID), decide)
 	if err != nil {
 		return err
 	}
-	for _, callout := range engine.Written[governance.Callout](done.Change) {
-		w.callout = callout
+	for _, task := range engine.Written[governance.Task](done.Change) {
+		w.task = task
 	}
 	return nil
 }
 
 // once does a step unless it is recorded as done, and records it. A crash between the two does it again, so a step finds its work done or is harmless to repeat.
 func (w *work) once(ctx context.Context, step string, do func() (note string, err error)) error {
-	_, done := w.callout.Done(step)
-	if w.again && !done && w.callout.State != governance.CalloutWorking || !w.again && done {
+	_, done := w.task.Done(step)
+	if w.again && !done && w.task.State != governance.TaskWorking || !w.again && done {
 		return nil
 	}
 	note, err := do()
@@ -214,23 +214,23 @@ func (w *work) once(ctx context.Context, step string, do func() (note string, er
 
 func (w *work) record(ctx context.Context, step, note string) error {
 	return w.update(ctx, func(s engine.State) (engine.Change, error) {
-		return engine.RecordCalloutStep(s, w.callout.ID, step, note, w.Ledger.Now())
+		return engine.RecordTaskStep(s, w.task.ID, step, note, w.Ledger.Now())
 	})
 }
 
 // promise sees to it that the plan's followUp comes, from before anything is done for a time.
 func (w *work) promise(ctx context.Context, until time.Time) error {
-	if w.callout.FollowUpDateTime != nil {
+	if w.task.FollowUpDateTime != nil {
 		return nil
 	}
 	return w.update(ctx, func(s engine.State) (engine.Change, error) {
-		return engine.PromiseFollowUp(s, w.callout.ID, until)
+		return engine.PromiseFollowUp(s, w.task.ID, until)
 	})
 }
 
-// target is the person whom the callout is about, as the directory knows them now.
+// target is the person whom the task is about, as the directory knows them now.
 func (w *work) target(ctx context.Context) (governance.User, error) {
-	return w.person(ctx, w.callout.Target.ObjectID, "The person whom this is for")
+	return w.person(ctx, w.task.Target.ObjectID, "The person whom this is for")
 }
 
 func (w *work) person(ctx context.Context, id, who string) (governance.User, error) {
@@ -253,7 +253,7 @@ func (w *work) run(ctx context.Context, p plan) (outcome, error) {
 }
 
 func (w *work) present(p plan) error {
-	if _, ok := p.(personless); ok || w.callout.Target.ObjectID != "" {
+	if _, ok := p.(personless); ok || w.task.Target.ObjectID != "" {
 		return nil
 	}
 	return giveUpf(nil, "The person whom this is for is not in the directory yet.")
@@ -265,7 +265,7 @@ func (w *work) addressee(ctx context.Context, to string) (governance.User, error
 	case toTarget:
 		return reachable(w.target(ctx))
 	case toRequestor:
-		return reachable(w.person(ctx, w.callout.Requestor.ObjectID, "The person who asked"))
+		return reachable(w.person(ctx, w.task.Requestor.ObjectID, "The person who asked"))
 	}
 	user, err := w.target(ctx)
 	if err != nil {
@@ -354,7 +354,7 @@ func classOf(err error) string {
 }
 
 // direction says whether something is given or taken away: as the settings say, or by the stage. Nothing is given by the stage before somebody has approved it.
-func direction(setting string, stage governance.CalloutStage) (give bool, err error) {
+func direction(setting string, stage governance.TaskStage) (give bool, err error) {
 	switch setting {
 	case "add":
 		return true, nil

@@ -86,7 +86,7 @@ func (p *passPlan) validate() error {
 	return nil
 }
 
-func (p *passPlan) claim(governance.Callout) string { return "temporaryAccessPass" }
+func (p *passPlan) claim(governance.Task) string { return "temporaryAccessPass" }
 
 func (p *passPlan) preflight(ctx context.Context, ports *Ports) []governance.Finding {
 	var findings []governance.Finding
@@ -161,7 +161,7 @@ func (p *passPlan) prepare(ctx context.Context, w *work) (passOrder, error) {
 		ordered.note += " It is usable once only, as the tenant's policy wants."
 	}
 	if !p.StartsAfter.IsZero() {
-		ordered.order.Start = governance.At(p.StartsAfter.AddTo(w.callout.AcceptedDateTime.Instant()))
+		ordered.order.Start = governance.At(p.StartsAfter.AddTo(w.task.AcceptedDateTime.Instant()))
 	}
 	if p.DeliverTo == toManager || p.DeliverTo == toRequestor {
 		if ordered.to, err = w.addressee(ctx, p.DeliverTo); err != nil {
@@ -205,7 +205,7 @@ func (p *passPlan) run(ctx context.Context, w *work) (outcome, error) {
 	if w.again { // a pass is not issued twice, and none is ever deleted that was delivered
 		return outcome{}, nil
 	}
-	if note, done := w.callout.Done(stepDeliver); done {
+	if note, done := w.task.Done(stepDeliver); done {
 		return outcome{detail: note}, nil
 	}
 	ordered, err := p.prepare(ctx, w)
@@ -213,7 +213,7 @@ func (p *passPlan) run(ctx context.Context, w *work) (outcome, error) {
 		return outcome{}, err
 	}
 	if p.DeliverTo == byShow {
-		who, err := w.person(ctx, w.callout.Requestor.ObjectID, "The person who asked")
+		who, err := w.person(ctx, w.task.Requestor.ObjectID, "The person who asked")
 		if err != nil {
 			return outcome{}, err
 		}
@@ -232,7 +232,7 @@ func (p *passPlan) run(ctx context.Context, w *work) (outcome, error) {
 			text += fmt.Sprintf(" It was sent to %s alone.", nameOf(ordered.to))
 		}
 		return true, w.update(ctx, w.inTurn(func(s engine.State) (engine.Change, error) {
-			return engine.RecordCalloutStep(s, w.callout.ID, stepDeliver, text+ordered.note, w.Ledger.Now())
+			return engine.RecordTaskStep(s, w.task.ID, stepDeliver, text+ordered.note, w.Ledger.Now())
 		}))
 	})
 	return outcome{detail: text + ordered.note}, err
@@ -259,7 +259,7 @@ func (p *passPlan) issue(ctx context.Context, w *work, ordered passOrder, hand f
 		return err
 	}
 	if undo := w.Actions.DeletePass(context.WithoutCancel(ctx), ordered.user.ID, pass.ID); undo != nil {
-		w.Log.WarnContext(ctx, "a pass that was not delivered stays until it is replaced or over", "calloutId", w.callout.ID, "passId", pass.ID, "error", undo)
+		w.Log.WarnContext(ctx, "a pass that was not delivered stays until it is replaced or over", "calloutId", w.task.ID, "passId", pass.ID, "error", undo)
 	}
 	return err
 }
@@ -273,11 +273,11 @@ func clearPasses(ctx context.Context, w *work, userID string) error {
 	}
 	turn := w.Ledger.NewID(ctx)
 	if err := w.update(ctx, func(s engine.State) (engine.Change, error) {
-		callout, _ := engine.Find[governance.Callout](s, w.callout.ID)
-		if _, delivered := callout.Done(stepDeliver); delivered {
+		task, _ := engine.Find[governance.Task](s, w.task.ID)
+		if _, delivered := task.Done(stepDeliver); delivered {
 			return engine.Change{}, governance.Conflict("The pass is delivered.")
 		}
-		return engine.RecordCalloutStep(s, w.callout.ID, stepClear, turn, w.Ledger.Now())
+		return engine.RecordTaskStep(s, w.task.ID, stepClear, turn, w.Ledger.Now())
 	}); err != nil {
 		return err
 	}
@@ -292,9 +292,9 @@ func clearPasses(ctx context.Context, w *work, userID string) error {
 // inTurn has a decision made only as long as nobody else has taken a turn: else there may be a pass that who decides does not know of.
 func (w *work) inTurn(decide ledger.Decide) ledger.Decide {
 	return func(s engine.State) (engine.Change, error) {
-		known, _ := w.callout.Done(stepClear)
-		callout, _ := engine.Find[governance.Callout](s, w.callout.ID)
-		if now, _ := callout.Done(stepClear); now != known {
+		known, _ := w.task.Done(stepClear)
+		task, _ := engine.Find[governance.Task](s, w.task.ID)
+		if now, _ := task.Done(stepClear); now != known {
 			return engine.Change{}, governance.Conflict("The pass is issued by somebody else.")
 		}
 		return decide(s)
@@ -303,15 +303,15 @@ func (w *work) inTurn(decide ledger.Decide) ledger.Decide {
 
 // abandon takes away a pass that may have been issued and was not delivered.
 func (p *passPlan) abandon(ctx context.Context, w *work) error {
-	_, cleared := w.callout.Done(stepClear)
-	_, delivered := w.callout.Done(stepDeliver)
+	_, cleared := w.task.Done(stepClear)
+	_, delivered := w.task.Done(stepDeliver)
 	if !cleared || delivered {
 		return nil
 	}
-	err := clearPasses(ctx, w, w.callout.Target.ObjectID)
+	err := clearPasses(ctx, w, w.task.Target.ObjectID)
 	var final *giveUpError
 	if errors.As(err, &final) {
-		w.Log.WarnContext(ctx, "a pass that was not delivered stays until it is replaced or over", "calloutId", w.callout.ID, "error", err)
+		w.Log.WarnContext(ctx, "a pass that was not delivered stays until it is replaced or over", "calloutId", w.task.ID, "error", err)
 		return nil
 	}
 	return err
@@ -390,7 +390,7 @@ func teamsCard(ordered passOrder, pass governance.AccessPass, value governance.S
 }
 
 func (p *passPlan) rehearse(ctx context.Context, w *work) ([]string, error) {
-	w.callout.AcceptedDateTime = governance.At(w.Ledger.Now())
+	w.task.AcceptedDateTime = governance.At(w.Ledger.Now())
 	ordered, err := p.prepare(ctx, w)
 	if err != nil {
 		return nil, err
@@ -422,23 +422,23 @@ type ShownPass struct {
 	UsableOnce    bool
 }
 
-// ShowPass issues the pass of a callout that is to be shown, and shows it: once, to the person who asked. Errors: CodeForbidden, CodeNotFound, CodeConflict when it was shown before or cannot be issued.
+// ShowPass issues the pass of a task that is to be shown, and shows it: once, to the person who asked. Errors: CodeForbidden, CodeNotFound, CodeConflict when it was shown before or cannot be issued.
 func (t Tasks) ShowPass(ctx context.Context, caller governance.Caller, id string) (ShownPass, error) {
 	if err := authz.Require(caller, authz.OpSeeOwnPass); err != nil {
 		return ShownPass{}, err
 	}
-	place, err := ledger.Locate[governance.Callout](ctx, t.Ledger, id, "callout")
+	place, err := ledger.Locate[governance.Task](ctx, t.Ledger, id, "callout")
 	if err != nil {
 		return ShownPass{}, err
 	}
-	w, _, err := t.openCallout(ctx, place, governance.Fold(id))
+	w, _, err := t.openTask(ctx, place, governance.Fold(id))
 	if err != nil {
 		return ShownPass{}, err
 	}
-	if !strings.EqualFold(w.callout.Requestor.ObjectID, caller.ObjectID) {
+	if !strings.EqualFold(w.task.Requestor.ObjectID, caller.ObjectID) {
 		return ShownPass{}, governance.NotFound("There is no callout %s.", id)
 	}
-	read, err := planOf(w.callout.Kind, w.callout.Settings)
+	read, err := planOf(w.task.Kind, w.task.Settings)
 	if err != nil {
 		return ShownPass{}, err
 	}
@@ -446,20 +446,20 @@ func (t Tasks) ShowPass(ctx context.Context, caller governance.Caller, id string
 	if !ok || p.DeliverTo != byShow {
 		return ShownPass{}, governance.NotFound("The callout %s has no pass to show.", id)
 	}
-	if w.callout.State != governance.CalloutWaiting || !engine.MayTell(w.callout, t.Ledger.Now()) {
+	if w.task.State != governance.TaskWaiting || !engine.MayTell(w.task, t.Ledger.Now()) {
 		return ShownPass{}, governance.Conflict("The pass is not there to be seen: it was shown before, or its time is over.")
 	}
 	ordered, err := p.prepare(ctx, w)
 	var shown ShownPass
 	if err == nil {
 		err = p.issue(ctx, w, ordered, func(pass governance.AccessPass, value governance.Secret) (bool, error) {
-			result := engine.CalloutResult{Detail: describePass(ordered, pass) + " It was shown once to the person who asked." + ordered.note}
+			result := engine.TaskResult{Detail: describePass(ordered, pass) + " It was shown once to the person who asked." + ordered.note}
 			shown = ShownPass{Value: value, StartDateTime: pass.StartDateTime, Minutes: pass.LifetimeMinutes, UsableOnce: pass.UsableOnce}
 			return false, w.update(ctx, w.inTurn(func(s engine.State) (engine.Change, error) {
-				if engine.IsSuperseded(s, w.callout) {
+				if engine.IsSuperseded(s, w.task) {
 					return engine.Change{}, governance.Conflict("A newer request has taken over.")
 				}
-				return engine.EndCallout(s, w.callout.ID, result, caller, t.Ledger.Now())
+				return engine.EndTask(s, w.task.ID, result, caller, t.Ledger.Now())
 			}))
 		})
 	}

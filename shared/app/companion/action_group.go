@@ -32,18 +32,18 @@ func (p *groupPlan) validate() error {
 	return validDirection(&p.Direction)
 }
 
-func (p *groupPlan) claim(governance.Callout) string { return "group:" + governance.Fold(p.GroupID) }
+func (p *groupPlan) claim(governance.Task) string { return "group:" + governance.Fold(p.GroupID) }
 
 func (p *groupPlan) preflight(ctx context.Context, ports *Ports) []governance.Finding {
 	return groupFinding(ctx, ports, p.GroupID, "groupId")
 }
 
 func (p *groupPlan) run(ctx context.Context, w *work) (outcome, error) {
-	add, err := direction(p.Direction, w.callout.Stage)
+	add, err := direction(p.Direction, w.task.Stage)
 	if err != nil {
 		return outcome{}, err
 	}
-	user := w.callout.Target.ObjectID
+	user := w.task.Target.ObjectID
 	if !add {
 		err := w.once(ctx, "left", func() (string, error) {
 			return "", inWords(w.Directory.RemoveMember(ctx, p.GroupID, user), "Removing the person from the group")
@@ -64,7 +64,7 @@ func (p *groupPlan) run(ctx context.Context, w *work) (outcome, error) {
 }
 
 func (p *groupPlan) rehearse(ctx context.Context, w *work) ([]string, error) {
-	add, err := direction(p.Direction, w.callout.Stage)
+	add, err := direction(p.Direction, w.task.Stage)
 	if err != nil {
 		return nil, err
 	}

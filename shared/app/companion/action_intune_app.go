@@ -52,7 +52,7 @@ func (p *appPlan) validate() error {
 	return validDirection(&p.Direction)
 }
 
-func (p *appPlan) claim(governance.Callout) string {
+func (p *appPlan) claim(governance.Task) string {
 	return "intuneApp:" + governance.Fold(p.AppID) + ":" + governance.Fold(p.UninstallGroupID)
 }
 
@@ -74,11 +74,11 @@ func (p *appPlan) preflight(ctx context.Context, ports *Ports) []governance.Find
 }
 
 func (p *appPlan) run(ctx context.Context, w *work) (outcome, error) {
-	give, err := direction(p.Direction, w.callout.Stage)
+	give, err := direction(p.Direction, w.task.Stage)
 	if err != nil {
 		return outcome{}, err
 	}
-	user := w.callout.Target.ObjectID
+	user := w.task.Target.ObjectID
 	from, to := p.InstallGroupID, p.UninstallGroupID
 	if give {
 		from, to = to, from
@@ -88,7 +88,7 @@ func (p *appPlan) run(ctx context.Context, w *work) (outcome, error) {
 	}); err != nil {
 		return outcome{}, err
 	}
-	if _, over := w.callout.Done(engine.StepUndoing); over { // done again after its time
+	if _, over := w.task.Done(engine.StepUndoing); over { // done again after its time
 		_, err := p.followUp(ctx, w)
 		return outcome{}, err
 	}
@@ -96,7 +96,7 @@ func (p *appPlan) run(ctx context.Context, w *work) (outcome, error) {
 		if err := w.once(ctx, "assigned", func() (string, error) { return "", p.assign(ctx, w) }); err != nil {
 			return outcome{}, err
 		}
-		if w.again && w.callout.FollowUpDateTime == nil { // nobody has joined yet
+		if w.again && w.task.FollowUpDateTime == nil { // nobody has joined yet
 			return outcome{}, nil
 		}
 		if err := w.promise(ctx, p.UninstallFor.AddTo(w.Ledger.Now())); err != nil {
@@ -117,7 +117,7 @@ func (p *appPlan) run(ctx context.Context, w *work) (outcome, error) {
 	if give {
 		return outcome{detail: "The app is assigned to the person; Intune installs it."}, nil
 	}
-	until := w.callout.FollowUpDateTime.Instant()
+	until := w.task.FollowUpDateTime.Instant()
 	return outcome{detail: "The app is being uninstalled by Intune; the person stays in the uninstall group until " + until.Format("2 January 2006") + "."}, nil
 }
 
@@ -130,12 +130,12 @@ func (p *appPlan) assign(ctx context.Context, w *work) error {
 }
 
 func (p *appPlan) followUp(ctx context.Context, w *work) (string, error) {
-	err := inWords(w.Directory.RemoveMember(ctx, p.UninstallGroupID, w.callout.Target.ObjectID), "Taking the person out of the uninstall group")
+	err := inWords(w.Directory.RemoveMember(ctx, p.UninstallGroupID, w.task.Target.ObjectID), "Taking the person out of the uninstall group")
 	return "The time for uninstalling is over: the person left the uninstall group.", err
 }
 
 func (p *appPlan) rehearse(ctx context.Context, w *work) ([]string, error) {
-	give, err := direction(p.Direction, w.callout.Stage)
+	give, err := direction(p.Direction, w.task.Stage)
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func (p *mailPlan) validate() error {
 	return nil
 }
 
-func (p *mailPlan) claim(governance.Callout) string { return "" }
+func (p *mailPlan) claim(governance.Task) string { return "" }
 
 func (p *mailPlan) preflight(ctx context.Context, ports *Ports) []governance.Finding {
 	return slices.DeleteFunc(senderFinding(ctx, ports), func(f governance.Finding) bool { return f.Target == "permissions" }) // said before

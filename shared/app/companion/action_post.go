@@ -85,18 +85,18 @@ func (ports *Ports) exchange(ctx context.Context, call platform.OutboundCall) (p
 
 // placeholders are what settings may have filled in, as {{name}}.
 var placeholders = map[string]func(*work) string{
-	"action":                    func(w *work) string { return w.callout.Action },
-	"calloutId":                 func(w *work) string { return w.callout.ID },
-	"stage":                     func(w *work) string { return string(w.callout.Stage) },
-	"requestId":                 func(w *work) string { return w.callout.RequestID },
-	"accessPackage.displayName": func(w *work) string { return w.callout.AccessPackage.DisplayName },
-	"accessPackage.id":          func(w *work) string { return w.callout.AccessPackage.ID },
-	"catalog.displayName":       func(w *work) string { return w.callout.Catalog.DisplayName },
-	"target.objectId":           func(w *work) string { return w.callout.Target.ObjectID },
-	"target.displayName":        func(w *work) string { return w.callout.Target.DisplayName },
-	"target.principalName":      func(w *work) string { return w.callout.Target.PrincipalName },
-	"requestor.objectId":        func(w *work) string { return w.callout.Requestor.ObjectID },
-	"requestor.displayName":     func(w *work) string { return w.callout.Requestor.DisplayName },
+	"action":                    func(w *work) string { return w.task.Action },
+	"calloutId":                 func(w *work) string { return w.task.ID },
+	"stage":                     func(w *work) string { return string(w.task.Stage) },
+	"requestId":                 func(w *work) string { return w.task.RequestID },
+	"accessPackage.displayName": func(w *work) string { return w.task.AccessPackage.DisplayName },
+	"accessPackage.id":          func(w *work) string { return w.task.AccessPackage.ID },
+	"catalog.displayName":       func(w *work) string { return w.task.Catalog.DisplayName },
+	"target.objectId":           func(w *work) string { return w.task.Target.ObjectID },
+	"target.displayName":        func(w *work) string { return w.task.Target.DisplayName },
+	"target.principalName":      func(w *work) string { return w.task.Target.PrincipalName },
+	"requestor.objectId":        func(w *work) string { return w.task.Requestor.ObjectID },
+	"requestor.displayName":     func(w *work) string { return w.task.Requestor.DisplayName },
 }
 
 var placeholder = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)

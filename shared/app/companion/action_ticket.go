@@ -107,8 +107,8 @@ func (p *ticketPlan) validate() error {
 	return checkJSONTemplate("body", p.Body, ticketFields...)
 }
 
-func (p *ticketPlan) claim(governance.Callout) string { return "" }
-func (p *ticketPlan) withoutPerson()                  {}
+func (p *ticketPlan) claim(governance.Task) string { return "" }
+func (p *ticketPlan) withoutPerson()               {}
 
 func (p *ticketPlan) preflight(_ context.Context, ports *Ports) []governance.Finding {
 	findings := addressFinding(ports, p.URL)
@@ -121,8 +121,8 @@ func (p *ticketPlan) preflight(_ context.Context, ports *Ports) []governance.Fin
 	return findings
 }
 
-// ticketID is what a ticket knows a callout by: the partition and the callout, so that no list has to be searched for it.
-func ticketID(subjectID, calloutID string) string { return subjectID + "." + calloutID }
+// ticketID is what a ticket knows a task by: the partition and the task, so that no list has to be searched for it.
+func ticketID(subjectID, taskID string) string { return subjectID + "." + taskID }
 
 // ticketKey is what the answer to a ticket proves itself with. It is made anew each time, and kept nowhere.
 func ticketKey(secret governance.Secret, id string) string {
@@ -132,7 +132,7 @@ func ticketKey(secret governance.Secret, id string) string {
 }
 
 func (p *ticketPlan) fields(w *work) map[string]string {
-	id := ticketID(w.place.Partition, w.callout.ID)
+	id := ticketID(w.place.Partition, w.task.ID)
 	fields := map[string]string{"ticket.id": id, "ticket.url": strings.TrimRight(w.PublicURL, "/") + "/api/callouts/tickets/" + id, "ticket.key": ""}
 	if p.Wait {
 		fields["ticket.key"] = ticketKey(w.Secret(p.AnswerSecret), id)
@@ -149,7 +149,7 @@ const (
 func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 	err := w.once(ctx, stepOpened, func() (string, error) {
 		header := headersOf(p.Headers)
-		header.Set("Latchkey-Delivery", w.callout.ID)
+		header.Set("Latchkey-Delivery", w.task.ID)
 		if p.Authorization != "" {
 			secret := w.Secret(p.Authorization)
 			if secret.IsZero() {
@@ -180,7 +180,7 @@ func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 		return outcome{}, err
 	}
 	detail := "A ticket was opened."
-	if number, _ := w.callout.Done(stepOpened); number != "" {
+	if number, _ := w.task.Done(stepOpened); number != "" {
 		detail = "The ticket " + number + " was opened."
 	}
 	if p.Wait {
@@ -191,12 +191,12 @@ func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 
 // look asks whether an earlier attempt has opened the ticket, if there was one. Errors: those of post.
 func (p *ticketPlan) look(ctx context.Context, w *work, header http.Header) (number string, found bool, err error) {
-	if _, tried := w.callout.Done(stepTried); !tried {
+	if _, tried := w.task.Done(stepTried); !tried {
 		return "", false, w.record(ctx, stepTried, "")
 	}
 	header = header.Clone()
 	header.Set("Accept", "application/json")
-	reply, err := w.exchange(ctx, platform.OutboundCall{Method: http.MethodGet, URL: p.Find.address(ticketID(w.place.Partition, w.callout.ID)), Header: header})
+	reply, err := w.exchange(ctx, platform.OutboundCall{Method: http.MethodGet, URL: p.Find.address(ticketID(w.place.Partition, w.task.ID)), Header: header})
 	switch {
 	case reply.Status == http.StatusNotFound: // ServiceNow's first version of the call says so of an empty list
 		return "", false, nil
@@ -256,57 +256,57 @@ type TicketAnswer struct {
 
 // AnswerTicket ends the wait for a ticket. key proves that the answer is from whom the ticket went to. Errors: CodeUnauthorized for a key that is not the ticket's, also when there is no such ticket;
 // CodeInvalid; CodeConflict when another answer came before, or the time is over.
-func (t Tasks) AnswerTicket(ctx context.Context, id, key string, answer TicketAnswer) (governance.Callout, error) {
+func (t Tasks) AnswerTicket(ctx context.Context, id, key string, answer TicketAnswer) (governance.Task, error) {
 	refused := &governance.Error{Code: governance.CodeUnauthorized, Message: "The key is not the ticket's. Send the one that the ticket was opened with as: Latchkey-Ticket-Key: <key>."}
-	subjectID, calloutID, ok := strings.Cut(id, ".")
-	if !ok || !governance.IsGUID(subjectID) || !governance.IsGUID(calloutID) || len(key) != 43 {
-		return governance.Callout{}, refused
+	subjectID, taskID, ok := strings.Cut(id, ".")
+	if !ok || !governance.IsGUID(subjectID) || !governance.IsGUID(taskID) || len(key) != 43 {
+		return governance.Task{}, refused
 	}
-	w, _, err := t.openCallout(ctx, ledger.SubjectPlace(governance.Fold(subjectID)), governance.Fold(calloutID))
+	w, _, err := t.openTask(ctx, ledger.SubjectPlace(governance.Fold(subjectID)), governance.Fold(taskID))
 	if governance.CodeOf(err) == governance.CodeNotFound {
-		return governance.Callout{}, refused
+		return governance.Task{}, refused
 	}
 	if err != nil {
-		return governance.Callout{}, err
+		return governance.Task{}, err
 	}
-	read, err := planOf(w.callout.Kind, w.callout.Settings)
+	read, err := planOf(w.task.Kind, w.task.Settings)
 	p, isTicket := read.(*ticketPlan)
 	if err != nil || !isTicket || !p.Wait {
-		return governance.Callout{}, refused
+		return governance.Task{}, refused
 	}
 	secret := t.Secret(p.AnswerSecret)
-	if secret.IsZero() || subtle.ConstantTimeCompare([]byte(key), []byte(ticketKey(secret, ticketID(w.place.Partition, w.callout.ID)))) != 1 {
-		return governance.Callout{}, refused
+	if secret.IsZero() || subtle.ConstantTimeCompare([]byte(key), []byte(ticketKey(secret, ticketID(w.place.Partition, w.task.ID)))) != 1 {
+		return governance.Task{}, refused
 	}
-	result := engine.CalloutResult{Detail: "The ticket was completed."}
+	result := engine.TaskResult{Detail: "The ticket was completed."}
 	switch strings.ToLower(answer.Status) {
 	case "completed":
 	case "failed":
-		result = engine.CalloutResult{Failed: true, Detail: "The ticket was not completed."}
+		result = engine.TaskResult{Failed: true, Detail: "The ticket was not completed."}
 	default:
-		return governance.Callout{}, governance.Invalid("status", "status is completed or failed.")
+		return governance.Task{}, governance.Invalid("status", "status is completed or failed.")
 	}
 	if len(answer.Detail) > 2000 {
-		return governance.Callout{}, governance.Invalid("detail", "detail has at most 2000 bytes.")
+		return governance.Task{}, governance.Invalid("detail", "detail has at most 2000 bytes.")
 	}
 	if detail := governance.OneLine(answer.Detail); detail != "" {
 		result.Detail += " " + detail
 	}
-	if number, _ := w.callout.Done(stepOpened); number != "" {
+	if number, _ := w.task.Done(stepOpened); number != "" {
 		result.Detail = strings.Replace(result.Detail, "The ticket", "The ticket "+number, 1)
 	}
-	if !engine.MayTell(w.callout, t.Ledger.Now()) {
-		return governance.Callout{}, governance.Conflict("The time for an answer is over.")
+	if !engine.MayTell(w.task, t.Ledger.Now()) {
+		return governance.Task{}, governance.Conflict("The time for an answer is over.")
 	}
 	desk := governance.Caller{Kind: governance.CallerExtension, DisplayName: "service desk"}
 	err = w.update(ctx, func(s engine.State) (engine.Change, error) {
-		return engine.EndCallout(s, w.callout.ID, result, desk, t.Ledger.Now())
+		return engine.EndTask(s, w.task.ID, result, desk, t.Ledger.Now())
 	})
 	if err != nil {
-		return governance.Callout{}, err
+		return governance.Task{}, err
 	}
 	if result.Failed {
 		w.alert(ctx, "a ticket was not completed", result.Detail, nil)
 	}
-	return w.callout, nil
+	return w.task, nil
 }

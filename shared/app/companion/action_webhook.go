@@ -68,8 +68,8 @@ func isPort(text string) bool {
 	return text == "" || err == nil
 }
 
-func (p *webhookPlan) claim(governance.Callout) string { return "" }
-func (p *webhookPlan) withoutPerson()                  {}
+func (p *webhookPlan) claim(governance.Task) string { return "" }
+func (p *webhookPlan) withoutPerson()               {}
 
 func (p *webhookPlan) preflight(_ context.Context, ports *Ports) []governance.Finding {
 	return append(addressFinding(ports, p.URL), secretFinding(ports, p.Secret, "secret", false)...)
@@ -82,9 +82,9 @@ func addressFinding(ports *Ports, address string) []governance.Finding {
 	return nil
 }
 
-// calloutBody is what a webhook is told when the settings do not say.
-func calloutBody(w *work) any {
-	c := w.callout
+// taskBody is what a webhook is told when the settings do not say.
+func taskBody(w *work) any {
+	c := w.task
 	return map[string]any{
 		"version": 1, "calloutId": c.ID, "action": c.Action, "source": c.Source, "stage": c.Stage, "requestId": c.RequestID,
 		"accessPackage": c.AccessPackage, "catalog": c.Catalog,
@@ -96,7 +96,7 @@ func calloutBody(w *work) any {
 // bodyOf is the body of a request: the template, filled, or everything.
 func bodyOf(w *work, template json.RawMessage, extra map[string]string) (json.RawMessage, error) {
 	if len(template) == 0 {
-		return json.Marshal(calloutBody(w))
+		return json.Marshal(taskBody(w))
 	}
 	return fillJSON(w, template, extra)
 }
@@ -123,7 +123,7 @@ func (p *webhookPlan) run(ctx context.Context, w *work) (outcome, error) {
 		timestamp := stampOf(w.Ledger.Now())
 		header.Set("Latchkey-Timestamp", timestamp)
 		header.Set("Latchkey-Signature", sign(secret, timestamp, body))
-		header.Set("Latchkey-Delivery", w.callout.ID)
+		header.Set("Latchkey-Delivery", w.task.ID)
 		reply, err := w.post(ctx, p.URL, header, body)
 		return fmt.Sprint(reply.Status), err
 	})

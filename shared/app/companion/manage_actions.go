@@ -110,7 +110,7 @@ func (a Actions) PutAction(ctx context.Context, caller governance.Caller, name s
 	return ledger.Versioned[ConfiguredAction]{Value: ConfiguredAction{made, a.preflight(ctx, draft.Kind, p)}, ETag: done.ETag(made)}, nil
 }
 
-// DeleteAction deletes an action. Callouts that were accepted before go on. Errors: CodeForbidden, CodeNotFound, CodePrecondition.
+// DeleteAction deletes an action. Tasks that were accepted before go on. Errors: CodeForbidden, CodeNotFound, CodePrecondition.
 func (a Actions) DeleteAction(ctx context.Context, caller governance.Caller, name, ifMatch string) error {
 	if err := authz.Require(caller, authz.OpWriteActions); err != nil {
 		return err
@@ -152,7 +152,7 @@ func (a Actions) RehearseAction(ctx context.Context, caller governance.Caller, n
 		return nil, err
 	}
 	configured := found.Value
-	call, err := governance.ParseCallout(payload)
+	call, err := governance.ParseTask(payload)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func (a Actions) RehearseAction(ctx context.Context, caller governance.Caller, n
 	if err != nil {
 		return nil, err
 	}
-	w := &work{Ports: a.Ports, callout: governance.Callout{
+	w := &work{Ports: a.Ports, task: governance.Task{
 		ID: governance.NobodyID, Action: configured.Name, Kind: configured.Kind, Source: call.Source, Stage: call.Stage, RequestID: call.RequestID,
 		AccessPackage: call.Package, Catalog: call.Catalog, Target: call.Target, Requestor: call.Requestor, Waits: call.Waits,
 	}}

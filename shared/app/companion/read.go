@@ -10,33 +10,33 @@ import (
 	"latchkey/shared/ledger"
 )
 
-// ListCallouts lists callouts with what became of them. Errors: CodeForbidden.
-func (t Tasks) ListCallouts(ctx context.Context, caller governance.Caller, options ledger.ListOptions) (ledger.Page[governance.Callout], error) {
+// ListTasks lists tasks with what became of them. Errors: CodeForbidden.
+func (t Tasks) ListTasks(ctx context.Context, caller governance.Caller, options ledger.ListOptions) (ledger.Page[governance.Task], error) {
 	if err := authz.Require(caller, authz.OpReadActions); err != nil {
-		return ledger.Page[governance.Callout]{}, err
+		return ledger.Page[governance.Task]{}, err
 	}
-	return ledger.List[governance.Callout](ctx, t.Ledger, options)
+	return ledger.List[governance.Task](ctx, t.Ledger, options)
 }
 
-// Callout reads a callout. Errors: CodeForbidden, CodeNotFound.
-func (t Tasks) Callout(ctx context.Context, caller governance.Caller, id string) (ledger.Versioned[governance.Callout], error) {
+// Task reads a task. Errors: CodeForbidden, CodeNotFound.
+func (t Tasks) Task(ctx context.Context, caller governance.Caller, id string) (ledger.Versioned[governance.Task], error) {
 	if err := authz.Require(caller, authz.OpReadActions); err != nil {
-		return ledger.Versioned[governance.Callout]{}, err
+		return ledger.Versioned[governance.Task]{}, err
 	}
-	return ledger.Get[governance.Callout](ctx, t.Ledger, id, "callout")
+	return ledger.Get[governance.Task](ctx, t.Ledger, id, "callout")
 }
 
-// openCallout is a callout to work on, with the state that it was found in. Errors: CodeNotFound.
-func (ports *Ports) openCallout(ctx context.Context, place governance.Place, id string) (*work, engine.State, error) {
-	state, err := ports.Ledger.Load(ctx, place, stored[governance.Callout](id))
+// openTask is a task to work on, with the state that it was found in. Errors: CodeNotFound.
+func (ports *Ports) openTask(ctx context.Context, place governance.Place, id string) (*work, engine.State, error) {
+	state, err := ports.Ledger.Load(ctx, place, stored[governance.Task](id))
 	if err != nil {
 		return nil, engine.State{}, fmt.Errorf("read the callout: %w", err)
 	}
-	callout, ok := engine.Find[governance.Callout](state.State, id)
+	task, ok := engine.Find[governance.Task](state.State, id)
 	if !ok {
 		return nil, engine.State{}, governance.NotFound("There is no callout %s.", id)
 	}
-	return &work{Ports: ports, place: place, callout: callout}, state.State, nil
+	return &work{Ports: ports, place: place, task: task}, state.State, nil
 }
 
 // stored reads one document of a place, and its head.

@@ -28,23 +28,23 @@ import (
 
 // The people and things of these tests.
 const (
-	calloutTenant  = "7a1c3f60-52d1-4c6e-8f0b-3d0e6a9b1c20"
-	calloutHire    = "10000000-0000-4000-8000-0000000000a1"
-	calloutManager = "10000000-0000-4000-8000-0000000000a2"
-	calloutAdmin   = "10000000-0000-4000-8000-0000000000a3"
-	calloutIn      = "20000000-0000-4000-8000-0000000000b1"
-	calloutOut     = "20000000-0000-4000-8000-0000000000b2"
-	calloutApp     = "50000000-0000-4000-8000-0000000000c1"
-	calloutRequest = "60000000-0000-4000-8000-0000000000d1"
-	calloutStage   = "60000000-0000-4000-8000-0000000000e1"
-	calloutSecret  = "a-secret-that-nobody-may-read-anywhere"
+	taskTenant  = "7a1c3f60-52d1-4c6e-8f0b-3d0e6a9b1c20"
+	taskHire    = "10000000-0000-4000-8000-0000000000a1"
+	taskManager = "10000000-0000-4000-8000-0000000000a2"
+	taskAdmin   = "10000000-0000-4000-8000-0000000000a3"
+	taskIn      = "20000000-0000-4000-8000-0000000000b1"
+	taskOut     = "20000000-0000-4000-8000-0000000000b2"
+	taskApp     = "50000000-0000-4000-8000-0000000000c1"
+	taskRequest = "60000000-0000-4000-8000-0000000000d1"
+	taskStage   = "60000000-0000-4000-8000-0000000000e1"
+	taskSecret  = "a-secret-that-nobody-may-read-anywhere"
 )
 
 // died is the panic of a process that is killed.
 type died struct{}
 
-// calloutWorld is the area on memory that can be killed before or after any call of a port.
-type calloutWorld struct {
+// taskWorld is the area on memory that can be killed before or after any call of a port.
+type taskWorld struct {
 	t         *testing.T
 	ledger    *ledger.Ledger
 	tasks     companion.Tasks
@@ -70,21 +70,21 @@ type calloutWorld struct {
 	odd     error // of whom is signed out
 }
 
-func newCalloutWorld(t *testing.T) *calloutWorld {
-	w := &calloutWorld{t: t, clock: platform.NewManualClock(time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)), sent: map[string]bool{}}
+func newTaskWorld(t *testing.T) *taskWorld {
+	w := &taskWorld{t: t, clock: platform.NewManualClock(time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)), sent: map[string]bool{}}
 	w.documents = storememory.New(w.clock)
 	w.directory = directorymemory.New(directorymemory.Options{Clock: w.clock})
 	person := func(id, name, manager string) governance.User {
 		return governance.User{ID: id, UserPrincipalName: strings.ToLower(name) + "@contoso.example", DisplayName: name, Mail: strings.ToLower(name) + "@contoso.example", UserType: governance.UserTypeMember, AccountEnabled: true, ManagerID: manager}
 	}
-	w.directory.PutUser(person(calloutManager, "Marta", ""))
-	w.directory.PutUser(person(calloutHire, "Rui", calloutManager))
-	w.directory.PutUser(person(calloutAdmin, "Ida", calloutManager))
-	for _, id := range []string{calloutIn, calloutOut} {
+	w.directory.PutUser(person(taskManager, "Marta", ""))
+	w.directory.PutUser(person(taskHire, "Rui", taskManager))
+	w.directory.PutUser(person(taskAdmin, "Ida", taskManager))
+	for _, id := range []string{taskIn, taskOut} {
 		w.directory.PutGroup(governance.Group{ID: id, DisplayName: id[:8], SecurityEnabled: true, GroupTypes: []string{}})
 	}
-	w.directory.PutApp(governance.MobileApp{ID: calloutApp, DisplayName: "Editor"})
-	w.directory.PutRole(calloutAdmin, governance.RoleGlobalAdministrator)
+	w.directory.PutApp(governance.MobileApp{ID: taskApp, DisplayName: "Editor"})
+	w.directory.PutRole(taskAdmin, governance.RoleGlobalAdministrator)
 	w.directory.PutGranted("UserAuthMethod-TAP.ReadWrite.All", "Policy.Read.AuthenticationMethod", "RoleManagement.Read.Directory", "PrivilegedEligibilitySchedule.Read.AzureADGroup", "User.Read.All", "Mail.Send", "GroupMember.ReadWrite.All",
 		"DeviceManagementApps.ReadWrite.All", "User.RevokeSessions.All")
 	w.start()
@@ -92,7 +92,7 @@ func newCalloutWorld(t *testing.T) *calloutWorld {
 }
 
 // start begins a process anew on the same world.
-func (w *calloutWorld) start() {
+func (w *taskWorld) start() {
 	log := slog.New(slog.NewJSONHandler(&w.logs, nil))
 	w.ledger = ledger.New(ledger.Options{
 		Store: dyingStore{w.documents, w}, Bus: dyingBus{w}, Clock: w.clock, Logger: log,
@@ -103,14 +103,14 @@ func (w *calloutWorld) start() {
 	ports := &companion.Ports{
 		Ledger: w.ledger, Directory: dyingDirectory{w.directory, w}, Actions: dyingActions{w.directory, w}, Outbound: dyingOutbound{w}, PublicURL: "https://latchkey.example", Log: log,
 		Secret: func(name string) governance.Secret {
-			return map[string]governance.Secret{"key": governance.Hide(calloutSecret), "teams": governance.Hide("https://teams.example/" + calloutSecret)}[name]
+			return map[string]governance.Secret{"key": governance.Hide(taskSecret), "teams": governance.Hide("https://teams.example/" + taskSecret)}[name]
 		},
 	}
 	w.tasks, w.actions = companion.Tasks{Ports: ports}, companion.Actions{Ports: ports}
 }
 
 // call is a call of a port: the process may die before it, or after it.
-func (w *calloutWorld) call(do func()) {
+func (w *taskWorld) call(do func()) {
 	w.mu.Lock()
 	w.calls++
 	dies := w.calls == w.dieAt
@@ -125,7 +125,7 @@ func (w *calloutWorld) call(do func()) {
 }
 
 // live runs a part of a process. It says whether it died.
-func (w *calloutWorld) live(do func() error) (dead bool, err error) {
+func (w *taskWorld) live(do func() error) (dead bool, err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			if _, ok := value.(died); !ok {
@@ -143,15 +143,15 @@ func (w *calloutWorld) live(do func() error) (dead bool, err error) {
 }
 
 var (
-	calloutCaller        = governance.Caller{Kind: governance.CallerExtension, TenantID: calloutTenant, AppID: "810dcf14-1858-4bf2-8134-4c369fa3235b"}
-	calloutAdministrator = governance.Caller{Kind: governance.CallerApplication, TenantID: calloutTenant, AppID: "40000000-0000-4000-8000-000000000001", Permissions: []string{governance.PermissionReadWriteAll}}
+	taskCaller        = governance.Caller{Kind: governance.CallerExtension, TenantID: taskTenant, AppID: "810dcf14-1858-4bf2-8134-4c369fa3235b"}
+	taskAdministrator = governance.Caller{Kind: governance.CallerApplication, TenantID: taskTenant, AppID: "40000000-0000-4000-8000-000000000001", Permissions: []string{governance.PermissionReadWriteAll}}
 )
 
 // configure makes an action.
-func (w *calloutWorld) configure(name, kind, settings string) {
+func (w *taskWorld) configure(name, kind, settings string) {
 	w.t.Helper()
 	draft := governance.CalloutAction{Kind: kind, Settings: json.RawMessage(settings)}
-	if _, err := w.actions.PutAction(w.t.Context(), calloutAdministrator, name, draft, ""); err != nil {
+	if _, err := w.actions.PutAction(w.t.Context(), taskAdministrator, name, draft, ""); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -159,12 +159,12 @@ func (w *calloutWorld) configure(name, kind, settings string) {
 // payload is a native one (RULES EXT-11).
 func payload(stage, target string, change map[string]any) []byte {
 	body := map[string]any{
-		"AccessPackageAssignmentRequestId": calloutRequest, "CallbackUriPath": "/identityGovernance/entitlementManagement/accessPackageAssignmentRequests/" + calloutRequest + "/resume",
-		"CustomExtensionStageInstanceId": calloutStage, "Stage": stage, "RequestType": "UserAdd", "Answers": []any{}, "State": "Delivering", "Status": "WaitingForCallback",
+		"AccessPackageAssignmentRequestId": taskRequest, "CallbackUriPath": "/identityGovernance/entitlementManagement/accessPackageAssignmentRequests/" + taskRequest + "/resume",
+		"CustomExtensionStageInstanceId": taskStage, "Stage": stage, "RequestType": "UserAdd", "Answers": []any{}, "State": "Delivering", "Status": "WaitingForCallback",
 		"CallbackConfiguration": map[string]any{"DurationBeforeTimeout": "PT2H"},
 		"AccessPackage":         map[string]any{"Id": "x", "DisplayName": "Package", "Description": ""},
 		"Assignment":            map[string]any{"Id": "y", "Target": map[string]any{"Id": "z", "ObjectId": target, "DisplayName": "Rui {{action}}"}},
-		"Requestor":             map[string]any{"Id": "r", "ObjectId": calloutManager, "DisplayName": "Marta"},
+		"Requestor":             map[string]any{"Id": "r", "ObjectId": taskManager, "DisplayName": "Marta"},
 	}
 	for name, value := range change {
 		if value == nil {
@@ -177,13 +177,13 @@ func payload(stage, target string, change map[string]any) []byte {
 	return data
 }
 
-// accept sends a callout until it is taken, as a source does whose call is broken off.
-func (w *calloutWorld) accept(name string, body []byte) string {
+// accept sends a task until it is taken, as a source does whose call is broken off.
+func (w *taskWorld) accept(name string, body []byte) string {
 	w.t.Helper()
 	for range 3 {
 		var accepted companion.Accepted
 		dead, err := w.live(func() (err error) {
-			accepted, err = w.tasks.AcceptCallout(w.t.Context(), calloutCaller, name, body)
+			accepted, err = w.tasks.AcceptTask(w.t.Context(), taskCaller, name, body)
 			return err
 		})
 		if err != nil {
@@ -198,7 +198,7 @@ func (w *calloutWorld) accept(name string, body []byte) string {
 }
 
 // settle handles messages and runs timers until nothing is left to do now, or within a span of time.
-func (w *calloutWorld) settle(within time.Duration) {
+func (w *taskWorld) settle(within time.Duration) {
 	w.t.Helper()
 	until := w.clock.Now().Add(within)
 	for range 1000 {
@@ -216,7 +216,7 @@ func (w *calloutWorld) settle(within time.Duration) {
 }
 
 // handleNext handles the next message that is visible; one whose handler dies or fails comes back.
-func (w *calloutWorld) handleNext() bool {
+func (w *taskWorld) handleNext() bool {
 	at := slices.IndexFunc(w.queue, func(m bus.Message) bool { return !m.NotBefore.After(w.clock.Now()) })
 	if at < 0 {
 		return false
@@ -234,7 +234,7 @@ func (w *calloutWorld) handleNext() bool {
 }
 
 // handle carries out an effect; what waiting may mend is put off, as it is where all effects come in.
-func (w *calloutWorld) handle(effect governance.Effect) error {
+func (w *taskWorld) handle(effect governance.Effect) error {
 	err := w.tasks.WorkTask(w.t.Context(), effect)
 	if code := ledger.CodeOf(err); err == nil || code != governance.CodeThrottled && code != governance.CodeUnavailable {
 		return err
@@ -251,17 +251,17 @@ func (w *calloutWorld) handle(effect governance.Effect) error {
 	return dyingBus{w}.Send(w.t.Context(), bus.Extensions, m)
 }
 
-// effect is that of working on a callout.
-func (w *calloutWorld) effect(id string) governance.Effect {
-	callout := w.callout(id)
-	effect := governance.EffectOf(callout, governance.WorkTask)
-	effect.ID, effect.Place = "e", ledger.SubjectPlace(callout.Target.ID)
+// effect is that of working on a task.
+func (w *taskWorld) effect(id string) governance.Effect {
+	task := w.task(id)
+	effect := governance.EffectOf(task, governance.WorkTask)
+	effect.ID, effect.Place = "e", ledger.SubjectPlace(task.Target.ID)
 	return effect
 }
 
-func (w *calloutWorld) callout(id string) governance.Callout {
+func (w *taskWorld) task(id string) governance.Task {
 	w.t.Helper()
-	found, err := w.tasks.Callout(w.t.Context(), calloutAdministrator, id)
+	found, err := w.tasks.Task(w.t.Context(), taskAdministrator, id)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -269,7 +269,7 @@ func (w *calloutWorld) callout(id string) governance.Callout {
 }
 
 // everywhere is all that is kept or told of: documents, messages, log lines, errors, and what the sources were answered.
-func (w *calloutWorld) everywhere() string {
+func (w *taskWorld) everywhere() string {
 	var all strings.Builder
 	for _, container := range store.Containers() {
 		query := store.Query{PageSize: store.MaxPageSize}
@@ -296,10 +296,10 @@ func (w *calloutWorld) everywhere() string {
 }
 
 // checkNoLeak looks for passes and secrets wherever they must not be.
-func (w *calloutWorld) checkNoLeak() {
+func (w *taskWorld) checkNoLeak() {
 	w.t.Helper()
 	all := w.everywhere()
-	if strings.Contains(all, calloutSecret) {
+	if strings.Contains(all, taskSecret) {
 		w.t.Error("a secret lies about")
 	}
 	for _, issued := range w.directory.Issued() {
@@ -316,12 +316,12 @@ func (w *calloutWorld) checkNoLeak() {
 	}
 }
 
-func (w *calloutWorld) checkToldOnce(callout governance.Callout) {
+func (w *taskWorld) checkToldOnce(task governance.Task) {
 	w.t.Helper()
 	bodies := map[string]bool{}
 	for _, resumed := range w.directory.Resumes() {
 		bodies[resumed.Path+resumed.Body] = true
-		if resumed.Path != "/identityGovernance/entitlementManagement/assignmentRequests/"+calloutRequest+"/resume" || !strings.Contains(resumed.Body, string(callout.Stage)) || !strings.Contains(resumed.Body, calloutStage) {
+		if resumed.Path != "/identityGovernance/entitlementManagement/assignmentRequests/"+taskRequest+"/resume" || !strings.Contains(resumed.Body, string(task.Stage)) || !strings.Contains(resumed.Body, taskStage) {
 			w.t.Errorf("resumed was %+v", resumed)
 		}
 	}
@@ -331,7 +331,7 @@ func (w *calloutWorld) checkToldOnce(callout governance.Callout) {
 }
 
 // audit is the trail of a partition, in order.
-func (w *calloutWorld) audit(container store.Container, partition string) []governance.AuditEntry {
+func (w *taskWorld) audit(container store.Container, partition string) []governance.AuditEntry {
 	w.t.Helper()
 	page, err := ledger.ListIn[governance.AuditEntry](w.t.Context(), w.ledger, container, ledger.ListOptions{Partition: partition, PageSize: store.MaxPageSize})
 	if err != nil {
@@ -345,7 +345,7 @@ func (w *calloutWorld) audit(container store.Container, partition string) []gove
 }
 
 // checkChain verifies the trail of a partition, and answers with its length.
-func (w *calloutWorld) checkChain(place governance.Place) int {
+func (w *taskWorld) checkChain(place governance.Place) int {
 	w.t.Helper()
 	entries := w.audit(store.Container(place.Container), place.Partition)
 	state, err := w.ledger.Load(w.t.Context(), place, ledger.Documents())
@@ -362,7 +362,7 @@ func (w *calloutWorld) checkChain(place governance.Place) int {
 
 type dyingStore struct {
 	store.Store
-	w *calloutWorld
+	w *taskWorld
 }
 
 func (s dyingStore) Get(ctx context.Context, container store.Container, partition string, ids ...string) (found []store.Document, err error) {
@@ -375,7 +375,7 @@ func (s dyingStore) Commit(ctx context.Context, container store.Container, parti
 	return etags, err
 }
 
-type dyingBus struct{ w *calloutWorld }
+type dyingBus struct{ w *taskWorld }
 
 func (b dyingBus) Send(_ context.Context, queue string, messages ...bus.Message) error {
 	b.w.call(func() {
@@ -395,7 +395,7 @@ func (b dyingBus) Send(_ context.Context, queue string, messages ...bus.Message)
 
 type dyingDirectory struct {
 	directory.Directory
-	w *calloutWorld
+	w *taskWorld
 }
 
 func (d dyingDirectory) AddMember(ctx context.Context, groupID, principalID string) (err error) {
@@ -415,7 +415,7 @@ func (d dyingDirectory) SendMail(ctx context.Context, mail governance.Mail) (err
 
 type dyingActions struct {
 	directory.Actions
-	w *calloutWorld
+	w *taskWorld
 }
 
 func (d dyingActions) IssuePass(ctx context.Context, userID string, order directory.PassOrder) (pass governance.AccessPass, value governance.Secret, err error) {
@@ -444,7 +444,7 @@ func (d dyingActions) Resume(ctx context.Context, path string, body []byte) (err
 }
 
 // dyingOutbound answers instead of the network; which addresses may be called is the real one's to say.
-type dyingOutbound struct{ w *calloutWorld }
+type dyingOutbound struct{ w *taskWorld }
 
 func (o dyingOutbound) Allowed(address string) error {
 	return platform.NewOutbound(nil).Allowed(address)
@@ -472,7 +472,7 @@ func (o dyingOutbound) Send(_ context.Context, call platform.OutboundCall) (repl
 }
 
 // ticketsWith is a service desk that lists the tickets with the id at the end of an address.
-func (w *calloutWorld) ticketsWith(address string) []byte {
+func (w *taskWorld) ticketsWith(address string) []byte {
 	id := address[strings.LastIndexByte(address, '=')+1:]
 	list := []string{}
 	for n, post := range w.posts {

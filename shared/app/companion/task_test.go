@@ -24,13 +24,13 @@ var kinds = map[string]struct {
 	good  string
 	bad   []string
 	stage string
-	done  func(w *calloutWorld) error
+	done  func(w *taskWorld) error
 }{
 	"temporaryAccessPass": {
 		good:  `{"lifetimeInMinutes":1440,"deliverTo":"manager"}`,
 		bad:   []string{`{"lifetimeInMinutes":5}`, `{"deliverTo":"everybody"}`, `{"deliverTo":"teams"}`, `{"teamsSecret":"x"}`, `{"startsAfter":"P400D"}`, `{"startsAfter":"soon"}`, `{"allowedRoles":["admin"]}`, `{"unknown":1}`, `[]`},
 		stage: "assignmentRequestGranted",
-		done: func(w *calloutWorld) error {
+		done: func(w *taskWorld) error {
 			var live []directorymemory.IssuedPass
 			for _, one := range w.directory.Issued() {
 				if one.Live {
@@ -50,27 +50,27 @@ var kinds = map[string]struct {
 		},
 	},
 	"intuneApp": {
-		good: `{"mobileAppId":"` + calloutApp + `","installGroupId":"` + calloutIn + `","uninstallGroupId":"` + calloutOut + `"}`,
-		bad: []string{`{}`, `{"mobileAppId":"x","installGroupId":"` + calloutIn + `","uninstallGroupId":"` + calloutOut + `"}`,
-			`{"mobileAppId":"` + calloutApp + `","installGroupId":"` + calloutIn + `","uninstallGroupId":"` + calloutIn + `"}`,
-			`{"mobileAppId":"` + calloutApp + `","installGroupId":"` + calloutIn + `","uninstallGroupId":"` + calloutOut + `","uninstallFor":"P2Y"}`,
-			`{"mobileAppId":"` + calloutApp + `","installGroupId":"` + calloutIn + `","uninstallGroupId":"` + calloutOut + `","direction":"up"}`},
+		good: `{"mobileAppId":"` + taskApp + `","installGroupId":"` + taskIn + `","uninstallGroupId":"` + taskOut + `"}`,
+		bad: []string{`{}`, `{"mobileAppId":"x","installGroupId":"` + taskIn + `","uninstallGroupId":"` + taskOut + `"}`,
+			`{"mobileAppId":"` + taskApp + `","installGroupId":"` + taskIn + `","uninstallGroupId":"` + taskIn + `"}`,
+			`{"mobileAppId":"` + taskApp + `","installGroupId":"` + taskIn + `","uninstallGroupId":"` + taskOut + `","uninstallFor":"P2Y"}`,
+			`{"mobileAppId":"` + taskApp + `","installGroupId":"` + taskIn + `","uninstallGroupId":"` + taskOut + `","direction":"up"}`},
 		stage: "assignmentRequestRemoved",
-		done: func(w *calloutWorld) error {
-			found, err := w.directory.App(context.Background(), calloutApp)
+		done: func(w *taskWorld) error {
+			found, err := w.directory.App(context.Background(), taskApp)
 			if err != nil || len(found.Assignments) != 1 || found.Assignments[0].Intent != governance.IntentUninstall {
 				return fmt.Errorf("the app is assigned as %+v, %w", found, err)
 			}
-			if w.directory.IsMember(calloutIn, calloutHire) || !w.directory.IsMember(calloutOut, calloutHire) {
+			if w.directory.IsMember(taskIn, taskHire) || !w.directory.IsMember(taskOut, taskHire) {
 				return errors.New("the person is in the wrong group")
 			}
 			return nil
 		},
 	},
 	"groupMembership": {
-		good: `{"groupId":"` + calloutIn + `"}`, bad: []string{`{}`, `{"groupId":"x"}`, `{"groupId":"` + calloutIn + `","direction":"both"}`}, stage: "assignmentRequestGranted",
-		done: func(w *calloutWorld) error {
-			if !w.directory.IsMember(calloutIn, calloutHire) {
+		good: `{"groupId":"` + taskIn + `"}`, bad: []string{`{}`, `{"groupId":"x"}`, `{"groupId":"` + taskIn + `","direction":"both"}`}, stage: "assignmentRequestGranted",
+		done: func(w *taskWorld) error {
+			if !w.directory.IsMember(taskIn, taskHire) {
 				return errors.New("the person is not in the group")
 			}
 			return nil
@@ -78,8 +78,8 @@ var kinds = map[string]struct {
 	},
 	"revokeSessions": {
 		good: `{}`, bad: []string{`{"for":"all"}`}, stage: "assignmentRequestRemoved",
-		done: func(w *calloutWorld) error {
-			if !slices.Contains(w.directory.Revoked(), calloutHire) {
+		done: func(w *taskWorld) error {
+			if !slices.Contains(w.directory.Revoked(), taskHire) {
 				return errors.New("nobody was signed out")
 			}
 			return nil
@@ -90,7 +90,7 @@ var kinds = map[string]struct {
 		bad: []string{`{"subject":"x"}`, `{"subject":"a\nBcc: x@y.example","lines":["x"]}`, `{"subject":"{{secret}}","lines":["x"]}`, `{"subject":"x","lines":["{{"]}`, `{"subject":"x","lines":["${env}"]}`, `{"subject":"<%= env %>","lines":["x"]}`,
 			`{"to":"ceo","subject":"x","lines":["x"]}`},
 		stage: "assignmentRequestGranted",
-		done: func(w *calloutWorld) error {
+		done: func(w *taskWorld) error {
 			sent := w.directory.SentTo("rui@contoso.example")
 			// What came with the payload looks like a placeholder, and stays as it is.
 			if len(sent) == 0 || sent[0].Subject != "Welcome Rui {{action}}" || strings.Contains(sent[0].HTML, "<b>") {
@@ -107,7 +107,7 @@ var kinds = map[string]struct {
 			`{"url":"https://hooks.example/x","secret":"key","headers":{"X-A":"{{target.displayName}}"}}`, `{"url":"https://hooks.example/x","secret":"key","body":{"a":"{{constructor}}"}}`,
 			`{"url":"https://hooks.example/x","secret":"key","headers":{"Latchkey-Signature":"x"}}`},
 		stage: "assignmentRequestApproved",
-		done: func(w *calloutWorld) error {
+		done: func(w *taskWorld) error {
 			if len(w.posts) == 0 {
 				return errors.New("nothing was posted")
 			}
@@ -132,8 +132,8 @@ var kinds = map[string]struct {
 			`{"url":"https://desk.example/x","body":{}}`, `{"url":"https://desk.example/x","waitForAnswer":false}`, `{"url":"https://desk.example/x","waitForAnswer":false,"body":{"a":"{{ticket.secret}}"}}`,
 			`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"numberPath":"a[0]"}`},
 		stage: "assignmentRequestGranted",
-		done: func(w *calloutWorld) error {
-			if len(w.posts) != 1 || w.posts[0].Header.Get("Authorization") != calloutSecret { // one ticket, wherever the process died
+		done: func(w *taskWorld) error {
+			if len(w.posts) != 1 || w.posts[0].Header.Get("Authorization") != taskSecret { // one ticket, wherever the process died
 				return fmt.Errorf("%d tickets", len(w.posts))
 			}
 			return nil
@@ -144,7 +144,7 @@ var kinds = map[string]struct {
 // Every kind that declares itself goes through the same contract.
 func TestEveryKindOfActionHasItsContract(t *testing.T) {
 	t.Parallel()
-	found, err := newCalloutWorld(t).actions.ActionKinds(calloutAdministrator)
+	found, err := newTaskWorld(t).actions.ActionKinds(taskAdministrator)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,10 +164,10 @@ func TestEveryKindOfActionHasItsContract(t *testing.T) {
 // What is wrong with settings is named, and in words of JSON.
 func TestWrongSettingsAreNamed(t *testing.T) {
 	t.Parallel()
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	for _, test := range []struct{ kind, settings, target string }{
 		{"groupMembership", `{"groupId":5}`, "settings/groupId"},
-		{"groupMembership", `{"groupId":"` + calloutIn + `","group":1}`, "settings/group"},
+		{"groupMembership", `{"groupId":"` + taskIn + `","group":1}`, "settings/group"},
 		{"groupMembership", `[]`, "settings"},
 		{"groupMembership", `"x"`, "settings"},
 		{"temporaryAccessPass", `{"lifetimeInMinutes":60.5}`, "settings/lifetimeInMinutes"},
@@ -179,7 +179,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		{"webhook", `{"url":"https://hooks.example:99999/","secret":"hook"}`, "settings/url"},
 		{"webhook", `{"url":"https://hooks.example/","secret":"hook","body":"x"}`, "settings/body"},
 	} {
-		_, err := w.actions.PutAction(t.Context(), calloutAdministrator, "bad", governance.CalloutAction{Kind: test.kind, Settings: json.RawMessage(test.settings)}, "")
+		_, err := w.actions.PutAction(t.Context(), taskAdministrator, "bad", governance.CalloutAction{Kind: test.kind, Settings: json.RawMessage(test.settings)}, "")
 		var coded *governance.Error
 		if !errors.As(err, &coded) || coded.Code != governance.CodeInvalid || coded.Target != test.target || strings.Contains(coded.Message, "Go ") || strings.Contains(coded.Message, "Plan") {
 			t.Errorf("%s %s: %v, want %s to be named", test.kind, test.settings, err, test.target)
@@ -192,16 +192,16 @@ func TestTheStageSaysWhatIsGiven(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"groupMembership", "intuneApp"} {
 		for stage, gives := range map[string]bool{"assignmentRequestCreated": false, "assignmentRequestApproved": true, "assignmentRequestGranted": true, "assignmentFourteenDaysBeforeExpiration": false, "assignmentOneDayBeforeExpiration": false} {
-			w := newCalloutWorld(t)
+			w := newTaskWorld(t)
 			w.configure("act", kind, kinds[kind].good)
 			change := map[string]any{"State": "Submitted"}
 			if strings.HasSuffix(stage, "Expiration") {
 				change["CallbackConfiguration"] = nil
 			}
-			before := w.directory.IsMember(calloutIn, calloutHire)
-			id := w.accept("act", payload(stage, calloutHire, change))
+			before := w.directory.IsMember(taskIn, taskHire)
+			id := w.accept("act", payload(stage, taskHire, change))
 			w.settle(0)
-			if got := w.callout(id); got.Succeeded != gives || !gives && (w.directory.IsMember(calloutIn, calloutHire) != before || w.directory.IsMember(calloutOut, calloutHire) || !strings.Contains(got.Detail, "settings must say so")) {
+			if got := w.task(id); got.Succeeded != gives || !gives && (w.directory.IsMember(taskIn, taskHire) != before || w.directory.IsMember(taskOut, taskHire) || !strings.Contains(got.Detail, "settings must say so")) {
 				t.Errorf("%s at %s: %+v", kind, stage, got)
 			}
 		}
@@ -211,9 +211,9 @@ func TestTheStageSaysWhatIsGiven(t *testing.T) {
 // Settings that are left out, or null, are those that an action has by itself.
 func TestSettingsMayBeLeftOut(t *testing.T) {
 	t.Parallel()
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	for i, settings := range []string{"", "null", "{}"} {
-		if _, err := w.actions.PutAction(t.Context(), calloutAdministrator, fmt.Sprint("act-", i), governance.CalloutAction{Kind: "temporaryAccessPass", Settings: json.RawMessage(settings)}, ""); err != nil {
+		if _, err := w.actions.PutAction(t.Context(), taskAdministrator, fmt.Sprint("act-", i), governance.CalloutAction{Kind: "temporaryAccessPass", Settings: json.RawMessage(settings)}, ""); err != nil {
 			t.Errorf("%q: %v", settings, err)
 		}
 	}
@@ -223,10 +223,10 @@ func TestSettingsMayBeLeftOut(t *testing.T) {
 func TestBadSettingsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, kind := range kinds {
-		w := newCalloutWorld(t)
+		w := newTaskWorld(t)
 		before := w.everywhere()
 		for _, settings := range kind.bad {
-			_, err := w.actions.PutAction(t.Context(), calloutAdministrator, "bad", governance.CalloutAction{Kind: name, Settings: json.RawMessage(settings)}, "")
+			_, err := w.actions.PutAction(t.Context(), taskAdministrator, "bad", governance.CalloutAction{Kind: name, Settings: json.RawMessage(settings)}, "")
 			if governance.CodeOf(err) != governance.CodeInvalid {
 				t.Errorf("%s takes %s: %v", name, settings, err)
 			}
@@ -247,23 +247,23 @@ func TestACrashAnywhereIsSurvived(t *testing.T) {
 			points := 0
 			for _, after := range []bool{false, true} {
 				for at := 1; ; at++ {
-					w := newCalloutWorld(t)
+					w := newTaskWorld(t)
 					w.configure("act", name, kind.good)
 					w.calls, w.dieAt, w.after = 0, at, after
-					id := w.accept("act", payload(kind.stage, calloutHire, nil))
+					id := w.accept("act", payload(kind.stage, taskHire, nil))
 					w.settle(10 * time.Minute)
 					crashed := w.calls >= at
 					w.dieAt = 0
-					callout := w.callout(id)
-					if callout.State != governance.CalloutResumed || !callout.Succeeded {
-						t.Fatalf("call %d, after %v: the callout is %s: %s\n%s", at, after, callout.State, callout.Detail, w.logs.String())
+					task := w.task(id)
+					if task.State != governance.TaskResumed || !task.Succeeded {
+						t.Fatalf("call %d, after %v: the callout is %s: %s\n%s", at, after, task.State, task.Detail, w.logs.String())
 					}
 					if err := kind.done(w); err != nil {
 						t.Fatalf("call %d, after %v: %v", at, after, err)
 					}
-					w.checkToldOnce(callout)
+					w.checkToldOnce(task)
 					w.checkNoLeak()
-					w.checkChain(ledger.SubjectPlace(callout.Target.ID))
+					w.checkChain(ledger.SubjectPlace(task.Target.ID))
 					if !crashed {
 						break
 					}
@@ -286,10 +286,10 @@ func TestACrashUntilTheWaitIsOver(t *testing.T) {
 			t.Parallel()
 			for _, after := range []bool{false, true} {
 				for at := 1; ; at++ {
-					w := newCalloutWorld(t)
+					w := newTaskWorld(t)
 					w.configure("act", name, kind.good)
 					w.calls, w.dieAt, w.after = 0, 0, after
-					id := w.accept("act", payload(kind.stage, calloutHire, nil))
+					id := w.accept("act", payload(kind.stage, taskHire, nil))
 					w.calls, w.dieAt = 0, at
 					w.handleNext()
 					crashed := w.calls >= at
@@ -298,20 +298,20 @@ func TestACrashUntilTheWaitIsOver(t *testing.T) {
 					}
 					w.settle(20 * time.Minute)
 					w.dieAt = 0
-					callout := w.callout(id)
+					task := w.task(id)
 					told := len(w.directory.Resumes())
-					switch callout.State {
-					case governance.CalloutResumed:
+					switch task.State {
+					case governance.TaskResumed:
 						if told == 0 {
 							t.Fatalf("call %d, after %v: resumed, and nobody was told", at, after)
 						}
-					case governance.CalloutTimedOut:
+					case governance.TaskTimedOut:
 						if told > 0 {
 							t.Fatalf("call %d, after %v: timed out and told", at, after)
 						}
-					case governance.CalloutNotResumed:
+					case governance.TaskNotResumed:
 					default:
-						t.Fatalf("call %d, after %v: the callout is %s: %s", at, after, callout.State, callout.Detail)
+						t.Fatalf("call %d, after %v: the callout is %s: %s", at, after, task.State, task.Detail)
 					}
 					live := 0
 					for _, one := range w.directory.Issued() {
@@ -319,7 +319,7 @@ func TestACrashUntilTheWaitIsOver(t *testing.T) {
 							live++
 						}
 					}
-					if _, delivered := callout.Done("delivered"); callout.State == governance.CalloutTimedOut && live > 0 && !delivered {
+					if _, delivered := task.Done("delivered"); task.State == governance.TaskTimedOut && live > 0 && !delivered {
 						t.Fatalf("call %d, after %v: a pass is left behind that nobody was given", at, after)
 					}
 					w.checkNoLeak()
@@ -348,16 +348,16 @@ func TestAFailureMayDeny(t *testing.T) {
 		{gone, governance.FailureDenies, "assignmentRequestGranted", ""}, // too late to deny
 		{gone, governance.FailureReports, "assignmentRequestApproved", ""},
 		{gone, "", "assignmentRequestApproved", ""},
-		{calloutIn, governance.FailureDenies, "assignmentRequestApproved", ""},
+		{taskIn, governance.FailureDenies, "assignmentRequestApproved", ""},
 	} {
-		w := newCalloutWorld(t)
+		w := newTaskWorld(t)
 		draft := governance.CalloutAction{Kind: "groupMembership", Settings: json.RawMessage(`{"groupId":"` + test.group + `","direction":"add"}`), OnFailure: test.onFailure}
-		if _, err := w.actions.PutAction(t.Context(), calloutAdministrator, "act", draft, ""); err != nil {
+		if _, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", draft, ""); err != nil {
 			t.Fatal(err)
 		}
-		callout := w.accept("act", payload(test.stage, calloutHire, map[string]any{"State": "Submitted"}))
+		task := w.accept("act", payload(test.stage, taskHire, map[string]any{"State": "Submitted"}))
 		w.settle(0)
-		w.checkToldOnce(w.callout(callout))
+		w.checkToldOnce(w.task(task))
 		var told struct{ Data struct{ State string } }
 		if err := json.Unmarshal([]byte(w.directory.Resumes()[0].Body), &told); err != nil || told.Data.State != test.want {
 			t.Errorf("%+v: the source was told the state %q, %v", test, told.Data.State, err)
@@ -379,57 +379,57 @@ func TestWhatCannotBeDoneIsSaid(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		kind, settings, stage, target string
-		prepare                       func(*calloutWorld)
+		prepare                       func(*taskWorld)
 		want                          string
 	}{
 		"a person who is gone":         {"groupMembership", kinds["groupMembership"].good, "assignmentRequestGranted", "10000000-0000-4000-8000-0000000000ff", nil, "no longer exists"},
-		"a group that is gone":         {"groupMembership", `{"groupId":"20000000-0000-4000-8000-0000000000ff"}`, "assignmentRequestGranted", calloutHire, nil, "The group no longer exists"},
-		"a policy that forbids passes": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) { w.directory.PutPassPolicy(governance.PassPolicy{}) }, "policy does not allow"},
-		"a guest": {"temporaryAccessPass", `{"deliverTo":"requestor"}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) {
-			w.directory.PutUser(governance.User{ID: calloutHire, DisplayName: "Gwen", UserPrincipalName: "gwen_fabrikam.example#EXT#@contoso.example", UserType: governance.UserTypeGuest, AccountEnabled: true})
+		"a group that is gone":         {"groupMembership", `{"groupId":"20000000-0000-4000-8000-0000000000ff"}`, "assignmentRequestGranted", taskHire, nil, "The group no longer exists"},
+		"a policy that forbids passes": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", taskHire, func(w *taskWorld) { w.directory.PutPassPolicy(governance.PassPolicy{}) }, "policy does not allow"},
+		"a guest": {"temporaryAccessPass", `{"deliverTo":"requestor"}`, "assignmentRequestGranted", taskHire, func(w *taskWorld) {
+			w.directory.PutUser(governance.User{ID: taskHire, DisplayName: "Gwen", UserPrincipalName: "gwen_fabrikam.example#EXT#@contoso.example", UserType: governance.UserTypeGuest, AccountEnabled: true})
 		}, "signs in at another organisation"},
-		"a holder of a role": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", calloutAdmin, nil, "holds a directory role"},
-		"somebody who may activate a role": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) {
-			w.directory.PutEligibleRole(calloutHire, governance.RoleGlobalAdministrator)
+		"a holder of a role": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", taskAdmin, nil, "holds a directory role"},
+		"somebody who may activate a role": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", taskHire, func(w *taskWorld) {
+			w.directory.PutEligibleRole(taskHire, governance.RoleGlobalAdministrator)
 		}, "may activate a directory role"},
-		"a member of a group that may": {"temporaryAccessPass", `{"allowedRoles":["f2ef992c-3afb-46b9-b7cf-a126ee74c451"]}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) {
-			w.directory.PutRole(calloutHire, "f2ef992c-3afb-46b9-b7cf-a126ee74c451")
-			w.directory.PutEligibleRole(calloutIn, governance.RoleGlobalAdministrator)
-			_ = w.directory.PutMember(calloutIn, calloutHire)
+		"a member of a group that may": {"temporaryAccessPass", `{"allowedRoles":["f2ef992c-3afb-46b9-b7cf-a126ee74c451"]}`, "assignmentRequestGranted", taskHire, func(w *taskWorld) {
+			w.directory.PutRole(taskHire, "f2ef992c-3afb-46b9-b7cf-a126ee74c451")
+			w.directory.PutEligibleRole(taskIn, governance.RoleGlobalAdministrator)
+			_ = w.directory.PutMember(taskIn, taskHire)
 		}, "may activate a directory role"},
-		"roles that may not be read": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) {
+		"roles that may not be read": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", taskHire, func(w *taskWorld) {
 			w.directory.SetFault(func(operation directorymemory.Operation) directorymemory.Fault {
 				return directorymemory.Fault{Kind: map[bool]directorymemory.FaultKind{true: directorymemory.FaultForbidden}[operation == directorymemory.OperationDirectoryRoles]}
 			})
 		}, "lacks a permission"},
-		"a role that cannot be told": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) {
-			w.directory.PutRole(calloutHire, directory.UnknownRole)
+		"a role that cannot be told": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", taskHire, func(w *taskWorld) {
+			w.directory.PutRole(taskHire, directory.UnknownRole)
 		}, "holds a directory role"},
-		"nobody to deliver to":  {"temporaryAccessPass", `{}`, "assignmentRequestGranted", calloutManager, nil, "has no manager"},
-		"a secret that is gone": {"webhook", `{"url":"https://hooks.example/","secret":"other"}`, "assignmentRequestGranted", calloutHire, nil, "secret other is not set"},
-		"a webhook that says no": {"webhook", `{"url":"https://hooks.example/","secret":"key"}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) {
+		"nobody to deliver to":  {"temporaryAccessPass", `{}`, "assignmentRequestGranted", taskManager, nil, "has no manager"},
+		"a secret that is gone": {"webhook", `{"url":"https://hooks.example/","secret":"other"}`, "assignmentRequestGranted", taskHire, nil, "secret other is not set"},
+		"a webhook that says no": {"webhook", `{"url":"https://hooks.example/","secret":"key"}`, "assignmentRequestGranted", taskHire, func(w *taskWorld) {
 			w.replies = []platform.OutboundReply{{Status: 404}}
 		}, "refused the request (404)"},
-		"a webhook that leads elsewhere": {"webhook", `{"url":"https://hooks.example/","secret":"key"}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) {
+		"a webhook that leads elsewhere": {"webhook", `{"url":"https://hooks.example/","secret":"key"}`, "assignmentRequestGranted", taskHire, func(w *taskWorld) {
 			w.replies = []platform.OutboundReply{{Status: 302}}
 		}, "redirects, which is not followed (302)"},
-		"a webhook that switches protocols": {"webhook", `{"url":"https://hooks.example/","secret":"key"}`, "assignmentRequestGranted", calloutHire, func(w *calloutWorld) {
+		"a webhook that switches protocols": {"webhook", `{"url":"https://hooks.example/","secret":"key"}`, "assignmentRequestGranted", taskHire, func(w *taskWorld) {
 			w.replies = []platform.OutboundReply{{Status: 101}}
 		}, "refused the request (101)"},
-		"a webhook within": {"webhook", `{"url":"https://10.0.0.1/","secret":"key"}`, "assignmentRequestGranted", calloutHire, nil, "may not be called"},
+		"a webhook within": {"webhook", `{"url":"https://10.0.0.1/","secret":"key"}`, "assignmentRequestGranted", taskHire, nil, "may not be called"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newCalloutWorld(t)
+			w := newTaskWorld(t)
 			if test.prepare != nil {
 				test.prepare(w)
 			}
 			w.configure("act", test.kind, test.settings)
 			id := w.accept("act", payload(test.stage, test.target, nil))
 			w.settle(0)
-			callout := w.callout(id)
-			if callout.State != governance.CalloutResumed || callout.Succeeded || !strings.Contains(callout.Detail, test.want) {
-				t.Errorf("%s, succeeded %v: %s", callout.State, callout.Succeeded, callout.Detail)
+			task := w.task(id)
+			if task.State != governance.TaskResumed || task.Succeeded || !strings.Contains(task.Detail, test.want) {
+				t.Errorf("%s, succeeded %v: %s", task.State, task.Succeeded, task.Detail)
 			}
 			if told := w.directory.Resumes(); len(told) != 1 || !strings.Contains(told[0].Body, test.want) {
 				t.Errorf("told was %+v", told)
@@ -437,7 +437,7 @@ func TestWhatCannotBeDoneIsSaid(t *testing.T) {
 			if !strings.Contains(w.logs.String(), `"alert":true`) || !strings.Contains(w.logs.String(), `"error":"`) || strings.Contains(w.logs.String(), "PANIC") || len(w.directory.Issued()) > 0 {
 				t.Errorf("no alert with its cause, or a pass: %s", w.logs.String())
 			}
-			w.checkChain(ledger.SubjectPlace(callout.Target.ID))
+			w.checkChain(ledger.SubjectPlace(task.Target.ID))
 			w.checkNoLeak()
 		})
 	}
@@ -454,10 +454,10 @@ func TestActionsCallNothingWithin(t *testing.T) {
 			"webhook": {"url": address, "secret": "key"},
 			"ticket":  {"url": address, "waitForAnswer": false, "body": map[string]any{"id": "{{ticket.id}}"}},
 		} {
-			w := newCalloutWorld(t)
+			w := newTaskWorld(t)
 			before := w.everywhere()
 			data, _ := json.Marshal(settings)
-			made, err := w.actions.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: kind, Settings: data}, "")
+			made, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", governance.CalloutAction{Kind: kind, Settings: data}, "")
 			if governance.CodeOf(err) == governance.CodeInvalid {
 				if w.everywhere() != before {
 					t.Errorf("%s to %s: what was refused is kept", kind, address)
@@ -467,10 +467,10 @@ func TestActionsCallNothingWithin(t *testing.T) {
 			if err != nil || !slices.ContainsFunc(made.Value.Findings, func(f governance.Finding) bool { return f.Severity == "error" && f.Target == "url" }) {
 				t.Errorf("%s to %s: the check finds %v, %v", kind, address, made.Value.Findings, err)
 			}
-			id := w.accept("act", payload("assignmentRequestGranted", calloutHire, nil))
+			id := w.accept("act", payload("assignmentRequestGranted", taskHire, nil))
 			w.settle(0)
-			if callout := w.callout(id); len(w.posts) > 0 || callout.Succeeded || !strings.Contains(callout.Detail, "may not be called") {
-				t.Errorf("%s to %s: %d posts, %s", kind, address, len(w.posts), callout.Detail)
+			if task := w.task(id); len(w.posts) > 0 || task.Succeeded || !strings.Contains(task.Detail, "may not be called") {
+				t.Errorf("%s to %s: %d posts, %s", kind, address, len(w.posts), task.Detail)
 			}
 		}
 	}
@@ -479,28 +479,28 @@ func TestActionsCallNothingWithin(t *testing.T) {
 // A service that is away is asked again for hours, and then given up.
 func TestWhatMayPassIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	w.configure("act", "webhook", kinds["webhook"].good)
 	w.replies = []platform.OutboundReply{{Status: 503}, {Status: 408}, {Status: 429, After: 3 * time.Minute}, {Status: 200}}
-	id := w.accept("act", payload("assignmentRequestApproved", calloutHire, nil))
+	id := w.accept("act", payload("assignmentRequestApproved", taskHire, nil))
 	w.settle(30 * time.Minute)
-	if callout := w.callout(id); callout.State != governance.CalloutResumed || !callout.Succeeded || len(w.posts) != 4 {
-		t.Errorf("%s after %d posts: %s", callout.State, len(w.posts), callout.Detail)
+	if task := w.task(id); task.State != governance.TaskResumed || !task.Succeeded || len(w.posts) != 4 {
+		t.Errorf("%s after %d posts: %s", task.State, len(w.posts), task.Detail)
 	}
 	for _, post := range w.posts { // so that the receiver can tell a repetition
 		if post.Header.Get("Latchkey-Delivery") != id {
 			t.Errorf("a repetition has the delivery %q, not %q", post.Header.Get("Latchkey-Delivery"), id)
 		}
 	}
-	away := newCalloutWorld(t)
+	away := newTaskWorld(t)
 	away.configure("act", "webhook", kinds["webhook"].good)
 	for range 20 {
 		away.replies = append(away.replies, platform.OutboundReply{Status: 500})
 	}
-	id = away.accept("act", payload("assignmentRequestApproved", calloutHire, map[string]any{"CallbackConfiguration": nil}))
+	id = away.accept("act", payload("assignmentRequestApproved", taskHire, map[string]any{"CallbackConfiguration": nil}))
 	away.settle(30 * time.Hour)
-	if callout := away.callout(id); callout.State != governance.CalloutFailed || len(away.posts) != 6 || len(away.directory.Resumes()) != 0 {
-		t.Errorf("%s after %d posts: %s", callout.State, len(away.posts), callout.Detail)
+	if task := away.task(id); task.State != governance.TaskFailed || len(away.posts) != 6 || len(away.directory.Resumes()) != 0 {
+		t.Errorf("%s after %d posts: %s", task.State, len(away.posts), task.Detail)
 	}
 }
 
@@ -508,27 +508,27 @@ func TestWhatMayPassIsTriedAgain(t *testing.T) {
 // rules: EXT-03
 func TestRepetitionsAndStages(t *testing.T) {
 	t.Parallel()
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	w.configure("act", "groupMembership", kinds["groupMembership"].good)
-	id := w.accept("act", payload("assignmentRequestGranted", calloutHire, map[string]any{"CallbackConfiguration": nil}))
+	id := w.accept("act", payload("assignmentRequestGranted", taskHire, map[string]any{"CallbackConfiguration": nil}))
 	w.settle(0)
 	before := w.everywhere()
-	if callout := w.callout(id); callout.State != governance.CalloutSucceeded || len(w.directory.Resumes()) != 0 {
-		t.Errorf("%s, %d resumes", callout.State, len(w.directory.Resumes()))
+	if task := w.task(id); task.State != governance.TaskSucceeded || len(w.directory.Resumes()) != 0 {
+		t.Errorf("%s, %d resumes", task.State, len(w.directory.Resumes()))
 	}
-	if again := w.accept("act", payload("assignmentRequestGranted", calloutHire, map[string]any{"CallbackConfiguration": nil})); again != id {
+	if again := w.accept("act", payload("assignmentRequestGranted", taskHire, map[string]any{"CallbackConfiguration": nil})); again != id {
 		t.Error("a repetition is another piece of work")
 	}
 	for name, body := range map[string][]byte{
-		"an earlier stage":       payload("assignmentRequestApproved", calloutHire, map[string]any{"CustomExtensionStageInstanceId": calloutApp}),
-		"a request that is over": payload("assignmentRequestGranted", calloutHire, map[string]any{"CustomExtensionStageInstanceId": calloutApp, "State": "Canceled"}),
-		"a task from long ago":   []byte(`{"data":{"subject":{"id":"` + calloutHire + `"},"callbackUriPath":"/identityGovernance/lifecycleWorkflows/workflows/` + calloutApp + `/tasks/` + calloutApp + `/taskProcessingResults/` + calloutStage + `/resume","taskProcessingResult":{"id":"` + calloutStage + `","createdDateTime":"2026-11-19T10:00:00Z"}}}`),
+		"an earlier stage":       payload("assignmentRequestApproved", taskHire, map[string]any{"CustomExtensionStageInstanceId": taskApp}),
+		"a request that is over": payload("assignmentRequestGranted", taskHire, map[string]any{"CustomExtensionStageInstanceId": taskApp, "State": "Canceled"}),
+		"a task from long ago":   []byte(`{"data":{"subject":{"id":"` + taskHire + `"},"callbackUriPath":"/identityGovernance/lifecycleWorkflows/workflows/` + taskApp + `/tasks/` + taskApp + `/taskProcessingResults/` + taskStage + `/resume","taskProcessingResult":{"id":"` + taskStage + `","createdDateTime":"2026-11-19T10:00:00Z"}}}`),
 	} {
-		caller := calloutCaller
+		caller := taskCaller
 		if strings.Contains(string(body), "taskProcessingResult") {
 			caller.AppID = "ce79fdc4-cd1d-4ea5-8139-e74d7dbe0bb7"
 		}
-		if _, err := w.tasks.AcceptCallout(t.Context(), caller, "act", body); governance.CodeOf(err) != governance.CodeConflict {
+		if _, err := w.tasks.AcceptTask(t.Context(), caller, "act", body); governance.CodeOf(err) != governance.CodeConflict {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -538,42 +538,42 @@ func TestRepetitionsAndStages(t *testing.T) {
 }
 
 // A body that is wrong, or disagrees with its token, is refused before anything is queued.
-func TestWrongCalloutsAreRefused(t *testing.T) {
+func TestWrongTasksAreRefused(t *testing.T) {
 	t.Parallel()
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	w.configure("act", "groupMembership", kinds["groupMembership"].good)
 	before := w.everywhere()
-	lifecycle := calloutCaller
+	lifecycle := taskCaller
 	lifecycle.AppID = "ce79fdc4-cd1d-4ea5-8139-e74d7dbe0bb7"
-	person := governance.Caller{Kind: governance.CallerUser, TenantID: calloutTenant, ObjectID: calloutHire, AppID: calloutCaller.AppID, Scopes: []string{governance.PermissionReadWriteAll}}
+	person := governance.Caller{Kind: governance.CallerUser, TenantID: taskTenant, ObjectID: taskHire, AppID: taskCaller.AppID, Scopes: []string{governance.PermissionReadWriteAll}}
 	for name, test := range map[string]struct {
 		caller governance.Caller
 		action string
 		body   []byte
 		code   governance.Code
 	}{
-		"a person's token":      {person, "act", payload("assignmentRequestGranted", calloutHire, nil), governance.CodeForbidden},
-		"an administrator's":    {calloutAdministrator, "act", payload("assignmentRequestGranted", calloutHire, nil), governance.CodeForbidden},
-		"an unknown action":     {calloutCaller, "other", payload("assignmentRequestGranted", calloutHire, nil), governance.CodeNotFound},
-		"an odd action":         {calloutCaller, "../act", payload("assignmentRequestGranted", calloutHire, nil), governance.CodeNotFound},
-		"another tenant":        {calloutCaller, "act", payload("assignmentRequestGranted", calloutHire, map[string]any{"TenantId": calloutApp}), governance.CodeForbidden},
-		"another source":        {lifecycle, "act", payload("assignmentRequestGranted", calloutHire, nil), governance.CodeForbidden},
-		"an unknown stage":      {calloutCaller, "act", payload("assignmentRequestForgotten", calloutHire, nil), governance.CodeInvalid},
-		"no stage":              {calloutCaller, "act", payload("", calloutHire, nil), governance.CodeInvalid},
-		"no person":             {calloutCaller, "act", payload("assignmentRequestGranted", "", nil), governance.CodeInvalid},
-		"a path to elsewhere":   {calloutCaller, "act", payload("assignmentRequestGranted", calloutHire, map[string]any{"CallbackUriPath": "/users/" + calloutHire + "/resume"}), governance.CodeInvalid},
-		"another request's":     {calloutCaller, "act", payload("assignmentRequestGranted", calloutHire, map[string]any{"CallbackUriPath": "/identityGovernance/entitlementManagement/assignmentRequests/" + calloutApp + "/resume"}), governance.CodeInvalid},
-		"a wait that is none":   {calloutCaller, "act", payload("assignmentOneDayBeforeExpiration", calloutHire, nil), governance.CodeInvalid},
-		"an odd duration":       {calloutCaller, "act", payload("assignmentRequestGranted", calloutHire, map[string]any{"CallbackConfiguration": map[string]any{"DurationBeforeTimeout": "soon"}}), governance.CodeInvalid},
-		"a member twice":        {calloutCaller, "act", []byte(`{"Stage":"assignmentRequestGranted","stage":"assignmentRequestRemoved"}`), governance.CodeInvalid},
-		"a list":                {calloutCaller, "act", []byte(`[]`), governance.CodeInvalid},
-		"a text":                {calloutCaller, "act", []byte(`"x"`), governance.CodeInvalid},
-		"nothing":               {calloutCaller, "act", nil, governance.CodeInvalid},
-		"half of it":            {calloutCaller, "act", payload("assignmentRequestGranted", calloutHire, nil)[:100], governance.CodeInvalid},
-		"too deep":              {calloutCaller, "act", []byte(strings.Repeat(`{"a":`, 40) + "1" + strings.Repeat("}", 40)), governance.CodeInvalid},
-		"a number for a person": {calloutCaller, "act", payload("assignmentRequestGranted", calloutHire, map[string]any{"Assignment": 7}), governance.CodeInvalid},
+		"a person's token":      {person, "act", payload("assignmentRequestGranted", taskHire, nil), governance.CodeForbidden},
+		"an administrator's":    {taskAdministrator, "act", payload("assignmentRequestGranted", taskHire, nil), governance.CodeForbidden},
+		"an unknown action":     {taskCaller, "other", payload("assignmentRequestGranted", taskHire, nil), governance.CodeNotFound},
+		"an odd action":         {taskCaller, "../act", payload("assignmentRequestGranted", taskHire, nil), governance.CodeNotFound},
+		"another tenant":        {taskCaller, "act", payload("assignmentRequestGranted", taskHire, map[string]any{"TenantId": taskApp}), governance.CodeForbidden},
+		"another source":        {lifecycle, "act", payload("assignmentRequestGranted", taskHire, nil), governance.CodeForbidden},
+		"an unknown stage":      {taskCaller, "act", payload("assignmentRequestForgotten", taskHire, nil), governance.CodeInvalid},
+		"no stage":              {taskCaller, "act", payload("", taskHire, nil), governance.CodeInvalid},
+		"no person":             {taskCaller, "act", payload("assignmentRequestGranted", "", nil), governance.CodeInvalid},
+		"a path to elsewhere":   {taskCaller, "act", payload("assignmentRequestGranted", taskHire, map[string]any{"CallbackUriPath": "/users/" + taskHire + "/resume"}), governance.CodeInvalid},
+		"another request's":     {taskCaller, "act", payload("assignmentRequestGranted", taskHire, map[string]any{"CallbackUriPath": "/identityGovernance/entitlementManagement/assignmentRequests/" + taskApp + "/resume"}), governance.CodeInvalid},
+		"a wait that is none":   {taskCaller, "act", payload("assignmentOneDayBeforeExpiration", taskHire, nil), governance.CodeInvalid},
+		"an odd duration":       {taskCaller, "act", payload("assignmentRequestGranted", taskHire, map[string]any{"CallbackConfiguration": map[string]any{"DurationBeforeTimeout": "soon"}}), governance.CodeInvalid},
+		"a member twice":        {taskCaller, "act", []byte(`{"Stage":"assignmentRequestGranted","stage":"assignmentRequestRemoved"}`), governance.CodeInvalid},
+		"a list":                {taskCaller, "act", []byte(`[]`), governance.CodeInvalid},
+		"a text":                {taskCaller, "act", []byte(`"x"`), governance.CodeInvalid},
+		"nothing":               {taskCaller, "act", nil, governance.CodeInvalid},
+		"half of it":            {taskCaller, "act", payload("assignmentRequestGranted", taskHire, nil)[:100], governance.CodeInvalid},
+		"too deep":              {taskCaller, "act", []byte(strings.Repeat(`{"a":`, 40) + "1" + strings.Repeat("}", 40)), governance.CodeInvalid},
+		"a number for a person": {taskCaller, "act", payload("assignmentRequestGranted", taskHire, map[string]any{"Assignment": 7}), governance.CodeInvalid},
 	} {
-		if _, err := w.tasks.AcceptCallout(t.Context(), test.caller, test.action, test.body); governance.CodeOf(err) != test.code {
+		if _, err := w.tasks.AcceptTask(t.Context(), test.caller, test.action, test.body); governance.CodeOf(err) != test.code {
 			t.Errorf("%s: %v, want %s", name, err, test.code)
 		}
 	}
@@ -586,26 +586,26 @@ func TestWrongCalloutsAreRefused(t *testing.T) {
 // rules: EXT-10 EXT-11 EXT-12
 func TestThePayloadsThatSourcesSend(t *testing.T) {
 	t.Parallel()
-	w := newCalloutWorld(t)
-	w.configure("act", "groupMembership", `{"groupId":"`+calloutIn+`","direction":"add"}`)
-	accepted, err := w.tasks.AcceptCallout(t.Context(), calloutCaller, "act", []byte(`{"Stage":"CustomExtensionConnectionTest","AccessPackageAssignmentRequestId":null}`))
+	w := newTaskWorld(t)
+	w.configure("act", "groupMembership", `{"groupId":"`+taskIn+`","direction":"add"}`)
+	accepted, err := w.tasks.AcceptTask(t.Context(), taskCaller, "act", []byte(`{"Stage":"CustomExtensionConnectionTest","AccessPackageAssignmentRequestId":null}`))
 	if err != nil || !accepted.Test || len(w.queue) > 0 {
 		t.Errorf("the connection test: %+v, %v", accepted, err)
 	}
-	asLifecycle := calloutCaller
+	asLifecycle := taskCaller
 	asLifecycle.AppID = "ce79fdc4-cd1d-4ea5-8139-e74d7dbe0bb7"
-	if accepted, err := w.tasks.AcceptCallout(t.Context(), asLifecycle, "act", []byte(`{"Stage":"CustomExtensionConnectionTest"}`)); err != nil || !accepted.Test {
+	if accepted, err := w.tasks.AcceptTask(t.Context(), asLifecycle, "act", []byte(`{"Stage":"CustomExtensionConnectionTest"}`)); err != nil || !accepted.Test {
 		t.Errorf("the connection test of a workflow: %+v, %v", accepted, err)
 	}
 	envelope := `{"type":"microsoft.graph.accessPackageCustomExtensionStage.assignmentRequestCreated","source":"x","data":{"@odata.type":"microsoft.graph.accessPackageAssignmentRequestCalloutData",
-		"requestId":"` + calloutRequest + `","stage":"assignmentRequestCreated","state":"delivering","customExtensionStageInstanceId":"` + calloutStage + `","callbackConfiguration":{"timeoutDuration":"PT1H"},
-		"assignment":{"target":{"objectId":"` + calloutHire + `"}},"requestor":{"objectId":"` + calloutManager + `"}}}`
+		"requestId":"` + taskRequest + `","stage":"assignmentRequestCreated","state":"delivering","customExtensionStageInstanceId":"` + taskStage + `","callbackConfiguration":{"timeoutDuration":"PT1H"},
+		"assignment":{"target":{"objectId":"` + taskHire + `"}},"requestor":{"objectId":"` + taskManager + `"}}}`
 	w.accept("act", []byte(envelope))
 	w.settle(0)
-	task := `{"type":"lifecycleEvent","source":"x","data":{"subject":{"id":"` + calloutHire + `","displayName":"Rui"},"task":{"id":"` + calloutApp + `"},"workflow":{"id":"` + calloutApp + `","displayName":"Onboard"},
-		"callbackUriPath":"/identityGovernance/lifecycleWorkflows/workflows/` + calloutApp + `/tasks/` + calloutApp + `/taskProcessingResults/` + calloutStage + `/resume",
-		"taskProcessingResult":{"id":"` + calloutStage + `","createdDateTime":"2026-11-20T10:00:00Z"}}}`
-	if _, err := w.tasks.AcceptCallout(t.Context(), asLifecycle, "act", []byte(task)); err != nil {
+	task := `{"type":"lifecycleEvent","source":"x","data":{"subject":{"id":"` + taskHire + `","displayName":"Rui"},"task":{"id":"` + taskApp + `"},"workflow":{"id":"` + taskApp + `","displayName":"Onboard"},
+		"callbackUriPath":"/identityGovernance/lifecycleWorkflows/workflows/` + taskApp + `/tasks/` + taskApp + `/taskProcessingResults/` + taskStage + `/resume",
+		"taskProcessingResult":{"id":"` + taskStage + `","createdDateTime":"2026-11-20T10:00:00Z"}}}`
+	if _, err := w.tasks.AcceptTask(t.Context(), asLifecycle, "act", []byte(task)); err != nil {
 		t.Fatal(err)
 	}
 	w.settle(0)
@@ -621,25 +621,25 @@ func TestAGuestToBe(t *testing.T) {
 	t.Parallel()
 	for name, kind := range kinds {
 		for _, objectID := range []any{nil, "00000000-0000-0000-0000-000000000000"} {
-			w := newCalloutWorld(t)
+			w := newTaskWorld(t)
 			w.configure("act", name, kind.good)
-			body := payload(kind.stage, "", map[string]any{"Assignment": map[string]any{"Target": map[string]any{"Id": calloutApp, "ObjectId": objectID, "DisplayName": "Gwen"}}})
+			body := payload(kind.stage, "", map[string]any{"Assignment": map[string]any{"Target": map[string]any{"Id": taskApp, "ObjectId": objectID, "DisplayName": "Gwen"}}})
 			id := w.accept("act", body)
 			if again := w.accept("act", body); again != id {
 				t.Errorf("%s: a repetition is another callout", name)
 			}
 			w.settle(0)
-			got := w.callout(id)
+			got := w.task(id)
 			if name == "ticket" || name == "webhook" {
-				if len(w.posts) != 1 || got.State == governance.CalloutFailed {
+				if len(w.posts) != 1 || got.State == governance.TaskFailed {
 					t.Errorf("%s: %+v after %d posts", name, got, len(w.posts))
 				}
 				continue
 			}
-			if got.Succeeded || got.State != governance.CalloutResumed || got.Detail != "The person whom this is for is not in the directory yet." || len(w.directory.Sent())+len(w.directory.Issued())+len(w.directory.Revoked()) > 0 {
+			if got.Succeeded || got.State != governance.TaskResumed || got.Detail != "The person whom this is for is not in the directory yet." || len(w.directory.Sent())+len(w.directory.Issued())+len(w.directory.Revoked()) > 0 {
 				t.Errorf("%s: %+v", name, got)
 			}
-			lines, err := w.actions.RehearseAction(t.Context(), calloutAdministrator, "act", body)
+			lines, err := w.actions.RehearseAction(t.Context(), taskAdministrator, "act", body)
 			if err != nil || len(lines) != 1 || !strings.Contains(lines[0], "not in the directory yet") {
 				t.Errorf("%s: %q, %v", name, lines, err)
 			}
@@ -650,16 +650,16 @@ func TestAGuestToBe(t *testing.T) {
 // A pass that is shown is shown once, to the person who asked, and its value is nowhere else.
 func TestAPassIsShownOnce(t *testing.T) {
 	t.Parallel()
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	w.configure("act", "temporaryAccessPass", `{"deliverTo":"show"}`)
-	id := w.accept("act", payload("assignmentRequestGranted", calloutHire, nil))
+	id := w.accept("act", payload("assignmentRequestGranted", taskHire, nil))
 	w.settle(0)
-	if len(w.directory.Issued()) != 0 || w.callout(id).State != governance.CalloutWaiting {
-		t.Fatalf("%s, %d passes before anybody looks", w.callout(id).State, len(w.directory.Issued()))
+	if len(w.directory.Issued()) != 0 || w.task(id).State != governance.TaskWaiting {
+		t.Fatalf("%s, %d passes before anybody looks", w.task(id).State, len(w.directory.Issued()))
 	}
-	manager := governance.Caller{Kind: governance.CallerUser, TenantID: calloutTenant, ObjectID: calloutManager, Scopes: []string{governance.PermissionSubjectAccess}}
+	manager := governance.Caller{Kind: governance.CallerUser, TenantID: taskTenant, ObjectID: taskManager, Scopes: []string{governance.PermissionSubjectAccess}}
 	stranger := manager
-	stranger.ObjectID = calloutHire
+	stranger.ObjectID = taskHire
 	if _, err := w.tasks.ShowPass(t.Context(), stranger, id); governance.CodeOf(err) != governance.CodeNotFound {
 		t.Errorf("a stranger: %v", err)
 	}
@@ -671,8 +671,8 @@ func TestAPassIsShownOnce(t *testing.T) {
 		t.Errorf("a second look: %v", err)
 	}
 	w.settle(0)
-	if callout := w.callout(id); callout.State != governance.CalloutResumed || len(w.directory.Issued()) != 1 {
-		t.Errorf("%s", callout.State)
+	if task := w.task(id); task.State != governance.TaskResumed || len(w.directory.Issued()) != 1 {
+		t.Errorf("%s", task.State)
 	}
 	w.checkNoLeak()
 }
@@ -686,10 +686,10 @@ func TestAPassByTeams(t *testing.T) {
 	}{
 		"delivered": {nil, 1}, "refused": {[]platform.OutboundReply{{Status: 400}}, 0}, "away, then there": {[]platform.OutboundReply{{Status: 502}, {Status: 200}}, 1},
 	} {
-		w := newCalloutWorld(t)
+		w := newTaskWorld(t)
 		w.configure("act", "temporaryAccessPass", `{"deliverTo":"teams","teamsSecret":"teams"}`)
 		w.replies = test.replies
-		id := w.accept("act", payload("assignmentRequestGranted", calloutHire, nil))
+		id := w.accept("act", payload("assignmentRequestGranted", taskHire, nil))
 		w.settle(20 * time.Minute)
 		live := 0
 		for _, one := range w.directory.Issued() {
@@ -700,8 +700,8 @@ func TestAPassByTeams(t *testing.T) {
 				}
 			}
 		}
-		if callout := w.callout(id); live != test.live || callout.Succeeded != (test.live == 1) || callout.State != governance.CalloutResumed {
-			t.Errorf("%s: %d live passes, %s: %s", name, live, callout.State, callout.Detail)
+		if task := w.task(id); live != test.live || task.Succeeded != (test.live == 1) || task.State != governance.TaskResumed {
+			t.Errorf("%s: %d live passes, %s: %s", name, live, task.State, task.Detail)
 		}
 		w.checkNoLeak()
 	}
@@ -711,13 +711,13 @@ func TestAPassByTeams(t *testing.T) {
 // rules: EXT-26
 func TestATicketsAnswer(t *testing.T) {
 	t.Parallel()
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	w.configure("act", "ticket", `{"url":"https://desk.example/","answerSecret":"key","numberPath":"result.number","body":{"id":"{{ticket.id}}","key":"{{ticket.key}}","at":"{{ticket.url}}"}}`)
 	w.replies = []platform.OutboundReply{{Status: 201, Body: []byte(`{"result":{"number":"INC0010023"}}`)}}
-	id := w.accept("act", payload("assignmentRequestApproved", calloutHire, nil))
+	id := w.accept("act", payload("assignmentRequestApproved", taskHire, nil))
 	w.settle(0)
-	if w.callout(id).State != governance.CalloutWaiting || len(w.posts) != 1 {
-		t.Fatalf("%s after %d posts", w.callout(id).State, len(w.posts))
+	if w.task(id).State != governance.TaskWaiting || len(w.posts) != 1 {
+		t.Fatalf("%s after %d posts", w.task(id).State, len(w.posts))
 	}
 	var ticket struct{ ID, Key, At string }
 	if err := json.Unmarshal(w.posts[0].Body, &ticket); err != nil || ticket.At != "https://latchkey.example/api/callouts/tickets/"+ticket.ID {
@@ -741,12 +741,12 @@ func TestATicketsAnswer(t *testing.T) {
 	if told := w.directory.Resumes(); len(told) != 1 || !strings.Contains(told[0].Body, "The ticket INC0010023 was completed. Device is ready") {
 		t.Errorf("told was %+v", told)
 	}
-	late := newCalloutWorld(t)
+	late := newTaskWorld(t)
 	late.configure("act", "ticket", `{"url":"https://desk.example/","answerSecret":"key","body":{"id":"{{ticket.id}}","key":"{{ticket.key}}"}}`)
-	id = late.accept("act", payload("assignmentRequestApproved", calloutHire, nil))
+	id = late.accept("act", payload("assignmentRequestApproved", taskHire, nil))
 	late.settle(3 * time.Hour)
-	if callout := late.callout(id); callout.State != governance.CalloutTimedOut || len(late.directory.Resumes()) != 0 {
-		t.Errorf("%s", callout.State)
+	if task := late.task(id); task.State != governance.TaskTimedOut || len(late.directory.Resumes()) != 0 {
+		t.Errorf("%s", task.State)
 	}
 	_ = json.Unmarshal(late.posts[0].Body, &ticket)
 	if _, err := late.tasks.AnswerTicket(t.Context(), ticket.ID, ticket.Key, companion.TicketAnswer{Status: "completed"}); governance.CodeOf(err) != governance.CodeConflict {
@@ -786,35 +786,35 @@ func TestATicketIsLookedFor(t *testing.T) {
 				return platform.OutboundReply{}, fmt.Errorf("%w: 10.0.0.1 is not public", platform.ErrNotAllowed)
 			}},
 	} {
-		w := newCalloutWorld(t)
+		w := newTaskWorld(t)
 		w.configure("act", "ticket", `{"url":"https://desk.example/x","waitForAnswer":false,"numberPath":"result.number","body":{"correlation_id":"{{ticket.id}}"}`+test.find+`}`)
 		w.replies, w.look = test.replies, test.answer
-		id := w.accept("act", payload("assignmentRequestGranted", calloutHire, nil))
+		id := w.accept("act", payload("assignmentRequestGranted", taskHire, nil))
 		w.settle(10 * time.Minute)
-		if callout := w.callout(id); len(w.posts) != test.posts || w.looks != test.looks || !strings.Contains(callout.Detail, test.want) {
-			t.Errorf("%s: %d posts, %d looks, %s: %s", name, len(w.posts), w.looks, callout.State, callout.Detail)
+		if task := w.task(id); len(w.posts) != test.posts || w.looks != test.looks || !strings.Contains(task.Detail, test.want) {
+			t.Errorf("%s: %d posts, %d looks, %s: %s", name, len(w.posts), w.looks, task.State, task.Detail)
 		}
 		w.checkNoLeak()
 	}
 }
 
-// A newer callout takes over what an older one still works on.
+// A newer task takes over what an older one still works on.
 func TestTheNewerGrantWins(t *testing.T) {
 	t.Parallel()
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	w.configure("act", "intuneApp", kinds["intuneApp"].good)
 	w.directory.SetFault(func(operation directorymemory.Operation) directorymemory.Fault {
 		return directorymemory.Fault{Kind: map[bool]directorymemory.FaultKind{true: directorymemory.FaultUnavailable}[operation == directorymemory.OperationAddMember]}
 	})
-	removed := w.accept("act", payload("assignmentRequestRemoved", calloutHire, nil))
+	removed := w.accept("act", payload("assignmentRequestRemoved", taskHire, nil))
 	w.settle(0) // put off: the directory is away
 	w.directory.SetFault(nil)
-	granted := w.accept("act", payload("assignmentRequestGranted", calloutHire, map[string]any{"AccessPackageAssignmentRequestId": calloutApp, "CallbackConfiguration": nil}))
+	granted := w.accept("act", payload("assignmentRequestGranted", taskHire, map[string]any{"AccessPackageAssignmentRequestId": taskApp, "CallbackConfiguration": nil}))
 	w.settle(time.Hour)
-	if !w.directory.IsMember(calloutIn, calloutHire) || w.directory.IsMember(calloutOut, calloutHire) {
+	if !w.directory.IsMember(taskIn, taskHire) || w.directory.IsMember(taskOut, taskHire) {
 		t.Error("the older removal has undone the newer grant")
 	}
-	if older, newer := w.callout(removed), w.callout(granted); older.Succeeded || !newer.Succeeded || !strings.Contains(older.Detail, "newer") {
+	if older, newer := w.task(removed), w.task(granted); older.Succeeded || !newer.Succeeded || !strings.Contains(older.Detail, "newer") {
 		t.Errorf("older: %s; newer: %s", older.Detail, newer.Detail)
 	}
 }
@@ -822,10 +822,10 @@ func TestTheNewerGrantWins(t *testing.T) {
 // A pre-flight check says in words what is missing, and a rehearsal changes nothing.
 func TestChecksAndRehearsals(t *testing.T) {
 	t.Parallel()
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	w.directory.PutGranted("User.Read.All")
 	w.directory.PutPassPolicy(governance.PassPolicy{})
-	made, err := w.actions.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: "temporaryAccessPass"}, "")
+	made, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", governance.CalloutAction{Kind: "temporaryAccessPass"}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -835,10 +835,10 @@ func TestChecksAndRehearsals(t *testing.T) {
 			t.Errorf("the check does not say %q: %s", want, text)
 		}
 	}
-	if _, err := w.actions.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: "revokeSessions"}, ""); governance.CodeOf(err) != governance.CodeConflict {
+	if _, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", governance.CalloutAction{Kind: "revokeSessions"}, ""); governance.CodeOf(err) != governance.CodeConflict {
 		t.Errorf("a name that is taken: %v", err)
 	}
-	if _, err := w.actions.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: "revokeSessions"}, "other"); governance.CodeOf(err) != governance.CodePrecondition {
+	if _, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", governance.CalloutAction{Kind: "revokeSessions"}, "other"); governance.CodeOf(err) != governance.CodePrecondition {
 		t.Errorf("another version: %v", err)
 	}
 	w.directory.PutPassPolicy(governance.PassPolicy{Enabled: true, MinimumMinutes: 60, MaximumMinutes: 480})
@@ -853,7 +853,7 @@ func TestChecksAndRehearsals(t *testing.T) {
 		if name == "temporaryAccessPass" {
 			action = "act"
 		}
-		lines, err := w.actions.RehearseAction(t.Context(), calloutAdministrator, action, payload(kind.stage, calloutHire, nil))
+		lines, err := w.actions.RehearseAction(t.Context(), taskAdministrator, action, payload(kind.stage, taskHire, nil))
 		if err != nil || len(lines) == 0 || !strings.HasPrefix(lines[0], "It would ") {
 			t.Errorf("%s: %q, %v", name, lines, err)
 		}
@@ -861,13 +861,13 @@ func TestChecksAndRehearsals(t *testing.T) {
 	if w.everywhere() != before || len(w.directory.Issued())+len(w.directory.Sent())+len(w.posts) > 0 {
 		t.Error("a rehearsal has changed something")
 	}
-	if _, err := w.actions.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: "revokeSessions", Stages: []governance.CalloutStage{governance.StageRequestRemoved}}, made.ETag); err != nil {
+	if _, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", governance.CalloutAction{Kind: "revokeSessions", Stages: []governance.TaskStage{governance.StageRequestRemoved}}, made.ETag); err != nil {
 		t.Fatal(err)
 	}
-	if lines, err := w.actions.RehearseAction(t.Context(), calloutAdministrator, "act", payload("assignmentRequestGranted", calloutHire, nil)); err != nil || len(lines) != 1 || !strings.HasPrefix(lines[0], "It would be refused") {
+	if lines, err := w.actions.RehearseAction(t.Context(), taskAdministrator, "act", payload("assignmentRequestGranted", taskHire, nil)); err != nil || len(lines) != 1 || !strings.HasPrefix(lines[0], "It would be refused") {
 		t.Errorf("a stage that the action is not for: %q, %v", lines, err)
 	}
-	if err := w.actions.DeleteAction(t.Context(), calloutAdministrator, "act", ledger.AnyETag); err != nil {
+	if err := w.actions.DeleteAction(t.Context(), taskAdministrator, "act", ledger.AnyETag); err != nil {
 		t.Error(err)
 	}
 	if entries := w.checkChain(ledger.TenantPlace()); entries != len(kinds)+2 {
