@@ -91,13 +91,13 @@ func routeActions(s *Server) {
 		lines, err := s.app.RehearseAction(c.ctx(), c.caller, c.id("name"), payload)
 		return response{status: http.StatusOK, value: map[string]any{"would": lines}}, err
 	})
-	s.route(http.MethodGet, callouts, listed(calloutKind, func(c *call) lister[governance.Callout] {
-		return func(o app.ListOptions, _ options) (app.Page[governance.Callout], error) {
-			return s.app.ListCallouts(c.ctx(), c.caller, o)
+	s.route(http.MethodGet, callouts, listed(calloutKind, func(c *call) lister[governance.Task] {
+		return func(o app.ListOptions, _ options) (app.Page[governance.Task], error) {
+			return s.app.ListTasks(c.ctx(), c.caller, o)
 		}
 	}))
 	s.route(http.MethodGet, callouts+"/{id}", func(c *call) (response, error) {
-		found, err := s.app.Callout(c.ctx(), c.caller, c.id("id"))
+		found, err := s.app.Task(c.ctx(), c.caller, c.id("id"))
 		return response{status: http.StatusOK, value: found.Value, etag: found.ETag, shape: plain(calloutKind)}, err
 	})
 	// Not by s.route: what a POST with an Idempotency-Key answers is kept for its repetition, and a pass is kept nowhere.

@@ -108,7 +108,7 @@ func (s *Callouts) serve(c *call, path string) (response, error) {
 	if len(payload) == 0 {
 		return response{}, governance.Invalid("body", "The request has no body; it is not one of a custom extension.")
 	}
-	accepted, err := s.server.app.AcceptCallout(c.ctx(), c.caller, name, payload)
+	accepted, err := s.server.app.AcceptTask(c.ctx(), c.caller, name, payload)
 	return response{status: http.StatusAccepted, value: accepted}, err
 }
 

@@ -31,7 +31,7 @@ func TestTheActionOfOnesOwnPassesTheContract(t *testing.T) {
 	if formatted, err := format.Source(action); err != nil || string(formatted) != string(action) {
 		t.Errorf("the action is not formatted: %v", err)
 	}
-	table := filepath.Join(root, "shared", "app", "callout_test.go")
+	table := filepath.Join(root, "shared", "app", "companion", "task_test.go")
 	tests, err := os.ReadFile(table)
 	if err != nil {
 		t.Fatal(err)
@@ -59,13 +59,13 @@ func TestTheActionOfOnesOwnPassesTheContract(t *testing.T) {
 		if err := os.WriteFile(overlay, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		command := exec.CommandContext(t.Context(), "go", "test", "-overlay", overlay, "-run", "Kind|Settings|Crash|Rehears|Said|Again", "./shared/app")
+		command := exec.CommandContext(t.Context(), "go", "test", "-overlay", overlay, "-run", "Kind|Settings|Crash|Rehears|Said|Again", "./shared/app/companion")
 		command.Dir = root
 		output, err := command.CombinedOutput()
 		return string(output), err
 	}
 	replace := map[string]string{}
-	over("action.go", filepath.Join(root, "shared", "app", "action_leaver.go"), string(action), replace)
+	over("action.go", filepath.Join(root, "shared", "app", "companion", "action_leaver.go"), string(action), replace)
 	if output, err := run(replace); err == nil || !strings.Contains(output, "the action blockLeaver is not in the table of these tests") {
 		t.Errorf("without its line: %v\n%s", err, output)
 	}

@@ -50,7 +50,7 @@ func TestPermissionsThatAreNeeded(t *testing.T) {
 		"an action that is on":  {func(s *stand) { s.action("revokeSessions", `{}`, &yes, nil) }, []string{"User.RevokeSessions.All"}, "--with sessions"},
 		"an action that is off": {func(s *stand) { s.action("revokeSessions", `{}`, &no, nil) }, nil, ""},
 		"a lifecycle workflow": {func(s *stand) {
-			s.action("groupMembership", `{"groupId":"`+g1+`","direction":"add"}`, nil, []governance.CalloutStage{governance.StageLifecycleTask})
+			s.action("groupMembership", `{"groupId":"`+g1+`","direction":"add"}`, nil, []governance.TaskStage{governance.StageLifecycleTask})
 		}, []string{"LifecycleWorkflows.ReadWrite.All"}, "--with workflows"},
 		"an app": {func(s *stand) {
 			s.action("intuneApp", `{"mobileAppId":"`+id("app")+`","installGroupId":"`+g1+`","uninstallGroupId":"`+g2+`"}`, nil, nil)
@@ -86,7 +86,7 @@ func TestPermissionsThatAreNeeded(t *testing.T) {
 }
 
 // action configures an action.
-func (s *stand) action(kind, settings string, enabled *bool, stages []governance.CalloutStage) {
+func (s *stand) action(kind, settings string, enabled *bool, stages []governance.TaskStage) {
 	s.Helper()
 	_, err := s.app.PutAction(s.Context(), admin(), "act", governance.CalloutAction{Kind: kind, Settings: json.RawMessage(settings), IsEnabled: enabled, Stages: stages}, "")
 	s.must(err)

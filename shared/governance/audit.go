@@ -47,7 +47,7 @@ const (
 	ActivityRemoveResource     Activity = "Create resource remove request"
 	ActivityAddResourceRole    Activity = "Create access package resource role scope"
 	ActivityRemoveResourceRole Activity = "Delete access package resource role scope"
-	ActivityCallout            Activity = "Execute custom extension" // RULES EXT-25
+	ActivityTask               Activity = "Execute custom extension" // RULES EXT-25
 	ActivityWriteAction        Activity = "Configure custom extension action"
 	ActivityDeleteAction       Activity = "Delete custom extension action"
 )

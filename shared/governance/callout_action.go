@@ -24,7 +24,7 @@ type CalloutAction struct {
 	IsEnabled        *bool           `json:"isEnabled,omitempty"` // absent: yes
 	Settings         json.RawMessage `json:"settings"`
 	Callers          []string        `json:"callers,omitempty"` // application ids; empty: every configured caller
-	Stages           []CalloutStage  `json:"stages,omitempty"`  // empty: every stage that the kind can serve
+	Stages           []TaskStage     `json:"stages,omitempty"`  // empty: every stage that the kind can serve
 	OnFailure        OnFailure       `json:"onFailure,omitempty"`
 	ModifiedDateTime *DateTime       `json:"modifiedDateTime,omitempty"`
 }
@@ -68,7 +68,7 @@ func (a *CalloutAction) Validate() error {
 		}
 	}
 	for _, stage := range a.Stages {
-		if !slices.Contains(CalloutStages(), stage) {
+		if !slices.Contains(TaskStages(), stage) {
 			return Invalid("stages", "There is no stage %q.", Clip(string(stage)))
 		}
 	}

@@ -42,3 +42,6 @@ func Clip(text string) string {
 
 // Fold is an id as it is stored: in lower case.
 func Fold(id string) string { return strings.ToLower(strings.TrimSpace(id)) }
+
+// OneLine is text with its blanks and line ends as single blanks: what a person typed adds no line to a mail's header.
+func OneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

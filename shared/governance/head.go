@@ -12,8 +12,8 @@ type Head struct {
 	AuditHash      string     `json:"auditHash"`
 	RecentCommands []string   `json:"recentCommands,omitempty"` // so that a lost answer to a commit can be told from a lost commit
 
-	Claims []CalloutClaim `json:"calloutClaims,omitempty"`
-	Marks  []CalloutMark  `json:"calloutMarks,omitempty"`
+	Claims []TaskClaim `json:"taskClaims,omitempty"`
+	Marks  []TaskMark  `json:"taskMarks,omitempty"`
 }
 
 // DocumentKind implements Document.

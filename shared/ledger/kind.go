@@ -17,7 +17,7 @@ var all = []kind{
 	row[governance.Effect]("", "", false),
 	row[governance.Assignment](store.Subjects, governance.WorkDue, false),
 	row[governance.AssignmentRequest](store.Subjects, governance.WorkDue, false),
-	row[governance.Callout](store.Subjects, governance.WorkTask, false),
+	row[governance.Task](store.Subjects, governance.WorkTask, false),
 	row[governance.Catalog](store.Catalogs, "", true),
 	row[governance.AccessPackage](store.Catalogs, "", true),
 	row[governance.AssignmentPolicy](store.Catalogs, "", true),

@@ -207,11 +207,3 @@ func (l *Ledger) retry(ctx context.Context, attempt func() (bool, error)) (bool,
 	}
 	return false, Unavailable("The store", last)
 }
-
-// Unavailable is the error of a dependency that failed, as the outside sees it.
-func Unavailable(what string, err error) error {
-	return &governance.Error{Code: governance.CodeUnavailable, Message: what + " is not available at the moment; try again.", Err: err}
-}
-
-// ErrNoDocument says that the document that an effect is about is not there: no work done, but a fault, which may pass.
-var ErrNoDocument = Unavailable("The document", errors.New("the document that the effect is about is not there"))

@@ -158,8 +158,8 @@ func (r *calloutRunner) window(at time.Time) *window {
 func (r *calloutRunner) read(ctx context.Context) error {
 	for path := "/callouts?$top=999"; path != ""; {
 		var page struct {
-			Value []governance.Callout `json:"value"`
-			Next  string               `json:"@odata.nextLink"`
+			Value []governance.Task `json:"value"`
+			Next  string            `json:"@odata.nextLink"`
 		}
 		if err := r.operations.Do(ctx, http.MethodGet, path, nil, &page); err != nil {
 			return err
@@ -175,7 +175,7 @@ func (r *calloutRunner) read(ctx context.Context) error {
 			if callout.Succeeded {
 				r.report.worked++
 			}
-			if callout.State == governance.CalloutResumed && callout.EndedDateTime != nil {
+			if callout.State == governance.TaskResumed && callout.EndedDateTime != nil {
 				r.report.resumed++
 				r.window(callout.EndedDateTime.Time).resumed++
 			}

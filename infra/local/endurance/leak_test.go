@@ -302,7 +302,7 @@ func TestAPassIsNowhereInARun(t *testing.T) {
 	// What is searched is really there: nothing is found in what was not written.
 	for part, want := range map[string]string{
 		"exported v1 traces": "graph IssuePass", "exported v1 metrics": "latchkey.", "stdout": "a callout has failed", "stderr": "stopped", "answers over HTTP": "A Temporary Access Pass for Rui Report was issued",
-		"invocations": `"Metadata":`, "answers to invocations": "/extensions 200 OK", "documents": "callout:", "messages": "extensions", "resumes": "customExtensionStageInstanceDetail",
+		"invocations": `"Metadata":`, "answers to invocations": "/extensions 200 OK", "documents": "task:", "messages": "extensions", "resumes": "customExtensionStageInstanceDetail",
 	} {
 		if data := e.parts[part]; data == nil || !bytes.Contains(data.Bytes(), []byte(want)) {
 			t.Errorf("%s: there is no %q", part, want)

@@ -168,7 +168,7 @@ func (w *world) compose(s *wait, l *luck) {
 func (w *world) sendCallout(o op, s *wait) {
 	o.work = "accept"
 	w.call(o, "entra", 1, func(ctx context.Context, a *app.App) error {
-		answer, err := a.AcceptCallout(ctx, s.caller, s.action, s.payload)
+		answer, err := a.AcceptTask(ctx, s.caller, s.action, s.payload)
 		if err != nil {
 			return err
 		}
@@ -234,7 +234,7 @@ func (w *world) answerTicket(o op) {
 				return
 			}
 			c := w.ledger.callouts[t.callout]
-			if t.taken++; t.taken > 1 || key != t.key || c.State.IsOpen() || c.State == governance.CalloutTimedOut || c.Succeeded != (status == "completed") {
+			if t.taken++; t.taken > 1 || key != t.key || c.State.IsOpen() || c.State == governance.TaskTimedOut || c.Succeeded != (status == "completed") {
 				w.fail("ticket", c.partition, "answer %d to the ticket of the callout %s was taken as %s; the callout is %s", t.taken, c.ID, status, c.State)
 			}
 		})
@@ -245,7 +245,7 @@ func (w *world) answerTicket(o op) {
 func (w *world) look(o op) {
 	var ready []*called
 	for _, id := range w.ledger.accepted {
-		if c := w.ledger.callouts[id]; c.work() == "pass shown" && (c.State == governance.CalloutWaiting && (w.ledger.newest(c) == c && c.aimed == 0 || o.luck.odds(0.1)) || o.luck.odds(0.05)) { // who saw it fail may give up
+		if c := w.ledger.callouts[id]; c.work() == "pass shown" && (c.State == governance.TaskWaiting && (w.ledger.newest(c) == c && c.aimed == 0 || o.luck.odds(0.1)) || o.luck.odds(0.05)) { // who saw it fail may give up
 			ready = append(ready, c)
 		}
 	}

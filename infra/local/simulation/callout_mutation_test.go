@@ -30,8 +30,8 @@ func TestCalloutMutations(t *testing.T) {
 		{"passes that were taken away stay", "passes", onActions(func(inner directory.Actions) directory.Actions { return keeping{inner} })},
 		{"an error quotes the pass", "leak", onActions(func(inner directory.Actions) directory.Actions { return quoting{inner} })},
 		{"nobody is signed out", "effect", onActions(func(inner directory.Actions) directory.Actions { return lazy{inner} })},
-		{"what is done for a time is not undone", "followUp", stripped("callout", "followUpDateTime")},
-		{"the newest callout is forgotten", "claims", stripped("head", "calloutClaims")},
+		{"what is done for a time is not undone", "followUp", stripped("task", "followUpDateTime")},
+		{"the newest callout is forgotten", "claims", stripped("head", "taskClaims")},
 		{"the effects of callouts are lost", "effect", Sabotage{Store: func(inner store.Store) store.Store { return withoutWork{inner} }}},
 		{"messages for callouts are lost", "effect", Sabotage{Bus: func(inner bus.Bus) bus.Bus { return &losing{Bus: inner} }}},
 		{"changes of the groups are forgotten", "newest", Sabotage{Directory: func(inner directory.Directory) directory.Directory {
@@ -117,7 +117,7 @@ func (s stripping) Commit(ctx context.Context, container store.Container, partit
 type withoutWork struct{ store.Store }
 
 func (s withoutWork) Commit(ctx context.Context, container store.Container, partition string, operations []store.Operation) ([]string, error) {
-	kept := slices.DeleteFunc(slices.Clone(operations), func(o store.Operation) bool { return bytes.Contains(o.Document.Body, []byte(`"kind":"callout"`)) })
+	kept := slices.DeleteFunc(slices.Clone(operations), func(o store.Operation) bool { return bytes.Contains(o.Document.Body, []byte(`"kind":"task"`)) })
 	etags, err := s.Store.Commit(ctx, container, partition, kept)
 	for len(etags) < len(operations) && err == nil {
 		etags = append(etags, "")

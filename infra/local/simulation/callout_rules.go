@@ -11,7 +11,7 @@ import (
 
 // called is what the ledger knows of a callout: the document as it is, and what was done for it.
 type called struct {
-	governance.Callout
+	governance.Task
 	read      *settings
 	partition string
 	wait      *wait
@@ -29,16 +29,16 @@ type called struct {
 const lastCall = 10 * time.Second
 
 // afterwards says which states may follow which in a callout: the simulation's own copy.
-var afterwards = map[governance.CalloutState][]governance.CalloutState{
-	"":                           {governance.CalloutAccepted},
-	governance.CalloutAccepted:   {governance.CalloutWorking, governance.CalloutFailed, governance.CalloutTimedOut},
-	governance.CalloutWorking:    {governance.CalloutWorking, governance.CalloutWaiting, governance.CalloutSucceeded, governance.CalloutFailed, governance.CalloutTimedOut},
-	governance.CalloutWaiting:    {governance.CalloutWaiting, governance.CalloutSucceeded, governance.CalloutFailed, governance.CalloutTimedOut},
-	governance.CalloutSucceeded:  {governance.CalloutSucceeded, governance.CalloutResumed, governance.CalloutNotResumed},
-	governance.CalloutFailed:     {governance.CalloutFailed, governance.CalloutResumed, governance.CalloutNotResumed},
-	governance.CalloutTimedOut:   {governance.CalloutTimedOut}, // followed up
-	governance.CalloutResumed:    {governance.CalloutResumed},
-	governance.CalloutNotResumed: {governance.CalloutNotResumed},
+var afterwards = map[governance.TaskState][]governance.TaskState{
+	"":                        {governance.TaskAccepted},
+	governance.TaskAccepted:   {governance.TaskWorking, governance.TaskFailed, governance.TaskTimedOut},
+	governance.TaskWorking:    {governance.TaskWorking, governance.TaskWaiting, governance.TaskSucceeded, governance.TaskFailed, governance.TaskTimedOut},
+	governance.TaskWaiting:    {governance.TaskWaiting, governance.TaskSucceeded, governance.TaskFailed, governance.TaskTimedOut},
+	governance.TaskSucceeded:  {governance.TaskSucceeded, governance.TaskResumed, governance.TaskNotResumed},
+	governance.TaskFailed:     {governance.TaskFailed, governance.TaskResumed, governance.TaskNotResumed},
+	governance.TaskTimedOut:   {governance.TaskTimedOut}, // followed up
+	governance.TaskResumed:    {governance.TaskResumed},
+	governance.TaskNotResumed: {governance.TaskNotResumed},
 }
 
 // settings is what the simulation reads of an action's settings.
@@ -142,7 +142,7 @@ func (l *ledger) working() *called {
 // did: something that cannot be taken back was done, for a callout of that kind, about that person, once.
 func (l *ledger) did(kind, target string) {
 	c := l.working()
-	if c == nil || c.Kind != kind || target != "" && c.Target.ObjectID != target || c.State == governance.CalloutAccepted {
+	if c == nil || c.Kind != kind || target != "" && c.Target.ObjectID != target || c.State == governance.TaskAccepted {
 		l.world.fail("effect", "", "%s was done for %s, and no callout wants it", kind, l.world.nameOf(target))
 		return
 	}
@@ -241,7 +241,7 @@ func (l *ledger) moved(group, userID string, in bool) {
 	if l.world.tenant.byID[userID] != nil {
 		for _, c := range l.callouts {
 			wants, touches := c.wants()[group]
-			if touches && c.Target.ObjectID == userID && c.State != governance.CalloutAccepted && (wants == in || group == uninstallID) {
+			if touches && c.Target.ObjectID == userID && c.State != governance.TaskAccepted && (wants == in || group == uninstallID) {
 				return
 			}
 		}
@@ -265,7 +265,7 @@ func (l *ledger) actionChanged(action governance.CalloutAction) {
 }
 
 // calloutChanged checks what happened to a callout.
-func (c *commit) calloutChanged(next governance.Callout) {
+func (c *commit) calloutChanged(next governance.Task) {
 	l := c.ledger
 	w := l.world
 	now := w.clock.Now()
@@ -276,8 +276,8 @@ func (c *commit) calloutChanged(next governance.Callout) {
 			return
 		}
 	}
-	before := known.Callout
-	known.Callout = next
+	before := known.Task
+	known.Task = next
 	if !slices.Contains(afterwards[before.State], next.State) {
 		c.broken("transition", "the callout %s went from %q to %s", next.ID, before.State, next.State)
 	}
@@ -285,9 +285,9 @@ func (c *commit) calloutChanged(next governance.Callout) {
 		c.broken("transition", "the callout %s is about something else than it was", next.ID)
 	}
 	undone := before.FollowUpDateTime != nil && next.FollowUpDateTime == nil
-	if (before.State != next.State && next.State != governance.CalloutWorking || undone) &&
+	if (before.State != next.State && next.State != governance.TaskWorking || undone) &&
 		!slices.ContainsFunc(c.entries, func(e governance.AuditEntry) bool {
-			return e.TargetID == next.ID && e.Activity == governance.ActivityCallout
+			return e.TargetID == next.ID && e.Activity == governance.ActivityTask
 		}) {
 		c.broken("audit", "the callout %s went from %q to %s without an audit entry", next.ID, before.State, next.State)
 	}
@@ -299,23 +299,23 @@ func (c *commit) calloutChanged(next governance.Callout) {
 	}
 	s := known.wait
 	switch next.State {
-	case governance.CalloutSucceeded:
+	case governance.TaskSucceeded:
 		c.calloutSucceeded(known)
-	case governance.CalloutTimedOut:
+	case governance.TaskTimedOut:
 		if s.answered() || now.Before(next.DeadlineTime.Instant()) {
 			c.broken("answers", "the callout %s has timed out at %s, its time was over at %s, and it was answered: %t", next.ID, now, next.DeadlineTime, s.answered())
 		}
-	case governance.CalloutResumed:
+	case governance.TaskResumed:
 		if !s.waits || !s.answered() && !known.struck {
 			c.broken("answers", "the callout %s is said to be answered, but its source has no answer", next.ID)
 		}
-	case governance.CalloutNotResumed:
+	case governance.TaskNotResumed:
 		if !s.waits || s.answered() && !known.struck {
 			c.broken("answers", "the callout %s is said not to be answered, but its source has an answer", next.ID)
 		}
-	case governance.CalloutAccepted, governance.CalloutWorking, governance.CalloutWaiting, governance.CalloutFailed:
+	case governance.TaskAccepted, governance.TaskWorking, governance.TaskWaiting, governance.TaskFailed:
 	}
-	if next.State == governance.CalloutFailed || next.State == governance.CalloutTimedOut {
+	if next.State == governance.TaskFailed || next.State == governance.TaskTimedOut {
 		for _, one := range l.passes {
 			if one.callout == next.ID && one.valid(now) && !one.delivered && l.newest(known) == known && !known.forbidden {
 				c.broken("passes", "the callout %s is %s, and its pass for %s is still there, which nobody has", next.ID, next.State, one.holder.name)
@@ -325,7 +325,7 @@ func (c *commit) calloutChanged(next governance.Callout) {
 }
 
 // calloutAccepted: a source has sent it, for an action that is configured so, and something will work on it.
-func (c *commit) calloutAccepted(next governance.Callout) *called {
+func (c *commit) calloutAccepted(next governance.Task) *called {
 	l := c.ledger
 	at := slices.IndexFunc(l.waits, func(s *wait) bool {
 		return s.action == next.Action && s.request == next.RequestID && s.instance == next.StageInstanceID && s.stage == next.Stage
@@ -346,10 +346,10 @@ func (c *commit) calloutAccepted(next governance.Callout) *called {
 	if !l.actions[next.Action][string(next.Settings)+string(next.OnFailure)] {
 		c.broken("callout", "the action %s never was like the callout %s has it, and switched on", next.Action, next.ID)
 	}
-	if !slices.ContainsFunc(c.effects, func(e governance.Effect) bool { return e.Kind == governance.EffectCallout && e.CalloutID == next.ID }) {
+	if !slices.ContainsFunc(c.effects, func(e governance.Effect) bool { return e.What == governance.WorkTask && e.About == next.ID }) {
 		c.broken("effect", "the callout %s is accepted, but nothing will work on it", next.ID)
 	}
-	stages := governance.CalloutStages()
+	stages := governance.TaskStages()
 	for _, other := range l.callouts {
 		if other.RequestID == next.RequestID && other.partition == c.partition && slices.Index(stages, other.Stage) > slices.Index(stages, next.Stage) {
 			c.broken("callout", "the callout %s for the stage %s is accepted after one for %s", next.ID, next.Stage, other.Stage)
@@ -401,7 +401,7 @@ func (c *commit) checkClaims(s *subject) {
 		if known == nil || next.Claim == "" || l.newest(known) != known || !next.State.IsOpen() && next.FollowUpDateTime == nil {
 			continue
 		}
-		if !slices.Contains(s.head.Claims, governance.CalloutClaim{Key: next.Claim, CalloutID: next.ID}) {
+		if !slices.Contains(s.head.Claims, governance.TaskClaim{Key: next.Claim, TaskID: next.ID}) {
 			c.broken("claims", "the callout %s is the newest about %s, and the head does not know", next.ID, next.Claim)
 		}
 	}
@@ -418,8 +418,8 @@ func (w *world) verifyCallouts(when string, allTimeIsUp bool) {
 	}
 	for _, id := range l.accepted {
 		c := l.callouts[id]
-		untold := c.Waits && (c.State == governance.CalloutSucceeded || c.State == governance.CalloutFailed)
-		if (c.State.IsOpen() || untold) && (allTimeIsUp || !now.Before(c.DeadlineTime.Instant()) || !c.struck && c.State != governance.CalloutWaiting) {
+		untold := c.Waits && (c.State == governance.TaskSucceeded || c.State == governance.TaskFailed)
+		if (c.State.IsOpen() || untold) && (allTimeIsUp || !now.Before(c.DeadlineTime.Instant()) || !c.struck && c.State != governance.TaskWaiting) {
 			w.fail("stuck", c.partition, "%s: the callout %s (%s) is still %s, its time is over at %s", when, id, c.work(), c.State, c.DeadlineTime)
 		}
 		if c.FollowUpDateTime != nil && (allTimeIsUp || !now.Before(c.FollowUpDateTime.Instant()) && !c.State.IsOpen()) {

@@ -60,10 +60,10 @@ func (w *world) pointOf(t *task, operations []store.Operation) string {
 		if operation.Verb == store.Delete {
 			return "forget"
 		}
-		if !strings.HasPrefix(operation.Document.ID, "callout:") {
+		if !strings.HasPrefix(operation.Document.ID, "task:") {
 			continue
 		}
-		var next governance.Callout
+		var next governance.Task
 		if json.Unmarshal(operation.Document.Body, &next) != nil {
 			return ""
 		}

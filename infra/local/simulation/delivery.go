@@ -46,7 +46,7 @@ func (w *world) deliver(name string) {
 	if w.happens(BusDead, name+delivery.Message.ID, uint64(delivery.SequenceNumber)) {
 		w.note(nil, delivery.Message.SessionID, "%s goes to the dead letters", delivery.Message.ID)
 		w.ledger.killed(delivery)
-		w.ledger.struck(effect.CalloutID)
+		w.ledger.struck(effect.About)
 		_ = queue.DeadLetter(delivery.LockToken, "Simulated", "a fault of the simulation")
 		if session != nil {
 			_ = session.Release()
@@ -56,8 +56,8 @@ func (w *world) deliver(name string) {
 	instance := w.apps[delivery.DeliveryCount%2]
 	w.spawned++
 	t := w.spawn(fmt.Sprintf("%s/%d:%s#%d", name, w.spawned, delivery.Message.ID, delivery.DeliveryCount), deliveryDeadline, func(ctx context.Context, t *task) {
-		w.note(t, effect.SubjectID, "delivered: %s %s%s%s%s", effect.Kind, effect.Notification, tail(effect.RequestID), tail(effect.AssignmentID), tail(effect.CalloutID))
-		if c := w.ledger.callouts[effect.CalloutID]; c != nil {
+		w.note(t, effect.SubjectID, "delivered: %s %s%s%s%s", effect.Kind, effect.Notification, tail(effect.RequestID), tail(effect.AssignmentID), tail(effect.About))
+		if c := w.ledger.callouts[effect.About]; c != nil {
 			t.callout, t.work = c.ID, c.work()
 			c.struck = c.struck || delivery.DeliveryCount > 1
 		}

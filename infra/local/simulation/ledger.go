@@ -227,7 +227,7 @@ type commit struct {
 	entries     []governance.AuditEntry
 	requests    []governance.AssignmentRequest
 	assignments []governance.Assignment
-	callouts    []governance.Callout
+	callouts    []governance.Task
 	effects     []governance.Effect
 	states      map[string]bool
 	changes     int // of documents that a head guards
@@ -284,8 +284,8 @@ func (c *commit) take(operation store.Operation) {
 		c.requests = append(c.requests, decode[governance.AssignmentRequest](c, document))
 	case "assignment":
 		c.assignments = append(c.assignments, decode[governance.Assignment](c, document))
-	case "callout":
-		c.callouts = append(c.callouts, decode[governance.Callout](c, document))
+	case "task":
+		c.callouts = append(c.callouts, decode[governance.Task](c, document))
 	case "action":
 		l.actionChanged(decode[governance.CalloutAction](c, document))
 	case "outbox":

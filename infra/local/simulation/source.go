@@ -18,7 +18,7 @@ import (
 // wait is a callout as its source knows it: sent, perhaps waited for, answered at most once.
 type wait struct {
 	action    string
-	stage     governance.CalloutStage
+	stage     governance.TaskStage
 	request   string
 	instance  string
 	path      string // of the resume
@@ -128,11 +128,11 @@ func (l *ledger) resumed(path, body string) error {
 	w.leaks("a resume", body)
 	var answer struct {
 		Data struct {
-			Stage    governance.CalloutStage `json:"stage"`
-			Instance string                  `json:"customExtensionStageInstanceId"`
-			Detail   string                  `json:"customExtensionStageInstanceDetail"`
-			State    string                  `json:"state"`
-			Status   string                  `json:"operationStatus"`
+			Stage    governance.TaskStage `json:"stage"`
+			Instance string               `json:"customExtensionStageInstanceId"`
+			Detail   string               `json:"customExtensionStageInstanceDetail"`
+			State    string               `json:"state"`
+			Status   string               `json:"operationStatus"`
 		} `json:"data"`
 	}
 	if err := json.Unmarshal([]byte(body), &answer); err != nil {
@@ -153,7 +153,7 @@ func (l *ledger) resumed(path, body string) error {
 		w.fail("resume", "", "%s was resumed although no callout was accepted", path)
 	case !w.current.looked.Add(lastCall).Before(c.DeadlineTime.Instant()):
 		w.fail("late", c.partition, "the callout %s was answered at %s, its time was over at %s", c.ID, w.current.looked, c.DeadlineTime)
-	case c.State != governance.CalloutSucceeded && c.State != governance.CalloutFailed && !c.struck:
+	case c.State != governance.TaskSucceeded && c.State != governance.TaskFailed && !c.struck:
 		w.fail("resume", c.partition, "the callout %s was answered when it was %s", c.ID, c.State)
 	case s.source() == governance.SourceLifecycle && (answer.Data.Status == "Completed") != c.Succeeded,
 		s.source() == governance.SourceEntitlement && !strings.HasPrefix(c.Detail, answer.Data.Detail),
@@ -169,7 +169,7 @@ func (l *ledger) resumed(path, body string) error {
 	return nil
 }
 
-func (s *wait) source() governance.CalloutSource {
+func (s *wait) source() governance.TaskSource {
 	if s.stage == governance.StageLifecycleTask {
 		return governance.SourceLifecycle
 	}

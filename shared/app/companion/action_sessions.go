@@ -1,4 +1,4 @@
-package app
+package companion
 
 import (
 	"context"
@@ -21,13 +21,13 @@ var _ = declare(action{
 
 type sessionsPlan struct{}
 
-func (*sessionsPlan) validate() error                                      { return nil }
-func (*sessionsPlan) claim(governance.Callout) string                      { return "" }
-func (*sessionsPlan) preflight(context.Context, *App) []governance.Finding { return nil }
+func (*sessionsPlan) validate() error                                        { return nil }
+func (*sessionsPlan) claim(governance.Task) string                           { return "" }
+func (*sessionsPlan) preflight(context.Context, *Ports) []governance.Finding { return nil }
 
 func (*sessionsPlan) run(ctx context.Context, w *work) (outcome, error) {
 	err := w.once(ctx, "revoked", func() (string, error) {
-		err := w.app.actions.RevokeSessions(ctx, w.callout.Target.ObjectID)
+		err := w.Actions.RevokeSessions(ctx, w.task.Target.ObjectID)
 		if errors.Is(err, directory.ErrNotFound) {
 			return "", giveUpf(err, "The person whom this is for no longer exists in the directory.")
 		}

@@ -1,4 +1,4 @@
-package app
+package companion
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"latchkey/shared/directory"
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 	"latchkey/shared/store"
 )
 
@@ -34,12 +35,12 @@ type action struct {
 type plan interface {
 	// validate checks the settings and sets what they leave out. Errors: CodeInvalid naming the setting.
 	validate() error
-	// claim names what two callouts must not work on at a time; empty: nothing.
-	claim(callout governance.Callout) string
+	// claim names what two tasks must not work on at a time; empty: nothing.
+	claim(task governance.Task) string
 	// preflight looks for what is missing: a group, a policy, a sender. Permissions are checked for it.
-	preflight(ctx context.Context, a *App) []governance.Finding
+	preflight(ctx context.Context, ports *Ports) []governance.Finding
 	run(ctx context.Context, w *work) (outcome, error)
-	// rehearse says in words what run would do for a callout, and changes nothing.
+	// rehearse says in words what run would do for a task, and changes nothing.
 	rehearse(ctx context.Context, w *work) ([]string, error)
 }
 
@@ -53,7 +54,7 @@ type abandoner interface {
 	abandon(ctx context.Context, w *work) error
 }
 
-// personless is a plan that does nothing to the person whom the callout is about, so that they need not be in the directory.
+// personless is a plan that does nothing to the person whom the task is about, so that they need not be in the directory.
 type personless interface {
 	withoutPerson()
 }
@@ -70,7 +71,7 @@ var actions = map[string]action{}
 // declare adds a kind. It is called once for each file, when the program starts.
 func declare(a action) string { //nolint:unparam // a declaration at package level needs a value
 	if _, taken := actions[a.kind]; taken {
-		panic("app: the action " + a.kind + " is declared twice") // a programmer's mistake that no start survives
+		panic("companion: the action " + a.kind + " is declared twice") // a programmer's mistake that no start survives
 	}
 	actions[a.kind] = a
 	return a.kind
@@ -83,7 +84,7 @@ const maxSettings = 16 << 10
 func planOf(kind string, settings json.RawMessage) (plan, error) {
 	a, ok := actions[kind]
 	if !ok {
-		return nil, governance.Invalid("kind", "There is no kind of action %q; there are %s.", shorten(kind), strings.Join(actionKinds(), ", "))
+		return nil, governance.Invalid("kind", "There is no kind of action %q; there are %s.", governance.Clip(kind), strings.Join(actionKinds(), ", "))
 	}
 	if len(settings) > maxSettings {
 		return nil, governance.Invalid("settings", "The settings have more than %d bytes.", maxSettings)
@@ -129,11 +130,11 @@ func (a *action) wrongSetting(settings json.RawMessage) error {
 		switch {
 		case err == nil:
 		case errors.As(err, &coded):
-			return governance.Invalid("settings/"+shorten(name), "%s", coded.Message)
+			return governance.Invalid("settings/"+governance.Clip(name), "%s", coded.Message)
 		case errors.As(err, &wrong):
-			return governance.Invalid("settings/"+shorten(strings.ReplaceAll(wrong.Field, ".", "/")), "%s cannot be a JSON %s; settingsSchema of GET calloutActionKinds says what it must be.", shorten(wrong.Field), wrong.Value)
+			return governance.Invalid("settings/"+governance.Clip(strings.ReplaceAll(wrong.Field, ".", "/")), "%s cannot be a JSON %s; settingsSchema of GET calloutActionKinds says what it must be.", governance.Clip(wrong.Field), wrong.Value)
 		default:
-			return governance.Invalid("settings/"+shorten(name), "%s has no setting %q, or not with what it holds.", a.kind, shorten(name))
+			return governance.Invalid("settings/"+governance.Clip(name), "%s has no setting %q, or not with what it holds.", a.kind, governance.Clip(name))
 		}
 	}
 	return governance.Invalid("settings", "The settings are not those of %s.", a.kind)
@@ -147,6 +148,9 @@ func actionKinds() []string {
 	slices.Sort(kinds)
 	return kinds
 }
+
+// PermissionsOf are the permissions of Microsoft Graph that a kind of action needs; of each line one will do, the least privileged first.
+func PermissionsOf(kind string) [][]string { return actions[kind].permissions }
 
 // giveUpError is a failure that waiting does not mend. Its detail is for people: an approver reads it. As an error, for the log, it names nobody.
 type giveUpError struct {
@@ -175,33 +179,30 @@ func giveUpf(cause error, format string, args ...any) error {
 	return &giveUpError{detail: fmt.Sprintf(format, args...), impersonal: fmt.Sprintf(format, withheld...), cause: cause}
 }
 
-// work is one callout that is being worked on.
+// work is one task that is being worked on.
 type work struct {
-	app       *App
-	subjectID string
-	callout   governance.Callout
-	again     bool // what is done, or may be being done, is done once more, and nothing is recorded
+	*Ports
+	place governance.Place // of the person whom it is about
+	task  governance.Task
+	again bool // what is done, or may be being done, is done once more, and nothing is recorded
 }
 
-// documents are what a change of the callout reads.
-func (w *work) documents() []string { return []string{documentID(kindCallout, w.callout.ID)} }
-
-// update changes the callout and keeps the new version.
-func (w *work) update(ctx context.Context, decide func(engine.Subject) (engine.Change, error)) error {
-	change, err := w.app.Update(ctx, w.subjectID, w.documents(), decide)
+// update changes the task and keeps the new version.
+func (w *work) update(ctx context.Context, decide ledger.Decide) error {
+	done, err := w.Ledger.Update(ctx, w.place, stored[governance.Task](w.task.ID), decide)
 	if err != nil {
 		return err
 	}
-	for _, callout := range change.Callouts {
-		w.callout = callout
+	for _, task := range engine.Written[governance.Task](done.Change) {
+		w.task = task
 	}
 	return nil
 }
 
 // once does a step unless it is recorded as done, and records it. A crash between the two does it again, so a step finds its work done or is harmless to repeat.
 func (w *work) once(ctx context.Context, step string, do func() (note string, err error)) error {
-	_, done := w.callout.Done(step)
-	if w.again && !done && w.callout.State != governance.CalloutWorking || !w.again && done {
+	_, done := w.task.Done(step)
+	if w.again && !done && w.task.State != governance.TaskWorking || !w.again && done {
 		return nil
 	}
 	note, err := do()
@@ -212,32 +213,32 @@ func (w *work) once(ctx context.Context, step string, do func() (note string, er
 }
 
 func (w *work) record(ctx context.Context, step, note string) error {
-	return w.update(ctx, func(s engine.Subject) (engine.Change, error) {
-		return engine.RecordCalloutStep(s, w.callout.ID, step, note, w.app.now())
+	return w.update(ctx, func(s engine.State) (engine.Change, error) {
+		return engine.RecordTaskStep(s, w.task.ID, step, note, w.Ledger.Now())
 	})
 }
 
 // promise sees to it that the plan's followUp comes, from before anything is done for a time.
 func (w *work) promise(ctx context.Context, until time.Time) error {
-	if w.callout.FollowUpDateTime != nil {
+	if w.task.FollowUpDateTime != nil {
 		return nil
 	}
-	return w.update(ctx, func(s engine.Subject) (engine.Change, error) {
-		return engine.PromiseFollowUp(s, w.callout.ID, until)
+	return w.update(ctx, func(s engine.State) (engine.Change, error) {
+		return engine.PromiseFollowUp(s, w.task.ID, until)
 	})
 }
 
-// target is the person whom the callout is about, as the directory knows them now.
+// target is the person whom the task is about, as the directory knows them now.
 func (w *work) target(ctx context.Context) (governance.User, error) {
-	return w.person(ctx, w.callout.Target.ObjectID, "The person whom this is for")
+	return w.person(ctx, w.task.Target.ObjectID, "The person whom this is for")
 }
 
 func (w *work) person(ctx context.Context, id, who string) (governance.User, error) {
 	if id == "" {
 		return governance.User{}, giveUpf(nil, "%s is not named.", who)
 	}
-	user, err := w.app.directory.User(ctx, id)
-	if isNotFound(err) {
+	user, err := w.Directory.User(ctx, id)
+	if errors.Is(err, directory.ErrNotFound) {
 		return user, giveUpf(err, "%s no longer exists in the directory.", who)
 	}
 	return user, err
@@ -252,7 +253,7 @@ func (w *work) run(ctx context.Context, p plan) (outcome, error) {
 }
 
 func (w *work) present(p plan) error {
-	if _, ok := p.(personless); ok || w.callout.Target.ObjectID != "" {
+	if _, ok := p.(personless); ok || w.task.Target.ObjectID != "" {
 		return nil
 	}
 	return giveUpf(nil, "The person whom this is for is not in the directory yet.")
@@ -262,9 +263,9 @@ func (w *work) present(p plan) error {
 func (w *work) addressee(ctx context.Context, to string) (governance.User, error) {
 	switch to {
 	case toTarget:
-		return w.reachable(w.target(ctx))
+		return reachable(w.target(ctx))
 	case toRequestor:
-		return w.reachable(w.person(ctx, w.callout.Requestor.ObjectID, "The person who asked"))
+		return reachable(w.person(ctx, w.task.Requestor.ObjectID, "The person who asked"))
 	}
 	user, err := w.target(ctx)
 	if err != nil {
@@ -273,10 +274,10 @@ func (w *work) addressee(ctx context.Context, to string) (governance.User, error
 	if user.ManagerID == "" || strings.EqualFold(user.ManagerID, user.ID) {
 		return user, giveUpf(nil, "%s has no manager in the directory.", nameOf(user))
 	}
-	return w.reachable(w.person(ctx, user.ManagerID, "The manager of the person whom this is for"))
+	return reachable(w.person(ctx, user.ManagerID, "The manager of the person whom this is for"))
 }
 
-func (w *work) reachable(user governance.User, err error) (governance.User, error) {
+func reachable(user governance.User, err error) (governance.User, error) {
 	switch {
 	case err != nil:
 	case !user.AccountEnabled:
@@ -299,7 +300,7 @@ type personName string
 
 func nameOf(user governance.User) personName {
 	if user.DisplayName != "" {
-		return personName(oneLine(user.DisplayName))
+		return personName(governance.OneLine(user.DisplayName))
 	}
 	return personName(user.UserPrincipalName)
 }
@@ -320,10 +321,10 @@ func inWords(err error, what string) error {
 }
 
 // groupFinding looks whether a group is there and takes members.
-func groupFinding(ctx context.Context, a *App, id, setting string) []governance.Finding {
-	group, err := a.directory.Group(ctx, id)
+func groupFinding(ctx context.Context, ports *Ports, id, setting string) []governance.Finding {
+	group, err := ports.Directory.Group(ctx, id)
 	switch {
-	case isNotFound(err):
+	case errors.Is(err, directory.ErrNotFound):
 		return []governance.Finding{{Severity: "error", Target: setting, Message: "The group does not exist."}}
 	case err != nil:
 		return []governance.Finding{{Severity: "warning", Target: setting, Message: "The group could not be looked up: " + classOf(err) + "."}}
@@ -353,7 +354,7 @@ func classOf(err error) string {
 }
 
 // direction says whether something is given or taken away: as the settings say, or by the stage. Nothing is given by the stage before somebody has approved it.
-func direction(setting string, stage governance.CalloutStage) (give bool, err error) {
+func direction(setting string, stage governance.TaskStage) (give bool, err error) {
 	switch setting {
 	case "add":
 		return true, nil
@@ -378,4 +379,8 @@ func validDirection(setting *string) error {
 		return governance.Invalid("direction", "direction is byStage, add or remove.")
 	}
 	return nil
+}
+
+func has(list []string, value string) bool {
+	return slices.ContainsFunc(list, func(one string) bool { return strings.EqualFold(one, value) })
 }

@@ -1,4 +1,4 @@
-package app
+package companion
 
 import (
 	"context"
@@ -52,13 +52,13 @@ func (p *appPlan) validate() error {
 	return validDirection(&p.Direction)
 }
 
-func (p *appPlan) claim(governance.Callout) string {
-	return "intuneApp:" + lower(p.AppID) + ":" + lower(p.UninstallGroupID)
+func (p *appPlan) claim(governance.Task) string {
+	return "intuneApp:" + governance.Fold(p.AppID) + ":" + governance.Fold(p.UninstallGroupID)
 }
 
-func (p *appPlan) preflight(ctx context.Context, a *App) []governance.Finding {
-	findings := append(groupFinding(ctx, a, p.InstallGroupID, "installGroupId"), groupFinding(ctx, a, p.UninstallGroupID, "uninstallGroupId")...)
-	app, err := a.actions.App(ctx, p.AppID)
+func (p *appPlan) preflight(ctx context.Context, ports *Ports) []governance.Finding {
+	findings := append(groupFinding(ctx, ports, p.InstallGroupID, "installGroupId"), groupFinding(ctx, ports, p.UninstallGroupID, "uninstallGroupId")...)
+	app, err := ports.Actions.App(ctx, p.AppID)
 	if err != nil {
 		return append(findings, governance.Finding{Severity: "error", Target: "mobileAppId", Message: "The Intune app cannot be read: " + classOf(err) + "."})
 	}
@@ -74,21 +74,21 @@ func (p *appPlan) preflight(ctx context.Context, a *App) []governance.Finding {
 }
 
 func (p *appPlan) run(ctx context.Context, w *work) (outcome, error) {
-	give, err := direction(p.Direction, w.callout.Stage)
+	give, err := direction(p.Direction, w.task.Stage)
 	if err != nil {
 		return outcome{}, err
 	}
-	user := w.callout.Target.ObjectID
+	user := w.task.Target.ObjectID
 	from, to := p.InstallGroupID, p.UninstallGroupID
 	if give {
 		from, to = to, from
 	}
 	if err := w.once(ctx, "left", func() (string, error) {
-		return "", inWords(w.app.directory.RemoveMember(ctx, from, user), "Taking the person out of a group")
+		return "", inWords(w.Directory.RemoveMember(ctx, from, user), "Taking the person out of a group")
 	}); err != nil {
 		return outcome{}, err
 	}
-	if _, over := w.callout.Done(engine.StepUndoing); over { // done again after its time
+	if _, over := w.task.Done(engine.StepUndoing); over { // done again after its time
 		_, err := p.followUp(ctx, w)
 		return outcome{}, err
 	}
@@ -96,15 +96,15 @@ func (p *appPlan) run(ctx context.Context, w *work) (outcome, error) {
 		if err := w.once(ctx, "assigned", func() (string, error) { return "", p.assign(ctx, w) }); err != nil {
 			return outcome{}, err
 		}
-		if w.again && w.callout.FollowUpDateTime == nil { // nobody has joined yet
+		if w.again && w.task.FollowUpDateTime == nil { // nobody has joined yet
 			return outcome{}, nil
 		}
-		if err := w.promise(ctx, p.UninstallFor.AddTo(w.app.now())); err != nil {
+		if err := w.promise(ctx, p.UninstallFor.AddTo(w.Ledger.Now())); err != nil {
 			return outcome{}, err
 		}
 	}
 	if err := w.once(ctx, "joined", func() (string, error) {
-		err := w.app.directory.AddMember(ctx, to, user)
+		err := w.Directory.AddMember(ctx, to, user)
 		if errors.Is(err, directory.ErrNotFound) {
 			if _, err := w.target(ctx); err != nil {
 				return "", err
@@ -117,12 +117,12 @@ func (p *appPlan) run(ctx context.Context, w *work) (outcome, error) {
 	if give {
 		return outcome{detail: "The app is assigned to the person; Intune installs it."}, nil
 	}
-	until := w.callout.FollowUpDateTime.Instant()
+	until := w.task.FollowUpDateTime.Instant()
 	return outcome{detail: "The app is being uninstalled by Intune; the person stays in the uninstall group until " + until.Format("2 January 2006") + "."}, nil
 }
 
 func (p *appPlan) assign(ctx context.Context, w *work) error {
-	err := w.app.actions.AssignApp(ctx, p.AppID, p.UninstallGroupID, governance.IntentUninstall)
+	err := w.Actions.AssignApp(ctx, p.AppID, p.UninstallGroupID, governance.IntentUninstall)
 	if errors.Is(err, directory.ErrNotFound) {
 		return giveUpf(err, "The Intune app no longer exists.")
 	}
@@ -130,12 +130,12 @@ func (p *appPlan) assign(ctx context.Context, w *work) error {
 }
 
 func (p *appPlan) followUp(ctx context.Context, w *work) (string, error) {
-	err := inWords(w.app.directory.RemoveMember(ctx, p.UninstallGroupID, w.callout.Target.ObjectID), "Taking the person out of the uninstall group")
+	err := inWords(w.Directory.RemoveMember(ctx, p.UninstallGroupID, w.task.Target.ObjectID), "Taking the person out of the uninstall group")
 	return "The time for uninstalling is over: the person left the uninstall group.", err
 }
 
 func (p *appPlan) rehearse(ctx context.Context, w *work) ([]string, error) {
-	give, err := direction(p.Direction, w.callout.Stage)
+	give, err := direction(p.Direction, w.task.Stage)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (p *appPlan) rehearse(ctx context.Context, w *work) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	app, err := w.app.actions.App(ctx, p.AppID)
+	app, err := w.Actions.App(ctx, p.AppID)
 	if err != nil {
 		return nil, inWords(err, "Reading the Intune app")
 	}

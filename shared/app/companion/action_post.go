@@ -1,4 +1,4 @@
-package app
+package companion
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 	"latchkey/shared/platform"
 )
 
@@ -22,32 +23,32 @@ var secretName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,59}$`)
 
 func isSecretName(name string) bool { return secretName.MatchString(name) }
 
-func secretFinding(a *App, name, setting string, isAddress bool) []governance.Finding {
-	value := a.secret(name)
+func secretFinding(ports *Ports, name, setting string, isAddress bool) []governance.Finding {
+	value := ports.Secret(name)
 	if value.IsZero() {
 		return []governance.Finding{{Severity: "error", Target: setting, Message: "The secret " + name + " is not set: add it to the app setting CalloutSecrets."}}
 	}
-	if isAddress && a.outbound.Allowed(value.Reveal()) != nil {
+	if isAddress && ports.Outbound.Allowed(value.Reveal()) != nil {
 		return []governance.Finding{{Severity: "error", Target: setting, Message: "The secret " + name + " is no address that may be called."}}
 	}
 	return nil
 }
 
 // senderFinding looks whether mail can be sent.
-func senderFinding(ctx context.Context, a *App) []governance.Finding {
+func senderFinding(ctx context.Context, ports *Ports) []governance.Finding {
 	var findings []governance.Finding
-	granted, err := a.actions.Granted(ctx)
+	granted, err := ports.Actions.Granted(ctx)
 	if err == nil && !slices.Contains(granted, "Mail.Send") {
 		findings = append(findings, governance.Finding{Severity: "error", Target: "permissions", Message: "Latchkey's identity lacks the application permission Mail.Send in Microsoft Graph."})
 	}
-	if checked, ok := a.directory.(interface{ HasSender() bool }); ok && !checked.HasSender() {
+	if checked, ok := ports.Directory.(interface{ HasSender() bool }); ok && !checked.HasSender() {
 		findings = append(findings, governance.Finding{Severity: "error", Target: "sender", Message: "No mailbox is set to send mail from: set the app setting MailSender."})
 	}
 	return findings
 }
 
 // post sends JSON. Errors: a giveUp for what waiting does not mend, CodeUnavailable or a ThrottledError for the rest.
-func (a *App) post(ctx context.Context, address string, header http.Header, body any) (platform.OutboundReply, error) {
+func (ports *Ports) post(ctx context.Context, address string, header http.Header, body any) (platform.OutboundReply, error) {
 	data, isRaw := body.(json.RawMessage)
 	if !isRaw {
 		var err error
@@ -59,23 +60,23 @@ func (a *App) post(ctx context.Context, address string, header http.Header, body
 		header = http.Header{}
 	}
 	header.Set("Content-Type", "application/json")
-	return a.exchange(ctx, platform.OutboundCall{Method: http.MethodPost, URL: address, Header: header, Body: data})
+	return ports.exchange(ctx, platform.OutboundCall{Method: http.MethodPost, URL: address, Header: header, Body: data})
 }
 
 // exchange sends a request to an address of the settings. Errors: those of post.
-func (a *App) exchange(ctx context.Context, call platform.OutboundCall) (platform.OutboundReply, error) {
-	reply, err := a.outbound.Send(ctx, call)
+func (ports *Ports) exchange(ctx context.Context, call platform.OutboundCall) (platform.OutboundReply, error) {
+	reply, err := ports.Outbound.Send(ctx, call)
 	switch {
 	case errors.Is(err, platform.ErrNotAllowed):
 		return reply, giveUpf(err, "The address may not be called: it is not a public one, or not https.")
 	case err != nil:
-		return reply, unavailable("The called service", err)
+		return reply, ledger.Unavailable("The called service", err)
 	case reply.Status >= 200 && reply.Status < 300:
 		return reply, nil
 	case reply.Status == http.StatusTooManyRequests:
-		return reply, unavailable("The called service", &directory.ThrottledError{After: reply.After})
+		return reply, ledger.Unavailable("The called service", &directory.ThrottledError{After: reply.After})
 	case reply.Status == http.StatusRequestTimeout || reply.Status >= 500:
-		return reply, unavailable("The called service", fmt.Errorf("it answered %d", reply.Status))
+		return reply, ledger.Unavailable("The called service", fmt.Errorf("it answered %d", reply.Status))
 	case reply.Status >= 300 && reply.Status < 400:
 		return reply, giveUpf(nil, "The called service redirects, which is not followed (%d).", reply.Status)
 	}
@@ -84,18 +85,18 @@ func (a *App) exchange(ctx context.Context, call platform.OutboundCall) (platfor
 
 // placeholders are what settings may have filled in, as {{name}}.
 var placeholders = map[string]func(*work) string{
-	"action":                    func(w *work) string { return w.callout.Action },
-	"calloutId":                 func(w *work) string { return w.callout.ID },
-	"stage":                     func(w *work) string { return string(w.callout.Stage) },
-	"requestId":                 func(w *work) string { return w.callout.RequestID },
-	"accessPackage.displayName": func(w *work) string { return w.callout.AccessPackage.DisplayName },
-	"accessPackage.id":          func(w *work) string { return w.callout.AccessPackage.ID },
-	"catalog.displayName":       func(w *work) string { return w.callout.Catalog.DisplayName },
-	"target.objectId":           func(w *work) string { return w.callout.Target.ObjectID },
-	"target.displayName":        func(w *work) string { return w.callout.Target.DisplayName },
-	"target.principalName":      func(w *work) string { return w.callout.Target.PrincipalName },
-	"requestor.objectId":        func(w *work) string { return w.callout.Requestor.ObjectID },
-	"requestor.displayName":     func(w *work) string { return w.callout.Requestor.DisplayName },
+	"action":                    func(w *work) string { return w.task.Action },
+	"calloutId":                 func(w *work) string { return w.task.ID },
+	"stage":                     func(w *work) string { return string(w.task.Stage) },
+	"requestId":                 func(w *work) string { return w.task.RequestID },
+	"accessPackage.displayName": func(w *work) string { return w.task.AccessPackage.DisplayName },
+	"accessPackage.id":          func(w *work) string { return w.task.AccessPackage.ID },
+	"catalog.displayName":       func(w *work) string { return w.task.Catalog.DisplayName },
+	"target.objectId":           func(w *work) string { return w.task.Target.ObjectID },
+	"target.displayName":        func(w *work) string { return w.task.Target.DisplayName },
+	"target.principalName":      func(w *work) string { return w.task.Target.PrincipalName },
+	"requestor.objectId":        func(w *work) string { return w.task.Requestor.ObjectID },
+	"requestor.displayName":     func(w *work) string { return w.task.Requestor.DisplayName },
 }
 
 var placeholder = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
@@ -206,9 +207,9 @@ func checkHeaders(headers map[string]string) error {
 	for name, value := range headers {
 		switch {
 		case !headerName.MatchString(name) || slices.Contains(ownHeaders, strings.ToLower(name)) || strings.HasPrefix(strings.ToLower(name), "latchkey-"):
-			return governance.Invalid("headers", "%q is no header that settings may set.", shorten(name))
+			return governance.Invalid("headers", "%q is no header that settings may set.", governance.Clip(name))
 		case len(value) > 1000 || strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c > '~' }):
-			return governance.Invalid("headers", "The header %s has characters that a header must not have.", shorten(name))
+			return governance.Invalid("headers", "The header %s has characters that a header must not have.", governance.Clip(name))
 		case strings.Contains(value, "{{"):
 			return governance.Invalid("headers", "Headers take no placeholders: what is filled in is not Latchkey's.")
 		}

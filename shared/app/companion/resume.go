@@ -1,4 +1,4 @@
-package app
+package companion
 
 import (
 	"context"
@@ -15,24 +15,24 @@ import (
 func (w *work) tell(ctx context.Context, first bool) error {
 	perhapsTold := false
 	if !first {
-		if err := w.update(ctx, func(s engine.Subject) (change engine.Change, err error) {
-			change, perhapsTold, err = engine.BeginTelling(s, w.callout.ID, w.app.now())
+		if err := w.update(ctx, func(s engine.State) (change engine.Change, err error) {
+			change, perhapsTold, err = engine.BeginTelling(s, w.task.ID, w.Ledger.Now())
 			return change, err
 		}); err != nil {
 			return err
 		}
 	}
-	if !engine.MayTell(w.callout, w.app.now()) {
+	if !engine.MayTell(w.task, w.Ledger.Now()) {
 		if perhapsTold {
 			return w.told(ctx, false, "The answer would come too late now; whether one that was sent before a failure has arrived is not known.", nil)
 		}
 		return w.told(ctx, false, "The answer would have come too late and was not sent.", nil)
 	}
-	body, err := resumeBody(w.callout)
+	body, err := resumeBody(w.task)
 	if err != nil {
 		return err
 	}
-	err = w.app.actions.Resume(ctx, w.callout.ResumePath, body)
+	err = w.Actions.Resume(ctx, w.task.ResumePath, body)
 	switch {
 	case err == nil:
 		return w.told(ctx, true, "The source was told.", nil)
@@ -49,8 +49,8 @@ func (w *work) tell(ctx context.Context, first bool) error {
 }
 
 func (w *work) told(ctx context.Context, told bool, detail string, cause error) error {
-	err := w.update(ctx, func(s engine.Subject) (engine.Change, error) {
-		return engine.TellCallout(s, w.callout.ID, told, detail, w.app.now())
+	err := w.update(ctx, func(s engine.State) (engine.Change, error) {
+		return engine.TellTask(s, w.task.ID, told, detail, w.Ledger.Now())
 	})
 	if err == nil && !told {
 		w.alert(ctx, "a callout could not be answered", detail, cause)
@@ -62,10 +62,10 @@ func (w *work) told(ctx context.Context, told bool, detail string, cause error) 
 const resumeSource = "Latchkey"
 
 // resumeBody is the answer to a source.
-func resumeBody(callout governance.Callout) ([]byte, error) {
-	if callout.Source == governance.SourceLifecycle {
+func resumeBody(task governance.Task) ([]byte, error) {
+	if task.Source == governance.SourceLifecycle {
 		status := "Completed"
-		if !callout.Succeeded {
+		if !task.Succeeded {
 			status = "Failed"
 		}
 		return json.Marshal(map[string]any{
@@ -76,12 +76,12 @@ func resumeBody(callout governance.Callout) ([]byte, error) {
 	}
 	data := map[string]any{
 		"@odata.type":                        "#microsoft.graph.accessPackageAssignmentRequestCallbackData",
-		"stage":                              callout.Stage,
-		"customExtensionStageInstanceId":     callout.StageInstanceID,
-		"customExtensionStageInstanceDetail": callout.Detail,
+		"stage":                              task.Stage,
+		"customExtensionStageInstanceId":     task.StageInstanceID,
+		"customExtensionStageInstanceDetail": task.Detail,
 	}
-	if !callout.Succeeded && callout.OnFailure == governance.FailureDenies && (callout.Stage == governance.StageRequestCreated || callout.Stage == governance.StageRequestApproved) {
+	if !task.Succeeded && task.OnFailure == governance.FailureDenies && (task.Stage == governance.StageRequestCreated || task.Stage == governance.StageRequestApproved) {
 		data["state"] = "Denied"
 	}
-	return json.Marshal(map[string]any{"source": resumeSource, "type": "microsoft.graph.accessPackageCustomExtensionStage." + string(callout.Stage), "data": data})
+	return json.Marshal(map[string]any{"source": resumeSource, "type": "microsoft.graph.accessPackageCustomExtensionStage." + string(task.Stage), "data": data})
 }

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// CalloutCall is what a source sent, read: the same whichever form it came in.
-type CalloutCall struct {
-	Source          CalloutSource
-	Stage           CalloutStage
+// TaskCall is what a source sent, read: the same whichever form it came in.
+type TaskCall struct {
+	Source          TaskSource
+	Stage           TaskStage
 	RequestID       string // of entitlement management's request, or the task's processing result
 	StageInstanceID string
 	ResumePath      string // below the version of Graph
@@ -29,9 +29,9 @@ type CalloutCall struct {
 	TenantID        string // that the payload names, if it names one
 }
 
-// calloutBody is entitlement management's payload: in camelCase within the documented envelope (RULES EXT-12), and in PascalCase without one as it is really sent (RULES EXT-11).
+// callBody is entitlement management's payload: in camelCase within the documented envelope (RULES EXT-12), and in PascalCase without one as it is really sent (RULES EXT-11).
 // encoding/json reads both into the same fields, since it does not mind the case.
-type calloutBody struct {
+type callBody struct {
 	AccessPackageAssignmentRequestID string `json:"accessPackageAssignmentRequestId"`
 	RequestID                        string `json:"requestId"`
 	CallbackURIPath                  string `json:"callbackUriPath"`
@@ -48,23 +48,23 @@ type calloutBody struct {
 	AccessPackageCatalog Named `json:"accessPackageCatalog"`
 	Catalog              Named `json:"catalog"`
 	Assignment           *struct {
-		ID     string     `json:"id"`
-		Target calloutWho `json:"target"`
+		ID     string  `json:"id"`
+		Target callWho `json:"target"`
 	} `json:"assignment"`
-	Requestor *calloutWho `json:"requestor"`
+	Requestor *callWho `json:"requestor"`
 
 	// Of a lifecycle workflow's task.
-	Subject              *calloutWho `json:"subject"`
-	TargetSubject        *calloutWho `json:"targetSubject"` // what newer descriptions of the task name beside the subject
-	Task                 *Named      `json:"task"`
-	Workflow             *Named      `json:"workflow"`
+	Subject              *callWho `json:"subject"`
+	TargetSubject        *callWho `json:"targetSubject"` // what newer descriptions of the task name beside the subject
+	Task                 *Named   `json:"task"`
+	Workflow             *Named   `json:"workflow"`
 	TaskProcessingResult *struct {
 		ID              string `json:"id"`
 		CreatedDateTime string `json:"createdDateTime"`
 	} `json:"taskProcessingResult"`
 }
 
-type calloutWho struct {
+type callWho struct {
 	ID                string `json:"id"`
 	ObjectID          string `json:"objectId"`
 	DisplayName       string `json:"displayName"`
@@ -73,10 +73,10 @@ type calloutWho struct {
 	Email             string `json:"email"`
 }
 
-// maxCalloutName bounds a name that a payload brings along.
-const maxCalloutName = 256
+// maxCallName bounds a name that a payload brings along.
+const maxCallName = 256
 
-func (w *calloutWho) subject(objectID string) Subject {
+func (w *callWho) subject(objectID string) Subject {
 	name := w.PrincipalName
 	if name == "" {
 		name = w.UserPrincipalName
@@ -86,16 +86,16 @@ func (w *calloutWho) subject(objectID string) Subject {
 
 func cut(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > maxCalloutName {
-		text = strings.ToValidUTF8(text[:maxCalloutName], "")
+	if len(text) > maxCallName {
+		text = strings.ToValidUTF8(text[:maxCallName], "")
 	}
 	return text
 }
 
-// ParseCallout reads what a source sent. Errors: CodeInvalid, which name the property.
-func ParseCallout(data []byte) (CalloutCall, error) {
+// ParseTask reads what a source sent. Errors: CodeInvalid, which name the property.
+func ParseTask(data []byte) (TaskCall, error) {
 	if err := checkMembers(data); err != nil {
-		return CalloutCall{}, err
+		return TaskCall{}, err
 	}
 	var envelope struct {
 		Type     string          `json:"type"`
@@ -104,15 +104,15 @@ func ParseCallout(data []byte) (CalloutCall, error) {
 		Data     json.RawMessage `json:"data"`
 	}
 	if err := json.Unmarshal(data, &envelope); err != nil {
-		return CalloutCall{}, Invalid("body", "The payload is not one of a custom extension.")
+		return TaskCall{}, Invalid("body", "The payload is not one of a custom extension.")
 	}
 	if len(envelope.Data) == 0 || string(envelope.Data) == "null" {
-		return parseCalloutBody(CalloutCall{TenantID: envelope.TenantID}, data)
+		return parseCallBody(TaskCall{TenantID: envelope.TenantID}, data)
 	}
 	if envelope.Data[0] != '{' {
-		return CalloutCall{}, Invalid("data", "data must be an object.")
+		return TaskCall{}, Invalid("data", "data must be an object.")
 	}
-	call, err := parseCalloutBody(CalloutCall{TenantID: envelope.TenantID}, envelope.Data)
+	call, err := parseCallBody(TaskCall{TenantID: envelope.TenantID}, envelope.Data)
 	var wrong *Error
 	if errors.As(err, &wrong) {
 		within := *wrong
@@ -122,18 +122,18 @@ func ParseCallout(data []byte) (CalloutCall, error) {
 	return call, err
 }
 
-func parseCalloutBody(call CalloutCall, payload []byte) (CalloutCall, error) {
-	var body calloutBody
+func parseCallBody(call TaskCall, payload []byte) (TaskCall, error) {
+	var body callBody
 	if err := json.Unmarshal(payload, &body); err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) {
-			return CalloutCall{}, Invalid(strings.ReplaceAll(wrong.Field, ".", "/"), "%s has the wrong type.", wrong.Field)
+			return TaskCall{}, Invalid(strings.ReplaceAll(wrong.Field, ".", "/"), "%s has the wrong type.", wrong.Field)
 		}
-		return CalloutCall{}, Invalid("body", "The payload is not one of a custom extension.")
+		return TaskCall{}, Invalid("body", "The payload is not one of a custom extension.")
 	}
 	if body.TenantID != "" {
 		if call.TenantID != "" && !strings.EqualFold(call.TenantID, body.TenantID) {
-			return CalloutCall{}, Invalid("tenantId", "The payload names two tenants.")
+			return TaskCall{}, Invalid("tenantId", "The payload names two tenants.")
 		}
 		call.TenantID = body.TenantID
 	}
@@ -143,20 +143,20 @@ func parseCalloutBody(call CalloutCall, payload []byte) (CalloutCall, error) {
 	return call.entitlement(body)
 }
 
-func (c CalloutCall) entitlement(body calloutBody) (CalloutCall, error) {
+func (c TaskCall) entitlement(body callBody) (TaskCall, error) {
 	c.Source = SourceEntitlement
 	if strings.EqualFold(body.Stage, string(StageConnectionTest)) {
 		c.Stage = StageConnectionTest
 		return c, nil
 	}
-	known := slices.IndexFunc(CalloutStages(), func(s CalloutStage) bool { return strings.EqualFold(string(s), body.Stage) })
-	if known < 0 || CalloutStages()[known] == StageLifecycleTask {
+	known := slices.IndexFunc(TaskStages(), func(s TaskStage) bool { return strings.EqualFold(string(s), body.Stage) })
+	if known < 0 || TaskStages()[known] == StageLifecycleTask {
 		if body.Stage == "" {
 			return c, Invalid("Stage", "The payload has no Stage: it is not one of a custom extension.")
 		}
 		return c, Invalid("Stage", "The stage %q is not known.", Clip(body.Stage))
 	}
-	c.Stage = CalloutStages()[known]
+	c.Stage = TaskStages()[known]
 	c.RequestID = body.AccessPackageAssignmentRequestID
 	if c.RequestID == "" {
 		c.RequestID = body.RequestID
@@ -201,7 +201,7 @@ func (c CalloutCall) entitlement(body calloutBody) (CalloutCall, error) {
 		return c, nil
 	}
 	var err error
-	if c.Timeout, err = calloutDuration(text); err != nil || c.Timeout.IsZero() {
+	if c.Timeout, err = callDuration(text); err != nil || c.Timeout.IsZero() {
 		return c, Invalid("CallbackConfiguration/DurationBeforeTimeout", "%q is no duration such as PT1H.", Clip(text))
 	}
 	return c, nil
@@ -210,7 +210,7 @@ func (c CalloutCall) entitlement(body calloutBody) (CalloutCall, error) {
 // nobody is how .NET writes the id of somebody who has none.
 const nobody = "00000000-0000-0000-0000-000000000000"
 
-func (c *CalloutCall) people(body calloutBody) error {
+func (c *TaskCall) people(body callBody) error {
 	switch {
 	case body.Assignment != nil:
 		who := body.Assignment.Target
@@ -234,7 +234,7 @@ func (c *CalloutCall) people(body calloutBody) error {
 	return nil
 }
 
-func (c CalloutCall) lifecycle(body calloutBody) (CalloutCall, error) {
+func (c TaskCall) lifecycle(body callBody) (TaskCall, error) {
 	c.Source, c.Stage = SourceLifecycle, StageLifecycleTask
 	subject := body.Subject
 	if subject == nil {
@@ -248,7 +248,7 @@ func (c CalloutCall) lifecycle(body calloutBody) (CalloutCall, error) {
 	}
 	c.RequestID = strings.ToLower(body.TaskProcessingResult.ID)
 	var ok bool
-	if c.SentAt, ok = calloutInstant(body.TaskProcessingResult.CreatedDateTime); !ok {
+	if c.SentAt, ok = callInstant(body.TaskProcessingResult.CreatedDateTime); !ok {
 		return c, Invalid("taskProcessingResult/createdDateTime", "%q is no date and time such as 2030-01-31T00:00:00Z.", Clip(body.TaskProcessingResult.CreatedDateTime))
 	}
 	c.Target = subject.subject(subject.ID)
@@ -266,8 +266,8 @@ func (c CalloutCall) lifecycle(body calloutBody) (CalloutCall, error) {
 	return c, nil
 }
 
-// calloutInstant reads when something was sent; nothing is the zero time. .NET leaves the offset out where it means UTC.
-func calloutInstant(text string) (time.Time, bool) {
+// callInstant reads when something was sent; nothing is the zero time. .NET leaves the offset out where it means UTC.
+func callInstant(text string) (time.Time, bool) {
 	if text == "" {
 		return time.Time{}, true
 	}
@@ -302,8 +302,8 @@ func entitlementPath(path, requestID string) bool {
 
 var timeSpan = regexp.MustCompile(`^(?:(\d{1,3})\.)?(\d{1,2}):(\d{2}):(\d{2})$`)
 
-// calloutDuration reads ISO 8601, and the form of .NET.
-func calloutDuration(text string) (Duration, error) {
+// callDuration reads ISO 8601, and the form of .NET.
+func callDuration(text string) (Duration, error) {
 	if parts := timeSpan.FindStringSubmatch(text); parts != nil {
 		iso := "P"
 		if parts[1] != "" {
@@ -342,8 +342,8 @@ func checkMembers(data []byte) error {
 				members = nil
 			}
 			open, wantName = append(open, members), append(wantName, true)
-			if len(open) > maxCalloutDepth {
-				return Invalid("body", "The payload is nested deeper than %d levels.", maxCalloutDepth)
+			if len(open) > maxCallDepth {
+				return Invalid("body", "The payload is nested deeper than %d levels.", maxCallDepth)
 			}
 		case isDelimiter:
 			open, wantName = open[:len(open)-1], wantName[:len(wantName)-1]
@@ -364,5 +364,5 @@ func checkMembers(data []byte) error {
 	}
 }
 
-// maxCalloutDepth is how deeply a payload may be nested; real ones have five levels.
-const maxCalloutDepth = 16
+// maxCallDepth is how deeply a payload may be nested; real ones have five levels.
+const maxCallDepth = 16

@@ -1,12 +1,14 @@
-package app
+package companion
 
 import (
 	"context"
 	"slices"
 	"strings"
 
+	"latchkey/shared/app/authz"
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 )
 
 // The application ids of the services that call out themselves (RULES EXT-20); each speaks for itself only.
@@ -17,31 +19,29 @@ const (
 
 // Accepted is what a source is answered.
 type Accepted struct {
-	ID    string                  `json:"id,omitempty"`
-	State governance.CalloutState `json:"state"`
-	Test  bool                    `json:"test,omitempty"` // it was a connection test: nothing is done
+	ID    string               `json:"id,omitempty"`
+	State governance.TaskState `json:"state"`
+	Test  bool                 `json:"test,omitempty"` // it was a connection test: nothing is done
 }
 
-// AcceptCallout takes on what a custom extension sends for an action: checked, committed and on its way to the queue when it returns, not begun. A repetition is one piece of work.
+// AcceptTask takes on what a custom extension sends for an action: checked, committed and on its way to the queue when it returns, not begun. A repetition is one piece of work.
 // Errors: CodeForbidden, CodeNotFound for an unknown action, CodeInvalid naming what is wrong, CodeConflict for a stage that is over.
-func (a *App) AcceptCallout(ctx context.Context, caller governance.Caller, name string, payload []byte) (Accepted, error) {
-	if err := authorize(caller, OpCallOut); err != nil {
+func (t Tasks) AcceptTask(ctx context.Context, caller governance.Caller, name string, payload []byte) (Accepted, error) {
+	if err := authz.Require(caller, authz.OpCallOut); err != nil {
 		return Accepted{}, err
 	}
-	if a.actions == nil {
-		return Accepted{}, governance.Forbidden("This directory serves no custom extensions.")
-	}
-	configured, err := a.calloutAction(ctx, name)
+	found, err := t.action(ctx, name)
 	if err != nil {
 		return Accepted{}, err
 	}
+	configured := found.Value
 	if len(configured.Callers) > 0 && !has(configured.Callers, caller.AppID) {
 		return Accepted{}, governance.Forbidden("The application %s may not call the action %s.", caller.AppID, configured.Name)
 	}
 	if !configured.Enabled() {
 		return Accepted{}, governance.Forbidden("The action %s is switched off.", configured.Name)
 	}
-	call, err := governance.ParseCallout(payload)
+	call, err := governance.ParseTask(payload)
 	if err != nil {
 		return Accepted{}, err
 	}
@@ -49,7 +49,7 @@ func (a *App) AcceptCallout(ctx context.Context, caller governance.Caller, name 
 		return Accepted{}, err
 	}
 	if call.Stage == governance.StageConnectionTest {
-		return Accepted{State: governance.CalloutAccepted, Test: true}, nil
+		return Accepted{State: governance.TaskAccepted, Test: true}, nil
 	}
 	if !takes(configured, call.Stage) {
 		return Accepted{}, governance.Invalid("Stage", "The action %s is not for the stage %s.", configured.Name, call.Stage)
@@ -58,40 +58,36 @@ func (a *App) AcceptCallout(ctx context.Context, caller governance.Caller, name 
 	if err != nil {
 		return Accepted{}, err
 	}
-	now := a.now()
-	callout := governance.Callout{
-		ID: engine.CalloutID(configured.Name, call), Action: configured.Name, Kind: configured.Kind, Settings: configured.Settings, OnFailure: configured.OnFailure,
+	task := governance.Task{
+		ID: engine.TaskID(configured.Name, call), Action: configured.Name, Kind: configured.Kind, Settings: configured.Settings, OnFailure: configured.OnFailure,
 		Source: call.Source, Stage: call.Stage, RequestID: call.RequestID, StageInstanceID: call.StageInstanceID, ResumePath: call.ResumePath,
 		AccessPackage: call.Package, Catalog: call.Catalog, Target: call.Target, Requestor: call.Requestor, Waits: call.Waits,
-		DeadlineTime: governance.At(engine.Deadline(call, now)),
+		DeadlineTime: governance.At(engine.Deadline(call, t.Ledger.Now())),
 	}
 	// By object id even for guests: a source waits two seconds at most, too short to ask the directory for a mail address first, and the person may be gone from it.
-	if callout.Target.ObjectID != "" {
-		callout.Target.ID = governance.NameID("oid:" + callout.Target.ObjectID)
+	if task.Target.ObjectID != "" {
+		task.Target.ID = governance.NameID("oid:" + task.Target.ObjectID)
 	} else {
-		callout.Target.ID = governance.NameID("subject:" + callout.Target.ID)
+		task.Target.ID = governance.NameID("subject:" + task.Target.ID)
 	}
-	callout.Claim = p.claim(callout)
-	answer := Accepted{ID: callout.ID, State: governance.CalloutAccepted}
-	_, err = a.Update(ctx, callout.Target.ID, []string{documentID(kindCallout, callout.ID)}, func(s engine.Subject) (engine.Change, error) {
-		if known, ok := s.Callouts[callout.ID]; ok {
-			answer.State = known.State
-		}
-		return engine.AcceptCallout(s, caller, callout, call.RequestState, a.now())
+	task.Claim = p.claim(task)
+	done, err := t.Ledger.Update(ctx, ledger.SubjectPlace(task.Target.ID), stored[governance.Task](task.ID), func(s engine.State) (engine.Change, error) {
+		return engine.AcceptTask(s, caller, task, call.RequestState, t.Ledger.Now())
 	})
 	if err != nil {
 		return Accepted{}, err
 	}
-	return answer, nil
+	made, _ := ledger.Made[governance.Task](done, task.ID)
+	return Accepted{ID: made.ID, State: made.State}, nil
 }
 
 // takes says whether an action is for a stage.
-func takes(configured governance.CalloutAction, stage governance.CalloutStage) bool {
+func takes(configured governance.CalloutAction, stage governance.TaskStage) bool {
 	return len(configured.Stages) == 0 || slices.Contains(configured.Stages, stage)
 }
 
 // agrees holds a payload against the token it came with. Errors: CodeForbidden.
-func agrees(call governance.CalloutCall, caller governance.Caller) error {
+func agrees(call governance.TaskCall, caller governance.Caller) error {
 	switch {
 	case call.TenantID != "" && !strings.EqualFold(call.TenantID, caller.TenantID):
 		return governance.Forbidden("The payload names another tenant than its token.")

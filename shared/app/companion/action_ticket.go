@@ -1,4 +1,4 @@
-package app
+package companion
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 	"latchkey/shared/platform"
 )
 
@@ -106,22 +107,22 @@ func (p *ticketPlan) validate() error {
 	return checkJSONTemplate("body", p.Body, ticketFields...)
 }
 
-func (p *ticketPlan) claim(governance.Callout) string { return "" }
-func (p *ticketPlan) withoutPerson()                  {}
+func (p *ticketPlan) claim(governance.Task) string { return "" }
+func (p *ticketPlan) withoutPerson()               {}
 
-func (p *ticketPlan) preflight(_ context.Context, a *App) []governance.Finding {
-	findings := addressFinding(a, p.URL)
+func (p *ticketPlan) preflight(_ context.Context, ports *Ports) []governance.Finding {
+	findings := addressFinding(ports, p.URL)
 	if p.Authorization != "" {
-		findings = append(findings, secretFinding(a, p.Authorization, "authorizationSecret", false)...)
+		findings = append(findings, secretFinding(ports, p.Authorization, "authorizationSecret", false)...)
 	}
 	if p.Wait {
-		findings = append(findings, secretFinding(a, p.AnswerSecret, "answerSecret", false)...)
+		findings = append(findings, secretFinding(ports, p.AnswerSecret, "answerSecret", false)...)
 	}
 	return findings
 }
 
-// ticketID is what a ticket knows a callout by: the partition and the callout, so that no list has to be searched for it.
-func ticketID(subjectID, calloutID string) string { return subjectID + "." + calloutID }
+// ticketID is what a ticket knows a task by: the partition and the task, so that no list has to be searched for it.
+func ticketID(subjectID, taskID string) string { return subjectID + "." + taskID }
 
 // ticketKey is what the answer to a ticket proves itself with. It is made anew each time, and kept nowhere.
 func ticketKey(secret governance.Secret, id string) string {
@@ -131,10 +132,10 @@ func ticketKey(secret governance.Secret, id string) string {
 }
 
 func (p *ticketPlan) fields(w *work) map[string]string {
-	id := ticketID(w.subjectID, w.callout.ID)
-	fields := map[string]string{"ticket.id": id, "ticket.url": strings.TrimRight(w.app.publicURL, "/") + "/api/callouts/tickets/" + id, "ticket.key": ""}
+	id := ticketID(w.place.Partition, w.task.ID)
+	fields := map[string]string{"ticket.id": id, "ticket.url": strings.TrimRight(w.PublicURL, "/") + "/api/callouts/tickets/" + id, "ticket.key": ""}
 	if p.Wait {
-		fields["ticket.key"] = ticketKey(w.app.secret(p.AnswerSecret), id)
+		fields["ticket.key"] = ticketKey(w.Secret(p.AnswerSecret), id)
 	}
 	return fields
 }
@@ -148,15 +149,15 @@ const (
 func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 	err := w.once(ctx, stepOpened, func() (string, error) {
 		header := headersOf(p.Headers)
-		header.Set("Latchkey-Delivery", w.callout.ID)
+		header.Set("Latchkey-Delivery", w.task.ID)
 		if p.Authorization != "" {
-			secret := w.app.secret(p.Authorization)
+			secret := w.Secret(p.Authorization)
 			if secret.IsZero() {
 				return "", giveUpf(nil, "The secret %s is not set.", p.Authorization)
 			}
 			header.Set("Authorization", secret.Reveal())
 		}
-		if p.Wait && w.app.secret(p.AnswerSecret).IsZero() {
+		if p.Wait && w.Secret(p.AnswerSecret).IsZero() {
 			return "", giveUpf(nil, "The secret %s is not set.", p.AnswerSecret)
 		}
 		body, err := bodyOf(w, p.Body, p.fields(w))
@@ -168,7 +169,7 @@ func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 				return number, err
 			}
 		}
-		reply, err := w.app.post(ctx, p.URL, header, body)
+		reply, err := w.post(ctx, p.URL, header, body)
 		if err != nil {
 			return "", err
 		}
@@ -179,7 +180,7 @@ func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 		return outcome{}, err
 	}
 	detail := "A ticket was opened."
-	if number, _ := w.callout.Done(stepOpened); number != "" {
+	if number, _ := w.task.Done(stepOpened); number != "" {
 		detail = "The ticket " + number + " was opened."
 	}
 	if p.Wait {
@@ -190,12 +191,12 @@ func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 
 // look asks whether an earlier attempt has opened the ticket, if there was one. Errors: those of post.
 func (p *ticketPlan) look(ctx context.Context, w *work, header http.Header) (number string, found bool, err error) {
-	if _, tried := w.callout.Done(stepTried); !tried {
+	if _, tried := w.task.Done(stepTried); !tried {
 		return "", false, w.record(ctx, stepTried, "")
 	}
 	header = header.Clone()
 	header.Set("Accept", "application/json")
-	reply, err := w.app.exchange(ctx, platform.OutboundCall{Method: http.MethodGet, URL: p.Find.address(ticketID(w.subjectID, w.callout.ID)), Header: header})
+	reply, err := w.exchange(ctx, platform.OutboundCall{Method: http.MethodGet, URL: p.Find.address(ticketID(w.place.Partition, w.task.ID)), Header: header})
 	switch {
 	case reply.Status == http.StatusNotFound: // ServiceNow's first version of the call says so of an empty list
 		return "", false, nil
@@ -230,7 +231,7 @@ func textAt(body []byte, path string) (string, bool) {
 	}
 	switch value.(type) {
 	case string, float64:
-		return shorten(oneLine(fmt.Sprint(value))), true
+		return governance.Clip(governance.OneLine(fmt.Sprint(value))), true
 	}
 	return "", false
 }
@@ -255,57 +256,57 @@ type TicketAnswer struct {
 
 // AnswerTicket ends the wait for a ticket. key proves that the answer is from whom the ticket went to. Errors: CodeUnauthorized for a key that is not the ticket's, also when there is no such ticket;
 // CodeInvalid; CodeConflict when another answer came before, or the time is over.
-func (a *App) AnswerTicket(ctx context.Context, id, key string, answer TicketAnswer) (governance.Callout, error) {
+func (t Tasks) AnswerTicket(ctx context.Context, id, key string, answer TicketAnswer) (governance.Task, error) {
 	refused := &governance.Error{Code: governance.CodeUnauthorized, Message: "The key is not the ticket's. Send the one that the ticket was opened with as: Latchkey-Ticket-Key: <key>."}
-	subjectID, calloutID, ok := strings.Cut(id, ".")
-	if !ok || !governance.IsGUID(subjectID) || !governance.IsGUID(calloutID) || len(key) != 43 {
-		return governance.Callout{}, refused
+	subjectID, taskID, ok := strings.Cut(id, ".")
+	if !ok || !governance.IsGUID(subjectID) || !governance.IsGUID(taskID) || len(key) != 43 {
+		return governance.Task{}, refused
 	}
-	w, err := a.openCallout(ctx, lower(subjectID), lower(calloutID))
+	w, _, err := t.openTask(ctx, ledger.SubjectPlace(governance.Fold(subjectID)), governance.Fold(taskID))
 	if governance.CodeOf(err) == governance.CodeNotFound {
-		return governance.Callout{}, refused
+		return governance.Task{}, refused
 	}
 	if err != nil {
-		return governance.Callout{}, err
+		return governance.Task{}, err
 	}
-	read, err := planOf(w.callout.Kind, w.callout.Settings)
+	read, err := planOf(w.task.Kind, w.task.Settings)
 	p, isTicket := read.(*ticketPlan)
 	if err != nil || !isTicket || !p.Wait {
-		return governance.Callout{}, refused
+		return governance.Task{}, refused
 	}
-	secret := a.secret(p.AnswerSecret)
-	if secret.IsZero() || subtle.ConstantTimeCompare([]byte(key), []byte(ticketKey(secret, ticketID(w.subjectID, w.callout.ID)))) != 1 {
-		return governance.Callout{}, refused
+	secret := t.Secret(p.AnswerSecret)
+	if secret.IsZero() || subtle.ConstantTimeCompare([]byte(key), []byte(ticketKey(secret, ticketID(w.place.Partition, w.task.ID)))) != 1 {
+		return governance.Task{}, refused
 	}
-	result := engine.CalloutResult{Detail: "The ticket was completed."}
+	result := engine.TaskResult{Detail: "The ticket was completed."}
 	switch strings.ToLower(answer.Status) {
 	case "completed":
 	case "failed":
-		result = engine.CalloutResult{Failed: true, Detail: "The ticket was not completed."}
+		result = engine.TaskResult{Failed: true, Detail: "The ticket was not completed."}
 	default:
-		return governance.Callout{}, governance.Invalid("status", "status is completed or failed.")
+		return governance.Task{}, governance.Invalid("status", "status is completed or failed.")
 	}
 	if len(answer.Detail) > 2000 {
-		return governance.Callout{}, governance.Invalid("detail", "detail has at most 2000 bytes.")
+		return governance.Task{}, governance.Invalid("detail", "detail has at most 2000 bytes.")
 	}
-	if detail := oneLine(answer.Detail); detail != "" {
+	if detail := governance.OneLine(answer.Detail); detail != "" {
 		result.Detail += " " + detail
 	}
-	if number, _ := w.callout.Done(stepOpened); number != "" {
+	if number, _ := w.task.Done(stepOpened); number != "" {
 		result.Detail = strings.Replace(result.Detail, "The ticket", "The ticket "+number, 1)
 	}
-	if !engine.MayTell(w.callout, a.now()) {
-		return governance.Callout{}, governance.Conflict("The time for an answer is over.")
+	if !engine.MayTell(w.task, t.Ledger.Now()) {
+		return governance.Task{}, governance.Conflict("The time for an answer is over.")
 	}
 	desk := governance.Caller{Kind: governance.CallerExtension, DisplayName: "service desk"}
-	err = w.update(ctx, func(s engine.Subject) (engine.Change, error) {
-		return engine.EndCallout(s, w.callout.ID, result, desk, a.now())
+	err = w.update(ctx, func(s engine.State) (engine.Change, error) {
+		return engine.EndTask(s, w.task.ID, result, desk, t.Ledger.Now())
 	})
 	if err != nil {
-		return governance.Callout{}, err
+		return governance.Task{}, err
 	}
 	if result.Failed {
 		w.alert(ctx, "a ticket was not completed", result.Detail, nil)
 	}
-	return w.callout, nil
+	return w.task, nil
 }

@@ -1,4 +1,4 @@
-package app_test
+package companion_test
 
 import (
 	"crypto/hmac"
@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"latchkey/shared/app"
+	"latchkey/shared/app/companion"
 	"latchkey/shared/governance"
 	"latchkey/shared/platform"
 )
@@ -26,26 +26,26 @@ func keyOf(secret, ticketID string) string {
 func TestWhoMayAnswerATicket(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ kind, settings, secret string }{
-		"another kind of work":          {"webhook", kinds["webhook"].good, calloutSecret},
-		"a ticket that nobody waits on": {"ticket", `{"url":"https://desk.example/","answerSecret":"key","waitForAnswer":false,"body":{}}`, calloutSecret},
+		"another kind of work":          {"webhook", kinds["webhook"].good, taskSecret},
+		"a ticket that nobody waits on": {"ticket", `{"url":"https://desk.example/","answerSecret":"key","waitForAnswer":false,"body":{}}`, taskSecret},
 		"a secret that is gone":         {"ticket", `{"url":"https://desk.example/","answerSecret":"other","body":{}}`, ""},
 		"another secret":                {"ticket", `{"url":"https://desk.example/","answerSecret":"key","body":{}}`, "guessed"},
 	} {
-		w := newCalloutWorld(t)
+		w := newTaskWorld(t)
 		w.configure("act", test.kind, test.settings)
-		callout := w.callout(w.accept("act", payload("assignmentRequestApproved", calloutHire, nil)))
+		task := w.task(w.accept("act", payload("assignmentRequestApproved", taskHire, nil)))
 		before := w.everywhere()
-		id := callout.Target.ID + "." + callout.ID
-		if _, err := w.app.AnswerTicket(t.Context(), id, keyOf(test.secret, id), app.TicketAnswer{Status: "completed"}); governance.CodeOf(err) != governance.CodeUnauthorized {
+		id := task.Target.ID + "." + task.ID
+		if _, err := w.tasks.AnswerTicket(t.Context(), id, keyOf(test.secret, id), companion.TicketAnswer{Status: "completed"}); governance.CodeOf(err) != governance.CodeUnauthorized {
 			t.Errorf("%s: %v", name, err)
 		}
 		if w.everywhere() != before {
 			t.Errorf("%s: something changed", name)
 		}
 	}
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	for _, id := range []string{"", ".", "x", governance.NameID("x"), "x." + governance.NameID("y"), governance.NameID("x") + ".y", governance.NameID("x") + "." + governance.NameID("y") + ".z"} {
-		if _, err := w.app.AnswerTicket(t.Context(), id, keyOf(calloutSecret, id), app.TicketAnswer{Status: "completed"}); governance.CodeOf(err) != governance.CodeUnauthorized {
+		if _, err := w.tasks.AnswerTicket(t.Context(), id, keyOf(taskSecret, id), companion.TicketAnswer{Status: "completed"}); governance.CodeOf(err) != governance.CodeUnauthorized {
 			t.Errorf("the ticket %q: %v", id, err)
 		}
 	}
@@ -55,20 +55,20 @@ func TestWhoMayAnswerATicket(t *testing.T) {
 func TestATicketThatIsNotCompleted(t *testing.T) {
 	t.Parallel()
 	for status, failed := range map[string]bool{"completed": false, "failed": true} {
-		w := newCalloutWorld(t)
+		w := newTaskWorld(t)
 		w.configure("act", "ticket", `{"url":"https://desk.example/","answerSecret":"key","body":{}}`)
-		callout := w.callout(w.accept("act", payload("assignmentRequestApproved", calloutHire, nil)))
+		task := w.task(w.accept("act", payload("assignmentRequestApproved", taskHire, nil)))
 		w.settle(0)
-		id := callout.Target.ID + "." + callout.ID
-		if _, err := w.app.AnswerTicket(t.Context(), id, keyOf(calloutSecret, id), app.TicketAnswer{Status: status, Detail: "No device is left."}); err != nil {
+		id := task.Target.ID + "." + task.ID
+		if _, err := w.tasks.AnswerTicket(t.Context(), id, keyOf(taskSecret, id), companion.TicketAnswer{Status: status, Detail: "No device is left."}); err != nil {
 			t.Fatal(err)
 		}
 		if told := strings.Contains(w.logs.String(), "a ticket was not completed"); told != failed {
 			t.Errorf("%s: an alert: %v", status, told)
 		}
 		w.settle(0)
-		if callout = w.callout(callout.ID); callout.Succeeded == failed || !strings.HasSuffix(callout.Detail, "No device is left.") {
-			t.Errorf("%s: %v, %s", status, callout.Succeeded, callout.Detail)
+		if task = w.task(task.ID); task.Succeeded == failed || !strings.HasSuffix(task.Detail, "No device is left.") {
+			t.Errorf("%s: %v, %s", status, task.Succeeded, task.Detail)
 		}
 	}
 }
@@ -76,7 +76,7 @@ func TestATicketThatIsNotCompleted(t *testing.T) {
 // A rehearsal says whether it would wait, and a check which of the secrets are missing.
 func TestTicketsAreCheckedAndRehearsed(t *testing.T) {
 	t.Parallel()
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	for name, test := range map[string]struct {
 		settings string
 		waits    bool
@@ -88,7 +88,7 @@ func TestTicketsAreCheckedAndRehearsed(t *testing.T) {
 	} {
 		name = strings.ReplaceAll(name, " ", "-")
 		w.configure(name, "ticket", test.settings)
-		checked, err := w.app.CheckAction(t.Context(), calloutAdministrator, name)
+		checked, err := w.actions.CheckAction(t.Context(), taskAdministrator, name)
 		if err != nil || len(checked.Findings) != len(test.missing) {
 			t.Errorf("%s: %+v, %v", name, checked.Findings, err)
 		}
@@ -97,7 +97,7 @@ func TestTicketsAreCheckedAndRehearsed(t *testing.T) {
 				t.Errorf("%s: nothing of %s in %+v", name, secret, checked.Findings)
 			}
 		}
-		lines, err := w.app.RehearseAction(t.Context(), calloutAdministrator, name, payload("assignmentRequestApproved", calloutHire, nil))
+		lines, err := w.actions.RehearseAction(t.Context(), taskAdministrator, name, payload("assignmentRequestApproved", taskHire, nil))
 		if err != nil || strings.Contains(strings.Join(lines, "\n"), "would wait") != test.waits {
 			t.Errorf("%s: %q, %v", name, lines, err)
 		}
@@ -115,14 +115,14 @@ func TestWhatACalledServiceAnswers(t *testing.T) {
 		http.StatusPermanentRedirect: {false, "redirects"}, http.StatusBadRequest: {false, "refused the request (400)"}, http.StatusGone: {false, "refused the request (410)"},
 		http.StatusRequestTimeout: {true, ""}, http.StatusTooManyRequests: {true, ""}, http.StatusInternalServerError: {true, ""}, http.StatusServiceUnavailable: {true, ""},
 	} {
-		w := newCalloutWorld(t)
+		w := newTaskWorld(t)
 		w.configure("act", "webhook", kinds["webhook"].good)
 		w.replies = []platform.OutboundReply{{Status: status}}
-		id := w.accept("act", payload("assignmentRequestApproved", calloutHire, nil))
+		id := w.accept("act", payload("assignmentRequestApproved", taskHire, nil))
 		w.settle(10 * time.Minute)
-		callout := w.callout(id)
-		if again := len(w.posts) == 2; again != want.again || callout.Succeeded != (want.words == "") || !strings.Contains(callout.Detail, want.words) {
-			t.Errorf("%d: %d posts, %v: %s", status, len(w.posts), callout.Succeeded, callout.Detail)
+		task := w.task(id)
+		if again := len(w.posts) == 2; again != want.again || task.Succeeded != (want.words == "") || !strings.Contains(task.Detail, want.words) {
+			t.Errorf("%d: %d posts, %v: %s", status, len(w.posts), task.Succeeded, task.Detail)
 		}
 	}
 }
@@ -130,13 +130,13 @@ func TestWhatACalledServiceAnswers(t *testing.T) {
 // Templates of other engines and headers that are too long are refused when they are configured, not when they are sent.
 func TestForeignTemplatesAreRefused(t *testing.T) {
 	t.Parallel()
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	for _, settings := range []string{
 		`{"url":"https://hooks.example/x","secret":"key","body":{"a":"<%= 1 %>"}}`, `{"url":"https://hooks.example/x","secret":"key","body":{"a":"${1}"}}`,
 		`{"url":"https://hooks.example/x","secret":"key","body":{"a":"}}"}}`, `{"url":"https://hooks.example/x","secret":"key","body":{"a":"{{"}}`,
 		`{"url":"https://hooks.example/x","secret":"key","headers":{"X-A":"` + strings.Repeat("a", 1001) + `"}}`,
 	} {
-		_, err := w.app.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: "webhook", Settings: []byte(settings)}, "")
+		_, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", governance.CalloutAction{Kind: "webhook", Settings: []byte(settings)}, "")
 		if governance.CodeOf(err) != governance.CodeInvalid {
 			t.Errorf("%.90s: %v", settings, err)
 		}

@@ -1,4 +1,4 @@
-package app_test
+package companion_test
 
 import (
 	"encoding/json"
@@ -7,12 +7,18 @@ import (
 	"strings"
 	"testing"
 
-	"latchkey/shared/app"
+	"latchkey/shared/app/companion"
 	"latchkey/shared/directory"
 	directorymemory "latchkey/shared/directory/memory"
 	"latchkey/shared/governance"
 	"latchkey/shared/platform"
 )
+
+// mailing is a directory that says that it has a mailbox to send from.
+type mailing struct{ *directorymemory.Directory }
+
+// HasSender says so.
+func (mailing) HasSender() bool { return true }
 
 // senderless is a directory that says that it has no mailbox to send from.
 type senderless struct{ *directorymemory.Directory }
@@ -29,7 +35,7 @@ func TestWhatTheCheckFinds(t *testing.T) {
 		mail    = `{"subject":"x","lines":["x"]}`
 		desk    = `{"url":"https://desk.example/","waitForAnswer":WAIT,"authorizationSecret":"SECRET","answerSecret":"SECRET","body":{"id":"{{ticket.id}}"}}`
 	)
-	secrets := map[string]string{"key": calloutSecret, "public": "https://teams.example/" + calloutSecret, "within": "https://10.0.0.1/" + calloutSecret}
+	secrets := map[string]string{"key": taskSecret, "public": "https://teams.example/" + taskSecret, "within": "https://10.0.0.1/" + taskSecret}
 	with := func(template string, values ...string) string {
 		return strings.NewReplacer(values...).Replace(template)
 	}
@@ -60,23 +66,22 @@ func TestWhatTheCheckFinds(t *testing.T) {
 		"mail, by who does not say":                    {"sendMail", mail, all, nil, nil},
 		"mail, no mailbox":                             {"sendMail", mail, all, noMailbox, []string{"error sender: No mailbox is set"}},
 	} {
-		w := newCalloutWorld(t)
+		w := newTaskWorld(t)
 		w.directory.PutGranted(test.granted...)
 		var d directory.Directory = dyingDirectory{w.directory, w}
 		if test.directory != nil {
 			d = test.directory(w.directory)
 		}
-		a := app.New(app.Options{
-			Store: w.documents, Directory: d, Actions: w.directory, Outbound: platform.NewOutbound(nil), Clock: w.clock, NewID: func() string { return calloutStage },
-			Secret: func(name string) governance.Secret { return governance.Hide(secrets[name]) },
-		})
-		made, err := a.PutAction(t.Context(), calloutAdministrator, "act", governance.CalloutAction{Kind: test.kind, Settings: json.RawMessage(test.settings)}, "")
+		ports := *w.actions.Ports
+		ports.Directory, ports.Outbound = d, platform.NewOutbound(nil)
+		ports.Secret = func(name string) governance.Secret { return governance.Hide(secrets[name]) }
+		made, err := companion.Actions{Ports: &ports}.PutAction(t.Context(), taskAdministrator, "act", governance.CalloutAction{Kind: test.kind, Settings: json.RawMessage(test.settings)}, "")
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
 		found := made.Value.Findings
-		if len(found) != len(test.want) || strings.Contains(fmt.Sprint(found), calloutSecret) {
+		if len(found) != len(test.want) || strings.Contains(fmt.Sprint(found), taskSecret) {
 			t.Errorf("%s: found %+v, want %q", name, found, test.want)
 		}
 		for _, want := range test.want {

@@ -1,21 +1,20 @@
-package app_test
+package companion_test
 
 import (
 	"strings"
 	"testing"
 	"time"
 
-	"latchkey/shared/app"
 	directorymemory "latchkey/shared/directory/memory"
 	"latchkey/shared/governance"
 	"latchkey/shared/store"
 	storememory "latchkey/shared/store/memory"
 )
 
-// These tests play, one at a time, what infra/local/simulation found by the thousand: workers that come late, and callouts that are overtaken.
+// These tests play, one at a time, what infra/local/simulation found by the thousand: workers that come late, and tasks that are overtaken.
 
 // at runs something once, just before the directory does an operation for the first time.
-func (w *calloutWorld) at(operation directorymemory.Operation, do func()) {
+func (w *taskWorld) at(operation directorymemory.Operation, do func()) {
 	done := false
 	w.directory.SetFault(func(one directorymemory.Operation) directorymemory.Fault {
 		if one == operation && !done {
@@ -27,7 +26,7 @@ func (w *calloutWorld) at(operation directorymemory.Operation, do func()) {
 }
 
 // livePass is the value of the one pass that is there; empty: there is none.
-func (w *calloutWorld) livePass() string {
+func (w *taskWorld) livePass() string {
 	w.t.Helper()
 	value := ""
 	for _, one := range w.directory.Issued() {
@@ -42,36 +41,36 @@ func (w *calloutWorld) livePass() string {
 }
 
 // mailedPass says whether the last mail to the manager has the pass that is there.
-func (w *calloutWorld) mailedPass() bool {
+func (w *taskWorld) mailedPass() bool {
 	sent := w.directory.SentTo("marta@contoso.example")
 	return len(sent) > 0 && w.livePass() != "" && strings.Contains(sent[len(sent)-1].Text, w.livePass())
 }
 
-var calloutLooker = governance.Caller{Kind: governance.CallerUser, TenantID: calloutTenant, ObjectID: calloutManager, Scopes: []string{governance.PermissionSubjectAccess}}
+var taskLooker = governance.Caller{Kind: governance.CallerUser, TenantID: taskTenant, ObjectID: taskManager, Scopes: []string{governance.PermissionSubjectAccess}}
 
-// A pass that was delivered for a newer callout is not taken away by who looks at the older one, nor when its time is over.
-func TestAnOlderCalloutLeavesTheNewerPass(t *testing.T) {
+// A pass that was delivered for a newer task is not taken away by who looks at the older one, nor when its time is over.
+func TestAnOlderTaskLeavesTheNewerPass(t *testing.T) {
 	t.Parallel()
 	for name, crash := range map[string]bool{"the older one was never looked at": false, "a process died while it was shown": true} {
-		w := newCalloutWorld(t)
+		w := newTaskWorld(t)
 		w.configure("show", "temporaryAccessPass", `{"deliverTo":"show","lifetimeInMinutes":480}`)
 		w.configure("mail", "temporaryAccessPass", `{"deliverTo":"manager","lifetimeInMinutes":480}`)
-		older := w.accept("show", payload("assignmentRequestGranted", calloutHire, nil))
+		older := w.accept("show", payload("assignmentRequestGranted", taskHire, nil))
 		w.settle(0)
 		if crash {
 			w.at(directorymemory.OperationIssuePass, func() { panic(died{}) })
-			if dead, _ := w.live(func() error { _, err := w.app.ShowPass(t.Context(), calloutLooker, older); return err }); !dead {
+			if dead, _ := w.live(func() error { _, err := w.tasks.ShowPass(t.Context(), taskLooker, older); return err }); !dead {
 				t.Fatal("it did not die")
 			}
 			w.directory.SetFault(nil)
 		}
-		w.accept("mail", payload("assignmentRequestGranted", calloutHire, map[string]any{"AccessPackageAssignmentRequestId": calloutApp, "CallbackUriPath": nil}))
+		w.accept("mail", payload("assignmentRequestGranted", taskHire, map[string]any{"AccessPackageAssignmentRequestId": taskApp, "CallbackUriPath": nil}))
 		w.settle(0)
-		if _, err := w.app.ShowPass(t.Context(), calloutLooker, older); governance.CodeOf(err) != governance.CodeConflict || !w.mailedPass() {
+		if _, err := w.tasks.ShowPass(t.Context(), taskLooker, older); governance.CodeOf(err) != governance.CodeConflict || !w.mailedPass() {
 			t.Errorf("%s: after the look (%v) the newer pass is there: %v", name, err, w.mailedPass())
 		}
 		w.settle(3 * time.Hour)
-		if state := w.callout(older).State; state != governance.CalloutTimedOut || !w.mailedPass() {
+		if state := w.task(older).State; state != governance.TaskTimedOut || !w.mailedPass() {
 			t.Errorf("%s: the older one is %s, the newer pass is there: %v", name, state, w.mailedPass())
 		}
 	}
@@ -80,17 +79,17 @@ func TestAnOlderCalloutLeavesTheNewerPass(t *testing.T) {
 // Two workers at once, one of which has lost its lock: whatever is recorded as delivered is there.
 func TestADeliveredPassIsNotTakenAwayByALateWorker(t *testing.T) {
 	t.Parallel()
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	w.configure("mail", "temporaryAccessPass", `{"lifetimeInMinutes":480}`)
-	id := w.accept("mail", payload("assignmentRequestGranted", calloutHire, nil))
-	effect := governance.Effect{Kind: governance.EffectCallout, ID: "e", SubjectID: w.callout(id).Target.ID, CalloutID: id}
+	id := w.accept("mail", payload("assignmentRequestGranted", taskHire, nil))
+	effect := w.effect(id)
 	stalled, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan error)
 	w.at(directorymemory.OperationSendMail, func() { // the first worker has issued a pass
 		w.at(directorymemory.OperationDeletePass, func() { // the second has seen it
 			close(stalled)
 			<-goOn
 		})
-		go func() { ended <- w.app.HandleEffect(t.Context(), governance.System(), effect) }()
+		go func() { ended <- w.handle(effect) }()
 		<-stalled
 	})
 	w.settle(0)
@@ -99,17 +98,17 @@ func TestADeliveredPassIsNotTakenAwayByALateWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.settle(10 * time.Minute)
-	if callout := w.callout(id); callout.State != governance.CalloutResumed || !callout.Succeeded || !w.mailedPass() {
-		t.Errorf("%s: %s; the pass is there: %v", callout.State, callout.Detail, w.mailedPass())
+	if task := w.task(id); task.State != governance.TaskResumed || !task.Succeeded || !w.mailedPass() {
+		t.Errorf("%s: %s; the pass is there: %v", task.State, task.Detail, w.mailedPass())
 	}
 }
 
 // A pass that is in the mail stays when nobody knows whether that was recorded, and the record holds.
 func TestAPassStaysWhenItsRecordIsUncertain(t *testing.T) {
 	t.Parallel()
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	w.configure("mail", "temporaryAccessPass", `{"lifetimeInMinutes":480}`)
-	id := w.accept("mail", payload("assignmentRequestGranted", calloutHire, nil))
+	id := w.accept("mail", payload("assignmentRequestGranted", taskHire, nil))
 	w.at(directorymemory.OperationSendMail, func() {
 		w.documents.SetFault(func(operation string) storememory.Fault {
 			if operation == storememory.OpCommit { // it is done, the answer is lost; and then the store is away
@@ -122,8 +121,8 @@ func TestAPassStaysWhenItsRecordIsUncertain(t *testing.T) {
 	w.handleNext()
 	w.documents.SetFault(nil)
 	w.settle(10 * time.Minute)
-	if callout := w.callout(id); !callout.Succeeded || !w.mailedPass() || len(w.directory.Issued()) != 1 {
-		t.Errorf("%s: %s; the pass that was mailed is there: %v", callout.State, callout.Detail, w.mailedPass())
+	if task := w.task(id); !task.Succeeded || !w.mailedPass() || len(w.directory.Issued()) != 1 {
+		t.Errorf("%s: %s; the pass that was mailed is there: %v", task.State, task.Detail, w.mailedPass())
 	}
 }
 
@@ -131,15 +130,15 @@ func TestAPassStaysWhenItsRecordIsUncertain(t *testing.T) {
 func TestALateRemovalIsPutRight(t *testing.T) {
 	t.Parallel()
 	for kind, operation := range map[string]directorymemory.Operation{"groupMembership": directorymemory.OperationRemoveMember, "intuneApp": directorymemory.OperationAddMember} {
-		w := newCalloutWorld(t)
+		w := newTaskWorld(t)
 		w.configure("act", kind, kinds[kind].good)
-		w.accept("act", payload("assignmentRequestRemoved", calloutHire, nil))
+		w.accept("act", payload("assignmentRequestRemoved", taskHire, nil))
 		w.at(operation, func() {
-			w.accept("act", payload("assignmentRequestGranted", calloutHire, map[string]any{"AccessPackageAssignmentRequestId": calloutApp, "CallbackConfiguration": nil}))
+			w.accept("act", payload("assignmentRequestGranted", taskHire, map[string]any{"AccessPackageAssignmentRequestId": taskApp, "CallbackConfiguration": nil}))
 			w.settle(0) // by somebody else
 		})
 		w.settle(0)
-		if !w.directory.IsMember(calloutIn, calloutHire) || w.directory.IsMember(calloutOut, calloutHire) {
+		if !w.directory.IsMember(taskIn, taskHire) || w.directory.IsMember(taskOut, taskHire) {
 			t.Errorf("%s: the late removal has undone the newer grant", kind)
 		}
 		if strings.Contains(w.logs.String(), notPutRight) {
@@ -151,19 +150,19 @@ func TestALateRemovalIsPutRight(t *testing.T) {
 const notPutRight = "could not be put right"
 
 // another is the change of a payload that makes it one of another request, which nobody waits for.
-var another = map[string]any{"AccessPackageAssignmentRequestId": calloutApp, "CallbackConfiguration": nil}
+var another = map[string]any{"AccessPackageAssignmentRequestId": taskApp, "CallbackConfiguration": nil}
 
-// carryOut has a callout worked on by somebody else.
-func (w *calloutWorld) carryOut(id string) {
+// carryOut has a task worked on by somebody else.
+func (w *taskWorld) carryOut(id string) {
 	w.t.Helper()
-	effect := governance.Effect{Kind: governance.EffectCallout, ID: "e", SubjectID: w.callout(id).Target.ID, CalloutID: id}
-	if err := w.app.HandleEffect(w.t.Context(), governance.System(), effect); err != nil {
+	effect := w.effect(id)
+	if err := w.handle(effect); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
 // fails has an operation of the directory fail.
-func (w *calloutWorld) fails(operation directorymemory.Operation, kind directorymemory.FaultKind) {
+func (w *taskWorld) fails(operation directorymemory.Operation, kind directorymemory.FaultKind) {
 	w.directory.SetFault(func(one directorymemory.Operation) directorymemory.Fault {
 		if one != operation {
 			kind = directorymemory.FaultNone
@@ -176,49 +175,49 @@ func (w *calloutWorld) fails(operation directorymemory.Operation, kind directory
 func TestALateRemovalIsPutRightLater(t *testing.T) {
 	t.Parallel()
 	for name, dies := range map[string]bool{"the directory is away": false, "the late worker dies": true} {
-		w := newCalloutWorld(t)
+		w := newTaskWorld(t)
 		w.configure("act", "groupMembership", kinds["groupMembership"].good)
-		removed := w.accept("act", payload("assignmentRequestRemoved", calloutHire, nil))
+		removed := w.accept("act", payload("assignmentRequestRemoved", taskHire, nil))
 		w.at(directorymemory.OperationRemoveMember, func() {
-			w.carryOut(w.accept("act", payload("assignmentRequestGranted", calloutHire, another)))
+			w.carryOut(w.accept("act", payload("assignmentRequestGranted", taskHire, another)))
 			if dies {
 				w.dieAt = w.calls + 1
 			}
 			w.fails(directorymemory.OperationAddMember, directorymemory.FaultUnavailable)
 		})
 		w.handleNext()
-		if w.directory.IsMember(calloutIn, calloutHire) || w.callout(removed).State != governance.CalloutWorking || strings.Contains(w.logs.String(), notPutRight) == dies {
+		if w.directory.IsMember(taskIn, taskHire) || w.task(removed).State != governance.TaskWorking || strings.Contains(w.logs.String(), notPutRight) == dies {
 			t.Fatalf("%s: the removal was not late, or is over: %s", name, w.logs.String())
 		}
 		w.dieAt = 0
 		w.directory.SetFault(nil)
 		w.settle(time.Hour)
-		if !w.directory.IsMember(calloutIn, calloutHire) || w.callout(removed).Succeeded {
+		if !w.directory.IsMember(taskIn, taskHire) || w.task(removed).Succeeded {
 			t.Errorf("%s: the late removal has undone the newer grant", name)
 		}
 	}
 }
 
-// What a newer callout has not done, or what has become impossible, nobody does for it.
+// What a newer task has not done, or what has become impossible, nobody does for it.
 func TestPuttingRightDoesNoMoreThanWasDone(t *testing.T) {
 	t.Parallel()
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	w.configure("act", "groupMembership", kinds["groupMembership"].good)
-	w.accept("act", payload("assignmentRequestRemoved", calloutHire, nil))
+	w.accept("act", payload("assignmentRequestRemoved", taskHire, nil))
 	w.at(directorymemory.OperationRemoveMember, func() {
 		w.fails(directorymemory.OperationAddMember, directorymemory.FaultForbidden)
-		w.carryOut(w.accept("act", payload("assignmentRequestGranted", calloutHire, another)))
+		w.carryOut(w.accept("act", payload("assignmentRequestGranted", taskHire, another)))
 		w.directory.SetFault(nil)
 	})
 	w.settle(0)
-	if w.directory.IsMember(calloutIn, calloutHire) {
+	if w.directory.IsMember(taskIn, taskHire) {
 		t.Error("a grant that has failed is carried out")
 	}
-	w = newCalloutWorld(t)
+	w = newTaskWorld(t)
 	w.configure("act", "groupMembership", kinds["groupMembership"].good)
-	w.accept("act", payload("assignmentRequestRemoved", calloutHire, nil))
+	w.accept("act", payload("assignmentRequestRemoved", taskHire, nil))
 	w.at(directorymemory.OperationRemoveMember, func() {
-		w.carryOut(w.accept("act", payload("assignmentRequestGranted", calloutHire, another)))
+		w.carryOut(w.accept("act", payload("assignmentRequestGranted", taskHire, another)))
 		w.fails(directorymemory.OperationAddMember, directorymemory.FaultForbidden)
 	})
 	w.settle(0)
@@ -233,11 +232,11 @@ var uninstallForADay = strings.Replace(kinds["intuneApp"].good, "}", `,"uninstal
 // What is put right is looked at once more: its time may have ended meanwhile.
 func TestWhatIsPutRightMayEndMeanwhile(t *testing.T) {
 	t.Parallel()
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	w.configure("act", "intuneApp", uninstallForADay)
-	w.accept("act", payload("assignmentRequestGranted", calloutHire, nil))
+	w.accept("act", payload("assignmentRequestGranted", taskHire, nil))
 	w.at(directorymemory.OperationRemoveMember, func() { // the grant comes late
-		removed := w.accept("act", payload("assignmentRequestRemoved", calloutHire, another))
+		removed := w.accept("act", payload("assignmentRequestRemoved", taskHire, another))
 		w.carryOut(removed)
 		w.at(directorymemory.OperationAddMember, func() { // the removal is put right
 			w.clock.Advance(25 * time.Hour)
@@ -245,18 +244,18 @@ func TestWhatIsPutRightMayEndMeanwhile(t *testing.T) {
 		})
 	})
 	w.handleNext()
-	if w.directory.IsMember(calloutOut, calloutHire) {
+	if w.directory.IsMember(taskOut, taskHire) {
 		t.Error("the person stays in the uninstall group")
 	}
 }
 
 // uninstalled is a world in which an app is uninstalled for a day, which is almost over.
-func uninstalled(t *testing.T) (w *calloutWorld, id string) {
-	w = newCalloutWorld(t)
+func uninstalled(t *testing.T) (w *taskWorld, id string) {
+	w = newTaskWorld(t)
 	w.configure("act", "intuneApp", uninstallForADay)
-	id = w.accept("act", payload("assignmentRequestRemoved", calloutHire, nil))
+	id = w.accept("act", payload("assignmentRequestRemoved", taskHire, nil))
 	w.settle(23 * time.Hour)
-	if !w.directory.IsMember(calloutOut, calloutHire) {
+	if !w.directory.IsMember(taskOut, taskHire) {
 		t.Fatal("the person is not in the uninstall group")
 	}
 	return w, id
@@ -265,19 +264,19 @@ func uninstalled(t *testing.T) (w *calloutWorld, id string) {
 // The time of a newer removal counts, whenever it comes, and however late the worker of the older one is.
 func TestAFollowUpLeavesANewerRemoval(t *testing.T) {
 	t.Parallel()
-	newer := payload("assignmentRequestRemoved", calloutHire, another)
-	for name, come := range map[string]func(w *calloutWorld, older string){
-		"before": func(w *calloutWorld, _ string) {
+	newer := payload("assignmentRequestRemoved", taskHire, another)
+	for name, come := range map[string]func(w *taskWorld, older string){
+		"before": func(w *taskWorld, _ string) {
 			w.carryOut(w.accept("act", newer))
 		},
-		"accepted before, carried out meanwhile": func(w *calloutWorld, _ string) {
+		"accepted before, carried out meanwhile": func(w *taskWorld, _ string) {
 			id := w.accept("act", newer)
 			w.at(directorymemory.OperationRemoveMember, func() { w.carryOut(id) })
 		},
-		"meanwhile": func(w *calloutWorld, _ string) {
+		"meanwhile": func(w *taskWorld, _ string) {
 			w.at(directorymemory.OperationRemoveMember, func() { w.carryOut(w.accept("act", newer)) })
 		},
-		"after somebody else has followed it up": func(w *calloutWorld, older string) {
+		"after somebody else has followed it up": func(w *taskWorld, older string) {
 			w.at(directorymemory.OperationRemoveMember, func() {
 				w.carryOut(older)
 				w.carryOut(w.accept("act", newer))
@@ -288,15 +287,15 @@ func TestAFollowUpLeavesANewerRemoval(t *testing.T) {
 		w.clock.Advance(61 * time.Minute)
 		come(w, older)
 		w.carryOut(older)
-		if !w.directory.IsMember(calloutOut, calloutHire) || strings.Contains(w.logs.String(), notPutRight) {
+		if !w.directory.IsMember(taskOut, taskHire) || strings.Contains(w.logs.String(), notPutRight) {
 			t.Errorf("%s: the older removal's end has ended the newer one: %s", name, w.logs.String())
 		}
-		callout := w.callout(older)
-		if note, done := callout.Done("followUp"); !done || strings.HasPrefix(note, "A newer request") != (name == "before") {
+		task := w.task(older)
+		if note, done := task.Done("followUp"); !done || strings.HasPrefix(note, "A newer request") != (name == "before") {
 			t.Errorf("%s: followed up: %v, %s", name, done, note)
 		}
 		w.settle(26 * time.Hour)
-		if w.directory.IsMember(calloutOut, calloutHire) {
+		if w.directory.IsMember(taskOut, taskHire) {
 			t.Errorf("%s: the person stays in the uninstall group", name)
 		}
 	}
@@ -312,35 +311,31 @@ func TestAFollowUpThatFails(t *testing.T) {
 		w.carryOut(id)
 		w.directory.SetFault(nil)
 		w.settle(time.Hour)
-		callout := w.callout(id)
+		task := w.task(id)
 		final := kind == directorymemory.FaultForbidden
-		if note, _ := callout.Done("followUp"); !strings.Contains(note, want) || strings.Contains(w.logs.String(), "could not be undone") != final || w.directory.IsMember(calloutOut, calloutHire) != final {
-			t.Errorf("%s, in the group: %v; %s", note, w.directory.IsMember(calloutOut, calloutHire), w.logs.String())
-		}
-		page, err := w.app.ListAudit(t.Context(), calloutAdministrator, false, app.ListOptions{})
-		if err != nil {
-			t.Fatal(err)
+		if note, _ := task.Done("followUp"); !strings.Contains(note, want) || strings.Contains(w.logs.String(), "could not be undone") != final || w.directory.IsMember(taskOut, taskHire) != final {
+			t.Errorf("%s, in the group: %v; %s", note, w.directory.IsMember(taskOut, taskHire), w.logs.String())
 		}
 		failures := 0
-		for _, entry := range page.Items {
-			if entry.Value.Result == "failure" {
+		for _, entry := range w.audit(store.Subjects, "") {
+			if entry.Result == "failure" {
 				failures++
 			}
 		}
-		if want := map[bool]int{true: 1}[final]; failures != want || !callout.Succeeded || callout.FollowUpDateTime != nil {
-			t.Errorf("%d failures in the trail, want %d: %+v", failures, want, callout)
+		if want := map[bool]int{true: 1}[final]; failures != want || !task.Succeeded || task.FollowUpDateTime != nil {
+			t.Errorf("%d failures in the trail, want %d: %+v", failures, want, task)
 		}
 	}
 }
 
-// A follow-up comes when so much has happened since that nobody knows which callout is the newest.
+// A follow-up comes when so much has happened since that nobody knows which task is the newest.
 func TestAFollowUpAfterItsClaimIsForgotten(t *testing.T) {
 	t.Parallel()
 	w, id := uninstalled(t)
-	w.rewrite("head", `"calloutClaims"`, `"forgotten"`)
+	w.rewrite("head", `"taskClaims"`, `"forgotten"`)
 	w.settle(2 * time.Hour)
-	callout := w.callout(id)
-	if _, done := callout.Done("followUp"); !done || w.directory.IsMember(calloutOut, calloutHire) {
+	task := w.task(id)
+	if _, done := task.Done("followUp"); !done || w.directory.IsMember(taskOut, taskHire) {
 		t.Error("the person stays in the uninstall group")
 	}
 }
@@ -348,21 +343,21 @@ func TestAFollowUpAfterItsClaimIsForgotten(t *testing.T) {
 // The time for uninstalling runs from the first attempt.
 func TestAPromiseIsMadeOnce(t *testing.T) {
 	t.Parallel()
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	w.configure("act", "intuneApp", uninstallForADay)
 	w.fails(directorymemory.OperationAddMember, directorymemory.FaultUnavailable)
-	id := w.accept("act", payload("assignmentRequestRemoved", calloutHire, nil))
+	id := w.accept("act", payload("assignmentRequestRemoved", taskHire, nil))
 	w.settle(0)
-	promised := w.callout(id).FollowUpDateTime
+	promised := w.task(id).FollowUpDateTime
 	w.directory.SetFault(nil)
 	w.settle(time.Hour)
-	if callout := w.callout(id); promised == nil || !callout.Succeeded || !callout.FollowUpDateTime.Instant().Equal(promised.Instant()) {
-		t.Errorf("promised for %v, then for %v", promised, callout.FollowUpDateTime)
+	if task := w.task(id); promised == nil || !task.Succeeded || !task.FollowUpDateTime.Instant().Equal(promised.Instant()) {
+		t.Errorf("promised for %v, then for %v", promised, task.FollowUpDateTime)
 	}
 }
 
 // rewrite replaces a text in the documents of a kind, as another release may have left them.
-func (w *calloutWorld) rewrite(kind, before, after string) {
+func (w *taskWorld) rewrite(kind, before, after string) {
 	w.t.Helper()
 	page, err := w.documents.Query(w.t.Context(), store.Subjects, store.Query{Kind: kind})
 	if err != nil {
@@ -383,22 +378,22 @@ func (w *calloutWorld) rewrite(kind, before, after string) {
 // The same, and the newer grant has changed the group and not recorded it yet.
 func TestALateRemovalIsPutRightBeforeTheRecord(t *testing.T) {
 	t.Parallel()
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	w.configure("act", "groupMembership", kinds["groupMembership"].good)
-	w.accept("act", payload("assignmentRequestRemoved", calloutHire, nil))
+	w.accept("act", payload("assignmentRequestRemoved", taskHire, nil))
 	stalled, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan error)
 	w.at(directorymemory.OperationRemoveMember, func() {
-		id := w.accept("act", payload("assignmentRequestGranted", calloutHire, map[string]any{"AccessPackageAssignmentRequestId": calloutApp, "CallbackConfiguration": nil}))
-		effect := governance.Effect{Kind: governance.EffectCallout, ID: "e", SubjectID: w.callout(id).Target.ID, CalloutID: id}
+		id := w.accept("act", payload("assignmentRequestGranted", taskHire, map[string]any{"AccessPackageAssignmentRequestId": taskApp, "CallbackConfiguration": nil}))
+		effect := w.effect(id)
 		w.documents.SetFault(func(operation string) storememory.Fault {
-			if operation == storememory.OpCommit && w.directory.IsMember(calloutIn, calloutHire) {
+			if operation == storememory.OpCommit && w.directory.IsMember(taskIn, taskHire) {
 				w.documents.SetFault(nil)
 				close(stalled)
 				<-goOn
 			}
 			return storememory.NoFault
 		})
-		go func() { ended <- w.app.HandleEffect(t.Context(), governance.System(), effect) }()
+		go func() { ended <- w.handle(effect) }()
 		<-stalled
 	})
 	w.handleNext()
@@ -407,7 +402,7 @@ func TestALateRemovalIsPutRightBeforeTheRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.settle(10 * time.Minute)
-	if !w.directory.IsMember(calloutIn, calloutHire) {
+	if !w.directory.IsMember(taskIn, taskHire) {
 		t.Error("the late removal has undone the newer grant")
 	}
 }
@@ -416,34 +411,34 @@ func TestALateRemovalIsPutRightBeforeTheRecord(t *testing.T) {
 func TestAFollowUpComesWhateverHappens(t *testing.T) {
 	t.Parallel()
 	for at := 1; ; at++ {
-		w := newCalloutWorld(t)
+		w := newTaskWorld(t)
 		w.configure("act", "intuneApp", uninstallForADay)
-		w.accept("act", payload("assignmentRequestRemoved", calloutHire, nil))
+		w.accept("act", payload("assignmentRequestRemoved", taskHire, nil))
 		w.calls, w.dieAt, w.after = 0, at, true
 		w.handleNext()
 		crashed := w.calls >= at
 		w.dieAt = 0
 		w.clock.Advance(3 * time.Hour) // the source has stopped waiting
 		w.settle(27 * time.Hour)
-		if w.directory.IsMember(calloutOut, calloutHire) {
+		if w.directory.IsMember(taskOut, taskHire) {
 			t.Errorf("call %d: the person stays in the uninstall group", at)
 		}
 		if !crashed {
 			break
 		}
 	}
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	w.configure("act", "intuneApp", uninstallForADay)
-	w.accept("act", payload("assignmentRequestRemoved", calloutHire, nil))
+	w.accept("act", payload("assignmentRequestRemoved", taskHire, nil))
 	w.settle(0)
 	w.directory.SetFault(func(operation directorymemory.Operation) directorymemory.Fault {
 		return directorymemory.Fault{Kind: map[bool]directorymemory.FaultKind{true: directorymemory.FaultForbidden}[operation == directorymemory.OperationRemoveMember]}
 	})
-	granted := w.accept("act", payload("assignmentRequestGranted", calloutHire, map[string]any{"AccessPackageAssignmentRequestId": calloutApp, "CallbackUriPath": nil}))
+	granted := w.accept("act", payload("assignmentRequestGranted", taskHire, map[string]any{"AccessPackageAssignmentRequestId": taskApp, "CallbackUriPath": nil}))
 	w.settle(0)
 	w.directory.SetFault(nil)
 	w.settle(27 * time.Hour)
-	if w.callout(granted).Succeeded || w.directory.IsMember(calloutOut, calloutHire) {
+	if w.task(granted).Succeeded || w.directory.IsMember(taskOut, taskHire) {
 		t.Error("after a newer grant that has failed the person stays in the uninstall group")
 	}
 }
@@ -451,37 +446,37 @@ func TestAFollowUpComesWhateverHappens(t *testing.T) {
 // A source that has gone on before anybody told it anything is not said to have an answer.
 func TestAnAnswerIsNotMadeUp(t *testing.T) {
 	t.Parallel()
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	w.configure("show", "temporaryAccessPass", `{"deliverTo":"show"}`)
-	id := w.accept("show", payload("assignmentRequestGranted", calloutHire, nil))
+	id := w.accept("show", payload("assignmentRequestGranted", taskHire, nil))
 	w.settle(0)
-	if _, err := w.app.ShowPass(t.Context(), calloutLooker, id); err != nil {
+	if _, err := w.tasks.ShowPass(t.Context(), taskLooker, id); err != nil {
 		t.Fatal(err)
 	}
 	w.directory.RefuseResumes("the request was canceled")
 	w.settle(0)
-	if callout := w.callout(id); callout.State != governance.CalloutNotResumed || !strings.Contains(callout.Detail, "does not wait") {
-		t.Errorf("%s: %s", callout.State, callout.Detail)
+	if task := w.task(id); task.State != governance.TaskNotResumed || !strings.Contains(task.Detail, "does not wait") {
+		t.Errorf("%s: %s", task.State, task.Detail)
 	}
 }
 
-// A pass that may not be taken away does not keep a callout from its end.
-func TestACalloutEndsWithoutPermissions(t *testing.T) {
+// A pass that may not be taken away does not keep a task from its end.
+func TestATaskEndsWithoutPermissions(t *testing.T) {
 	t.Parallel()
-	w := newCalloutWorld(t)
+	w := newTaskWorld(t)
 	w.configure("show", "temporaryAccessPass", `{"deliverTo":"show"}`)
-	id := w.accept("show", payload("assignmentRequestGranted", calloutHire, nil))
+	id := w.accept("show", payload("assignmentRequestGranted", taskHire, nil))
 	w.settle(0)
 	w.after = false
 	w.at(directorymemory.OperationIssuePass, func() { w.dieAt = w.calls + 1 })
-	if dead, _ := w.live(func() error { _, err := w.app.ShowPass(t.Context(), calloutLooker, id); return err }); !dead || w.livePass() == "" {
+	if dead, _ := w.live(func() error { _, err := w.tasks.ShowPass(t.Context(), taskLooker, id); return err }); !dead || w.livePass() == "" {
 		t.Fatal("it did not die with a pass issued")
 	}
 	w.directory.SetFault(func(operation directorymemory.Operation) directorymemory.Fault {
 		return directorymemory.Fault{Kind: map[bool]directorymemory.FaultKind{true: directorymemory.FaultForbidden}[operation == directorymemory.OperationDeletePass]}
 	})
 	w.settle(3 * time.Hour)
-	if callout := w.callout(id); callout.State != governance.CalloutTimedOut {
-		t.Errorf("%s: %s", callout.State, callout.Detail)
+	if task := w.task(id); task.State != governance.TaskTimedOut {
+		t.Errorf("%s: %s", task.State, task.Detail)
 	}
 }

@@ -1,4 +1,4 @@
-package app
+package companion
 
 import (
 	"context"
@@ -68,23 +68,23 @@ func isPort(text string) bool {
 	return text == "" || err == nil
 }
 
-func (p *webhookPlan) claim(governance.Callout) string { return "" }
-func (p *webhookPlan) withoutPerson()                  {}
+func (p *webhookPlan) claim(governance.Task) string { return "" }
+func (p *webhookPlan) withoutPerson()               {}
 
-func (p *webhookPlan) preflight(_ context.Context, a *App) []governance.Finding {
-	return append(addressFinding(a, p.URL), secretFinding(a, p.Secret, "secret", false)...)
+func (p *webhookPlan) preflight(_ context.Context, ports *Ports) []governance.Finding {
+	return append(addressFinding(ports, p.URL), secretFinding(ports, p.Secret, "secret", false)...)
 }
 
-func addressFinding(a *App, address string) []governance.Finding {
-	if err := a.outbound.Allowed(address); err != nil {
+func addressFinding(ports *Ports, address string) []governance.Finding {
+	if err := ports.Outbound.Allowed(address); err != nil {
 		return []governance.Finding{{Severity: "error", Target: "url", Message: "The address may not be called: it must be https and public, or its host be named in the app setting CalloutPrivateHosts."}}
 	}
 	return nil
 }
 
-// calloutBody is what a webhook is told when the settings do not say.
-func calloutBody(w *work) any {
-	c := w.callout
+// taskBody is what a webhook is told when the settings do not say.
+func taskBody(w *work) any {
+	c := w.task
 	return map[string]any{
 		"version": 1, "calloutId": c.ID, "action": c.Action, "source": c.Source, "stage": c.Stage, "requestId": c.RequestID,
 		"accessPackage": c.AccessPackage, "catalog": c.Catalog,
@@ -96,7 +96,7 @@ func calloutBody(w *work) any {
 // bodyOf is the body of a request: the template, filled, or everything.
 func bodyOf(w *work, template json.RawMessage, extra map[string]string) (json.RawMessage, error) {
 	if len(template) == 0 {
-		return json.Marshal(calloutBody(w))
+		return json.Marshal(taskBody(w))
 	}
 	return fillJSON(w, template, extra)
 }
@@ -111,7 +111,7 @@ func sign(secret governance.Secret, timestamp string, body []byte) string {
 
 func (p *webhookPlan) run(ctx context.Context, w *work) (outcome, error) {
 	err := w.once(ctx, "called", func() (string, error) {
-		secret := w.app.secret(p.Secret)
+		secret := w.Secret(p.Secret)
 		if secret.IsZero() {
 			return "", giveUpf(nil, "The secret %s is not set.", p.Secret)
 		}
@@ -120,11 +120,11 @@ func (p *webhookPlan) run(ctx context.Context, w *work) (outcome, error) {
 			return "", err
 		}
 		header := headersOf(p.Headers)
-		timestamp := stampOf(w.app.now())
+		timestamp := stampOf(w.Ledger.Now())
 		header.Set("Latchkey-Timestamp", timestamp)
 		header.Set("Latchkey-Signature", sign(secret, timestamp, body))
-		header.Set("Latchkey-Delivery", w.callout.ID)
-		reply, err := w.app.post(ctx, p.URL, header, body)
+		header.Set("Latchkey-Delivery", w.task.ID)
+		reply, err := w.post(ctx, p.URL, header, body)
 		return fmt.Sprint(reply.Status), err
 	})
 	return outcome{detail: "The webhook was called."}, err

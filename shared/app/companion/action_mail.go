@@ -1,4 +1,4 @@
-package app
+package companion
 
 import (
 	"context"
@@ -55,18 +55,18 @@ func (p *mailPlan) validate() error {
 	return nil
 }
 
-func (p *mailPlan) claim(governance.Callout) string { return "" }
+func (p *mailPlan) claim(governance.Task) string { return "" }
 
-func (p *mailPlan) preflight(ctx context.Context, a *App) []governance.Finding {
-	return slices.DeleteFunc(senderFinding(ctx, a), func(f governance.Finding) bool { return f.Target == "permissions" }) // said before
+func (p *mailPlan) preflight(ctx context.Context, ports *Ports) []governance.Finding {
+	return slices.DeleteFunc(senderFinding(ctx, ports), func(f governance.Finding) bool { return f.Target == "permissions" }) // said before
 }
 
 func (p *mailPlan) compose(w *work) governance.Mail {
-	mail := governance.Mail{Subject: oneLine(fill(w, p.Subject, nil))}
+	mail := governance.Mail{Subject: governance.OneLine(fill(w, p.Subject, nil))}
 	var text []string
 	var body strings.Builder
 	for _, line := range p.Lines {
-		line = oneLine(fill(w, line, nil))
+		line = governance.OneLine(fill(w, line, nil))
 		text = append(text, line)
 		body.WriteString("<p>" + html.EscapeString(line) + "</p>")
 	}
@@ -82,7 +82,7 @@ func (p *mailPlan) run(ctx context.Context, w *work) (outcome, error) {
 		}
 		mail := p.compose(w)
 		mail.To = []string{to.Mail}
-		return "", inWords(w.app.directory.SendMail(ctx, mail), "Sending the mail")
+		return "", inWords(w.Directory.SendMail(ctx, mail), "Sending the mail")
 	})
 	return outcome{detail: "The mail was sent."}, err
 }

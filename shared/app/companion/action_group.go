@@ -1,4 +1,4 @@
-package app
+package companion
 
 import (
 	"context"
@@ -32,26 +32,26 @@ func (p *groupPlan) validate() error {
 	return validDirection(&p.Direction)
 }
 
-func (p *groupPlan) claim(governance.Callout) string { return "group:" + lower(p.GroupID) }
+func (p *groupPlan) claim(governance.Task) string { return "group:" + governance.Fold(p.GroupID) }
 
-func (p *groupPlan) preflight(ctx context.Context, a *App) []governance.Finding {
-	return groupFinding(ctx, a, p.GroupID, "groupId")
+func (p *groupPlan) preflight(ctx context.Context, ports *Ports) []governance.Finding {
+	return groupFinding(ctx, ports, p.GroupID, "groupId")
 }
 
 func (p *groupPlan) run(ctx context.Context, w *work) (outcome, error) {
-	add, err := direction(p.Direction, w.callout.Stage)
+	add, err := direction(p.Direction, w.task.Stage)
 	if err != nil {
 		return outcome{}, err
 	}
-	user := w.callout.Target.ObjectID
+	user := w.task.Target.ObjectID
 	if !add {
 		err := w.once(ctx, "left", func() (string, error) {
-			return "", inWords(w.app.directory.RemoveMember(ctx, p.GroupID, user), "Removing the person from the group")
+			return "", inWords(w.Directory.RemoveMember(ctx, p.GroupID, user), "Removing the person from the group")
 		})
 		return outcome{detail: "The person is no member of the group."}, err
 	}
 	err = w.once(ctx, "joined", func() (string, error) {
-		err := w.app.directory.AddMember(ctx, p.GroupID, user)
+		err := w.Directory.AddMember(ctx, p.GroupID, user)
 		if errors.Is(err, directory.ErrNotFound) {
 			if _, err := w.target(ctx); err != nil {
 				return "", err
@@ -64,7 +64,7 @@ func (p *groupPlan) run(ctx context.Context, w *work) (outcome, error) {
 }
 
 func (p *groupPlan) rehearse(ctx context.Context, w *work) ([]string, error) {
-	add, err := direction(p.Direction, w.callout.Stage)
+	add, err := direction(p.Direction, w.task.Stage)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (p *groupPlan) rehearse(ctx context.Context, w *work) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	group, err := w.app.directory.Group(ctx, p.GroupID)
+	group, err := w.Directory.Group(ctx, p.GroupID)
 	if err != nil {
 		return nil, inWords(err, "Reading the group")
 	}

@@ -1,4 +1,4 @@
-package app
+package companion
 
 import (
 	"context"
@@ -9,9 +9,11 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/shared/app/authz"
 	"latchkey/shared/directory"
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 )
 
 // The Temporary Access Pass (BEY-26, BEY-27).
@@ -78,17 +80,17 @@ func (p *passPlan) validate() error {
 	}
 	for _, role := range p.AllowedRoles {
 		if !governance.IsGUID(role) {
-			return governance.Invalid("allowedRoles", "%q is no template id of a directory role.", shorten(role))
+			return governance.Invalid("allowedRoles", "%q is no template id of a directory role.", governance.Clip(role))
 		}
 	}
 	return nil
 }
 
-func (p *passPlan) claim(governance.Callout) string { return "temporaryAccessPass" }
+func (p *passPlan) claim(governance.Task) string { return "temporaryAccessPass" }
 
-func (p *passPlan) preflight(ctx context.Context, a *App) []governance.Finding {
+func (p *passPlan) preflight(ctx context.Context, ports *Ports) []governance.Finding {
 	var findings []governance.Finding
-	policy, err := a.actions.PassPolicy(ctx)
+	policy, err := ports.Actions.PassPolicy(ctx)
 	switch {
 	case err != nil:
 		findings = append(findings, governance.Finding{Severity: "error", Target: "policy", Message: "The policy of Temporary Access Passes cannot be read: " + classOf(err) + "."})
@@ -104,9 +106,9 @@ func (p *passPlan) preflight(ctx context.Context, a *App) []governance.Finding {
 	}
 	switch p.DeliverTo {
 	case byTeams:
-		findings = append(findings, secretFinding(a, p.TeamsSecret, "teamsSecret", true)...)
+		findings = append(findings, secretFinding(ports, p.TeamsSecret, "teamsSecret", true)...)
 	case toManager, toRequestor:
-		findings = append(findings, senderFinding(ctx, a)...)
+		findings = append(findings, senderFinding(ctx, ports)...)
 	}
 	return findings
 }
@@ -145,7 +147,7 @@ func (p *passPlan) prepare(ctx context.Context, w *work) (passOrder, error) {
 	if err := p.unprivileged(ctx, w, user); err != nil {
 		return passOrder{}, err
 	}
-	policy, err := w.app.actions.PassPolicy(ctx)
+	policy, err := w.Actions.PassPolicy(ctx)
 	if err != nil {
 		return passOrder{}, inWords(err, "Reading the policy of Temporary Access Passes")
 	}
@@ -159,7 +161,7 @@ func (p *passPlan) prepare(ctx context.Context, w *work) (passOrder, error) {
 		ordered.note += " It is usable once only, as the tenant's policy wants."
 	}
 	if !p.StartsAfter.IsZero() {
-		ordered.order.Start = governance.At(p.StartsAfter.AddTo(w.callout.AcceptedDateTime.Instant()))
+		ordered.order.Start = governance.At(p.StartsAfter.AddTo(w.task.AcceptedDateTime.Instant()))
 	}
 	if p.DeliverTo == toManager || p.DeliverTo == toRequestor {
 		if ordered.to, err = w.addressee(ctx, p.DeliverTo); err != nil {
@@ -177,7 +179,7 @@ func (p *passPlan) unprivileged(ctx context.Context, w *work, user governance.Us
 	if p.AllowPrivileged {
 		return nil
 	}
-	roles, err := w.app.actions.DirectoryRoles(ctx, user.ID)
+	roles, err := w.Actions.DirectoryRoles(ctx, user.ID)
 	if err != nil {
 		return inWords(err, "Reading the directory roles")
 	}
@@ -203,7 +205,7 @@ func (p *passPlan) run(ctx context.Context, w *work) (outcome, error) {
 	if w.again { // a pass is not issued twice, and none is ever deleted that was delivered
 		return outcome{}, nil
 	}
-	if note, done := w.callout.Done(stepDeliver); done {
+	if note, done := w.task.Done(stepDeliver); done {
 		return outcome{detail: note}, nil
 	}
 	ordered, err := p.prepare(ctx, w)
@@ -211,7 +213,7 @@ func (p *passPlan) run(ctx context.Context, w *work) (outcome, error) {
 		return outcome{}, err
 	}
 	if p.DeliverTo == byShow {
-		who, err := w.person(ctx, w.callout.Requestor.ObjectID, "The person who asked")
+		who, err := w.person(ctx, w.task.Requestor.ObjectID, "The person who asked")
 		if err != nil {
 			return outcome{}, err
 		}
@@ -229,8 +231,8 @@ func (p *passPlan) run(ctx context.Context, w *work) (outcome, error) {
 		default:
 			text += fmt.Sprintf(" It was sent to %s alone.", nameOf(ordered.to))
 		}
-		return true, w.update(ctx, w.inTurn(func(s engine.Subject) (engine.Change, error) {
-			return engine.RecordCalloutStep(s, w.callout.ID, stepDeliver, text+ordered.note, w.app.now())
+		return true, w.update(ctx, w.inTurn(func(s engine.State) (engine.Change, error) {
+			return engine.RecordTaskStep(s, w.task.ID, stepDeliver, text+ordered.note, w.Ledger.Now())
 		}))
 	})
 	return outcome{detail: text + ordered.note}, err
@@ -240,13 +242,13 @@ func (p *passPlan) run(ctx context.Context, w *work) (outcome, error) {
 // cannot be handed on it is taken away again, so that none lies about that nobody has. hand commits in turn, and says whether the pass has left: then, if it is not known whether the commit went through, the pass stays, and whoever goes on finds it recorded or
 // replaces it.
 func (p *passPlan) issue(ctx context.Context, w *work, ordered passOrder, hand func(governance.AccessPass, governance.Secret) (bool, error)) error {
-	if err := w.clearPasses(ctx, ordered.user.ID); err != nil {
+	if err := clearPasses(ctx, w, ordered.user.ID); err != nil {
 		return err
 	}
-	pass, value, err := w.app.actions.IssuePass(ctx, ordered.user.ID, ordered.order)
+	pass, value, err := w.Actions.IssuePass(ctx, ordered.user.ID, ordered.order)
 	if errors.Is(err, directory.ErrRefused) {
-		if left, listErr := w.app.actions.Passes(ctx, ordered.user.ID); listErr == nil && len(left) > 0 { // somebody else was in between: again, later
-			return unavailable("The person's Temporary Access Pass", err)
+		if left, listErr := w.Actions.Passes(ctx, ordered.user.ID); listErr == nil && len(left) > 0 { // somebody else was in between: again, later
+			return ledger.Unavailable("The person's Temporary Access Pass", err)
 		}
 	}
 	if err != nil {
@@ -256,31 +258,31 @@ func (p *passPlan) issue(ctx context.Context, w *work, ordered passOrder, hand f
 	if err == nil || left && isPassing(err) {
 		return err
 	}
-	if undo := w.app.actions.DeletePass(context.WithoutCancel(ctx), ordered.user.ID, pass.ID); undo != nil {
-		w.app.log.WarnContext(ctx, "a pass that was not delivered stays until it is replaced or over", "calloutId", w.callout.ID, "passId", pass.ID, "error", undo)
+	if undo := w.Actions.DeletePass(context.WithoutCancel(ctx), ordered.user.ID, pass.ID); undo != nil {
+		w.Log.WarnContext(ctx, "a pass that was not delivered stays until it is replaced or over", "calloutId", w.task.ID, "passId", pass.ID, "error", undo)
 	}
 	return err
 }
 
 // clearPasses takes away the passes that a person has. A lock may be lost without its holder's knowing, so it looks first, then takes its turn, and only then deletes what it saw: whoever is issuing a
 // pass that it saw cannot record it as delivered any more, and a pass that is recorded is never deleted by who looked before.
-func (w *work) clearPasses(ctx context.Context, userID string) error {
-	passes, err := w.app.actions.Passes(ctx, userID)
+func clearPasses(ctx context.Context, w *work, userID string) error {
+	passes, err := w.Actions.Passes(ctx, userID)
 	if err != nil {
 		return inWords(err, "Looking for an existing Temporary Access Pass")
 	}
-	turn := w.app.newID()
-	if err := w.update(ctx, func(s engine.Subject) (engine.Change, error) {
-		callout := s.Callouts[w.callout.ID]
-		if _, delivered := callout.Done(stepDeliver); delivered {
+	turn := w.Ledger.NewID(ctx)
+	if err := w.update(ctx, func(s engine.State) (engine.Change, error) {
+		task, _ := engine.Find[governance.Task](s, w.task.ID)
+		if _, delivered := task.Done(stepDeliver); delivered {
 			return engine.Change{}, governance.Conflict("The pass is delivered.")
 		}
-		return engine.RecordCalloutStep(s, w.callout.ID, stepClear, turn, w.app.now())
+		return engine.RecordTaskStep(s, w.task.ID, stepClear, turn, w.Ledger.Now())
 	}); err != nil {
 		return err
 	}
 	for _, pass := range passes {
-		if err := w.app.actions.DeletePass(ctx, userID, pass.ID); err != nil {
+		if err := w.Actions.DeletePass(ctx, userID, pass.ID); err != nil {
 			return inWords(err, "Replacing the existing Temporary Access Pass")
 		}
 	}
@@ -288,11 +290,11 @@ func (w *work) clearPasses(ctx context.Context, userID string) error {
 }
 
 // inTurn has a decision made only as long as nobody else has taken a turn: else there may be a pass that who decides does not know of.
-func (w *work) inTurn(decide func(engine.Subject) (engine.Change, error)) func(engine.Subject) (engine.Change, error) {
-	return func(s engine.Subject) (engine.Change, error) {
-		known, _ := w.callout.Done(stepClear)
-		callout := s.Callouts[w.callout.ID]
-		if now, _ := callout.Done(stepClear); now != known {
+func (w *work) inTurn(decide ledger.Decide) ledger.Decide {
+	return func(s engine.State) (engine.Change, error) {
+		known, _ := w.task.Done(stepClear)
+		task, _ := engine.Find[governance.Task](s, w.task.ID)
+		if now, _ := task.Done(stepClear); now != known {
 			return engine.Change{}, governance.Conflict("The pass is issued by somebody else.")
 		}
 		return decide(s)
@@ -301,15 +303,15 @@ func (w *work) inTurn(decide func(engine.Subject) (engine.Change, error)) func(e
 
 // abandon takes away a pass that may have been issued and was not delivered.
 func (p *passPlan) abandon(ctx context.Context, w *work) error {
-	_, cleared := w.callout.Done(stepClear)
-	_, delivered := w.callout.Done(stepDeliver)
+	_, cleared := w.task.Done(stepClear)
+	_, delivered := w.task.Done(stepDeliver)
 	if !cleared || delivered {
 		return nil
 	}
-	err := w.clearPasses(ctx, w.callout.Target.ObjectID)
+	err := clearPasses(ctx, w, w.task.Target.ObjectID)
 	var final *giveUpError
 	if errors.As(err, &final) {
-		w.app.log.WarnContext(ctx, "a pass that was not delivered stays until it is replaced or over", "calloutId", w.callout.ID, "error", err)
+		w.Log.WarnContext(ctx, "a pass that was not delivered stays until it is replaced or over", "calloutId", w.task.ID, "error", err)
 		return nil
 	}
 	return err
@@ -318,14 +320,14 @@ func (p *passPlan) abandon(ctx context.Context, w *work) error {
 // deliver sends the pass on its way. What it answers never holds a word of what was sent: the other side's complaint might quote it.
 func (p *passPlan) deliver(ctx context.Context, w *work, ordered passOrder, pass governance.AccessPass, value governance.Secret) error {
 	if p.DeliverTo == byTeams {
-		address := w.app.secret(p.TeamsSecret)
+		address := w.Secret(p.TeamsSecret)
 		if address.IsZero() {
 			return giveUpf(nil, "No pass was issued: the secret %s is not set.", p.TeamsSecret)
 		}
-		_, err := w.app.post(ctx, address.Reveal(), nil, teamsCard(ordered, pass, value))
+		_, err := w.post(ctx, address.Reveal(), nil, teamsCard(ordered, pass, value))
 		return blandly(err, "Sending the pass by Teams")
 	}
-	err := w.app.directory.SendMail(ctx, passMail(ordered, pass, value))
+	err := w.Directory.SendMail(ctx, passMail(ordered, pass, value))
 	return blandly(err, "Sending the pass by mail")
 }
 
@@ -338,9 +340,9 @@ func blandly(err error, what string) error {
 	case errors.Is(err, directory.ErrForbidden), errors.Is(err, directory.ErrRefused), errors.Is(err, directory.ErrNotFound), errors.As(err, &final):
 		return giveUpf(nil, "%s failed; the pass was taken away again.", what)
 	case errors.Is(err, directory.ErrThrottled):
-		return unavailable(what, &directory.ThrottledError{After: directory.RetryAfter(err)})
+		return ledger.Unavailable(what, &directory.ThrottledError{After: directory.RetryAfter(err)})
 	}
-	return unavailable(what, nil)
+	return ledger.Unavailable(what, nil)
 }
 
 func describePass(ordered passOrder, pass governance.AccessPass) string {
@@ -367,7 +369,7 @@ func passLines(ordered passOrder, pass governance.AccessPass) []string {
 
 func passMail(ordered passOrder, pass governance.AccessPass, value governance.Secret) governance.Mail {
 	lines := passLines(ordered, pass)
-	mail := governance.Mail{To: []string{ordered.to.Mail}, Subject: oneLine("Temporary Access Pass for " + string(nameOf(ordered.user))), Text: lines[0] + "\n" + value.Reveal() + "\n" + strings.Join(lines[1:], "\n")}
+	mail := governance.Mail{To: []string{ordered.to.Mail}, Subject: governance.OneLine("Temporary Access Pass for " + string(nameOf(ordered.user))), Text: lines[0] + "\n" + value.Reveal() + "\n" + strings.Join(lines[1:], "\n")}
 	body := "<p>" + html.EscapeString(lines[0]) + "</p><p><code>" + html.EscapeString(value.Reveal()) + "</code></p>"
 	for _, line := range lines[1:] {
 		body += "<p>" + html.EscapeString(line) + "</p>"
@@ -388,13 +390,13 @@ func teamsCard(ordered passOrder, pass governance.AccessPass, value governance.S
 }
 
 func (p *passPlan) rehearse(ctx context.Context, w *work) ([]string, error) {
-	w.callout.AcceptedDateTime = governance.At(w.app.now())
+	w.task.AcceptedDateTime = governance.At(w.Ledger.Now())
 	ordered, err := p.prepare(ctx, w)
 	if err != nil {
 		return nil, err
 	}
 	lines := []string{fmt.Sprintf("It would issue a Temporary Access Pass for %s, valid for %d minutes.%s", nameOf(ordered.user), ordered.order.Minutes, ordered.note)}
-	existing, err := w.app.actions.Passes(ctx, ordered.user.ID)
+	existing, err := w.Actions.Passes(ctx, ordered.user.ID)
 	if err != nil {
 		return lines, inWords(err, "Looking for an existing Temporary Access Pass")
 	}
@@ -420,19 +422,23 @@ type ShownPass struct {
 	UsableOnce    bool
 }
 
-// ShowPass issues the pass of a callout that is to be shown, and shows it: once, to the person who asked. Errors: CodeForbidden, CodeNotFound, CodeConflict when it was shown before or cannot be issued.
-func (a *App) ShowPass(ctx context.Context, caller governance.Caller, id string) (ShownPass, error) {
-	if err := authorize(caller, OpSeeOwnPass); err != nil {
+// ShowPass issues the pass of a task that is to be shown, and shows it: once, to the person who asked. Errors: CodeForbidden, CodeNotFound, CodeConflict when it was shown before or cannot be issued.
+func (t Tasks) ShowPass(ctx context.Context, caller governance.Caller, id string) (ShownPass, error) {
+	if err := authz.Require(caller, authz.OpSeeOwnPass); err != nil {
 		return ShownPass{}, err
 	}
-	w, err := a.findCallout(ctx, id)
+	place, err := ledger.Locate[governance.Task](ctx, t.Ledger, id, "callout")
 	if err != nil {
 		return ShownPass{}, err
 	}
-	if !strings.EqualFold(w.callout.Requestor.ObjectID, caller.ObjectID) {
+	w, _, err := t.openTask(ctx, place, governance.Fold(id))
+	if err != nil {
+		return ShownPass{}, err
+	}
+	if !strings.EqualFold(w.task.Requestor.ObjectID, caller.ObjectID) {
 		return ShownPass{}, governance.NotFound("There is no callout %s.", id)
 	}
-	read, err := planOf(w.callout.Kind, w.callout.Settings)
+	read, err := planOf(w.task.Kind, w.task.Settings)
 	if err != nil {
 		return ShownPass{}, err
 	}
@@ -440,20 +446,20 @@ func (a *App) ShowPass(ctx context.Context, caller governance.Caller, id string)
 	if !ok || p.DeliverTo != byShow {
 		return ShownPass{}, governance.NotFound("The callout %s has no pass to show.", id)
 	}
-	if w.callout.State != governance.CalloutWaiting || !engine.MayTell(w.callout, a.now()) {
+	if w.task.State != governance.TaskWaiting || !engine.MayTell(w.task, t.Ledger.Now()) {
 		return ShownPass{}, governance.Conflict("The pass is not there to be seen: it was shown before, or its time is over.")
 	}
 	ordered, err := p.prepare(ctx, w)
 	var shown ShownPass
 	if err == nil {
 		err = p.issue(ctx, w, ordered, func(pass governance.AccessPass, value governance.Secret) (bool, error) {
-			result := engine.CalloutResult{Detail: describePass(ordered, pass) + " It was shown once to the person who asked." + ordered.note}
+			result := engine.TaskResult{Detail: describePass(ordered, pass) + " It was shown once to the person who asked." + ordered.note}
 			shown = ShownPass{Value: value, StartDateTime: pass.StartDateTime, Minutes: pass.LifetimeMinutes, UsableOnce: pass.UsableOnce}
-			return false, w.update(ctx, w.inTurn(func(s engine.Subject) (engine.Change, error) {
-				if engine.IsSuperseded(s, w.callout) {
+			return false, w.update(ctx, w.inTurn(func(s engine.State) (engine.Change, error) {
+				if engine.IsSuperseded(s, w.task) {
 					return engine.Change{}, governance.Conflict("A newer request has taken over.")
 				}
-				return engine.EndCallout(s, w.callout.ID, result, caller, a.now())
+				return engine.EndTask(s, w.task.ID, result, caller, t.Ledger.Now())
 			}))
 		})
 	}

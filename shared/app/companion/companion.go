@@ -1,0 +1,36 @@
+// Package companion is what Latchkey does for Microsoft's own entitlement management and lifecycle workflows: a custom extension of theirs calls out, what it hands in becomes a companion task, and an
+// action that an administrator has configured carries it out and tells the source.
+package companion
+
+import (
+	"context"
+	"log/slog"
+
+	"latchkey/shared/directory"
+	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
+	"latchkey/shared/platform"
+)
+
+// Ports are what the area reaches. All are needed.
+type Ports struct {
+	Ledger    *ledger.Ledger
+	Directory directory.Directory
+	Actions   directory.Actions                   // what actions have done in the directory
+	Outbound  Outbound                            // sends what webhooks and tickets send
+	Secret    func(name string) governance.Secret // that settings name, such as a webhook's key; zero: there is none
+	PublicURL string                              // where the API is found from outside; tickets are told it for their answers
+	Log       *slog.Logger
+}
+
+// Outbound sends HTTP requests to addresses that people configure; platform.Outbound is the real one.
+type Outbound interface {
+	Send(ctx context.Context, call platform.OutboundCall) (platform.OutboundReply, error)
+	Allowed(address string) error
+}
+
+// Tasks takes companion tasks on, works on them and tells of them.
+type Tasks struct{ *Ports }
+
+// Actions configures what tasks do.
+type Actions struct{ *Ports }

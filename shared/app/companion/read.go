@@ -1,0 +1,46 @@
+package companion
+
+import (
+	"context"
+	"fmt"
+
+	"latchkey/shared/app/authz"
+	"latchkey/shared/engine"
+	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
+)
+
+// ListTasks lists tasks with what became of them. Errors: CodeForbidden.
+func (t Tasks) ListTasks(ctx context.Context, caller governance.Caller, options ledger.ListOptions) (ledger.Page[governance.Task], error) {
+	if err := authz.Require(caller, authz.OpReadActions); err != nil {
+		return ledger.Page[governance.Task]{}, err
+	}
+	return ledger.List[governance.Task](ctx, t.Ledger, options)
+}
+
+// Task reads a task. Errors: CodeForbidden, CodeNotFound.
+func (t Tasks) Task(ctx context.Context, caller governance.Caller, id string) (ledger.Versioned[governance.Task], error) {
+	if err := authz.Require(caller, authz.OpReadActions); err != nil {
+		return ledger.Versioned[governance.Task]{}, err
+	}
+	return ledger.Get[governance.Task](ctx, t.Ledger, id, "callout")
+}
+
+// openTask is a task to work on, with the state that it was found in. Errors: CodeNotFound.
+func (ports *Ports) openTask(ctx context.Context, place governance.Place, id string) (*work, engine.State, error) {
+	state, err := ports.Ledger.Load(ctx, place, stored[governance.Task](id))
+	if err != nil {
+		return nil, engine.State{}, fmt.Errorf("read the callout: %w", err)
+	}
+	task, ok := engine.Find[governance.Task](state.State, id)
+	if !ok {
+		return nil, engine.State{}, governance.NotFound("There is no callout %s.", id)
+	}
+	return &work{Ports: ports, place: place, task: task}, state.State, nil
+}
+
+// stored reads one document of a place, and its head.
+func stored[T governance.Document](id string) ledger.Read {
+	var of T
+	return ledger.Documents(governance.StoredID(of.DocumentKind(), id))
+}
