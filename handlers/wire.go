@@ -1,0 +1,107 @@
+package handlers
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"latchkey/handlers/api"
+	"latchkey/shared/app/access"
+	"latchkey/shared/app/authz"
+	"latchkey/shared/app/catalog"
+	"latchkey/shared/app/companion"
+	"latchkey/shared/app/evidence"
+	"latchkey/shared/app/lifecycle"
+	"latchkey/shared/app/notice"
+	"latchkey/shared/app/operate"
+	"latchkey/shared/bus"
+	"latchkey/shared/directory"
+	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
+	"latchkey/shared/platform"
+	"latchkey/shared/store"
+)
+
+// Ports are what use cases reach, and the little that is set for them. Store, Bus and Directory are needed; the rest has defaults.
+type Ports struct {
+	Store     store.Store
+	Bus       bus.Bus
+	Directory directory.Directory
+	// Actions is what custom extensions have done in the directory; nil: Directory, if it can do that.
+	Actions directory.Actions
+	// Outbound sends what webhooks and tickets send; nil: nothing is sent.
+	Outbound companion.Outbound
+	// Secret is a secret that settings name, such as a webhook's key; nil: there are none.
+	Secret    func(name string) governance.Secret
+	PublicURL string // where the API is found from outside; tickets are told it for their answers
+	PortalURL string // where the links in mails lead; empty: no links
+	Clock     platform.Clock
+	NewID     platform.IDSource
+	Salt      func() string
+	Logger    *slog.Logger
+	Sleep     func(ctx context.Context, d time.Duration) error
+	Jitter    func(most time.Duration) time.Duration
+	// AuditChains is how many audit chains a run of Reconcile verifies at most; 0: none.
+	AuditChains int
+	// Dependencies are what health asks after beside the ports.
+	Dependencies []operate.Dependency
+}
+
+// UseCases are all there are: those that the API calls, and those of queues and timers.
+type UseCases struct {
+	api.UseCases
+	Worker  *operate.Worker
+	Sweeper *lifecycle.Sweeper
+}
+
+// Wire makes the use cases, each with what it needs. No area knows another: what one needs of another, it is given here.
+func Wire(p Ports) UseCases {
+	if p.Actions == nil {
+		p.Actions, _ = p.Directory.(directory.Actions) // a directory without them has no custom extensions
+	}
+	if p.Outbound == nil {
+		p.Outbound = platform.NoOutbound{}
+	}
+	if p.Secret == nil {
+		p.Secret = func(string) governance.Secret { return governance.Secret{} }
+	}
+	if p.Logger == nil {
+		p.Logger = slog.New(slog.DiscardHandler)
+	}
+	l := ledger.New(ledger.Options{Store: p.Store, Bus: p.Bus, Clock: p.Clock, NewID: p.NewID, Salt: p.Salt, Logger: p.Logger, Sleep: p.Sleep, Jitter: p.Jitter})
+	a := authz.New(nil)
+	tasks := &companion.Ports{Ledger: l, Directory: p.Directory, Actions: p.Actions, Outbound: p.Outbound, Secret: p.Secret, PublicURL: p.PublicURL, Log: p.Logger}
+	trail := &evidence.Trail{Ledger: l, Store: p.Store, Log: p.Logger}
+	delivery := &access.Delivery{Ledger: l, Directory: p.Directory, Log: p.Logger}
+	notifier := &notice.Notifier{Ledger: l, Directory: p.Directory, Log: p.Logger, PortalURL: p.PortalURL}
+	companion := companion.Tasks{Ports: tasks}
+	return UseCases{
+		UseCases: api.UseCases{
+			Ledger:      l,
+			Catalogs:    &catalog.Catalogs{Ledger: l, Authz: a},
+			Packages:    &catalog.Packages{Ledger: l, Authz: a},
+			Policies:    &catalog.Policies{Ledger: l, Authz: a, Directory: p.Directory},
+			Resources:   &catalog.Resources{Ledger: l, Authz: a, Directory: p.Directory},
+			Requests:    &access.Requests{Ledger: l, Authz: a, Directory: p.Directory},
+			Approvals:   &access.Approvals{Ledger: l, Authz: a, Directory: p.Directory},
+			Assignments: &access.Assignments{Ledger: l, Authz: a},
+			Offers:      &access.Offers{Ledger: l, Directory: p.Directory},
+			Tasks:       companion,
+			Actions:     actionsOf(tasks),
+			Trail:       trail,
+			Health: &operate.Checker{
+				Ledger: l, Store: p.Store, Bus: p.Bus, Directory: p.Directory, Actions: p.Actions, Needs: actionsOf(tasks), Others: p.Dependencies, Log: p.Logger,
+			},
+		},
+		Worker: &operate.Worker{Ledger: l, Bus: p.Bus, Log: p.Logger, Handlers: map[operate.Key]func(context.Context, governance.Effect) error{
+			{What: governance.WorkProvision, Kind: governance.Assignment{}.DocumentKind()}:     delivery.Provision,
+			{What: governance.WorkDue, Kind: governance.Assignment{}.DocumentKind()}:           delivery.AssignmentIsDue,
+			{What: governance.WorkDue, Kind: governance.AssignmentRequest{}.DocumentKind()}:    delivery.RequestIsDue,
+			{What: governance.WorkNotify, Kind: governance.AssignmentRequest{}.DocumentKind()}: notifier.Notify,
+			{What: governance.WorkTask, Kind: governance.Task{}.DocumentKind()}:                companion.WorkTask,
+		}},
+		Sweeper: &lifecycle.Sweeper{Ledger: l, Store: p.Store, Chains: trail, Log: p.Logger, AuditChains: p.AuditChains},
+	}
+}
+
+func actionsOf(tasks *companion.Ports) companion.Actions { return companion.Actions{Ports: tasks} }
