@@ -65,21 +65,36 @@ func (l *Ledger) Now() time.Time { return l.options.Clock.Now().UTC().Truncate(t
 
 type idsKey struct{}
 
+// named are the ids of one command, in the order in which it asks for them.
+type named struct {
+	source platform.IDSource
+	ids    []string
+	next   int
+}
+
 // WithIDs is the context of one command under an idempotency key: whatever is named in it is named by these ids, so that a repetition of the command finds what was made.
-func WithIDs(ctx context.Context, ids platform.IDSource) context.Context {
-	return context.WithValue(ctx, idsKey{}, ids)
+func WithIDs(ctx context.Context, source platform.IDSource) context.Context {
+	return context.WithValue(ctx, idsKey{}, &named{source: source})
 }
 
 // NewID is the id for something new.
 func (l *Ledger) NewID(ctx context.Context) string {
-	if ids, ok := ctx.Value(idsKey{}).(platform.IDSource); ok {
-		return ids()
+	under := under(ctx)
+	if under == nil {
+		return l.options.NewID()
 	}
-	return l.options.NewID()
+	if under.next == len(under.ids) {
+		under.ids = append(under.ids, under.source())
+	}
+	under.next++
+	return under.ids[under.next-1]
 }
 
-// repeats says whether a command may be the repetition of one that was carried out.
-func repeats(ctx context.Context) bool { return ctx.Value(idsKey{}) != nil }
+// under are the ids of the key that a command is carried out under; such a command may be the repetition of one that was carried out. nil: there is no key.
+func under(ctx context.Context) *named {
+	under, _ := ctx.Value(idsKey{}).(*named)
+	return under
+}
 
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

@@ -59,7 +59,7 @@ func (c Committed) ETag(document governance.Document) string {
 func (l *Ledger) Update(ctx context.Context, place governance.Place, read Read, command Decide, rests ...Version) (Committed, error) {
 	platform.NameSubject(ctx, place.Partition)
 	commandID := l.NewID(ctx)
-	again := repeats(ctx)
+	again := under(ctx) != nil
 	var done Committed
 	committed, err := l.retry(ctx, func() (bool, error) {
 		state, err := read(ctx, l, place)
@@ -91,6 +91,9 @@ func (l *Ledger) Update(ctx context.Context, place governance.Place, read Read, 
 		for i := range etags {
 			done.etags[operations[i].Document.ID] = etags[i]
 		}
+		if errors.Is(err, store.ErrConflict) {
+			done = Committed{} // should the same command be found now, it was committed as somebody else decided it
+		}
 		return err == nil, err
 	})
 	if err != nil {
@@ -114,10 +117,18 @@ func (l *Ledger) Preview(ctx context.Context, place governance.Place, read Read,
 	return command(state.State)
 }
 
-// Afresh does what rests on several places, from its first reading on, and again while one of them moves under it.
+// Afresh does what rests on several places, from its first reading on, and again while one of them moves under it: with the same ids, if it has a key, so that a repetition finds what was made at
+// whichever start. Errors: those of do; CodeUnavailable if they move each time.
 func (l *Ledger) Afresh(ctx context.Context, do func() error) error {
 	var err error
+	under, begun := under(ctx), 0
+	if under != nil {
+		begun = under.next
+	}
 	for range maxStarts {
+		if under != nil {
+			under.next = begun
+		}
 		if err = do(); !errors.Is(err, errMoved) {
 			return err
 		}

@@ -1,9 +1,8 @@
-package app
+package ledger
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"latchkey/shared/bus"
@@ -11,19 +10,6 @@ import (
 	"latchkey/shared/governance"
 	"latchkey/shared/store"
 )
-
-// unavailable is the error of a dependency that failed, as the outside sees it.
-func unavailable(what string, err error) error {
-	return &governance.Error{Code: governance.CodeUnavailable, Message: what + " is not available at the moment; try again.", Err: err}
-}
-
-// listError is the error of a list: a continuation that a client made up is the client's mistake.
-func listError(err error) error {
-	if errors.Is(err, store.ErrInvalid) {
-		return &governance.Error{Code: governance.CodeInvalid, Target: "$skiptoken", Message: "The $skiptoken is not one that this list gave; begin again without it.", Err: err}
-	}
-	return fmt.Errorf("list: %w", err)
-}
 
 // CodeOf is the code of an error of any use case: that of the domain, or that of the dependency that failed.
 func CodeOf(err error) governance.Code {
