@@ -8,7 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"latchkey/shared/app"
+	"latchkey/handlers"
+	"latchkey/shared/app/access"
+	"latchkey/shared/app/authz"
+	"latchkey/shared/ledger"
 	"latchkey/shared/governance"
 	"latchkey/shared/store"
 	storememory "latchkey/shared/store/memory"
@@ -304,7 +307,7 @@ func TestTheDirectoryIsAway(t *testing.T) {
 	made := s.submit(user(alice), request(packageID))
 	s.downDirectory(true)
 	err := s.decide(made.ID, hanna, governance.ResultApprove, "")
-	if !errors.Is(err, errDown) && app.CodeOf(err) != governance.CodeUnavailable {
+	if !errors.Is(err, errDown) && ledger.CodeOf(err) != governance.CodeUnavailable {
 		t.Errorf("it was answered with %v", err)
 	}
 	s.is(made.ID, governance.StatePendingApproval)

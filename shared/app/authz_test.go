@@ -6,13 +6,16 @@ import (
 	"strings"
 	"testing"
 
-	"latchkey/shared/app"
+	"latchkey/handlers"
+	"latchkey/shared/app/access"
+	"latchkey/shared/app/authz"
+	"latchkey/shared/ledger"
 	"latchkey/shared/governance"
 )
 
 // expected says in one letter for each role who may do what: A administrator, a the same whose client may only read, P application, p the same that may only read, U signed-in
 // user, S Latchkey itself, X a custom extension. It is written down here a second time on purpose: a cell that changes in one place only is a mistake.
-var expected = map[app.Operation]string{
+var expected = map[authz.Operation]string{
 	"readCatalogs":     "AaPp",
 	"writeCatalogs":    "AP",
 	"readPackages":     "AaPp",
@@ -61,14 +64,14 @@ func callerWith(letter rune) governance.Caller {
 
 // TestEveryCell walks the table of authorization. rules: ROL-01 ROL-09 PRV-27 PRV-28 REQ-15.
 func TestEveryCell(t *testing.T) {
-	for _, operation := range app.Operations() {
+	for _, operation := range authz.Operations() {
 		letters, ok := expected[operation]
 		if !ok {
 			t.Errorf("the operation %s has no row here: say who may do it", operation)
 			continue
 		}
 		for _, letter := range "AaPpUSX" {
-			if allowed := app.Allowed(callerWith(letter), operation); allowed != strings.ContainsRune(letters, letter) {
+			if allowed := authz.Allowed(callerWith(letter), operation); allowed != strings.ContainsRune(letters, letter) {
 				t.Errorf("%s by %c: allowed %t", operation, letter, allowed)
 			}
 		}
@@ -93,8 +96,8 @@ func TestNobody(t *testing.T) {
 		"a kind of caller that there is not":           {Kind: "robot", ObjectID: ada, Scopes: everything, Permissions: everything, DirectoryRoles: administrators},
 		"somebody in a kind that is nearly the system": {Kind: "System"},
 	} {
-		for _, operation := range app.Operations() {
-			if app.Allowed(caller, operation) {
+		for _, operation := range authz.Operations() {
+			if authz.Allowed(caller, operation) {
 				t.Errorf("%s may do %s", name, operation)
 			}
 		}
@@ -104,11 +107,11 @@ func TestNobody(t *testing.T) {
 // TestAScopeMakesNobodyAnAdministrator: with the scope alone one is oneself; with the role as well, an administrator and oneself. rules: ROL-01 REQ-15.
 func TestAScopeMakesNobodyAnAdministrator(t *testing.T) {
 	caller := governance.Caller{Kind: governance.CallerUser, ObjectID: ada, Scopes: []string{strings.ToUpper(governance.PermissionReadWriteAll)}}
-	if roles := app.RolesOf(caller); !slices.Equal(roles, []app.Role{app.RoleUser}) {
+	if roles := authz.RolesOf(caller); !slices.Equal(roles, []authz.Role{authz.RoleUser}) {
 		t.Errorf("with the scope alone: %v", roles)
 	}
 	caller.DirectoryRoles = []string{strings.ToUpper(governance.RoleGlobalAdministrator)}
-	if roles := app.RolesOf(caller); !slices.Equal(roles, []app.Role{app.RoleAdministrator, app.RoleUser}) {
+	if roles := authz.RolesOf(caller); !slices.Equal(roles, []authz.Role{authz.RoleAdministrator, authz.RoleUser}) {
 		t.Errorf("with scope and role: %v", roles)
 	}
 }
@@ -123,7 +126,7 @@ func TestEveryUseCaseAsks(t *testing.T) {
 	nobody := governance.Caller{Kind: governance.CallerUser, ObjectID: alice}
 	reader := callerWith('p')
 	only := func(_ any, err error) error { return err }
-	nothing := app.ListOptions{}
+	nothing := ledger.ListOptions{}
 	for name, do := range map[string]func(context.Context, governance.Caller) error{
 		"CreateCatalog": func(c context.Context, who governance.Caller) error {
 			return only(s.app.CreateCatalog(c, who, governance.Catalog{DisplayName: "x"}))
@@ -182,21 +185,21 @@ func TestEveryUseCaseAsks(t *testing.T) {
 			return only(s.app.ApplicableRequirements(c, who, packageID))
 		},
 		"PackagesByCurrentUser": func(c context.Context, who governance.Caller) error {
-			return only(s.app.PackagesByCurrentUser(c, who, app.ByAllowedRequestor, nothing))
+			return only(s.app.PackagesByCurrentUser(c, who, access.ByAllowedRequestor, nothing))
 		},
 		"RequestsByCurrentUser": func(c context.Context, who governance.Caller) error {
-			return only(s.app.RequestsByCurrentUser(c, who, app.ByTarget, nothing))
+			return only(s.app.RequestsByCurrentUser(c, who, access.ByTarget, nothing))
 		},
 		"ApprovalsByCurrentUser": func(c context.Context, who governance.Caller) error {
-			return only(s.app.ApprovalsByCurrentUser(c, who, app.ByApprover, nothing))
+			return only(s.app.ApprovalsByCurrentUser(c, who, access.ByApprover, nothing))
 		},
 		"AssignmentsByCurrentUser": func(c context.Context, who governance.Caller) error {
-			return only(s.app.AssignmentsByCurrentUser(c, who, app.ByTarget, nothing))
+			return only(s.app.AssignmentsByCurrentUser(c, who, access.ByTarget, nothing))
 		},
 		"Approval": func(c context.Context, who governance.Caller) error { return only(s.app.Approval(c, who, made.ID)) },
 	} {
 		s.refused(do(t.Context(), nobody), governance.CodeForbidden)
-		if err := do(t.Context(), reader); app.CodeOf(err) != governance.CodeForbidden {
+		if err := do(t.Context(), reader); ledger.CodeOf(err) != governance.CodeForbidden {
 			t.Errorf("%s by an application that may only read: %v", name, err)
 		}
 	}

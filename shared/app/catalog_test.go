@@ -6,7 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"latchkey/shared/app"
+	"latchkey/handlers"
+	"latchkey/shared/app/access"
+	"latchkey/shared/app/authz"
+	"latchkey/shared/ledger"
 	"latchkey/shared/governance"
 	"latchkey/shared/store"
 	storememory "latchkey/shared/store/memory"
@@ -27,7 +30,7 @@ func TestACatalogBegins(t *testing.T) {
 	if found.Value.DisplayName != "Marketing" || found.ETag != made.ETag {
 		t.Errorf("it is read as %+v", found)
 	}
-	audit, err := s.app.ListAudit(t.Context(), admin(), true, app.ListOptions{})
+	audit, err := s.app.ListAudit(t.Context(), admin(), true, ledger.ListOptions{})
 	s.must(err)
 	if len(audit.Items) != 1 || audit.Items[0].Value.Activity != governance.ActivityCreateCatalog || audit.Items[0].Value.InitiatedBy.ObjectID != robot().ObjectID {
 		t.Errorf("the audit trail tells %+v", audit.Items)
@@ -63,7 +66,7 @@ func TestACatalogIsChanged(t *testing.T) {
 	s := newStand(t)
 	made, err := s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Marketing"})
 	s.must(err)
-	edit := func(ifMatch string) (app.Versioned[governance.Catalog], error) {
+	edit := func(ifMatch string) (ledger.Versioned[governance.Catalog], error) {
 		return s.app.UpdateCatalog(t.Context(), admin(), made.Value.ID, ifMatch, func(c *governance.Catalog) error {
 			c.State, c.ID, c.CatalogType, c.CreatedDateTime = governance.CatalogUnpublished, id("other"), governance.CatalogServiceManaged, nil
 			return nil
@@ -77,7 +80,7 @@ func TestACatalogIsChanged(t *testing.T) {
 	_, err = edit(made.ETag)
 	s.refused(err, governance.CodePrecondition, "If-Match")
 	s.refused(s.app.DeleteCatalog(t.Context(), admin(), made.Value.ID, made.ETag), governance.CodePrecondition, "If-Match")
-	_, err = edit(app.AnyETag)
+	_, err = edit(ledger.AnyETag)
 	s.must(err)
 	_, err = s.app.UpdateCatalog(t.Context(), admin(), made.Value.ID, "", func(*governance.Catalog) error { return governance.Invalid("x", "no") })
 	s.refused(err, governance.CodeInvalid, "no")
@@ -93,7 +96,7 @@ func TestACatalogIsDeletedWhenItIsEmpty(t *testing.T) {
 	s.must(s.app.DeleteCatalog(t.Context(), admin(), catalogID, ""))
 	_, err := s.app.Catalog(t.Context(), admin(), catalogID)
 	s.refused(err, governance.CodeNotFound)
-	_, err = app.New(s.options).Catalog(t.Context(), admin(), catalogID) // another instance, with nothing in its cache
+	_, err = wired(s.options).Catalog(t.Context(), admin(), catalogID) // another instance, with nothing in its cache
 	s.refused(err, governance.CodeNotFound)
 	if resources := s.documents("catalogs", "resource"); len(resources) != 0 {
 		t.Errorf("%d resources are left", len(resources))
@@ -109,7 +112,7 @@ func TestACatalogIsDeletedWhenItIsEmpty(t *testing.T) {
 // TestTwoInstances: what one instance changes, the other sees at once, whatever it has in its cache.
 func TestTwoInstances(t *testing.T) {
 	s := newStand(t)
-	other := app.New(s.options)
+	other := wired(s.options)
 	packageID, policyID := s.openPackage("package", member(g1))
 	_, err := other.SubmitRequest(t.Context(), user(alice), request(packageID))
 	s.must(err)
@@ -325,7 +328,7 @@ func TestPolicies(t *testing.T) {
 	if before.Value.AccessPackage.DisplayName != "package" || before.Value.Catalog.DisplayName == "" {
 		t.Errorf("it is read with %+v and %+v", before.Value.AccessPackage, before.Value.Catalog)
 	}
-	replace := func(ifMatch string) (app.Versioned[governance.AssignmentPolicy], error) {
+	replace := func(ifMatch string) (ledger.Versioned[governance.AssignmentPolicy], error) {
 		return s.app.UpdatePolicy(t.Context(), admin(), policyID, ifMatch, func(p *governance.AssignmentPolicy) error {
 			*p = governance.AssignmentPolicy{ID: id("other"), DisplayName: "direct"}
 			return nil
@@ -378,7 +381,7 @@ func TestTheTrailTellsWhatChanged(t *testing.T) {
 	s.must(err)
 	s.must(s.app.DeletePackage(t.Context(), admin(), packageID, ""))
 	s.must(s.app.DeleteCatalog(t.Context(), admin(), catalogID, ""))
-	page, err := s.app.ListAudit(t.Context(), admin(), true, app.ListOptions{})
+	page, err := s.app.ListAudit(t.Context(), admin(), true, ledger.ListOptions{})
 	s.must(err)
 	says := map[governance.Activity][2]string{}
 	for _, item := range page.Items {

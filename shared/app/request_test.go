@@ -6,7 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"latchkey/shared/app"
+	"latchkey/handlers"
+	"latchkey/shared/app/access"
+	"latchkey/shared/app/authz"
+	"latchkey/shared/ledger"
 	"latchkey/shared/governance"
 )
 
@@ -138,7 +141,7 @@ func TestRequestsThatAreNone(t *testing.T) {
 	} {
 		_, err := s.app.SubmitRequest(t.Context(), c.caller, c.draft)
 		t.Run(c.name, func(t *testing.T) {
-			if err == nil || app.CodeOf(err) != c.code {
+			if err == nil || ledger.CodeOf(err) != c.code {
 				t.Fatalf("wanted %s, got %v", c.code, err)
 			}
 			s.refused(err, c.code, c.words)
@@ -296,25 +299,25 @@ func TestListsOfOnesOwn(t *testing.T) {
 	s.drain()
 	for _, c := range []struct {
 		who    string
-		by     app.By
+		by     access.By
 		wanted []string
 	}{
-		{alice, app.ByCreatedBy, []string{byAlice}},
-		{alice, app.ByTarget, []string{byAlice}},
-		{alice, app.ByApprover, nil},
-		{mia, app.ByApprover, []string{byAlice, byBob}},
-		{mia, app.ByCreatedBy, []string{byMia}},
-		{max, app.ByApprover, []string{byMia}},
-		{henk, app.ByApprover, []string{byHanna}},
-		{hanna, app.ByApprover, nil}, // never one's own
-		{carl, app.ByTarget, []string{forCarl}},
-		{carl, app.ByCreatedBy, nil},
-		{ada, app.ByCreatedBy, []string{forCarl}},
-		{eve, app.ByTarget, nil},
+		{alice, access.ByCreatedBy, []string{byAlice}},
+		{alice, access.ByTarget, []string{byAlice}},
+		{alice, access.ByApprover, nil},
+		{mia, access.ByApprover, []string{byAlice, byBob}},
+		{mia, access.ByCreatedBy, []string{byMia}},
+		{max, access.ByApprover, []string{byMia}},
+		{henk, access.ByApprover, []string{byHanna}},
+		{hanna, access.ByApprover, nil}, // never one's own
+		{carl, access.ByTarget, []string{forCarl}},
+		{carl, access.ByCreatedBy, nil},
+		{ada, access.ByCreatedBy, []string{forCarl}},
+		{eve, access.ByTarget, nil},
 	} {
 		caller := user(c.who)
 		var found, approvals []string
-		options := app.ListOptions{PageSize: 1}
+		options := ledger.ListOptions{PageSize: 1}
 		for range 50 {
 			page, err := s.app.RequestsByCurrentUser(t.Context(), caller, c.by, options)
 			s.must(err)
@@ -325,13 +328,13 @@ func TestListsOfOnesOwn(t *testing.T) {
 				break
 			}
 		}
-		options = app.ListOptions{}
+		options = ledger.ListOptions{}
 		page, err := s.app.ApprovalsByCurrentUser(t.Context(), caller, c.by, options)
 		s.must(err)
 		for _, item := range page.Items {
 			approvals = append(approvals, item.Value.ID)
 			for _, stage := range item.Value.Stages {
-				if stage.AssignedToMe != (c.by == app.ByApprover) {
+				if stage.AssignedToMe != (c.by == access.ByApprover) {
 					t.Errorf("%s by %s: assigned to me: %t", c.by, c.who, stage.AssignedToMe)
 				}
 			}
@@ -346,7 +349,7 @@ func TestListsOfOnesOwn(t *testing.T) {
 			t.Errorf("approvals %s by %s: %v, wanted %v", c.by, c.who, approvals, wanted)
 		}
 	}
-	mine, err := s.app.AssignmentsByCurrentUser(t.Context(), user(carl), app.ByTarget, app.ListOptions{})
+	mine, err := s.app.AssignmentsByCurrentUser(t.Context(), user(carl), access.ByTarget, ledger.ListOptions{})
 	s.must(err)
 	if len(mine.Items) != 1 || mine.Items[0].Value.Target.ObjectID != carl {
 		t.Errorf("carl has %+v", mine.Items)
@@ -356,15 +359,15 @@ func TestListsOfOnesOwn(t *testing.T) {
 	}
 	_, err = s.app.Assignment(t.Context(), user(bob), mine.Items[0].Value.ID)
 	s.refused(err, governance.CodeNotFound)
-	for _, by := range []app.By{"", "targetManager", app.ByAllowedRequestor} {
-		_, err := s.app.RequestsByCurrentUser(t.Context(), user(alice), by, app.ListOptions{})
+	for _, by := range []access.By{"", "targetManager", access.ByAllowedRequestor} {
+		_, err := s.app.RequestsByCurrentUser(t.Context(), user(alice), by, ledger.ListOptions{})
 		s.refused(err, governance.CodeInvalid, "on=")
-		_, err = s.app.AssignmentsByCurrentUser(t.Context(), user(alice), by, app.ListOptions{})
+		_, err = s.app.AssignmentsByCurrentUser(t.Context(), user(alice), by, ledger.ListOptions{})
 		s.refused(err, governance.CodeInvalid, "on=")
 	}
-	_, err = s.app.PackagesByCurrentUser(t.Context(), user(alice), app.ByTarget, app.ListOptions{})
+	_, err = s.app.PackagesByCurrentUser(t.Context(), user(alice), access.ByTarget, ledger.ListOptions{})
 	s.refused(err, governance.CodeInvalid, "on=")
-	_, err = s.app.RequestsByCurrentUser(t.Context(), user(alice), app.ByTarget, app.ListOptions{Continuation: "made up"})
+	_, err = s.app.RequestsByCurrentUser(t.Context(), user(alice), access.ByTarget, ledger.ListOptions{Continuation: "made up"})
 	s.refused(err, governance.CodeInvalid, "$skiptoken")
 }
 
@@ -383,7 +386,7 @@ func TestWhatOneMayRequest(t *testing.T) {
 	s.policy(special)
 	s.pack(catalogID, "no policy")
 	visible := func(who string) string {
-		page, err := s.app.PackagesByCurrentUser(t.Context(), user(who), app.ByAllowedRequestor, app.ListOptions{})
+		page, err := s.app.PackagesByCurrentUser(t.Context(), user(who), access.ByAllowedRequestor, ledger.ListOptions{})
 		s.must(err)
 		var names []string
 		for _, item := range page.Items {

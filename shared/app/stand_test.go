@@ -11,7 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"latchkey/shared/app"
+	"latchkey/handlers"
+	"latchkey/shared/app/access"
+	"latchkey/shared/app/catalog"
+	"latchkey/shared/app/evidence"
+	"latchkey/shared/app/lifecycle"
+	"latchkey/shared/app/operate"
+	"latchkey/shared/ledger"
 	"latchkey/shared/bus"
 	busmemory "latchkey/shared/bus/memory"
 	directorymemory "latchkey/shared/directory/memory"
@@ -24,8 +30,8 @@ import (
 // stand is an App on the memory adapters, with a small tenant and a clock that stands still.
 type stand struct {
 	*testing.T
-	app       *app.App
-	options   app.Options
+	app       *everything
+	options   handlers.Ports
 	clock     *platform.ManualClock
 	store     *storememory.Store
 	broker    *busmemory.Broker
@@ -35,6 +41,27 @@ type stand struct {
 
 	mu  sync.Mutex
 	ids int
+}
+
+// everything is all use cases at once, as tests call them.
+type everything struct {
+	*catalog.Catalogs
+	*catalog.Packages
+	*catalog.Policies
+	*catalog.Resources
+	*access.Requests
+	*access.Approvals
+	*access.Assignments
+	*access.Offers
+	*evidence.Trail
+	*operate.Worker
+	*lifecycle.Sweeper
+}
+
+// wired are the use cases as a process has them.
+func wired(ports handlers.Ports) *everything {
+	u := handlers.Wire(ports)
+	return &everything{u.Catalogs, u.Packages, u.Policies, u.Resources, u.Requests, u.Approvals, u.Assignments, u.Offers, u.Trail, u.Worker, u.Sweeper}
 }
 
 // lockedBuffer is a log that several goroutines may write to.
@@ -91,7 +118,7 @@ func newStand(t *testing.T) *stand {
 	s.directory.PutGroup(governance.Group{ID: synced, DisplayName: "synced", SecurityEnabled: true, OnPremisesSync: true})
 	s.must(s.directory.PutMember(helpdesk, hanna))
 	s.must(s.directory.PutMember(helpdesk, henk))
-	s.options = app.Options{
+	s.options = handlers.Ports{
 		Store: s.store, Bus: s.broker, Directory: s.directory, Clock: s.clock, NewID: s.newID, Logger: slog.New(slog.NewJSONHandler(s.log, nil)),
 		Sleep: func(ctx context.Context, d time.Duration) error {
 			s.mu.Lock()
@@ -101,7 +128,7 @@ func newStand(t *testing.T) *stand {
 		},
 		Jitter: func(most time.Duration) time.Duration { return most },
 	}
-	s.app = app.New(s.options)
+	s.app = wired(s.options)
 	return s
 }
 
@@ -122,7 +149,7 @@ func (s *stand) must(err error) {
 // refused wants an error of a code, with these words in it.
 func (s *stand) refused(err error, code governance.Code, words ...string) {
 	s.Helper()
-	if err == nil || app.CodeOf(err) != code {
+	if err == nil || ledger.CodeOf(err) != code {
 		s.Errorf("wanted %s, got %v", code, err)
 		return
 	}

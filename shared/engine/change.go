@@ -68,7 +68,7 @@ func Seal(head governance.Head, change Change, commandID, salt string) (governan
 	head.Chain(audit, commandID, salt)
 	effects := slices.Clone(change.Effects)
 	for i := range effects {
-		effects[i].ID = fmt.Sprintf("%s-%d-%d", head.ID, head.AuditSequence, i)
+		effects[i].ID = fmt.Sprintf("%s-%d-%d", commandID, head.AuditSequence, i) // a command may be told of in no audit entry
 	}
 	change.Audit, change.Effects = audit, effects
 	return head, change

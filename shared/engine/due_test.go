@@ -201,7 +201,7 @@ func TestSealIsStableAndNamesEffects(t *testing.T) {
 	if head.AuditSequence != 9 || sealed.Audit[0].Sequence != 8 || sealed.Audit[0].PreviousHash != "h" || sealed.Audit[1].PreviousHash != sealed.Audit[0].Hash || head.AuditHash != sealed.Audit[1].Hash {
 		t.Errorf("the chain goes on as %s", text(t, sealed.Audit))
 	}
-	if len(sealed.Effects) != 1 || sealed.Effects[0].ID != "s-9-0" {
+	if len(sealed.Effects) != 1 || sealed.Effects[0].ID != "c-9-0" {
 		t.Errorf("the effects are %s", text(t, sealed.Effects))
 	}
 	if (engine.Change{}).IsEmpty() != true || sealed.IsEmpty() {

@@ -29,7 +29,7 @@ const (
 
 // Effect is one thing that a committed decision still has to do outside the store. It names the document that it is about and never carries content: whoever handles it reads the present state.
 type Effect struct {
-	ID string `json:"id"` // stable: made from its place in the audit chain
+	ID string `json:"id"` // stable: made from the command
 	Place
 	Kind  string `json:"kind"`       // of the document
 	About string `json:"documentId"` // the resource's id

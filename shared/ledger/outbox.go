@@ -34,6 +34,18 @@ func Message(effect governance.Effect) (bus.Message, error) {
 	return m, nil
 }
 
+// ErrNoDocument: what an effect is about is not there, although both were committed together. That is a fault and no work done: the effect is put off, told of, and parked in the end.
+var ErrNoDocument error = &governance.Error{Code: governance.CodeUnavailable, Message: "What the effect is about is not there."}
+
+// About reads the document that an effect is about. Errors: ErrNoDocument.
+func About[T governance.Document](ctx context.Context, l *Ledger, effect governance.Effect) (T, error) {
+	found, err := GetAt[T](ctx, l, effect.Place, effect.About, effect.Kind)
+	if governance.CodeOf(err) == governance.CodeNotFound {
+		return found.Value, fmt.Errorf("%s %s: %w", effect.Kind, effect.About, ErrNoDocument)
+	}
+	return found.Value, err
+}
+
 // flush sends committed effects and forgets them. What fails here is in the outbox, where FlushOutbox finds it: nothing is lost, so nothing is returned.
 func (l *Ledger) flush(ctx context.Context, place governance.Place, effects []governance.Effect) {
 	if len(effects) == 0 {

@@ -90,11 +90,11 @@ func (l *Ledger) Update(ctx context.Context, place governance.Place, read Read, 
 		for i := range etags {
 			done.etags[operations[i].Document.ID] = etags[i]
 		}
+		if errors.Is(err, store.ErrConflict) {
+			done = Committed{} // should the same command be found now, it was committed as somebody else decided it
+		}
 		return err == nil, err
 	})
-	if errors.Is(err, errMoved) && commandOf(ctx) != nil {
-		commandOf(ctx).commits-- // it will be tried again under the same name
-	}
 	if err != nil {
 		return Committed{}, err
 	}
@@ -116,10 +116,17 @@ func (l *Ledger) Preview(ctx context.Context, place governance.Place, read Read,
 	return command(state.State)
 }
 
-// Afresh does what rests on several places, from its first reading on, and again while one of them moves under it.
+// Afresh does what rests on several places, from its first reading on, and again while one of them moves under it: with the same names, if it has a key, so that a repetition finds what was made at
+// whichever start. Errors: those of do; CodeUnavailable if they move each time.
 func (l *Ledger) Afresh(ctx context.Context, do func() error) error {
+	c := commandOf(ctx)
+	if c == nil {
+		c = &command{}
+	}
+	begun := *c
 	var err error
 	for range maxStarts {
+		*c = begun
 		if err = do(); !errors.Is(err, errMoved) {
 			return err
 		}

@@ -1,4 +1,4 @@
-package app
+package operate
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 	"latchkey/shared/store"
 )
 
@@ -62,15 +63,15 @@ func (g Grant) cure() string {
 }
 
 // checkGrants says of each permission that is needed by what is configured whether the identity's own token names it. A token that does not tell, such as a developer's, says nothing: then there are no reports.
-func (a *App) checkGrants(ctx context.Context) []Health {
-	if a.actions == nil {
+func (c *Checker) checkGrants(ctx context.Context) []Health {
+	if c.Actions == nil {
 		return nil
 	}
-	granted, err := a.actions.Granted(ctx)
+	granted, err := c.Actions.Granted(ctx)
 	if err != nil {
 		return nil // why there is no token, the directory tells
 	}
-	needed := a.features.of(ctx, a)
+	needed := c.features.of(ctx, c)
 	var reports []Health
 	for _, grant := range Grants() {
 		if !needed[grant.Feature] && !needed[grant.Permission] {
@@ -84,8 +85,8 @@ func (a *App) checkGrants(ctx context.Context) []Health {
 			}
 		}
 		reports = append(reports, report)
-		if a.features.isNews(report) {
-			a.log.ErrorContext(ctx, "a permission is missing", "alert", true, "dependency", report.Dependency, "detail", report.Detail, "stops", report.Stops, "mend", report.Mend)
+		if c.features.isNews(report) {
+			c.Log.ErrorContext(ctx, "a permission is missing", "alert", true, "dependency", report.Dependency, "detail", report.Detail, "stops", report.Stops, "mend", report.Mend)
 		}
 	}
 	return reports
@@ -115,67 +116,54 @@ func (f *features) isNews(report Health) bool {
 }
 
 // of are the features that are configured. What the store does not answer is taken for not configured, until it does: the store's own failure is told elsewhere.
-func (f *features) of(ctx context.Context, a *App) map[string]bool {
+func (f *features) of(ctx context.Context, c *Checker) map[string]bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.known != nil && a.now().Sub(f.at) < featuresAge {
+	if f.known != nil && c.Ledger.Now().Sub(f.at) < featuresAge {
 		return f.known
 	}
 	needed := map[string]bool{featureAlways: true}
-	if sender, ok := a.directory.(interface{ HasSender() bool }); ok && sender.HasSender() {
+	if sender, ok := c.Directory.(interface{ HasSender() bool }); ok && sender.HasSender() {
 		needed[featureMail] = true
 	}
-	owners, ownersErr := a.grantsOwners(ctx)
+	owners, ownersErr := ledger.Any[governance.AccessPackage](ctx, c.Ledger, store.Any{
+		Path: []string{"resourceRoleScopes"}, Filter: store.Match{Path: []string{"role", "originId"}, Matching: store.StartsWith, Text: governance.GrantOwner + "_"},
+	})
 	needed[featureOwners] = owners
-	actionsErr := a.needsOfActions(ctx, needed)
+	actionsErr := c.needsOfActions(ctx, needed)
 	if ownersErr == nil && actionsErr == nil {
-		f.known, f.at = needed, a.now()
+		f.known, f.at = needed, c.Ledger.Now()
 	}
 	return needed
 }
 
-// maxFeaturePages bounds how much is looked through for a feature.
-const maxFeaturePages = 20
-
-// grantsOwners says whether a package grants ownership of a group.
-func (a *App) grantsOwners(ctx context.Context) (bool, error) {
-	query := store.Query{Kind: kindPackage, PageSize: 1, Filter: store.Any{
-		Path: []string{"resourceRoleScopes"}, Filter: store.Match{Path: []string{"role", "originId"}, Matching: store.StartsWith, Text: governance.GrantOwner + "_"},
-	}}
-	for range maxFeaturePages {
-		page, err := a.store.Query(ctx, store.Catalogs, query)
-		if err != nil || len(page.Documents) > 0 || page.Continuation == "" {
-			return len(page.Documents) > 0, err
-		}
-		query.Continuation = page.Continuation
-	}
-	return false, nil
+// ActionNeeds says what the actions of custom extensions need; handlers.New wires it.
+type ActionNeeds interface {
+	// Permissions are those of Microsoft Graph that a kind of actions needs: of each line one will do, the least privileged first.
+	Permissions(kind string) [][]string
 }
 
 // needsOfActions adds the permissions that the actions of custom extensions need which may be called.
-func (a *App) needsOfActions(ctx context.Context, needed map[string]bool) error {
-	query := store.Query{Partition: tenantPartition, Kind: kindAction, PageSize: store.MaxPageSize}
-	for range maxFeaturePages {
-		page, err := a.store.Query(ctx, store.Catalogs, query)
+func (c *Checker) needsOfActions(ctx context.Context, needed map[string]bool) error {
+	options := ledger.ListOptions{Partition: ledger.TenantPlace().Partition, PageSize: store.MaxPageSize}
+	for {
+		page, err := ledger.List[governance.CalloutAction](ctx, c.Ledger, options)
 		if err != nil {
 			return err
 		}
-		for _, document := range page.Documents {
-			configured, err := decode[governance.CalloutAction](document)
-			if err != nil || !configured.Enabled() {
-				continue // one that cannot be read cannot be called
+		for _, one := range page.Items {
+			if !one.Value.Enabled() {
+				continue
 			}
-			for _, alternatives := range actions[configured.Kind].permissions {
+			for _, alternatives := range c.Needs.Permissions(one.Value.Kind) {
 				needed[alternatives[0]] = true
 			}
-			if slices.Contains(configured.Stages, governance.StageLifecycleTask) {
+			if slices.Contains(one.Value.Stages, governance.StageLifecycleTask) {
 				needed[featureWorkflows] = true
 			}
 		}
-		if page.Continuation == "" {
+		if options.Continuation = page.Continuation; page.Continuation == "" {
 			return nil
 		}
-		query.Continuation = page.Continuation
 	}
-	return nil
 }

@@ -1,4 +1,4 @@
-package app
+package operate
 
 import (
 	"context"
@@ -8,11 +8,11 @@ import (
 
 // TellDeadLetter writes one line about a message whose handling has failed, if that was its last delivery: its queue now puts it among the dead letters, where it stays until an operator
 // has looked at it. Earlier failures are told by whoever runs the function.
-func (a *App) TellDeadLetter(ctx context.Context, message Received, failure error) {
+func (w *Worker) TellDeadLetter(ctx context.Context, message Received, failure error) {
 	if message.DeliveryCount < bus.MaxDeliveryCount {
 		return
 	}
-	a.log.ErrorContext(ctx, "a message goes to the dead letters", "alert", true, "queue", message.Queue, "messageId", message.ID, "sessionId", message.SessionID, "subject", message.Subject,
+	w.Log.ErrorContext(ctx, "a message goes to the dead letters", "alert", true, "queue", message.Queue, "messageId", message.ID, "sessionId", message.SessionID, "subject", message.Subject,
 		"correlationId", message.CorrelationID, "deliveries", message.DeliveryCount, "error", failure, "stops", stops[message.Queue],
 		"mend", "find the cause, then go run ./infra/deadletters resends it: docs/operate/dead-letters.md")
 }

@@ -1,16 +1,20 @@
-package app
+// Package operate holds what keeps Latchkey running: health, the worker of effects, and where messages go that nothing can be done with.
+package operate
 
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"latchkey/shared/app/authz"
 	"latchkey/shared/bus"
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 	"latchkey/shared/store"
 )
 
@@ -48,12 +52,26 @@ type (
 	}
 )
 
+// Checker asks what Latchkey depends on whether it can do its work.
+type Checker struct {
+	Ledger    *ledger.Ledger
+	Store     store.Store
+	Bus       bus.Bus
+	Directory directory.Directory
+	Actions   directory.Actions // that the identity's permissions are asked of; nil: they are not looked at
+	Needs     ActionNeeds
+	Others    []Dependency // what to ask after beside the ports
+	Log       *slog.Logger
+
+	features features // that are configured
+}
+
 // CheckDeadLetters adds to reports whether each queue has dead letters. Errors: CodeForbidden.
-func (a *App) CheckDeadLetters(ctx context.Context, caller governance.Caller, reports []Health) ([]Health, error) {
-	if err := authorize(caller, OpReadAudit); err != nil {
+func (c *Checker) CheckDeadLetters(ctx context.Context, caller governance.Caller, reports []Health) ([]Health, error) {
+	if err := authz.Require(caller, authz.OpReadAudit); err != nil {
 		return nil, err
 	}
-	checker, ok := a.bus.(deadLetterChecker)
+	checker, ok := c.Bus.(deadLetterChecker)
 	if !ok {
 		return reports, nil
 	}
@@ -69,7 +87,7 @@ func (a *App) CheckDeadLetters(ctx context.Context, caller governance.Caller, re
 		asked.Go(func() {
 			has, err := checker.HasDeadLetters(ctx, queue)
 			if err != nil {
-				a.log.WarnContext(ctx, "whether a queue has dead letters is not known", "queue", queue, "error", err)
+				c.Log.WarnContext(ctx, "whether a queue has dead letters is not known", "queue", queue, "error", err)
 				return
 			}
 			reports[i].DeadLetters = &has
@@ -91,17 +109,17 @@ const healthPatience = 10 * time.Second
 
 // CheckHealth asks every container, queue and the directory, all at the same time, and looks at the permissions that what is configured needs. It logs one line for each that fails, and for each
 // permission that is missing when that is news.
-func (a *App) CheckHealth(ctx context.Context) []Health {
+func (c *Checker) CheckHealth(ctx context.Context) []Health {
 	patient, cancel := context.WithTimeout(ctx, healthPatience)
 	defer cancel()
-	all := a.dependencies()
+	all := c.dependencies()
 	reports, failures := make([]Health, len(all)), make([]error, len(all))
 	var asked sync.WaitGroup
 	for i, one := range all {
 		asked.Go(func() { failures[i] = one.Ask(patient) })
 	}
 	var grants []Health
-	asked.Go(func() { grants = a.checkGrants(patient) })
+	asked.Go(func() { grants = c.checkGrants(patient) })
 	asked.Wait()
 	for i, one := range all {
 		reports[i] = Health{Dependency: one.Name, Status: statusOK}
@@ -113,7 +131,7 @@ func (a *App) CheckHealth(ctx context.Context) []Health {
 				attributes = append(attributes, "alert", true)
 			}
 			if ctx.Err() == nil { // else it was not asked to the end: the process stops
-				a.log.ErrorContext(ctx, "a dependency fails", attributes...)
+				c.Log.ErrorContext(ctx, "a dependency fails", attributes...)
 			}
 		}
 	}
@@ -127,28 +145,28 @@ var stops = map[string]string{
 }
 
 // dependencies are those whose adapter can be asked. A bus that cannot be asked is left out: sending is what it does, and what it does not take is in the outbox.
-func (a *App) dependencies() []Dependency {
+func (c *Checker) dependencies() []Dependency {
 	var all []Dependency
 	for _, container := range store.Containers() {
 		all = append(all, Dependency{"store/" + string(container), stops[string(container)], func(ctx context.Context) error {
-			if checker, ok := a.store.(containerChecker); ok {
+			if checker, ok := c.Store.(containerChecker); ok {
 				return checker.Check(ctx, container)
 			}
-			_, err := a.store.Get(ctx, container, governance.NobodyID, kindHead)
+			_, err := c.Store.Get(ctx, container, governance.NobodyID, governance.Head{}.DocumentKind())
 			return err
 		}})
 	}
-	if checker, ok := a.bus.(queueChecker); ok {
+	if checker, ok := c.Bus.(queueChecker); ok {
 		for _, queue := range bus.Queues() {
 			all = append(all, Dependency{"queue/" + queue, stops[queue], func(ctx context.Context) error { return checker.Check(ctx, queue) }})
 		}
 	}
-	all = append(all, a.others...)
+	all = append(all, c.Others...)
 	return append(all, Dependency{"directory", "looking people up, granting and removing access", func(ctx context.Context) error {
-		if checker, ok := a.directory.(directoryChecker); ok {
+		if checker, ok := c.Directory.(directoryChecker); ok {
 			return checker.Health(ctx)
 		}
-		if _, err := a.directory.User(ctx, governance.NobodyID); !isNotFound(err) {
+		if _, err := c.Directory.User(ctx, governance.NobodyID); !errors.Is(err, directory.ErrNotFound) {
 			return err
 		}
 		return nil
@@ -187,7 +205,7 @@ func cure(dependency, detail string) string {
 func Healthy(reports []Health) error {
 	for _, one := range reports {
 		if one.Status == statusFailing {
-			return unavailable("A dependency", errors.New(one.Dependency))
+			return ledger.Unavailable("A dependency", errors.New(one.Dependency))
 		}
 	}
 	return nil

@@ -1,9 +1,10 @@
-package app
+package operate
 
 import (
 	"context"
 	"fmt"
 
+	"latchkey/shared/app/authz"
 	"latchkey/shared/bus"
 	"latchkey/shared/governance"
 )
@@ -22,13 +23,13 @@ type Received struct {
 
 // ParkMessage puts a message aside with its reason, for an operator to look at: it would fail the same way for ever. Errors: those of the bus, after which the message
 // must be given back.
-func (a *App) ParkMessage(ctx context.Context, caller governance.Caller, message Received, reason error) error {
-	if err := authorize(caller, OpRunLifecycle); err != nil {
+func (w *Worker) ParkMessage(ctx context.Context, caller governance.Caller, message Received, reason error) error {
+	if err := authz.Require(caller, authz.OpRunLifecycle); err != nil {
 		return err
 	}
-	a.log.ErrorContext(ctx, "a message is parked", "alert", true, "queue", message.Queue, "messageId", message.ID, "subject", message.Subject, "bytes", len(message.Body), "reason", reason.Error(),
+	w.Log.ErrorContext(ctx, "a message is parked", "alert", true, "queue", message.Queue, "messageId", message.ID, "subject", message.Subject, "bytes", len(message.Body), "reason", reason.Error(),
 		"stops", stops[message.Queue], "mend", "docs/operate/dead-letters.md#parked")
-	err := a.bus.Send(ctx, bus.Parked, bus.Message{
+	err := w.Bus.Send(ctx, bus.Parked, bus.Message{
 		ID:            "parked-" + governance.NameID(message.ID+message.SessionID),
 		Subject:       message.Subject,
 		CorrelationID: message.CorrelationID,

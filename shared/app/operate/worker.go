@@ -1,0 +1,75 @@
+package operate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"latchkey/shared/app/authz"
+	"latchkey/shared/bus"
+	"latchkey/shared/engine"
+	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
+)
+
+// Key says which effects a handler is for.
+type Key struct {
+	What governance.Work
+	Kind string // of the document
+}
+
+// Worker carries out the effects that come back from the queues, and sees to the messages that it cannot.
+type Worker struct {
+	Ledger *ledger.Ledger
+	Bus    bus.Bus
+	Log    *slog.Logger
+	// Handlers may be called any number of times with the same effect. Where the document of one is not there, they answer with ledger.ErrNoDocument.
+	Handlers map[Key]func(context.Context, governance.Effect) error
+}
+
+// HandleEffect carries out one effect. It may be called any number of times with the same one. A failure that waiting may mend is put off with a scheduled message, because the host redelivers a
+// failed one at once (DESIGN section 2, 6). Errors: CodeInvalid for what is to be parked, since nobody handles it or what it is about never came; and those that redelivery is for.
+func (w *Worker) HandleEffect(ctx context.Context, caller governance.Caller, effect governance.Effect) error {
+	if err := authz.Require(caller, authz.OpRunLifecycle); err != nil {
+		return err
+	}
+	handle, ok := w.Handlers[Key{effect.What, effect.Kind}]
+	if !ok {
+		return governance.Invalid("what", "There is no effect %q of a document of the kind %q.", governance.Clip(string(effect.What)), governance.Clip(effect.Kind))
+	}
+	err := handle(ctx, effect)
+	switch ledger.CodeOf(err) {
+	case governance.CodeThrottled, governance.CodeUnavailable:
+		return w.putOff(ctx, effect, err)
+	}
+	return err
+}
+
+// putOff sends an effect again for later. After the last delay a notification, and one whose document is not there, is given up: loudly, since somebody must look at it.
+func (w *Worker) putOff(ctx context.Context, effect governance.Effect, cause error) error {
+	last := effect.Attempt >= len(engine.RetryDelays)
+	switch {
+	case last && errors.Is(cause, ledger.ErrNoDocument):
+		return &governance.Error{Code: governance.CodeInvalid, Target: "documentId", Message: "What the effect is about is not there, and has not come.", Err: cause}
+	case last && effect.What == governance.WorkNotify:
+		w.Log.ErrorContext(ctx, "a notification could not be sent", "alert", true, "effectId", effect.ID, "requestId", effect.RequestID, "notification", effect.Notification, "error", cause)
+		return nil
+	}
+	later := effect
+	delay := engine.RetryDelays[min(effect.Attempt, len(engine.RetryDelays)-1)]
+	later.Attempt++
+	later.NotBefore = w.Ledger.Now().Add(max(delay, ledger.RetryAfter(cause)))
+	original, _, _ := strings.Cut(effect.ID, "-again-")
+	later.ID = fmt.Sprintf("%s-again-%d", original, later.Attempt)
+	m, err := ledger.Message(later)
+	if err != nil {
+		return err
+	}
+	if err := w.Bus.Send(ctx, ledger.QueueOf(later), m); err != nil {
+		return errors.Join(cause, fmt.Errorf("put off: %w", err))
+	}
+	w.Log.WarnContext(ctx, "an effect is put off", "effectId", effect.ID, "what", effect.What, "kind", effect.Kind, "requestId", effect.RequestID, "until", later.NotBefore, "attempt", later.Attempt, "error", cause)
+	return nil
+}
