@@ -246,14 +246,14 @@ func (w *work) person(ctx context.Context, id, who string) (governance.User, err
 
 // run runs a plan, if the person is in the directory or need not be. A guest to be is not: entitlement management invites them when access is given.
 func (w *work) run(ctx context.Context, p plan) (outcome, error) {
-	if err := w.present(p); err != nil {
+	if err := present(p, w.task); err != nil {
 		return outcome{}, err
 	}
 	return p.run(ctx, w)
 }
 
-func (w *work) present(p plan) error {
-	if _, ok := p.(personless); ok || w.task.Target.ObjectID != "" {
+func present(p plan, task governance.Task) error {
+	if _, ok := p.(personless); ok || task.Target.ObjectID != "" {
 		return nil
 	}
 	return giveUpf(nil, "The person whom this is for is not in the directory yet.")

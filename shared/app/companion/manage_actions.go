@@ -171,7 +171,7 @@ func (a Actions) RehearseAction(ctx context.Context, caller governance.Caller, n
 		AccessPackage: call.Package, Catalog: call.Catalog, Target: call.Target, Requestor: call.Requestor, Waits: call.Waits,
 	}}
 	var lines []string
-	if err = w.present(p); err == nil {
+	if err = present(p, w.task); err == nil {
 		lines, err = p.rehearse(ctx, w)
 	}
 	var final *giveUpError
