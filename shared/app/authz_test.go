@@ -9,8 +9,8 @@ import (
 	"latchkey/handlers"
 	"latchkey/shared/app/access"
 	"latchkey/shared/app/authz"
-	"latchkey/shared/ledger"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 )
 
 // expected says in one letter for each role who may do what: A administrator, a the same whose client may only read, P application, p the same that may only read, U signed-in

@@ -9,8 +9,8 @@ import (
 	"latchkey/handlers"
 	"latchkey/shared/app/access"
 	"latchkey/shared/app/authz"
-	"latchkey/shared/ledger"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 	"latchkey/shared/store"
 	storememory "latchkey/shared/store/memory"
 )

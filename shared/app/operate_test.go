@@ -8,7 +8,6 @@ import (
 	"latchkey/handlers"
 	"latchkey/shared/app/access"
 	"latchkey/shared/app/authz"
-	"latchkey/shared/ledger"
 	busmemory "latchkey/shared/bus/memory"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"

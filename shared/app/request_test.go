@@ -9,8 +9,8 @@ import (
 	"latchkey/handlers"
 	"latchkey/shared/app/access"
 	"latchkey/shared/app/authz"
-	"latchkey/shared/ledger"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 )
 
 // TestWhoMayRequest: whom a policy is for, if it is enabled, in a catalog that is published. rules: POL-02 POL-05 POL-06 POL-07 POL-08 CAT-02 CAT-03 REQ-21.
