@@ -57,6 +57,9 @@ func (c *call) body() ([]byte, error) {
 	}
 	data = bytes.TrimSpace(data)
 	if len(data) > 0 {
+		if c.route != nil && c.route.body == nothing {
+			return nil, governance.Invalid("body", "A %s has no body here; leave it out.", c.r.Method)
+		}
 		if media, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || media != "application/json" {
 			return nil, &governance.Error{Code: governance.CodeUnsupported, Target: "Content-Type", Message: "The body must be application/json."}
 		}
@@ -98,24 +101,119 @@ func checkText(data []byte) error {
 	return nil
 }
 
-// decode reads the body as a resource. Errors: CodeInvalid naming the property and what it must be, and those of body.
-func decode[T any](c *call) (T, error) {
-	var value T
-	data, err := c.body()
-	if err != nil {
-		return value, err
+// purpose is what the body of a request is for.
+type purpose int
+
+const (
+	nothing   purpose = iota // it has none
+	acting                   // parameters of an action
+	creating                 // a new resource
+	merging                  // some members of a resource
+	replacing                // a resource
+	carrying                 // another's text, for the use case to read
+)
+
+// checkBody looks at a body that is not read as a resource. Errors: those of body, CodeInvalid naming a member that is not known.
+func (c *call) checkBody() error {
+	switch {
+	case c.route.body == acting:
+		return c.parameters(&struct{}{})
+	case c.route.body == nothing && c.r.ContentLength != 0:
+		_, err := c.body()
+		return err
 	}
-	if len(data) == 0 {
-		return value, governance.Invalid("body", "The request has no body; send a JSON object.")
-	}
-	if data[0] != '{' {
-		return value, governance.Invalid("body", "The body must be a JSON object.")
-	}
-	return value, into(data, &value)
+	return nil
 }
 
-// into reads JSON and says what is wrong with it in words.
-func into(data []byte, value any) error {
+// parameters reads the body of an action; it may be left out. Errors: those of body, CodeInvalid naming a member that is not known.
+func (c *call) parameters(into any) error {
+	data, err := c.body()
+	if err != nil || len(data) == 0 || string(data) == "null" {
+		return err
+	}
+	members, err := c.object()
+	if err != nil {
+		return err
+	}
+	if err := onlyMembers(members, c.route.takes); err != nil {
+		return err
+	}
+	return decode(data, into)
+}
+
+// object reads the body as a JSON object. Errors: those of body, CodeInvalid.
+func (c *call) object() (map[string]json.RawMessage, error) {
+	data, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	if len(data) == 0 {
+		return nil, governance.Invalid("body", "The request has no body; send a JSON object.")
+	}
+	if data[0] != '{' {
+		return nil, governance.Invalid("body", "The body must be a JSON object.")
+	}
+	var members map[string]json.RawMessage
+	return members, decode(data, &members)
+}
+
+// edits reads the body of a POST, PATCH or PUT as a resource: what it answers makes the change, as often as it is asked. It is the one place where a resource is read from outside.
+// Errors: those of body, CodeInvalid naming the property and what it must be.
+func edits[T any](c *call) (func(*T) error, error) {
+	body, err := c.object()
+	if err != nil {
+		return nil, err
+	}
+	if c.route.of.members != nil {
+		if err := onlyMembers(body, c.route.of.members); err != nil {
+			return nil, err
+		}
+	}
+	if c.route.body == merging {
+		return func(present *T) error { return merge(present, body, c.route.of.editable) }, nil
+	}
+	var whole T
+	if err := decode(c.payload, &whole); err != nil {
+		return nil, err
+	}
+	return func(present *T) error {
+		*present = whole
+		return nil
+	}, nil
+}
+
+// draftOf reads the body of a POST. An id is not the client's to choose.
+func draftOf[T any](c *call) (draft T, err error) {
+	edit, err := edits[T](c)
+	if err == nil {
+		err = edit(&draft)
+	}
+	if err == nil {
+		err = decode([]byte(`{"id":"`+madeID(c.ctx())+`"}`), &draft)
+	}
+	return draft, err
+}
+
+// onlyMembers refuses a body with a member beside those known; annotations are nobody's. Errors: CodeInvalid naming it.
+func onlyMembers(body map[string]json.RawMessage, names []string) error {
+	for _, name := range sortedKeys(body) {
+		if _, ok := known(names, name); !ok && !strings.Contains(name, "@") {
+			return governance.Invalid(name, "There is no property %q here; there are %s.", shorten(name), listed(names))
+		}
+	}
+	return nil
+}
+
+// listed are names for a message.
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// decode reads JSON and says what is wrong with it in words.
+func decode(data []byte, value any) error {
 	err := json.Unmarshal(data, value)
 	if err == nil {
 		return nil
@@ -152,7 +250,7 @@ func jsonType(kind string) string {
 
 // merge is a PATCH: those of the editable properties that the body has replace those of the present resource, null sets them back, and all else is left as it is
 // (BEYOND BEY-01). What the body has besides is read-only noise that clients send along, and ignored.
-func merge[T any](present *T, body map[string]json.RawMessage, editable ...string) error {
+func merge[T any](present *T, body map[string]json.RawMessage, editable []string) error {
 	data, err := json.Marshal(present)
 	if err != nil {
 		return err
@@ -174,7 +272,7 @@ func merge[T any](present *T, body map[string]json.RawMessage, editable ...strin
 		return err
 	}
 	var merged T
-	if err := into(data, &merged); err != nil {
+	if err := decode(data, &merged); err != nil {
 		return err
 	}
 	*present = merged

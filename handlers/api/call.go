@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"latchkey/shared/app"
@@ -17,34 +16,18 @@ type call struct {
 	server          *Server
 	w               http.ResponseWriter
 	r               *http.Request
-	original        *url.URL
-	caller          governance.Caller
 	requestID       string
 	clientRequestID string
-	payload         []byte            // the body, once read
-	hasPayload      bool              //
-	newID           platform.IDSource // names what an idempotent POST makes; nil: the app does
+	route           *route   // nil: none of the API's, but what custom extensions call
+	path            string   // below Prefix, with its keys as segments
+	ids             []string // those in the path, in order
+	caller          governance.Caller
+	options
+	payload    []byte // the body, once read
+	hasPayload bool
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }
-
-func (c *call) id(name string) string { return c.r.PathValue(name) }
-
-// app is the use cases for this call: those of a command under its idempotency key, if it has one.
-func (c *call) app() *app.App {
-	if c.newID == nil {
-		return c.server.app
-	}
-	return c.server.app.Under(c.newID)
-}
-
-// madeID is the id for what this POST makes; empty: the app's choice.
-func (c *call) madeID() string {
-	if c.newID == nil {
-		return ""
-	}
-	return c.newID()
-}
 
 // authenticate makes the caller of the bearer token. Errors: CodeUnauthorized, CodeUnavailable.
 func (c *call) authenticate() error {
@@ -56,23 +39,68 @@ func (c *call) authenticate() error {
 	return err
 }
 
-// once runs a POST under its Idempotency-Key, if it has one.
-func (c *call) once(e endpoint) (response, error) {
-	keys := c.r.Header.Values("Idempotency-Key")
-	if len(keys) == 0 {
-		return e(c)
+// do answers a request whose route is known. Every route comes through here, and all that writes through once.
+func (c *call) do() (response, error) {
+	platform.NameOperation(c.ctx(), c.route.method+" "+c.route.path)
+	if !c.route.open {
+		if err := c.authenticate(); err != nil {
+			return response{}, err
+		}
 	}
-	if len(keys) > 1 || strings.TrimSpace(keys[0]) == "" {
+	if err := c.parseOptions(c.route.kind, c.route.options); err != nil {
+		return response{}, err
+	}
+	if c.route.method == http.MethodGet {
+		return c.run(c.route.run)
+	}
+	return c.once()
+}
+
+// run looks at what the endpoint does not look at, and has it answer.
+func (c *call) run(e endpoint) (response, error) {
+	if err := c.checkBody(); err != nil {
+		return response{}, err
+	}
+	return e(c)
+}
+
+// idsKey is where the context of a command under an idempotency key has the source of its ids.
+type idsKey struct{}
+
+// madeID is the id for what a command makes; empty: the app's choice.
+func madeID(ctx context.Context) string {
+	ids, ok := ctx.Value(idsKey{}).(platform.IDSource)
+	if !ok {
+		return ""
+	}
+	return ids()
+}
+
+// once runs what writes, under its Idempotency-Key if it has one.
+func (c *call) once() (response, error) {
+	keys := c.r.Header.Values("Idempotency-Key")
+	switch {
+	case len(keys) == 0:
+		return c.run(c.route.run)
+	case c.route.unkept:
+		return response{}, governance.Invalid("Idempotency-Key", "What this answers is shown once; it cannot be asked for with an Idempotency-Key.")
+	case len(keys) > 1 || strings.TrimSpace(keys[0]) == "":
 		return response{}, governance.Invalid("Idempotency-Key", "There must be one Idempotency-Key, and it must not be empty.")
 	}
 	body, err := c.body()
 	if err != nil {
 		return response{}, err
 	}
-	what := append([]byte(c.r.Method+" "+c.r.URL.Path+"?"+c.r.URL.RawQuery+"\n"), body...)
+	what := append([]byte(c.route.method+" "+strings.ToLower(c.path)+"?"+c.query.Encode()+"\n"), body...)
 	answer, err := c.server.app.Once(c.ctx(), c.caller, keys[0], what, func(ids platform.IDSource) (app.Answer, error) {
-		c.newID = ids
-		made, err := e(c)
+		c.r = c.r.WithContext(context.WithValue(c.ctx(), idsKey{}, ids))
+		e := c.route.run
+		if c.route.body != creating { // use cases do not ask the context yet: those that make nothing with an id of its own are those of an App that does
+			under := *c.server
+			under.app = c.server.app.Under(ids)
+			e = c.route.of.verbs(&under)[c.route.at].run
+		}
+		made, err := c.run(e)
 		if err != nil {
 			return app.Answer{}, err
 		}
@@ -83,6 +111,18 @@ func (c *call) once(e endpoint) (response, error) {
 		return response{}, err
 	}
 	return response{status: answer.Status, etag: answer.ETag, encoded: answer.Body}, nil
+}
+
+// prefers says whether the client wishes for something by a Prefer header.
+func (c *call) prefers(wish string) bool {
+	for _, header := range c.r.Header.Values("Prefer") {
+		for one := range strings.SplitSeq(header, ",") {
+			if strings.EqualFold(strings.TrimSpace(one), wish) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // maxClientRequestID bounds the id of a client that is repeated to it.
@@ -127,12 +167,11 @@ func (a response) encode(c *call) (json.RawMessage, error) {
 	return json.Marshal(resource)
 }
 
-// write sends an answer.
-func (c *call) write(a response) {
+// write sends an answer. Errors: those of encoding it; nothing is sent then.
+func (c *call) write(a response) error {
 	body, err := a.encode(c)
 	if err != nil {
-		c.fail(err)
-		return
+		return err
 	}
 	header := c.w.Header()
 	c.identify(header)
@@ -141,12 +180,13 @@ func (c *call) write(a response) {
 	}
 	if len(body) == 0 {
 		c.w.WriteHeader(a.status)
-		return
+		return nil
 	}
 	header.Set("Content-Type", contentType)
 	header.Set("OData-Version", "4.0")
 	c.w.WriteHeader(a.status)
 	_, _ = c.w.Write(body) // a client that has hung up learns nothing anyway
+	return nil
 }
 
 const contentType = "application/json;odata.metadata=minimal;charset=utf-8"

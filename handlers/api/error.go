@@ -71,7 +71,7 @@ func (c *call) fail(err error) {
 		body.Error.Message = "The service failed; the request id leads to the log."
 	}
 	if status >= http.StatusInternalServerError {
-		c.server.log.ErrorContext(c.r.Context(), "a request failed", "requestId", c.requestID, "method", c.r.Method, "path", c.original.Path, "status", status, "error", err)
+		c.server.log.ErrorContext(c.r.Context(), "a request failed", "requestId", c.requestID, "method", c.r.Method, "path", c.r.URL.Path, "status", status, "error", err)
 	}
 	body.Error.InnerError = innerError{
 		Date: c.server.clock.Now().UTC().Format("2006-01-02T15:04:05"), RequestID: c.requestID, ClientRequestID: c.clientRequestID,

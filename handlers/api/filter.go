@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,62 +29,17 @@ const (
 )
 
 var (
-	text        = field{kind: textField}
-	identifier  = field{kind: idField}
-	instant     = field{kind: instantField}
-	boolean     = field{kind: boolField}
-	named       = func(values ...string) field { return field{kind: enumField, enum: values} }
-	requestType = named("userAdd", "userRemove", "adminAdd", "adminRemove", "systemRemove")
-
-	catalogFields = map[string]field{
-		"id": identifier, "displayName": text, "description": text, "createdDateTime": instant, "modifiedDateTime": instant, "isExternallyVisible": boolean,
-		"state": named("published", "unpublished"), "catalogType": named("userManaged", "serviceDefault", "serviceManaged"),
-	}
-	packageFields = map[string]field{
-		"id": identifier, "displayName": text, "description": text, "createdDateTime": instant, "modifiedDateTime": instant, "isHidden": boolean, "catalog/id": identifier,
-	}
-	policyFields = map[string]field{
-		"id": identifier, "displayName": text, "description": text, "createdDateTime": instant, "modifiedDateTime": instant, "accessPackage/id": identifier, "catalog/id": identifier,
-		"allowedTargetScope": named("notSpecified", "specificDirectoryUsers", "allMemberUsers", "allDirectoryUsers"),
-	}
-	resourceFields = map[string]field{
-		"id": identifier, "displayName": text, "description": text, "originId": identifier, "originSystem": text, "createdDateTime": instant,
-	}
-	// resourceRoleFields are compared with the resource that a role or scope is of: roles are not stored by themselves.
-	resourceRoleFields = map[string]field{
-		"originSystem": text, "resource/id": {path: []string{"id"}, kind: idField}, "resource/originId": {path: []string{"originId"}, kind: idField},
-	}
-	resourceRequestFields = map[string]field{
-		"id": identifier, "createdDateTime": instant, "catalog/id": identifier, "requestType": named("adminAdd", "adminUpdate", "adminRemove"), "state": requestState(),
-		"resource/originId": identifier,
-	}
-	requestFields = map[string]field{
-		"id": identifier, "createdDateTime": instant, "completedDateTime": instant, "requestType": requestType, "state": requestState(), "status": text,
-		"accessPackage/id": identifier, "assignment/id": identifier, "assignment/target/objectId": identifier, "assignment/assignmentPolicy/id": identifier,
-		"requestor/id": identifier, "requestor/objectId": identifier,
-	}
-	assignmentFields = map[string]field{
-		"id": identifier, "state": assignmentState(), "status": text, "expiredDateTime": instant, "accessPackage/id": identifier, "assignmentPolicy/id": identifier,
-		"target/id": identifier, "target/objectId": identifier,
-	}
-	auditFields = map[string]field{
-		"id": text, "activityDisplayName": text, "activityDateTime": instant, "correlationId": identifier, "targetId": text, "partitionId": identifier, "result": text,
-		"initiatedBy/objectId": identifier,
-	}
+	text       = field{kind: textField}
+	identifier = field{kind: idField}
+	instant    = field{kind: instantField}
+	boolean    = field{kind: boolField}
 )
 
-func requestState() field {
+// named is an enumeration.
+func named[S ~string](values ...S) field {
 	f := field{kind: enumField}
-	for _, state := range governance.RequestStates() {
-		f.enum = append(f.enum, string(state))
-	}
-	return f
-}
-
-func assignmentState() field {
-	f := field{kind: enumField}
-	for _, state := range governance.AssignmentStates() {
-		f.enum = append(f.enum, string(state))
+	for _, value := range values {
+		f.enum = append(f.enum, string(value))
 	}
 	return f
 }
@@ -379,12 +333,7 @@ func (p *filterParser) field(t token) ([]string, field, error) {
 			}
 		}
 	}
-	names := make([]string, 0, len(p.fields))
-	for name := range p.fields {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return nil, field{}, governance.Invalid("$filter", "$filter cannot compare %q here; it can compare %s.", shorten(t.text), strings.Join(names, ", "))
+	return nil, field{}, governance.Invalid("$filter", "$filter cannot compare %q here; it can compare %s.", shorten(t.text), listed(sortedKeys(p.fields)))
 }
 
 // literal reads a value as the field's type.

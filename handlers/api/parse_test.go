@@ -60,10 +60,9 @@ func FuzzFilter(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	kinds := []*kind{catalogKind, packageKind, policyKind, resourceKind, requestKind, assignmentKind, resourceRoleKind, resourceRequestKind, auditKind, approvalKind}
 	f.Fuzz(func(t *testing.T, source string) {
-		for _, k := range kinds {
-			filter, err := parseFilter(source, k)
+		for _, of := range resources {
+			filter, err := parseFilter(source, of.kind)
 			if err != nil {
 				invalid(t, err)
 				continue
@@ -87,12 +86,12 @@ func FuzzOptions(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
 		c := &call{r: &http.Request{URL: &url.URL{RawQuery: raw}}}
-		for _, k := range []*kind{packageKind, catalogKind, assignmentKind, requestKind} {
-			o, err := c.parseOptions(k, listOptions...)
-			if err != nil {
+		for _, of := range []*descriptor{accessPackages, catalogs, assignments, assignmentRequests} {
+			if err := c.parseOptions(of.kind, listOptions); err != nil {
 				invalid(t, err)
 				continue
 			}
+			o := c.options
 			if o.top < 1 || o.top > maxTop || o.skip < 0 || o.skip > maxCollected || len(o.shape.selected) > maxSelected+1 || len(o.orderBy) > maxOrderings {
 				t.Errorf("%q: %+v", raw, o)
 			}
@@ -270,16 +269,16 @@ func TestMembersOfActions(t *testing.T) {
 	for body, target := range map[string]string{
 		`{"kind":"x","caller":["y"]}`: "caller",
 		`{"kind":"x","stage":[]}`:     "stage",
-		`{"@odata.etag":"e","@odata.context":"c","name":"n","displayName":"d","Kind":"x","isEnabled":true,"settings":{},"callers":[],"stages":[],"onFailure":"deny","modifiedDateTime":"t","findings":[]}`: "",
+		`{"@odata.etag":"e","@odata.context":"c","name":"n","displayName":"d","Kind":"x","isEnabled":true,"settings":{},"callers":[],"stages":[],"onFailure":"deny","modifiedDateTime":"2026-11-20T00:00:00Z","findings":[]}`: "",
 	} {
-		c := &call{payload: []byte(body), hasPayload: true}
-		err := c.onlyMembers(actionMembers)
+		c := &call{payload: []byte(body), hasPayload: true, route: &route{of: calloutActions, verb: verb{body: replacing}}}
+		_, err := edits[governance.CalloutAction](c)
 		var coded *governance.Error
 		if (target == "") != (err == nil) || err != nil && (!errors.As(err, &coded) || coded.Target != target) {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
-	filter, err := parseFilter("kind eq 'webhook' and name eq 'x'", actionKind)
+	filter, err := parseFilter("kind eq 'webhook' and name eq 'x'", calloutActions.kind)
 	if err != nil || store.CheckQuery(store.Catalogs, store.Query{Filter: filter}) != nil {
 		t.Errorf("actions cannot be filtered: %v", err)
 	}

@@ -9,78 +9,6 @@ import (
 	"latchkey/shared/governance"
 )
 
-// kind describes a resource type to the outside: which of its members are only shown when $expand asks, which never are, and what $filter and $orderby may name.
-type kind struct {
-	set        string           // the name of its entity set, for @odata.context
-	navigation []string         // navigation properties, which are shown only when they are expanded
-	expandable map[string]*kind // those of them that can be expanded
-	shown      []string         // all that is known of it here; nil: everything
-	internal   []string         // members that are stored with it but are no part of it
-	fields     map[string]field // what $filter may compare
-}
-
-var (
-	resourceKind      = &kind{set: "resources", navigation: []string{"roles", "scopes"}, internal: []string{"catalog"}, fields: resourceFields}
-	resourceRoleKind  = &kind{set: "resourceRoles", navigation: []string{"resource"}, fields: resourceRoleFields}
-	resourceScopeKind = &kind{set: "resourceScopes", navigation: []string{"resource"}, fields: resourceRoleFields}
-	roleScopeKind     = &kind{
-		set: "resourceRoleScopes", navigation: []string{"role", "scope"}, expandable: map[string]*kind{"role": resourceRoleKind, "scope": resourceScopeKind},
-	}
-	catalogKind    = &kind{set: "catalogs", navigation: []string{"accessPackages", "resources"}, fields: catalogFields}
-	packageKind    = &kind{set: "accessPackages", navigation: []string{"catalog", "resourceRoleScopes", "assignmentPolicies"}, fields: packageFields}
-	policyKind     = &kind{set: "assignmentPolicies", navigation: []string{"accessPackage", "catalog"}, fields: policyFields}
-	subjectKind    = &kind{set: "subjects"}
-	assignmentKind = &kind{
-		set: "assignments", navigation: []string{"accessPackage", "assignmentPolicy", "target", "deliveries"}, fields: assignmentFields,
-		internal: []string{"requestId", "removing", "attempt", "nextAttemptDateTime", "targetId", "accessPackageId", "assignmentPolicyId"},
-	}
-	requestKind = &kind{
-		set: "assignmentRequests", navigation: []string{"accessPackage", "assignment", "requestor"}, fields: requestFields, internal: []string{"policy", "approval"},
-	}
-	resourceRequestKind = &kind{set: "resourceRequests", navigation: []string{"catalog", "resource"}, fields: resourceRequestFields}
-	stageKind           = &kind{
-		set:      "stages",
-		internal: []string{"approverUserIds", "approverGroupIds", "alternateUserIds", "alternateGroupIds", "escalatesDateTime", "endsDateTime", "escalated"},
-	}
-	approvalKind = &kind{set: "accessPackageAssignmentApprovals", navigation: []string{"stages"}, expandable: map[string]*kind{"stages": stageKind}}
-	auditKind    = &kind{set: "audit", fields: auditFields}
-	deliveryKind = &kind{set: "deliveries"}
-
-	// What is stored with an assignment or a request of what these are: enough to name them.
-	namedPackage = &kind{set: "accessPackages", shown: []string{"id", "displayName", "description"}}
-	namedPolicy  = &kind{set: "assignmentPolicies", shown: []string{"id", "displayName"}}
-	namedCatalog = &kind{set: "catalogs", shown: []string{"id", "displayName", "description"}}
-	// offeredKind is a package as those see it who may request it.
-	offeredKind = packageKind.inside(map[string]*kind{"catalog": namedCatalog, "resourceRoleScopes": roleScopeKind})
-)
-
-func init() { // kinds refer to one another in circles
-	// What is inside something else is there as far as it is stored with it or filled in, and no farther: an $expand that would answer with nothing is refused.
-	origin, catalog, policy := resourceKind.inside(nil), catalogKind.inside(nil), policyKind.inside(nil)
-	resourceKind.expandable = map[string]*kind{"roles": resourceRoleKind.inside(nil), "scopes": resourceScopeKind.inside(nil)}
-	resourceRoleKind.expandable = map[string]*kind{"resource": origin}
-	resourceScopeKind.expandable = map[string]*kind{"resource": origin}
-	catalogKind.expandable = map[string]*kind{"accessPackages": packageKind.inside(map[string]*kind{"resourceRoleScopes": roleScopeKind}), "resources": resourceKind}
-	packageKind.expandable = map[string]*kind{"catalog": catalog, "resourceRoleScopes": roleScopeKind, "assignmentPolicies": policy}
-	policyKind.expandable = map[string]*kind{"accessPackage": packageKind.inside(nil), "catalog": catalog}
-	resourceRequestKind.expandable = map[string]*kind{"catalog": namedCatalog, "resource": resourceKind}
-
-	assignmentKind.expandable = map[string]*kind{"accessPackage": namedPackage, "assignmentPolicy": namedPolicy, "target": subjectKind, "deliveries": deliveryKind}
-	requestKind.expandable = map[string]*kind{
-		"accessPackage": namedPackage, "requestor": subjectKind,
-		"assignment": {
-			set: "assignments", navigation: assignmentKind.navigation, shown: []string{"id"}, expandable: map[string]*kind{"assignmentPolicy": namedPolicy, "target": subjectKind},
-		},
-	}
-}
-
-// inside is the kind as it is inside another, where only these of its navigation properties can be expanded.
-func (k *kind) inside(expandable map[string]*kind) *kind {
-	inner := *k
-	inner.expandable = expandable
-	return &inner
-}
-
 // shape is what $select and $expand make of a kind.
 type shape struct {
 	kind     *kind
@@ -91,17 +19,25 @@ type shape struct {
 // plain is a kind without options.
 func plain(k *kind) *shape { return &shape{kind: k} }
 
-// has says whether the navigation property is asked for.
-func (s *shape) has(property string) bool { return s.expanded[property] != nil }
+// has says whether one of the navigation properties is asked for.
+func (s *shape) has(properties ...string) bool {
+	return slices.ContainsFunc(properties, func(property string) bool { return s.expanded[property] != nil })
+}
+
+// asObject is a resource as its members.
+func asObject(value any) (map[string]any, error) {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	var object map[string]any
+	return object, json.Unmarshal(data, &object)
+}
 
 // cut is a resource as this shape shows it.
 func (s *shape) cut(value any) (map[string]any, error) {
-	data, err := json.Marshal(value)
+	resource, err := asObject(value)
 	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", s.kind.set, err)
-	}
-	var resource map[string]any
-	if err := json.Unmarshal(data, &resource); err != nil {
 		return nil, fmt.Errorf("encode %s: %w", s.kind.set, err)
 	}
 	s.apply(resource)
@@ -159,34 +95,21 @@ func parseExpand(text string, s *shape, depth int) error {
 		return err
 	}
 	for _, part := range parts {
-		name, options, nested := strings.Cut(strings.TrimSpace(part), "(")
-		name = strings.TrimSpace(name)
-		child, ok := s.kind.expandable[name]
-		if !ok {
-			return governance.Invalid("$expand", "%q cannot be expanded here; %s.", shorten(name), choices(s.kind))
+		meant, options, nested := strings.Cut(strings.TrimSpace(part), "(")
+		meant = strings.TrimSpace(meant)
+		name, ok := known(sortedKeys(s.kind.expandable), meant)
+		switch {
+		case !ok:
+			return governance.Invalid("$expand", "%q cannot be expanded here; there are %s.", shorten(meant), listed(sortedKeys(s.kind.expandable)))
+		case s.has(name):
+			return governance.Invalid("$expand", "%s is given twice in $expand.", name)
+		case nested && !strings.HasSuffix(options, ")"):
+			return governance.Invalid("$expand", "A parenthesis of $expand is not closed.")
 		}
-		inner := &shape{kind: child}
+		inner := plain(s.kind.expandable[name])
 		if nested {
-			if !strings.HasSuffix(options, ")") {
-				return governance.Invalid("$expand", "A parenthesis of $expand is not closed.")
-			}
-			settings, err := splitTop(strings.TrimSuffix(options, ")"), ';')
-			if err != nil {
+			if err := inner.nest(strings.TrimSuffix(options, ")"), depth+1); err != nil {
 				return err
-			}
-			for _, setting := range settings {
-				key, value, _ := strings.Cut(strings.TrimSpace(setting), "=")
-				switch strings.ToLower(key) {
-				case "$expand":
-					err = parseExpand(value, inner, depth+1)
-				case "$select":
-					inner.selected, err = parseSelect(value)
-				default:
-					err = governance.Invalid("$expand", "%q is not supported inside $expand; $expand and $select are.", shorten(key))
-				}
-				if err != nil {
-					return err
-				}
 			}
 		}
 		if s.expanded == nil {
@@ -197,16 +120,31 @@ func parseExpand(text string, s *shape, depth int) error {
 	return nil
 }
 
-func choices(k *kind) string {
-	if len(k.expandable) == 0 {
-		return "nothing can"
+// nest reads the options in the parentheses of $expand.
+func (s *shape) nest(text string, depth int) error {
+	settings, err := splitTop(text, ';')
+	if err != nil {
+		return err
 	}
-	names := make([]string, 0, len(k.expandable))
-	for name := range k.expandable {
-		names = append(names, name)
+	given := map[string]string{}
+	for _, setting := range settings {
+		key, value, _ := strings.Cut(strings.TrimSpace(setting), "=")
+		name, ok := known(readOptions, "$"+strings.TrimPrefix(key, "$"))
+		if !ok {
+			return governance.Invalid("$expand", "%q is not supported inside $expand; there are %s.", shorten(key), listed(readOptions))
+		}
+		if _, twice := given[name]; twice {
+			return governance.Invalid("$expand", "%s is given twice inside $expand.", name)
+		}
+		given[name] = value
 	}
-	slices.Sort(names)
-	return "use " + strings.Join(names, ", ")
+	if value, ok := given["$expand"]; ok {
+		err = parseExpand(value, s, depth)
+	}
+	if value, ok := given["$select"]; ok && err == nil {
+		err = s.choose(value)
+	}
+	return err
 }
 
 // splitTop splits at separators that are in no parenthesis.
@@ -238,21 +176,31 @@ func splitTop(text string, separator byte) ([]string, error) {
 // maxSelected bounds $select.
 const maxSelected = 50
 
-func parseSelect(text string) ([]string, error) {
-	var names []string
-	for _, name := range strings.Split(text, ",") {
-		if name = strings.TrimSpace(name); name == "*" {
-			return nil, nil
+// choose reads $select. Errors: CodeInvalid naming what is not there, and what is.
+func (s *shape) choose(text string) error {
+	names, everything, members := []string{"id"}, false, s.kind.members()
+	for _, meant := range strings.Split(text, ",") {
+		meant = strings.TrimSpace(meant)
+		name, ok := known(members, meant)
+		property, expandable := known(sortedKeys(s.kind.expandable), meant)
+		switch {
+		case ok:
+			names = append(names, name)
+		case meant == "*":
+			everything = true
+		case expandable && !s.has(property):
+			return governance.Invalid("$select", "%s is shown by $expand=%s, not by $select.", property, property)
+		case !expandable:
+			return governance.Invalid("$select", "There is no property %q here; there are %s.", shorten(meant), listed(members))
 		}
-		if name == "" || strings.ContainsAny(name, "()/$") {
-			return nil, governance.Invalid("$select", "$select takes names of properties, separated by commas; %q is none.", shorten(name))
-		}
-		names = append(names, name)
 	}
 	if len(names) > maxSelected {
-		return nil, governance.Invalid("$select", "$select takes at most %d names.", maxSelected)
+		return governance.Invalid("$select", "$select takes at most %d names.", maxSelected)
 	}
-	return append(names, "id"), nil
+	if !everything {
+		s.selected = names
+	}
+	return nil
 }
 
 func shorten(text string) string {

@@ -7,25 +7,13 @@ import (
 	"time"
 
 	"latchkey/shared/app"
-	"latchkey/shared/governance"
 )
 
-func routeOperations(s *Server) {
-	s.open(http.MethodGet, "/operations/health", s.readHealth)
-	for _, of := range []struct {
-		name     string
-		catalogs bool
-	}{{"subjects", false}, {"catalogs", true}} {
-		s.route(http.MethodGet, "/operations/audit/"+of.name, listed(auditKind, func(c *call) lister[governance.AuditEntry] {
-			return func(o app.ListOptions, _ options) (app.Page[governance.AuditEntry], error) {
-				return s.app.ListAudit(c.ctx(), c.caller, of.catalogs, o)
-			}
-		}))
-		s.route(http.MethodGet, "/operations/audit/"+of.name+"/{partition}/verify", func(c *call) (response, error) {
-			report, err := s.app.VerifyAudit(c.ctx(), c.caller, of.catalogs, c.id("partition"))
-			return response{status: http.StatusOK, value: report}, err
-		})
-	}
+var health = &descriptor{
+	kind: &kind{set: "health"},
+	verbs: func(s *Server) []verb {
+		return []verb{{method: http.MethodGet, path: "/operations/health", open: true, run: s.readHealth}}
+	},
 }
 
 // healthCache keeps the last report for a moment: health is open to everybody and must not become a way to wear out a dependency.

@@ -1,0 +1,57 @@
+package api
+
+import (
+	"net/http"
+	"reflect"
+	"strings"
+
+	"latchkey/shared/app"
+	"latchkey/shared/governance"
+)
+
+var packageKind = &kind{
+	set: "accessPackages", of: reflect.TypeFor[governance.AccessPackage](), navigation: []string{"catalog", "resourceRoleScopes", "assignmentPolicies"},
+	fields: map[string]field{
+		"id": identifier, "displayName": text, "description": text, "createdDateTime": instant, "modifiedDateTime": instant, "isHidden": boolean, "catalog/id": identifier,
+	},
+}
+
+// What is stored with others of packages and catalogs: enough to name them.
+var (
+	namedPackage = packageKind.showing("id", "displayName", "description")
+	namedCatalog = catalogKind.showing("id", "displayName", "description")
+)
+
+var accessPackages = &descriptor{
+	kind: packageKind.expanding(map[string]*kind{
+		"catalog": catalogKind, "resourceRoleScopes": resourceRoleScopes.kind, "assignmentPolicies": policyKind,
+	}),
+	editable: []string{"displayName", "description", "isHidden"},
+	verbs: func(s *Server) []verb {
+		page := func(c *call, o app.ListOptions) (app.Page[governance.AccessPackage], error) {
+			return s.app.ListPackages(c.ctx(), c.caller, o, c.shape.has("catalog", "assignmentPolicies"))
+		}
+		// Those who may request a package see less of it.
+		offered := packageKind.expanding(map[string]*kind{"catalog": namedCatalog, "resourceRoleScopes": resourceRoleScopes.kind})
+		return []verb{
+			list("/accessPackages", page),
+			list("/accessPackages.filterByCurrentUser/{on}", mine(s.app.PackagesByCurrentUser)).as(offered),
+			list("/catalogs/{id}/accessPackages", inside("catalog", page)),
+			create("/accessPackages", use(s.app.CreatePackage)),
+			read("/accessPackages/{id}", use(s.app.Package)),
+			change(http.MethodPatch, "/accessPackages/{id}", editing(s.app.UpdatePackage)),
+			remove("/accessPackages/{id}", s.app.DeletePackage),
+			action("/accessPackages/{id}/getApplicablePolicyRequirements", http.StatusOK, func(c *call) (any, error) {
+				var asked struct{ Subject *governance.Subject }
+				if err := c.parameters(&asked); err != nil {
+					return nil, err
+				}
+				if asked.Subject != nil && !strings.EqualFold(asked.Subject.ObjectID, c.caller.ObjectID) {
+					return nil, governance.Invalid("subject", "subject may name the caller alone, by objectId; to ask for somebody else is not in this release.")
+				}
+				requirements, err := s.app.ApplicableRequirements(c.ctx(), c.caller, c.ids[0])
+				return map[string]any{"value": requirements}, err
+			}, "subject"),
+		}
+	},
+}
