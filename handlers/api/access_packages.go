@@ -32,26 +32,29 @@ var accessPackages = &descriptor{
 			return s.app.ListPackages(c.ctx(), c.caller, o, c.shape.has("catalog", "assignmentPolicies"))
 		}
 		// Those who may request a package see less of it.
-		offered := packageKind.expanding(map[string]*kind{"catalog": namedCatalog, "resourceRoleScopes": resourceRoleScopes.kind})
+		offered := list("/accessPackages.filterByCurrentUser/{on}", mine(s.app.PackagesByCurrentUser))
+		offered.kind = packageKind.expanding(map[string]*kind{"catalog": namedCatalog, "resourceRoleScopes": resourceRoleScopes.kind})
+		requirements := answering(http.MethodPost, "/accessPackages/{id}/getApplicablePolicyRequirements", http.StatusOK, func(c *call) (any, error) {
+			var asked struct{ Subject *governance.Subject }
+			if err := decode(c.payload, &asked); err != nil {
+				return nil, err
+			}
+			if asked.Subject != nil && !strings.EqualFold(asked.Subject.ObjectID, c.caller.ObjectID) {
+				return nil, governance.Invalid("subject", "subject may name the caller alone, by objectId; to ask for somebody else is not in this release.")
+			}
+			found, err := s.app.ApplicableRequirements(c.ctx(), c.caller, c.ids[0])
+			return map[string]any{"value": found}, err
+		})
+		requirements.takes = []string{"subject"}
 		return []verb{
 			list("/accessPackages", page),
-			list("/accessPackages.filterByCurrentUser/{on}", mine(s.app.PackagesByCurrentUser)).as(offered),
+			offered,
 			list("/catalogs/{id}/accessPackages", inside("catalog", page)),
 			create("/accessPackages", use(s.app.CreatePackage)),
 			read("/accessPackages/{id}", use(s.app.Package)),
 			change(http.MethodPatch, "/accessPackages/{id}", editing(s.app.UpdatePackage)),
 			remove("/accessPackages/{id}", s.app.DeletePackage),
-			action("/accessPackages/{id}/getApplicablePolicyRequirements", http.StatusOK, func(c *call) (any, error) {
-				var asked struct{ Subject *governance.Subject }
-				if err := c.parameters(&asked); err != nil {
-					return nil, err
-				}
-				if asked.Subject != nil && !strings.EqualFold(asked.Subject.ObjectID, c.caller.ObjectID) {
-					return nil, governance.Invalid("subject", "subject may name the caller alone, by objectId; to ask for somebody else is not in this release.")
-				}
-				requirements, err := s.app.ApplicableRequirements(c.ctx(), c.caller, c.ids[0])
-				return map[string]any{"value": requirements}, err
-			}, "subject"),
+			requirements,
 		}
 	},
 }

@@ -27,8 +27,8 @@ var assignmentRequests = &descriptor{
 			list("/assignmentRequests.filterByCurrentUser/{on}", mine(s.app.RequestsByCurrentUser)),
 			create("/assignmentRequests", unversioned(s.app.SubmitRequest)),
 			read("/assignmentRequests/{id}", use(s.app.Request)),
-			action("/assignmentRequests/{id}/cancel", http.StatusOK, func(c *call) (any, error) { return nil, s.app.CancelRequest(c.ctx(), c.caller, c.ids[0]) }),
-			action("/assignmentRequests/{id}/reprocess", http.StatusAccepted, func(c *call) (any, error) { return nil, s.app.ReprocessRequest(c.ctx(), c.caller, c.ids[0]) }),
+			answering(http.MethodPost, "/assignmentRequests/{id}/cancel", http.StatusOK, func(c *call) (any, error) { return nil, s.app.CancelRequest(c.ctx(), c.caller, c.ids[0]) }),
+			answering(http.MethodPost, "/assignmentRequests/{id}/reprocess", http.StatusAccepted, func(c *call) (any, error) { return nil, s.app.ReprocessRequest(c.ctx(), c.caller, c.ids[0]) }),
 		}
 	},
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/http"
 	"reflect"
 
 	"latchkey/shared/app"
@@ -21,7 +22,7 @@ var audit = &descriptor{
 				list(path, func(c *call, o app.ListOptions) (app.Page[governance.AuditEntry], error) {
 					return s.app.ListAudit(c.ctx(), c.caller, catalogs, o)
 				}),
-				function(path+"/{partition}/verify", func(c *call) (any, error) { return s.app.VerifyAudit(c.ctx(), c.caller, catalogs, c.ids[0]) }),
+				answering(http.MethodGet, path+"/{partition}/verify", http.StatusOK, func(c *call) (any, error) { return s.app.VerifyAudit(c.ctx(), c.caller, catalogs, c.ids[0]) }),
 			}
 		}
 		return append(of("/operations/audit/subjects", false), of("/operations/audit/catalogs", true)...)

@@ -26,16 +26,14 @@ func (c *call) body() ([]byte, error) {
 	if c.hasPayload {
 		return c.payload, nil
 	}
-	tooLarge := &governance.Error{Code: governance.CodeTooLarge, Message: "The body is larger than 1 MB."}
-	whole := c.r.Body
 	refuse := func() ([]byte, error) {
-		_, _ = io.CopyN(io.Discard, whole, maxRefused)
-		return nil, tooLarge
+		_, _ = io.CopyN(io.Discard, c.r.Body, maxRefused)
+		return nil, &governance.Error{Code: governance.CodeTooLarge, Message: "The body is larger than 1 MB."}
 	}
 	if c.r.ContentLength > maxBody {
 		return refuse()
 	}
-	var reader io.Reader = http.MaxBytesReader(c.w, whole, maxBody)
+	var reader io.Reader = http.MaxBytesReader(c.w, c.r.Body, maxBody)
 	switch encoding := strings.ToLower(strings.TrimSpace(c.r.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
 	case "gzip":
@@ -57,7 +55,7 @@ func (c *call) body() ([]byte, error) {
 	}
 	data = bytes.TrimSpace(data)
 	if len(data) > 0 {
-		if c.route != nil && c.route.body == nothing {
+		if c.route != nil && c.route.body == 0 {
 			return nil, governance.Invalid("body", "A %s has no body here; leave it out.", c.r.Method)
 		}
 		if media, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || media != "application/json" {
@@ -105,88 +103,75 @@ func checkText(data []byte) error {
 type purpose int
 
 const (
-	nothing   purpose = iota // it has none
-	acting                   // parameters of an action
-	creating                 // a new resource
-	merging                  // some members of a resource
-	replacing                // a resource
-	carrying                 // another's text, for the use case to read
+	acting    purpose = iota + 1 // parameters of an action, which may be left out
+	creating                     // a new resource
+	merging                      // some members of a resource
+	replacing                    // a resource
+	carrying                     // another's text, for the use case to read
 )
 
-// checkBody looks at a body that is not read as a resource. Errors: those of body, CodeInvalid naming a member that is not known.
-func (c *call) checkBody() error {
-	switch {
-	case c.route.body == acting:
-		return c.parameters(&struct{}{})
-	case c.route.body == nothing && c.r.ContentLength != 0:
-		_, err := c.body()
-		return err
-	}
-	return nil
-}
+// purposes are what the bodies of methods are for, where a verb does not say it.
+var purposes = map[string]purpose{http.MethodPost: acting, http.MethodPatch: merging, http.MethodPut: replacing}
 
-// parameters reads the body of an action; it may be left out. Errors: those of body, CodeInvalid naming a member that is not known.
-func (c *call) parameters(into any) error {
-	data, err := c.body()
-	if err != nil || len(data) == 0 || string(data) == "null" {
-		return err
-	}
-	members, err := c.object()
-	if err != nil {
-		return err
-	}
-	if err := onlyMembers(members, c.route.takes); err != nil {
-		return err
-	}
-	return decode(data, into)
-}
-
-// object reads the body as a JSON object. Errors: those of body, CodeInvalid.
+// object reads the body as a JSON object of known members. Errors: those of body, CodeInvalid.
 func (c *call) object() (map[string]json.RawMessage, error) {
 	data, err := c.body()
-	if err != nil {
-		return nil, err
-	}
-	if len(data) == 0 {
-		return nil, governance.Invalid("body", "The request has no body; send a JSON object.")
-	}
-	if data[0] != '{' {
-		return nil, governance.Invalid("body", "The body must be a JSON object.")
-	}
-	var members map[string]json.RawMessage
-	return members, decode(data, &members)
-}
-
-// edits reads the body of a POST, PATCH or PUT as a resource: what it answers makes the change, as often as it is asked. It is the one place where a resource is read from outside.
-// Errors: those of body, CodeInvalid naming the property and what it must be.
-func edits[T any](c *call) (func(*T) error, error) {
-	body, err := c.object()
-	if err != nil {
-		return nil, err
-	}
-	if c.route.of.members != nil {
-		if err := onlyMembers(body, c.route.of.members); err != nil {
+	names := c.route.of.members
+	if c.route.body == acting {
+		names = append([]string{}, c.route.takes...) // no names at all are not any name
+		if len(data) == 0 || string(data) == "null" {
 			return nil, err
 		}
 	}
-	if c.route.body == merging {
-		return func(present *T) error { return merge(present, body, c.route.of.editable) }, nil
-	}
-	var whole T
-	if err := decode(c.payload, &whole); err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case len(data) == 0:
+		return nil, governance.Invalid("body", "The request has no body; send a JSON object.")
+	case data[0] != '{':
+		return nil, governance.Invalid("body", "The body must be a JSON object.")
 	}
-	return func(present *T) error {
-		*present = whole
-		return nil
-	}, nil
+	var members map[string]json.RawMessage
+	err = decode(data, &members)
+	if err == nil && names != nil {
+		err = onlyMembers(members, names)
+	}
+	return members, err
 }
 
-// draftOf reads the body of a POST. An id is not the client's to choose.
+// edit is what a body makes of a resource.
+type edit[T any] struct {
+	ifMatch string         // the version that is meant; empty: any
+	apply   func(*T) error // may be called more than once
+}
+
+// edits reads the body of a POST, PATCH or PUT as a resource. It is the one place where a resource is read from outside. Errors: those of body, CodeInvalid naming the property and what it
+// must be.
+func edits[T any](c *call) (e edit[T], err error) {
+	if e.ifMatch, err = c.ifMatch(); err != nil {
+		return e, err
+	}
+	body, err := c.object()
+	if err != nil {
+		return e, err
+	}
+	if c.route.body == merging {
+		e.apply = func(present *T) error { return merge(present, body, c.route.of.editable) }
+		return e, nil
+	}
+	var whole T
+	e.apply = func(present *T) error {
+		*present = whole
+		return nil
+	}
+	return e, decode(c.payload, &whole)
+}
+
+// draftOf reads the body of what makes something. An id is not the client's to choose.
 func draftOf[T any](c *call) (draft T, err error) {
-	edit, err := edits[T](c)
+	e, err := edits[T](c)
 	if err == nil {
-		err = edit(&draft)
+		err = e.apply(&draft)
 	}
 	if err == nil {
 		err = decode([]byte(`{"id":"`+madeID(c.ctx())+`"}`), &draft)
@@ -212,8 +197,11 @@ func listed(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// decode reads JSON and says what is wrong with it in words.
+// decode reads JSON, if there is any, and says what is wrong with it in words.
 func decode(data []byte, value any) error {
+	if len(data) == 0 {
+		return nil
+	}
 	err := json.Unmarshal(data, value)
 	if err == nil {
 		return nil

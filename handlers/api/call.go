@@ -56,9 +56,16 @@ func (c *call) do() (response, error) {
 	return c.once()
 }
 
-// run looks at what the endpoint does not look at, and has it answer.
+// run has an endpoint answer, when nothing is in the body that it would not look at.
 func (c *call) run(e endpoint) (response, error) {
-	if err := c.checkBody(); err != nil {
+	var err error
+	switch {
+	case c.route.body == acting:
+		_, err = c.object()
+	case c.route.body == 0 && c.r.ContentLength != 0:
+		_, err = c.body()
+	}
+	if err != nil {
 		return response{}, err
 	}
 	return e(c)
@@ -154,12 +161,9 @@ func (a response) encode(c *call) (json.RawMessage, error) {
 	case a.shape == nil:
 		return json.Marshal(a.value)
 	}
-	resource, err := a.shape.cut(a.value)
+	resource, err := a.shape.cut(a.value, a.etag)
 	if err != nil {
 		return nil, err
-	}
-	if a.etag != "" {
-		resource["@odata.etag"] = quoted(a.etag)
 	}
 	if c.r.Method == http.MethodGet {
 		resource["@odata.context"] = c.context(a.shape) + "/$entity"
@@ -173,32 +177,30 @@ func (c *call) write(a response) error {
 	if err != nil {
 		return err
 	}
-	header := c.w.Header()
-	c.identify(header)
 	if a.etag != "" {
-		header.Set("ETag", quoted(a.etag))
+		c.w.Header().Set("ETag", quoted(a.etag))
 	}
-	if len(body) == 0 {
-		c.w.WriteHeader(a.status)
-		return nil
-	}
-	header.Set("Content-Type", contentType)
-	header.Set("OData-Version", "4.0")
-	c.w.WriteHeader(a.status)
-	_, _ = c.w.Write(body) // a client that has hung up learns nothing anyway
+	c.send(a.status, body)
 	return nil
 }
 
 const contentType = "application/json;odata.metadata=minimal;charset=utf-8"
 
-// identify names the request to the client, and keeps the answer out of caches.
-func (c *call) identify(header http.Header) {
+// send names the request to the client, and keeps the answer out of caches.
+func (c *call) send(status int, body []byte) {
+	header := c.w.Header()
 	header.Set("Request-Id", c.requestID)
 	if c.clientRequestID != "" {
 		header.Set("Client-Request-Id", c.clientRequestID)
 	}
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
+	if len(body) > 0 {
+		header.Set("Content-Type", contentType)
+		header.Set("OData-Version", "4.0")
+	}
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(body) // a client that has hung up learns nothing anyway
 }
 
 // quoted is a store's ETag as HTTP writes a weak one.

@@ -29,28 +29,30 @@ var calloutActions = &descriptor{
 	members: []string{"name", "displayName", "kind", "isEnabled", "settings", "callers", "stages", "onFailure", "modifiedDateTime", "findings"},
 	verbs: func(s *Server) []verb {
 		const all, one = "/operations/calloutActions", "/operations/calloutActions/{name}"
-		put := change(http.MethodPut, one, func(c *call, ifMatch string, edit func(*governance.CalloutAction) error) (app.Versioned[app.ConfiguredAction], error) {
+		put := change(http.MethodPut, one, func(c *call, e edit[governance.CalloutAction]) (app.Versioned[app.ConfiguredAction], error) {
 			var draft governance.CalloutAction
-			if err := edit(&draft); err != nil {
+			if err := e.apply(&draft); err != nil {
 				return app.Versioned[app.ConfiguredAction]{}, err
 			}
-			return s.app.PutAction(c.ctx(), c.caller, c.ids[0], draft, ifMatch)
+			return s.app.PutAction(c.ctx(), c.caller, c.ids[0], draft, e.ifMatch)
 		})
 		put.upsert = true
+		rehearse := answering(http.MethodPost, one+"/rehearse", http.StatusOK, func(c *call) (any, error) {
+			payload, err := c.body()
+			if err != nil {
+				return nil, err
+			}
+			lines, err := s.app.RehearseAction(c.ctx(), c.caller, c.ids[0], payload)
+			return map[string]any{"would": lines}, err
+		})
+		rehearse.body = carrying
 		return []verb{
 			list(all, use(s.app.ListActions)),
 			read(one, use(s.app.CalloutAction)),
 			put,
 			remove(one, s.app.DeleteAction),
-			action(one+"/check", http.StatusOK, func(c *call) (any, error) { return s.app.CheckAction(c.ctx(), c.caller, c.ids[0]) }),
-			{method: http.MethodPost, path: one + "/rehearse", body: carrying, run: answering(http.StatusOK, func(c *call) (any, error) {
-				payload, err := c.body()
-				if err != nil {
-					return nil, err
-				}
-				lines, err := s.app.RehearseAction(c.ctx(), c.caller, c.ids[0], payload)
-				return map[string]any{"would": lines}, err
-			})},
+			answering(http.MethodPost, one+"/check", http.StatusOK, func(c *call) (any, error) { return s.app.CheckAction(c.ctx(), c.caller, c.ids[0]) }),
+			rehearse,
 		}
 	},
 }

@@ -16,7 +16,7 @@ var callouts = &descriptor{
 		},
 	},
 	verbs: func(s *Server) []verb {
-		show := action("/operations/callouts/{id}/showPass", http.StatusOK, func(c *call) (any, error) {
+		show := answering(http.MethodPost, "/operations/callouts/{id}/showPass", http.StatusOK, func(c *call) (any, error) {
 			shown, err := s.app.ShowPass(c.ctx(), c.caller, c.ids[0])
 			if err != nil {
 				return nil, err

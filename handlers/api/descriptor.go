@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -78,7 +79,7 @@ type verb struct {
 	path    string   // below root, but for what begins with /operations
 	kind    *kind    // what it answers with; nil: the descriptor's
 	options []string // the system query options that it honours
-	body    purpose
+	body    purpose  // what the body is for; 0: that of the method
 	takes   []string // what the body of an action may have
 	open    bool     // anybody may, without a token
 	unkept  bool     // what it answers is kept nowhere, so it cannot be repeated under an Idempotency-Key
@@ -89,19 +90,16 @@ type verb struct {
 // endpoint answers a request: with a response or an error.
 type endpoint func(*call) (response, error)
 
-// as is the verb where it answers with another kind than its resource's own.
-func (v verb) as(k *kind) verb {
-	v.kind = k
-	return v
-}
+// using is a use case as the verbs below call it: with an id, a draft, or options of a list.
+type using[A, R any] func(*call, A) (R, error)
 
-// use is a use case as the verbs below call it.
-func use[A, R any](do func(context.Context, governance.Caller, A) (R, error)) func(*call, A) (R, error) {
+// use is a use case that needs no more of the call than who calls.
+func use[A, R any](do func(context.Context, governance.Caller, A) (R, error)) using[A, R] {
 	return func(c *call, a A) (R, error) { return do(c.ctx(), c.caller, a) }
 }
 
 // unversioned is use for a use case whose answer has no ETag.
-func unversioned[A, T any](do func(context.Context, governance.Caller, A) (T, error)) func(*call, A) (app.Versioned[T], error) {
+func unversioned[A, T any](do func(context.Context, governance.Caller, A) (T, error)) using[A, app.Versioned[T]] {
 	return func(c *call, a A) (app.Versioned[T], error) {
 		made, err := do(c.ctx(), c.caller, a)
 		return app.Versioned[T]{Value: made}, err
@@ -109,7 +107,7 @@ func unversioned[A, T any](do func(context.Context, governance.Caller, A) (T, er
 }
 
 // read answers with one resource.
-func read[T any](path string, get func(c *call, id string) (app.Versioned[T], error)) verb {
+func read[T any](path string, get using[string, app.Versioned[T]]) verb {
 	return verb{method: http.MethodGet, path: path, options: readOptions, run: func(c *call) (response, error) {
 		found, err := get(c, c.ids[0])
 		return response{status: http.StatusOK, value: found.Value, etag: found.ETag, shape: c.shape}, err
@@ -117,7 +115,7 @@ func read[T any](path string, get func(c *call, id string) (app.Versioned[T], er
 }
 
 // create makes a resource of the body.
-func create[T any](path string, do func(c *call, draft T) (app.Versioned[T], error)) verb {
+func create[T any](path string, do using[T, app.Versioned[T]]) verb {
 	return verb{method: http.MethodPost, path: path, body: creating, run: func(c *call) (response, error) {
 		draft, err := draftOf[T](c)
 		if err != nil {
@@ -130,25 +128,17 @@ func create[T any](path string, do func(c *call, draft T) (app.Versioned[T], err
 
 // change is PATCH, which merges the body into the resource, or PUT, which puts it in its place. The answer to PATCH is 204 with the new ETag, as Graph's, or 200 with the resource when the
 // client asks for that.
-func change[T, R any](method, path string, do func(c *call, ifMatch string, edit func(*T) error) (app.Versioned[R], error)) verb {
-	purpose := merging
-	if method == http.MethodPut {
-		purpose = replacing
-	}
-	return verb{method: method, path: path, body: purpose, run: func(c *call) (response, error) {
-		ifMatch, err := c.ifMatch()
+func change[T, R any](method, path string, do using[edit[T], app.Versioned[R]]) verb {
+	return verb{method: method, path: path, run: func(c *call) (response, error) {
+		change, err := edits[T](c)
 		if err != nil {
 			return response{}, err
 		}
-		edit, err := edits[T](c)
-		if err != nil {
-			return response{}, err
-		}
-		made, err := do(c, ifMatch, edit)
+		made, err := do(c, change)
 		switch {
-		case purpose == merging && !c.prefers("return=representation"):
+		case c.route.body == merging && !c.prefers("return=representation"):
 			return response{status: http.StatusNoContent, etag: made.ETag}, err
-		case c.route.upsert && ifMatch == "":
+		case c.route.upsert && change.ifMatch == "":
 			return response{status: http.StatusCreated, value: made.Value, etag: made.ETag, shape: c.shape}, err
 		}
 		return response{status: http.StatusOK, value: made.Value, etag: made.ETag, shape: c.shape}, err
@@ -156,9 +146,9 @@ func change[T, R any](method, path string, do func(c *call, ifMatch string, edit
 }
 
 // editing is a use case as change calls it.
-func editing[T any](do func(ctx context.Context, caller governance.Caller, id, ifMatch string, edit func(*T) error) (app.Versioned[T], error)) func(*call, string, func(*T) error) (app.Versioned[T], error) {
-	return func(c *call, ifMatch string, edit func(*T) error) (app.Versioned[T], error) {
-		return do(c.ctx(), c.caller, c.ids[0], ifMatch, edit)
+func editing[T any](do func(ctx context.Context, caller governance.Caller, id, ifMatch string, edit func(*T) error) (app.Versioned[T], error)) using[edit[T], app.Versioned[T]] {
+	return func(c *call, e edit[T]) (app.Versioned[T], error) {
+		return do(c.ctx(), c.caller, c.ids[0], e.ifMatch, e.apply)
 	}
 }
 
@@ -173,20 +163,32 @@ func remove(path string, do func(ctx context.Context, caller governance.Caller, 
 	}}
 }
 
-// action does what it is called, and answers with something that is no resource, or nothing.
-func action(path string, status int, do func(c *call) (any, error), takes ...string) verb {
-	return verb{method: http.MethodPost, path: path, body: acting, takes: takes, run: answering(status, do)}
-}
-
-// function answers with something that is no resource.
-func function(path string, do func(c *call) (any, error)) verb {
-	return verb{method: http.MethodGet, path: path, run: answering(http.StatusOK, do)}
-}
-
-func answering(status int, do func(*call) (any, error)) endpoint {
-	return func(c *call) (response, error) {
+// answering does what its path says, and answers with something that is no resource, or nothing.
+func answering(method, path string, status int, do func(*call) (any, error)) verb {
+	return verb{method: method, path: path, run: func(c *call) (response, error) {
 		value, err := do(c)
 		return response{status: status, value: value}, err
+	}}
+}
+
+// parts are the list of what is few and inside another resource, and one of them.
+func parts[T any](all, one, what string, id func(T) string, get func(*call) ([]T, error)) []verb {
+	return []verb{
+		list(all, func(c *call, o app.ListOptions) (app.Page[T], error) {
+			items, err := get(c)
+			if err != nil {
+				return app.Page[T]{}, err
+			}
+			return few(items, o)
+		}),
+		read(one, func(c *call, _ string) (app.Versioned[T], error) {
+			items, err := get(c)
+			i := slices.IndexFunc(items, func(item T) bool { return strings.EqualFold(id(item), c.ids[1]) })
+			if err != nil || i < 0 {
+				return app.Versioned[T]{}, cmp.Or(err, governance.NotFound("%s %q.", what, shorten(c.ids[1])))
+			}
+			return app.Versioned[T]{Value: items[i]}, nil
+		}),
 	}
 }
 
@@ -198,16 +200,14 @@ type route struct {
 	segments []string // of its path, those of ids in braces
 }
 
-// routes are all verbs of some resources.
+// register makes the routes of some resources.
 func (s *Server) register(resources []*descriptor) {
 	for _, of := range resources {
 		for at, v := range of.verbs(s) {
 			if !strings.HasPrefix(v.path, "/operations/") {
 				v.path = root + v.path
 			}
-			if v.kind == nil {
-				v.kind = of.kind
-			}
+			v.kind, v.body = cmp.Or(v.kind, of.kind), cmp.Or(v.body, purposes[v.method])
 			s.routes = append(s.routes, &route{verb: v, of: of, at: at, segments: strings.Split(v.path, "/")})
 		}
 	}

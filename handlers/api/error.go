@@ -80,9 +80,6 @@ func (c *call) fail(err error) {
 		body.Error.InnerError.ClientRequestID = c.requestID
 	}
 	header := c.w.Header()
-	c.identify(header)
-	header.Set("Content-Type", contentType)
-	header.Set("OData-Version", "4.0")
 	switch status {
 	case http.StatusUnauthorized:
 		header.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
@@ -91,6 +88,5 @@ func (c *call) fail(err error) {
 		header.Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
 	}
 	encoded, _ := json.Marshal(body) // strings only
-	c.w.WriteHeader(status)
-	_, _ = c.w.Write(encoded) // a client that has hung up learns nothing anyway
+	c.send(status, encoded)
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"math"
 	"net/http"
@@ -46,36 +45,44 @@ type ordering struct {
 	descending bool
 }
 
-// parseOptions reads the options that a route supports, in any letter case and with or without the dollar sign. Any other is refused by name, but the Functions host's own. OData separates
-// options inside $expand with semicolons, which clients need not encode and net/url refuses.
+// parseOptions reads the options that a route supports; those of the Functions host are nobody's here. OData separates options inside $expand with semicolons, which clients need not encode
+// and net/url refuses. Errors: CodeInvalid naming the option.
 func (c *call) parseOptions(k *kind, supported []string) error {
-	c.options = options{shape: plain(k), top: defaultTop, query: url.Values{}, hosts: url.Values{}}
 	given, err := url.ParseQuery(strings.ReplaceAll(c.r.URL.RawQuery, ";", "%3B"))
 	if err != nil {
 		return governance.Invalid("query", "The query string cannot be read.")
 	}
+	c.options = options{shape: plain(k), top: defaultTop, query: url.Values{}, hosts: url.Values{}}
+	for name := range given {
+		if _, ok := known([]string{"code", "clientId"}, name); ok {
+			c.hosts[name] = given[name]
+			delete(given, name)
+		}
+	}
+	return c.read(given, supported)
+}
+
+// read reads options in any letter case and with or without the dollar sign. Any that is not supported is refused by name.
+func (o *options) read(given url.Values, supported []string) error {
 	for _, name := range sortedKeys(given) {
 		option, ok := known(supported, "$"+strings.TrimPrefix(name, "$"))
-		_, hosts := known([]string{"code", "clientId"}, name)
-		switch {
-		case hosts:
-			c.hosts[name] = given[name]
-		case !ok:
+		if !ok {
 			return governance.Invalid(cmp.Or(shorten(name), "query"), "The query option %q is not supported here; there are %s.", shorten(name), listed(supported))
-		default:
-			c.query[option] = append(c.query[option], given[name]...)
 		}
+		o.query[option] = append(o.query[option], given[name]...)
 	}
 	for _, name := range supported {
-		switch values := c.query[name]; len(values) {
+		switch values := o.query[name]; len(values) {
 		case 0:
 		case 1:
-			err = errors.Join(err, c.parse(name, values[0]))
+			if err := o.parse(name, values[0]); err != nil {
+				return err
+			}
 		default:
-			err = errors.Join(err, governance.Invalid(name, "The query option %s is given twice.", name))
+			return governance.Invalid(name, "The query option %s is given twice.", name)
 		}
 	}
-	return err
+	return nil
 }
 
 func (o *options) parse(name, value string) (err error) {
@@ -83,7 +90,7 @@ func (o *options) parse(name, value string) (err error) {
 	case "$filter":
 		o.filter, err = parseFilter(value, o.shape.kind)
 	case "$expand":
-		err = parseExpand(value, o.shape, 1)
+		err = o.shape.expand(value)
 	case "$select":
 		err = o.shape.choose(value)
 	case "$top":
@@ -117,8 +124,8 @@ func parseOrderBy(text string, k *kind) ([]ordering, error) {
 			return nil, governance.Invalid("$orderby", "$orderby takes properties, each with asc or desc behind it, separated by commas.")
 		}
 		p := filterParser{fields: k.fields}
-		path, _, err := p.field(token{kind: wordToken, text: words[0]})
-		if err != nil {
+		path, _ := p.field(token{kind: wordToken, text: words[0]})
+		if p.err != nil {
 			return nil, governance.Invalid("$orderby", "$orderby cannot order by %q here.", shorten(words[0]))
 		}
 		orderings = append(orderings, ordering{path: path, descending: len(words) == 2 && strings.EqualFold(words[1], "desc")})
@@ -136,7 +143,7 @@ var (
 )
 
 // list answers with a part of all resources: pages of the store made into one of the API, with @odata.nextLink and @odata.count.
-func list[T any](path string, page func(*call, app.ListOptions) (app.Page[T], error)) verb {
+func list[T any](path string, page using[app.ListOptions, app.Page[T]]) verb {
 	return verb{method: http.MethodGet, path: path, options: listOptions, run: func(c *call) (response, error) {
 		l := &listing[T]{call: c, page: page, answer: collection{Context: c.context(c.shape), Value: []map[string]any{}}}
 		read := l.streamed
@@ -149,20 +156,15 @@ func list[T any](path string, page func(*call, app.ListOptions) (app.Page[T], er
 }
 
 // mine is a list of what is the caller's, in the sense that the path says.
-func mine[T any](list func(context.Context, governance.Caller, app.By, app.ListOptions) (app.Page[T], error)) func(*call, app.ListOptions) (app.Page[T], error) {
+func mine[T any](list func(context.Context, governance.Caller, app.By, app.ListOptions) (app.Page[T], error)) using[app.ListOptions, app.Page[T]] {
 	return func(c *call, o app.ListOptions) (app.Page[T], error) {
-		by := app.By(c.ids[0])
-		for _, one := range []app.By{app.ByTarget, app.ByCreatedBy, app.ByApprover, app.ByAllowedRequestor} {
-			if strings.EqualFold(string(one), c.ids[0]) {
-				by = one
-			}
-		}
-		return list(c.ctx(), c.caller, by, o)
+		by, _ := known([]string{string(app.ByTarget), string(app.ByCreatedBy), string(app.ByApprover), string(app.ByAllowedRequestor)}, c.ids[0])
+		return list(c.ctx(), c.caller, app.By(cmp.Or(by, c.ids[0])), o)
 	}
 }
 
 // inside is a list narrowed to what belongs to the resource that the path names.
-func inside[T any](property string, page func(*call, app.ListOptions) (app.Page[T], error)) func(*call, app.ListOptions) (app.Page[T], error) {
+func inside[T any](property string, page func(*call, app.ListOptions) (app.Page[T], error)) using[app.ListOptions, app.Page[T]] {
 	return func(c *call, o app.ListOptions) (app.Page[T], error) {
 		belongs := app.And{app.Compare{Path: []string{property, "id"}, Comparison: app.Equal, Value: strings.ToLower(c.ids[0])}}
 		if o.Filter != nil {
@@ -194,7 +196,7 @@ func few[T any](items []T, o app.ListOptions) (app.Page[T], error) {
 
 type listing[T any] struct {
 	*call
-	page   func(*call, app.ListOptions) (app.Page[T], error)
+	page   using[app.ListOptions, app.Page[T]]
 	answer collection
 }
 
@@ -225,11 +227,9 @@ func (l *listing[T]) each(continuation string, size, most int, take func([]app.V
 func (l *listing[T]) streamed() error {
 	continuation, err := l.each(l.skipToken, l.top, maxEmptyPages, func(items []app.Versioned[T]) (int, error) {
 		for _, item := range items {
-			resource, err := l.cut(item)
-			if err != nil {
+			if err := l.show(item); err != nil {
 				return 0, err
 			}
-			l.answer.Value = append(l.answer.Value, resource)
 		}
 		return l.top - len(l.answer.Value), nil
 	})
@@ -261,7 +261,10 @@ func (l *listing[T]) streamed() error {
 
 // collected reads the whole list, orders it, and answers a part of it.
 func (l *listing[T]) collected() error {
-	type entry struct{ whole, shown map[string]any }
+	type entry struct {
+		item  app.Versioned[T]
+		whole map[string]any
+	}
 	var entries []entry
 	_, err := l.each("", app.MaxPageSize, math.MaxInt, func(items []app.Versioned[T]) (int, error) {
 		for _, item := range items {
@@ -269,11 +272,7 @@ func (l *listing[T]) collected() error {
 			if err != nil {
 				return 0, err
 			}
-			shown, err := l.cut(item)
-			if err != nil {
-				return 0, err
-			}
-			entries = append(entries, entry{whole, shown})
+			entries = append(entries, entry{item, whole})
 		}
 		if len(entries) > maxCollected {
 			option := "$orderby"
@@ -301,7 +300,9 @@ func (l *listing[T]) collected() error {
 	})
 	next := min(l.skip+l.top, len(entries))
 	for _, one := range entries[min(l.skip, next):next] {
-		l.answer.Value = append(l.answer.Value, one.shown)
+		if err := l.show(one.item); err != nil {
+			return err
+		}
 	}
 	count := len(entries)
 	if next < count {
@@ -313,12 +314,11 @@ func (l *listing[T]) collected() error {
 	return nil
 }
 
-func (l *listing[T]) cut(item app.Versioned[T]) (map[string]any, error) {
-	resource, err := l.shape.cut(item.Value)
-	if err == nil && item.ETag != "" {
-		resource["@odata.etag"] = quoted(item.ETag)
-	}
-	return resource, err
+// show puts one more into the answer.
+func (l *listing[T]) show(item app.Versioned[T]) error {
+	resource, err := l.shape.cut(item.Value, item.ETag)
+	l.answer.Value = append(l.answer.Value, resource)
+	return err
 }
 
 // link is the address of another part of the same list.

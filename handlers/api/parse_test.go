@@ -95,7 +95,7 @@ func FuzzOptions(f *testing.F) {
 			if o.top < 1 || o.top > maxTop || o.skip < 0 || o.skip > maxCollected || len(o.shape.selected) > maxSelected+1 || len(o.orderBy) > maxOrderings {
 				t.Errorf("%q: %+v", raw, o)
 			}
-			if _, err := o.shape.cut(governance.AccessPackage{ID: "x", DisplayName: "y"}); err != nil {
+			if _, err := o.shape.cut(governance.AccessPackage{ID: "x", DisplayName: "y"}, ""); err != nil {
 				t.Errorf("%q: %v", raw, err)
 			}
 		}
@@ -271,7 +271,7 @@ func TestMembersOfActions(t *testing.T) {
 		`{"kind":"x","stage":[]}`:     "stage",
 		`{"@odata.etag":"e","@odata.context":"c","name":"n","displayName":"d","Kind":"x","isEnabled":true,"settings":{},"callers":[],"stages":[],"onFailure":"deny","modifiedDateTime":"2026-11-20T00:00:00Z","findings":[]}`: "",
 	} {
-		c := &call{payload: []byte(body), hasPayload: true, route: &route{of: calloutActions, verb: verb{body: replacing}}}
+		c := &call{payload: []byte(body), hasPayload: true, r: &http.Request{}, route: &route{of: calloutActions, verb: verb{body: replacing}}}
 		_, err := edits[governance.CalloutAction](c)
 		var coded *governance.Error
 		if (target == "") != (err == nil) || err != nil && (!errors.As(err, &coded) || coded.Target != target) {

@@ -25,7 +25,7 @@ func (s *Server) resourcesOf(c *call, o app.ListOptions) (app.Page[governance.Re
 }
 
 // flattened lists what is in the resources of a catalog. A page ends with a whole resource, so it may hold a little more than was asked for.
-func flattened[T any](s *Server, in func(governance.Resource) []T) func(*call, app.ListOptions) (app.Page[T], error) {
+func flattened[T any](s *Server, in func(governance.Resource) []T) using[app.ListOptions, app.Page[T]] {
 	return func(c *call, o app.ListOptions) (app.Page[T], error) {
 		found, err := s.resourcesOf(c, o)
 		page := app.Page[T]{Continuation: found.Continuation}

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -14,6 +15,7 @@ type shape struct {
 	kind     *kind
 	selected []string // empty: everything
 	expanded map[string]*shape
+	depth    int // how many $expand it is inside
 }
 
 // plain is a kind without options.
@@ -35,39 +37,40 @@ func asObject(value any) (map[string]any, error) {
 }
 
 // cut is a resource as this shape shows it.
-func (s *shape) cut(value any) (map[string]any, error) {
+func (s *shape) cut(value any, etag string) (map[string]any, error) {
 	resource, err := asObject(value)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", s.kind.set, err)
 	}
 	s.apply(resource)
+	if etag != "" {
+		resource["@odata.etag"] = quoted(etag)
+	}
 	return resource, nil
 }
 
-func (s *shape) apply(resource map[string]any) {
+// apply cuts a resource, or each of a list of them.
+func (s *shape) apply(value any) {
+	list, _ := value.([]any)
+	for _, one := range list {
+		s.apply(one)
+	}
+	resource, ok := value.(map[string]any)
+	if !ok {
+		return
+	}
 	for _, name := range s.kind.internal {
 		delete(resource, name)
 	}
 	for _, name := range s.kind.navigation {
-		inner := s.expanded[name]
-		if inner == nil {
+		if !s.has(name) {
 			delete(resource, name)
 			continue
 		}
-		switch value := resource[name].(type) {
-		case map[string]any:
-			inner.apply(value)
-		case []any:
-			for _, one := range value {
-				if object, ok := one.(map[string]any); ok {
-					inner.apply(object)
-				}
-			}
-		case nil:
-			if isCollection(name) { // clients iterate over what they expanded
-				resource[name] = []any{}
-			}
+		if resource[name] == nil && isCollection(name) { // clients iterate over what they expanded
+			resource[name] = []any{}
 		}
+		s.expanded[name].apply(resource[name])
 	}
 	for _, only := range [][]string{s.kind.shown, s.selected} {
 		for name := range resource {
@@ -85,35 +88,30 @@ func isCollection(name string) bool {
 // maxExpandDepth bounds nested $expand.
 const maxExpandDepth = 4
 
-// parseExpand reads $expand, such as "role,scope" or "resourceRoleScopes($expand=role,scope)". Errors: CodeInvalid naming the property.
-func parseExpand(text string, s *shape, depth int) error {
-	if depth > maxExpandDepth {
-		return governance.Invalid("$expand", "$expand is nested deeper than %d levels.", maxExpandDepth)
-	}
+// expand reads $expand, such as "role,scope" or "resourceRoleScopes($expand=role,scope)". Errors: CodeInvalid naming the property.
+func (s *shape) expand(text string) error {
 	parts, err := splitTop(text, ',')
 	if err != nil {
 		return err
 	}
+	s.expanded = map[string]*shape{}
 	for _, part := range parts {
-		meant, options, nested := strings.Cut(strings.TrimSpace(part), "(")
+		meant, nested, _ := strings.Cut(strings.TrimSpace(part), "(")
 		meant = strings.TrimSpace(meant)
 		name, ok := known(sortedKeys(s.kind.expandable), meant)
+		inner := &shape{kind: s.kind.expandable[name], depth: s.depth + 1}
 		switch {
 		case !ok:
 			return governance.Invalid("$expand", "%q cannot be expanded here; there are %s.", shorten(meant), listed(sortedKeys(s.kind.expandable)))
 		case s.has(name):
 			return governance.Invalid("$expand", "%s is given twice in $expand.", name)
-		case nested && !strings.HasSuffix(options, ")"):
-			return governance.Invalid("$expand", "A parenthesis of $expand is not closed.")
+		case inner.depth > maxExpandDepth:
+			return governance.Invalid("$expand", "$expand is nested deeper than %d levels.", maxExpandDepth)
+		case nested != "":
+			err = inner.nest(nested)
 		}
-		inner := plain(s.kind.expandable[name])
-		if nested {
-			if err := inner.nest(strings.TrimSuffix(options, ")"), depth+1); err != nil {
-				return err
-			}
-		}
-		if s.expanded == nil {
-			s.expanded = map[string]*shape{}
+		if err != nil {
+			return err
 		}
 		s.expanded[name] = inner
 	}
@@ -121,30 +119,19 @@ func parseExpand(text string, s *shape, depth int) error {
 }
 
 // nest reads the options in the parentheses of $expand.
-func (s *shape) nest(text string, depth int) error {
-	settings, err := splitTop(text, ';')
-	if err != nil {
-		return err
+func (s *shape) nest(text string) error {
+	inside, closed := strings.CutSuffix(text, ")")
+	settings, err := splitTop(inside, ';')
+	if err != nil || !closed {
+		return governance.Invalid("$expand", "The parentheses of $expand do not match.")
 	}
-	given := map[string]string{}
+	given := url.Values{}
 	for _, setting := range settings {
-		key, value, _ := strings.Cut(strings.TrimSpace(setting), "=")
-		name, ok := known(readOptions, "$"+strings.TrimPrefix(key, "$"))
-		if !ok {
-			return governance.Invalid("$expand", "%q is not supported inside $expand; there are %s.", shorten(key), listed(readOptions))
-		}
-		if _, twice := given[name]; twice {
-			return governance.Invalid("$expand", "%s is given twice inside $expand.", name)
-		}
-		given[name] = value
+		name, value, _ := strings.Cut(strings.TrimSpace(setting), "=")
+		given.Add(name, value)
 	}
-	if value, ok := given["$expand"]; ok {
-		err = parseExpand(value, s, depth)
-	}
-	if value, ok := given["$select"]; ok && err == nil {
-		err = s.choose(value)
-	}
-	return err
+	o := options{shape: s, query: url.Values{}}
+	return o.read(given, readOptions)
 }
 
 // splitTop splits at separators that are in no parenthesis.
