@@ -2,12 +2,14 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 
@@ -173,17 +175,18 @@ func draftOf[T any](c *call) (draft T, err error) {
 	if err == nil {
 		err = e.apply(&draft)
 	}
-	if err == nil {
+	if err == nil { // until use cases ask the context for it
 		err = decode([]byte(`{"id":"`+madeID(c.ctx())+`"}`), &draft)
 	}
 	return draft, err
 }
 
-// onlyMembers refuses a body with a member beside those known; annotations are nobody's. Errors: CodeInvalid naming it.
+// onlyMembers refuses a body with a member beside those known; annotations are nobody's, but for our own. Errors: CodeInvalid naming it.
 func onlyMembers(body map[string]json.RawMessage, names []string) error {
 	for _, name := range sortedKeys(body) {
-		if _, ok := known(names, name); !ok && !strings.Contains(name, "@") {
-			return governance.Invalid(name, "There is no property %q here; there are %s.", shorten(name), listed(names))
+		_, ok := known(names, name)
+		if annotation := strings.HasPrefix(name, "@") && !strings.HasPrefix(strings.ToLower(name), "@latchkey."); !ok && !annotation {
+			return governance.Invalid(shorten(name), "There is no property %q here; there are %s.", shorten(name), listed(names))
 		}
 	}
 	return nil
@@ -216,24 +219,15 @@ func decode(data []byte, value any) error {
 		return governance.Invalid("body", "The body is no valid JSON at byte %d: %v.", syntax.Offset, syntax)
 	case errors.As(err, &wrong):
 		field := strings.ReplaceAll(wrong.Field, ".", "/")
-		return governance.Invalid(field, "%s cannot be a %s; it must be a %s.", field, wrong.Value, jsonType(wrong.Type.Kind().String()))
+		return governance.Invalid(field, "%s cannot be a %s; it must be a %s.", field, wrong.Value, cmp.Or(jsonTypes[wrong.Type.Kind()], wrong.Type.Kind().String()))
 	}
 	return governance.Invalid("body", "The body cannot be read: %v.", err)
 }
 
-// jsonType is the JSON word for a kind of Go's.
-func jsonType(kind string) string {
-	switch {
-	case kind == "bool":
-		return "boolean"
-	case kind == "slice":
-		return "list"
-	case kind == "struct" || kind == "map" || kind == "ptr":
-		return "object"
-	case strings.HasPrefix(kind, "int") || strings.HasPrefix(kind, "float"):
-		return "number"
-	}
-	return kind
+// jsonTypes are the JSON words for kinds of Go's, where they differ.
+var jsonTypes = map[reflect.Kind]string{
+	reflect.Bool: "boolean", reflect.Slice: "list", reflect.Struct: "object", reflect.Map: "object", reflect.Pointer: "object", reflect.Int: "number", reflect.Int32: "number",
+	reflect.Int64: "number", reflect.Float64: "number",
 }
 
 // merge is a PATCH: those of the editable properties that the body has replace those of the present resource, null sets them back, and all else is left as it is

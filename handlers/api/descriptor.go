@@ -58,11 +58,12 @@ func (k *kind) members() []string {
 
 // known finds the one of some names that is meant by one in any letter case.
 func known(names []string, meant string) (string, bool) {
-	i := slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, meant) })
-	if i < 0 {
-		return "", false
+	for _, name := range names {
+		if strings.EqualFold(name, meant) {
+			return name, true
+		}
 	}
-	return names[i], true
+	return "", false
 }
 
 // descriptor is all that the API knows of one resource: what it looks like, and what can be done with it. Everything else is done from it, once for all resources.

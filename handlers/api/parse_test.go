@@ -232,6 +232,19 @@ func TestProofsAreHeldAgainstTheHostThatTheClientCalled(t *testing.T) {
 	}
 }
 
+// What custom extensions call honours no query options either.
+func TestOptionsOfCallouts(t *testing.T) {
+	t.Parallel()
+	for query, refused := range map[string]bool{"dryRun=true": true, "$select=id": true, "code=x&clientId=default": false} {
+		l, answer := &listener{}, httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:40001/api/callouts/act?"+query, http.NoBody)
+		NewCallouts(CalloutOptions{Identity: l, Logger: slog.New(slog.DiscardHandler)}).ServeHTTP(answer, r)
+		if (answer.Code == http.StatusBadRequest) != refused || refused == (l.heard != identity.Request{}) {
+			t.Errorf("%s: %d %s", query, answer.Code, answer.Body)
+		}
+	}
+}
+
 // Of a body that is too large the client gets the answer, even one that sends it to its end before it looks: a proxy does.
 func TestTooLargeIsAnswered(t *testing.T) {
 	t.Parallel()

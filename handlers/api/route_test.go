@@ -120,7 +120,7 @@ func TestBodiesOfEveryRoute(t *testing.T) {
 		case r.method == http.MethodGet || r.method == http.MethodDelete:
 			tries, fine = []try{{"{}", "body"}, {"x", "body"}, {" null", "body"}}, []string{"", " \r\n\t "}
 		case r.body == acting:
-			tries = []try{{"{", "body"}, {"[]", "body"}, {`"x"`, "body"}, {"7", "body"}, {"{} {}", "body"}, {`{"nope":1}`, "nope"}, {`{"@odata.type":"x","NOPE":null}`, "NOPE"}, {`{"dryRun":true}`, "dryRun"}}
+			tries = []try{{"{", "body"}, {"[]", "body"}, {`"x"`, "body"}, {"7", "body"}, {"{} {}", "body"}, {`{"nope":1}`, "nope"}, {`{"@odata.type":"x","NOPE":null}`, "NOPE"}, {`{"dryRun":true}`, "dryRun"}, {`{"@latchkey.nope":1}`, "@latchkey.nope"}, {`{"a@odata.bind":"x"}`, "a@odata.bind"}}
 			fine = []string{"", "  ", "{}", " { } ", "null", `{"@odata.type":"#x"}`}
 		case r.body != carrying: // which has a text of its own, for the use case to refuse
 			tries = []try{{"", "body"}, {"null", "body"}, {"[]", "body"}, {"{", "body"}, {`{"a":"` + "\xff" + `"}`, "body"}}
