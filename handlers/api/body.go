@@ -32,9 +32,6 @@ func (c *call) body() ([]byte, error) {
 		_, _ = io.CopyN(io.Discard, c.r.Body, maxRefused)
 		return nil, &governance.Error{Code: governance.CodeTooLarge, Message: "The body is larger than 1 MB."}
 	}
-	if c.r.ContentLength > maxBody {
-		return refuse()
-	}
 	var reader io.Reader = http.MaxBytesReader(c.w, c.r.Body, maxBody)
 	switch encoding := strings.ToLower(strings.TrimSpace(c.r.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
@@ -43,7 +40,6 @@ func (c *call) body() ([]byte, error) {
 		if err != nil {
 			return nil, governance.Invalid("Content-Encoding", "The body is not gzip, though Content-Encoding says so.")
 		}
-		defer func() { _ = unpacked.Close() }()
 		reader = unpacked
 	default:
 		return nil, &governance.Error{Code: governance.CodeUnsupported, Target: "Content-Encoding", Message: "Content-Encoding may be gzip or identity."}

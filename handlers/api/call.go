@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"latchkey/shared/app"
@@ -122,14 +123,8 @@ func (c *call) once() (response, error) {
 
 // prefers says whether the client wishes for something by a Prefer header.
 func (c *call) prefers(wish string) bool {
-	for _, header := range c.r.Header.Values("Prefer") {
-		for one := range strings.SplitSeq(header, ",") {
-			if strings.EqualFold(strings.TrimSpace(one), wish) {
-				return true
-			}
-		}
-	}
-	return false
+	wishes := strings.Split(strings.Join(c.r.Header.Values("Prefer"), ","), ",")
+	return slices.ContainsFunc(wishes, func(one string) bool { return strings.EqualFold(strings.TrimSpace(one), wish) })
 }
 
 // maxClientRequestID bounds the id of a client that is repeated to it.

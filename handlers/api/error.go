@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,6 +32,12 @@ var statuses = map[governance.Code]int{
 	governance.CodeInternal:     http.StatusInternalServerError,
 }
 
+// messages are for errors of what this depends on, which are not the domain's own.
+var messages = map[governance.Code]string{
+	governance.CodeThrottled:   "A service that this depends on asks for patience; try again later.",
+	governance.CodeUnavailable: "A service that this depends on does not answer; try again later.",
+}
+
 // errorBody is Graph's error.
 type errorBody struct {
 	Error struct {
@@ -59,25 +66,15 @@ func (c *call) fail(err error) {
 	}
 	var body errorBody
 	body.Error.Code = string(code)
-	var coded *governance.Error
-	switch {
-	case code != governance.CodeInternal && errors.As(err, &coded):
+	body.Error.Message = cmp.Or(messages[code], "The service failed; the request id leads to the log.")
+	if coded := (*governance.Error)(nil); code != governance.CodeInternal && errors.As(err, &coded) {
 		body.Error.Message, body.Error.Target = coded.Message, coded.Target
-	case code == governance.CodeThrottled:
-		body.Error.Message = "A service that this depends on asks for patience; try again later."
-	case code == governance.CodeUnavailable:
-		body.Error.Message = "A service that this depends on does not answer; try again later."
-	default:
-		body.Error.Message = "The service failed; the request id leads to the log."
 	}
 	if status >= http.StatusInternalServerError {
 		c.server.log.ErrorContext(c.r.Context(), "a request failed", "requestId", c.requestID, "method", c.r.Method, "path", c.r.URL.Path, "status", status, "error", err)
 	}
 	body.Error.InnerError = innerError{
-		Date: c.server.clock.Now().UTC().Format("2006-01-02T15:04:05"), RequestID: c.requestID, ClientRequestID: c.clientRequestID,
-	}
-	if body.Error.InnerError.ClientRequestID == "" {
-		body.Error.InnerError.ClientRequestID = c.requestID
+		Date: c.server.clock.Now().UTC().Format("2006-01-02T15:04:05"), RequestID: c.requestID, ClientRequestID: cmp.Or(c.clientRequestID, c.requestID),
 	}
 	header := c.w.Header()
 	switch status {
