@@ -7,14 +7,13 @@ import (
 	"strings"
 
 	"latchkey/handlers/api"
-	"latchkey/shared/app"
 	"latchkey/shared/identity"
 	"latchkey/shared/platform"
 )
 
 // newCallouts makes what custom extensions call. Without callers it takes answers to tickets only.
-func newCallouts(ctx context.Context, settings platform.Settings, options Options, useCases *app.App, logger *slog.Logger) (http.Handler, error) {
-	made := api.CalloutOptions{App: useCases, Logger: logger, PublicURL: settings.PublicURL, Clock: options.Clock}
+func newCallouts(ctx context.Context, settings platform.Settings, options Options, use api.UseCases, logger *slog.Logger) (http.Handler, error) {
+	made := api.CalloutOptions{Use: use, Logger: logger, PublicURL: settings.PublicURL, Clock: options.Clock}
 	if len(settings.CalloutCallers) > 0 {
 		audiences := settings.CalloutAudiences
 		if len(audiences) == 0 {

@@ -18,7 +18,7 @@ import (
 	"latchkey/handlers/api"
 	"latchkey/handlers/hostwire"
 	"latchkey/handlers/triggers"
-	"latchkey/shared/app"
+	"latchkey/shared/app/operate"
 	"latchkey/shared/bus/servicebus"
 	"latchkey/shared/directory/graph"
 	"latchkey/shared/governance"
@@ -44,8 +44,8 @@ type Handler struct {
 	http.Handler
 	Routes    []string // method and path of every API route, below api.Prefix
 	Functions []string // names of the functions that the host invokes
-	App       *app.App
 
+	health    *operate.Checker
 	log       *slog.Logger
 	telemetry *platform.Telemetry
 	bus       *servicebus.Bus
@@ -92,18 +92,18 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 	}
 	queues := servicebus.New(client, servicebus.Options{})
 	documentsPort, queuesPort, tenantPort := ports(telemetry, documents, queues, tenant)
-	useCases := app.New(app.Options{Store: documentsPort, Bus: queuesPort, Directory: tenantPort, Clock: options.Clock, Logger: logger, PortalURL: settings.PortalURL,
+	use := Wire(Ports{Store: documentsPort, Bus: queuesPort, Directory: tenantPort, Clock: options.Clock, Logger: logger, PortalURL: settings.PortalURL,
 		PublicURL: settings.PublicURL, AuditChains: settings.AuditChains,
-		Dependencies: []app.Dependency{{Name: "tokens", Stops: "signing in, so every call of the API", Ask: validator.Check}}, Outbound: platform.NewOutbound(settings.CalloutPrivateHosts),
+		Dependencies: []operate.Dependency{{Name: "tokens", Stops: "signing in, so every call of the API", Ask: validator.Check}}, Outbound: platform.NewOutbound(settings.CalloutPrivateHosts),
 		Secret: func(name string) governance.Secret { return governance.Hide(settings.CalloutSecrets.Get(name)) }})
-	server := api.New(api.Options{App: useCases, Identity: validator, TokenFrom: identity.FromHeader, Logger: logger, PublicURL: settings.PublicURL, Clock: options.Clock})
-	callouts, err := newCallouts(ctx, settings, options, useCases, logger)
+	server := api.New(api.Options{Use: use.UseCases, Identity: validator, TokenFrom: identity.FromHeader, Logger: logger, PublicURL: settings.PublicURL, Clock: options.Clock})
+	callouts, err := newCallouts(ctx, settings, options, use.UseCases, logger)
 	if err != nil {
 		cancel()
 		return nil, platform.Unusable(err, "CalloutCallers", "CalloutAudience")
 	}
-	functions := triggers.Functions(useCases, logger)
-	h := &Handler{Handler: observed(hostwire.NewRoot(withCallouts(server, callouts), functions), telemetry), Routes: server.Routes(), App: useCases, log: logger, telemetry: telemetry, bus: queues, client: client, cancel: cancel}
+	functions := triggers.Functions(use.Worker, use.Sweeper, logger)
+	h := &Handler{Handler: observed(hostwire.NewRoot(withCallouts(server, callouts), functions), telemetry), Routes: server.Routes(), health: use.Health, log: logger, telemetry: telemetry, bus: queues, client: client, cancel: cancel}
 	for name := range functions {
 		h.Functions = append(h.Functions, name)
 	}
@@ -113,7 +113,7 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 // Check asks after every dependency and logs a line for each that fails: which, what it stops, and the command that mends it. It is for the time just after a start,
 // when an operator looks; nothing waits for it.
 func (h *Handler) Check(ctx context.Context) {
-	if app.HealthStatus(h.App.CheckHealth(ctx)) == "ok" {
+	if operate.HealthStatus(h.health.CheckHealth(ctx)) == "ok" {
 		h.log.InfoContext(ctx, "every dependency answers")
 	}
 }

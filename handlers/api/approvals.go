@@ -1,63 +1,19 @@
 package api
 
 import (
-	"net/http"
-	"strings"
+	"reflect"
 
-	"latchkey/shared/app"
 	"latchkey/shared/governance"
 )
 
-func routeApprovals(s *Server) {
-	s.handle("GET /accessPackageAssignmentApprovals.filterByCurrentUser/{on}", listed(approvalKind, func(c *call) lister[governance.Approval] {
-		return func(o app.ListOptions, _ options) (app.Page[governance.Approval], error) {
-			return s.app.ApprovalsByCurrentUser(c.ctx(), c.caller, app.By(c.id("on")), o)
+var approvals = &descriptor{
+	kind: (&kind{
+		set: "accessPackageAssignmentApprovals", of: reflect.TypeFor[governance.Approval](), navigation: []string{"stages"},
+	}).expanding(map[string]*kind{"stages": stages.kind}),
+	verbs: func(s *Server) []verb {
+		return []verb{
+			list("/accessPackageAssignmentApprovals.filterByCurrentUser/{on}", mine(s.use.Approvals.ApprovalsByCurrentUser)),
+			read("/accessPackageAssignmentApprovals/{id}", unversioned(s.use.Approvals.Approval)),
 		}
-	}))
-	s.handle("GET /accessPackageAssignmentApprovals/{id}", func(c *call) (response, error) {
-		o, err := c.parseOptions(approvalKind, readOptions...)
-		if err != nil {
-			return response{}, err
-		}
-		approval, err := s.app.Approval(c.ctx(), c.caller, c.id("id"))
-		return response{status: http.StatusOK, value: approval, shape: o.shape}, err
-	})
-	s.handle("GET /accessPackageAssignmentApprovals/{id}/stages", func(c *call) (response, error) {
-		o, err := c.parseOptions(stageKind, "$select")
-		if err != nil {
-			return response{}, err
-		}
-		approval, err := s.app.Approval(c.ctx(), c.caller, c.id("id"))
-		if err != nil {
-			return response{}, err
-		}
-		return collected(c, o.shape, approval.Stages)
-	})
-	s.handle("GET /accessPackageAssignmentApprovals/{id}/stages/{stage}", func(c *call) (response, error) {
-		o, err := c.parseOptions(stageKind, "$select")
-		if err != nil {
-			return response{}, err
-		}
-		approval, err := s.app.Approval(c.ctx(), c.caller, c.id("id"))
-		if err != nil {
-			return response{}, err
-		}
-		for _, stage := range approval.Stages {
-			if strings.EqualFold(stage.ID, c.id("stage")) {
-				return response{status: http.StatusOK, value: stage, shape: o.shape}, nil
-			}
-		}
-		return response{}, governance.NotFound("The approval has no stage %q.", shorten(c.id("stage")))
-	})
-	s.handle("PATCH /accessPackageAssignmentApprovals/{id}/stages/{stage}", func(c *call) (response, error) {
-		decision, err := decode[struct {
-			ReviewResult  governance.ReviewResult `json:"reviewResult"`
-			Justification string                  `json:"justification"`
-		}](c)
-		if err != nil {
-			return response{}, err
-		}
-		err = s.app.DecideApproval(c.ctx(), c.caller, c.id("id"), c.id("stage"), decision.ReviewResult, decision.Justification)
-		return response{status: http.StatusNoContent}, err
-	})
+	},
 }

@@ -2,12 +2,14 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 
@@ -26,16 +28,11 @@ func (c *call) body() ([]byte, error) {
 	if c.hasPayload {
 		return c.payload, nil
 	}
-	tooLarge := &governance.Error{Code: governance.CodeTooLarge, Message: "The body is larger than 1 MB."}
-	whole := c.r.Body
 	refuse := func() ([]byte, error) {
-		_, _ = io.CopyN(io.Discard, whole, maxRefused)
-		return nil, tooLarge
+		_, _ = io.CopyN(io.Discard, c.r.Body, maxRefused)
+		return nil, &governance.Error{Code: governance.CodeTooLarge, Message: "The body is larger than 1 MB."}
 	}
-	if c.r.ContentLength > maxBody {
-		return refuse()
-	}
-	var reader io.Reader = http.MaxBytesReader(c.w, whole, maxBody)
+	var reader io.Reader = http.MaxBytesReader(c.w, c.r.Body, maxBody)
 	switch encoding := strings.ToLower(strings.TrimSpace(c.r.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
 	case "gzip":
@@ -43,7 +40,6 @@ func (c *call) body() ([]byte, error) {
 		if err != nil {
 			return nil, governance.Invalid("Content-Encoding", "The body is not gzip, though Content-Encoding says so.")
 		}
-		defer func() { _ = unpacked.Close() }()
 		reader = unpacked
 	default:
 		return nil, &governance.Error{Code: governance.CodeUnsupported, Target: "Content-Encoding", Message: "Content-Encoding may be gzip or identity."}
@@ -57,6 +53,9 @@ func (c *call) body() ([]byte, error) {
 	}
 	data = bytes.TrimSpace(data)
 	if len(data) > 0 {
+		if c.route != nil && c.route.body == 0 {
+			return nil, governance.Invalid("body", "A %s has no body here; leave it out.", c.r.Method)
+		}
 		if media, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || media != "application/json" {
 			return nil, &governance.Error{Code: governance.CodeUnsupported, Target: "Content-Type", Message: "The body must be application/json."}
 		}
@@ -98,24 +97,107 @@ func checkText(data []byte) error {
 	return nil
 }
 
-// decode reads the body as a resource. Errors: CodeInvalid naming the property and what it must be, and those of body.
-func decode[T any](c *call) (T, error) {
-	var value T
+// purpose is what the body of a request is for.
+type purpose int
+
+const (
+	acting    purpose = iota + 1 // parameters of an action, which may be left out
+	creating                     // a new resource
+	merging                      // some members of a resource
+	replacing                    // a resource
+	carrying                     // another's text, for the use case to read
+)
+
+// purposes are what the bodies of methods are for, where a verb does not say it.
+var purposes = map[string]purpose{http.MethodPost: acting, http.MethodPatch: merging, http.MethodPut: replacing}
+
+// object reads the body as a JSON object of known members. Errors: those of body, CodeInvalid.
+func (c *call) object() (map[string]json.RawMessage, error) {
 	data, err := c.body()
-	if err != nil {
-		return value, err
+	names := c.route.of.members
+	if c.route.body == acting {
+		names = append([]string{}, c.route.takes...) // no names at all are not any name
+		if len(data) == 0 || string(data) == "null" {
+			return nil, err
+		}
 	}
-	if len(data) == 0 {
-		return value, governance.Invalid("body", "The request has no body; send a JSON object.")
+	switch {
+	case err != nil:
+		return nil, err
+	case len(data) == 0:
+		return nil, governance.Invalid("body", "The request has no body; send a JSON object.")
+	case data[0] != '{':
+		return nil, governance.Invalid("body", "The body must be a JSON object.")
 	}
-	if data[0] != '{' {
-		return value, governance.Invalid("body", "The body must be a JSON object.")
+	var members map[string]json.RawMessage
+	err = decode(data, &members)
+	if err == nil && names != nil {
+		err = onlyMembers(members, names)
 	}
-	return value, into(data, &value)
+	return members, err
 }
 
-// into reads JSON and says what is wrong with it in words.
-func into(data []byte, value any) error {
+// edit is what a body makes of a resource.
+type edit[T any] struct {
+	ifMatch string         // the version that is meant; empty: any
+	apply   func(*T) error // may be called more than once
+}
+
+// edits reads the body of a POST, PATCH or PUT as a resource. It is the one place where a resource is read from outside. Errors: those of body, CodeInvalid naming the property and what it
+// must be.
+func edits[T any](c *call) (e edit[T], err error) {
+	if e.ifMatch, err = c.ifMatch(); err != nil {
+		return e, err
+	}
+	body, err := c.object()
+	if err != nil {
+		return e, err
+	}
+	if c.route.body == merging {
+		e.apply = func(present *T) error { return merge(present, body, c.route.of.editable) }
+		return e, nil
+	}
+	var whole T
+	e.apply = func(present *T) error {
+		*present = whole
+		return nil
+	}
+	return e, decode(c.payload, &whole)
+}
+
+// draftOf reads the body of what makes something. Its id is not the client's to choose: the use case does.
+func draftOf[T any](c *call) (draft T, err error) {
+	e, err := edits[T](c)
+	if err == nil {
+		err = e.apply(&draft)
+	}
+	return draft, err
+}
+
+// onlyMembers refuses a body with a member beside those known; annotations are nobody's, but for our own. Errors: CodeInvalid naming it.
+func onlyMembers(body map[string]json.RawMessage, names []string) error {
+	for _, name := range sortedKeys(body) {
+		_, ok := known(names, name)
+		if annotation := strings.HasPrefix(name, "@") && !strings.HasPrefix(strings.ToLower(name), "@latchkey."); !ok && !annotation {
+			return governance.Invalid(shorten(name), "There is no property %q here; there are %s.", shorten(name), listed(names))
+		}
+	}
+	return nil
+}
+
+// listed are names for a message.
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// decode reads JSON, if there is any, and says what is wrong with it in words.
+func decode(data []byte, value any) error {
+	if len(data) == 0 {
+		return nil
+	}
 	err := json.Unmarshal(data, value)
 	if err == nil {
 		return nil
@@ -130,29 +212,20 @@ func into(data []byte, value any) error {
 		return governance.Invalid("body", "The body is no valid JSON at byte %d: %v.", syntax.Offset, syntax)
 	case errors.As(err, &wrong):
 		field := strings.ReplaceAll(wrong.Field, ".", "/")
-		return governance.Invalid(field, "%s cannot be a %s; it must be a %s.", field, wrong.Value, jsonType(wrong.Type.Kind().String()))
+		return governance.Invalid(field, "%s cannot be a %s; it must be a %s.", field, wrong.Value, cmp.Or(jsonTypes[wrong.Type.Kind()], wrong.Type.Kind().String()))
 	}
 	return governance.Invalid("body", "The body cannot be read: %v.", err)
 }
 
-// jsonType is the JSON word for a kind of Go's.
-func jsonType(kind string) string {
-	switch {
-	case kind == "bool":
-		return "boolean"
-	case kind == "slice":
-		return "list"
-	case kind == "struct" || kind == "map" || kind == "ptr":
-		return "object"
-	case strings.HasPrefix(kind, "int") || strings.HasPrefix(kind, "float"):
-		return "number"
-	}
-	return kind
+// jsonTypes are the JSON words for kinds of Go's, where they differ.
+var jsonTypes = map[reflect.Kind]string{
+	reflect.Bool: "boolean", reflect.Slice: "list", reflect.Struct: "object", reflect.Map: "object", reflect.Pointer: "object", reflect.Int: "number", reflect.Int32: "number",
+	reflect.Int64: "number", reflect.Float64: "number",
 }
 
 // merge is a PATCH: those of the editable properties that the body has replace those of the present resource, null sets them back, and all else is left as it is
 // (BEYOND BEY-01). What the body has besides is read-only noise that clients send along, and ignored.
-func merge[T any](present *T, body map[string]json.RawMessage, editable ...string) error {
+func merge[T any](present *T, body map[string]json.RawMessage, editable []string) error {
 	data, err := json.Marshal(present)
 	if err != nil {
 		return err
@@ -174,7 +247,7 @@ func merge[T any](present *T, body map[string]json.RawMessage, editable ...strin
 		return err
 	}
 	var merged T
-	if err := into(data, &merged); err != nil {
+	if err := decode(data, &merged); err != nil {
 		return err
 	}
 	*present = merged

@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
+	"slices"
 	"strings"
 
-	"latchkey/shared/app"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 	"latchkey/shared/platform"
 )
 
@@ -17,34 +17,18 @@ type call struct {
 	server          *Server
 	w               http.ResponseWriter
 	r               *http.Request
-	original        *url.URL
-	caller          governance.Caller
 	requestID       string
 	clientRequestID string
-	payload         []byte            // the body, once read
-	hasPayload      bool              //
-	newID           platform.IDSource // names what an idempotent POST makes; nil: the app does
+	route           *route   // nil: none of the API's, but what custom extensions call
+	path            string   // below Prefix, with its keys as segments
+	ids             []string // those in the path, in order
+	caller          governance.Caller
+	options
+	payload    []byte // the body, once read
+	hasPayload bool
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }
-
-func (c *call) id(name string) string { return c.r.PathValue(name) }
-
-// app is the use cases for this call: those of a command under its idempotency key, if it has one.
-func (c *call) app() *app.App {
-	if c.newID == nil {
-		return c.server.app
-	}
-	return c.server.app.Under(c.newID)
-}
-
-// madeID is the id for what this POST makes; empty: the app's choice.
-func (c *call) madeID() string {
-	if c.newID == nil {
-		return ""
-	}
-	return c.newID()
-}
 
 // authenticate makes the caller of the bearer token. Errors: CodeUnauthorized, CodeUnavailable.
 func (c *call) authenticate() error {
@@ -56,33 +40,76 @@ func (c *call) authenticate() error {
 	return err
 }
 
-// once runs a POST under its Idempotency-Key, if it has one.
-func (c *call) once(e endpoint) (response, error) {
-	keys := c.r.Header.Values("Idempotency-Key")
-	if len(keys) == 0 {
-		return e(c)
+// do answers a request whose route is known. Every route comes through here, and all that writes through once.
+func (c *call) do() (response, error) {
+	platform.NameOperation(c.ctx(), c.route.method+" "+c.route.path)
+	if !c.route.open {
+		if err := c.authenticate(); err != nil {
+			return response{}, err
+		}
 	}
-	if len(keys) > 1 || strings.TrimSpace(keys[0]) == "" {
+	if err := c.parseOptions(c.route.kind, c.route.options); err != nil {
+		return response{}, err
+	}
+	if c.route.method == http.MethodGet {
+		return c.run(c.route.run)
+	}
+	return c.once()
+}
+
+// run has an endpoint answer, when nothing is in the body that it would not look at.
+func (c *call) run(e endpoint) (response, error) {
+	var err error
+	switch {
+	case c.route.body == acting:
+		_, err = c.object()
+	case c.route.body == 0 && c.r.ContentLength != 0:
+		_, err = c.body()
+	}
+	if err != nil {
+		return response{}, err
+	}
+	return e(c)
+}
+
+// idsKey is where the context of a command under an idempotency key has the source of its ids.
+type idsKey struct{}
+
+// once runs what writes, under its Idempotency-Key if it has one.
+func (c *call) once() (response, error) {
+	keys := c.r.Header.Values("Idempotency-Key")
+	switch {
+	case len(keys) == 0:
+		return c.run(c.route.run)
+	case c.route.unkept:
+		return response{}, governance.Invalid("Idempotency-Key", "What this answers is shown once; it cannot be asked for with an Idempotency-Key.")
+	case len(keys) > 1 || strings.TrimSpace(keys[0]) == "":
 		return response{}, governance.Invalid("Idempotency-Key", "There must be one Idempotency-Key, and it must not be empty.")
 	}
 	body, err := c.body()
 	if err != nil {
 		return response{}, err
 	}
-	what := append([]byte(c.r.Method+" "+c.r.URL.Path+"?"+c.r.URL.RawQuery+"\n"), body...)
-	answer, err := c.server.app.Once(c.ctx(), c.caller, keys[0], what, func(ids platform.IDSource) (app.Answer, error) {
-		c.newID = ids
-		made, err := e(c)
+	what := append([]byte(c.route.method+" "+strings.ToLower(c.path)+"?"+c.query.Encode()+"\n"), body...)
+	answer, err := c.server.use.Ledger.Once(c.ctx(), c.caller, keys[0], what, func(ctx context.Context) (ledger.Answer, error) {
+		c.r = c.r.WithContext(ctx)
+		made, err := c.run(c.route.run)
 		if err != nil {
-			return app.Answer{}, err
+			return ledger.Answer{}, err
 		}
 		encoded, err := made.encode(c)
-		return app.Answer{Status: made.status, ETag: made.etag, Body: encoded}, err
+		return ledger.Answer{Status: made.status, ETag: made.etag, Body: encoded}, err
 	})
 	if err != nil {
 		return response{}, err
 	}
 	return response{status: answer.Status, etag: answer.ETag, encoded: answer.Body}, nil
+}
+
+// prefers says whether the client wishes for something by a Prefer header.
+func (c *call) prefers(wish string) bool {
+	wishes := strings.Split(strings.Join(c.r.Header.Values("Prefer"), ","), ",")
+	return slices.ContainsFunc(wishes, func(one string) bool { return strings.EqualFold(strings.TrimSpace(one), wish) })
 }
 
 // maxClientRequestID bounds the id of a client that is repeated to it.
@@ -114,12 +141,9 @@ func (a response) encode(c *call) (json.RawMessage, error) {
 	case a.shape == nil:
 		return json.Marshal(a.value)
 	}
-	resource, err := a.shape.cut(a.value)
+	resource, err := a.shape.cut(a.value, a.etag)
 	if err != nil {
 		return nil, err
-	}
-	if a.etag != "" {
-		resource["@odata.etag"] = quoted(a.etag)
 	}
 	if c.r.Method == http.MethodGet {
 		resource["@odata.context"] = c.context(a.shape) + "/$entity"
@@ -127,38 +151,36 @@ func (a response) encode(c *call) (json.RawMessage, error) {
 	return json.Marshal(resource)
 }
 
-// write sends an answer.
-func (c *call) write(a response) {
+// write sends an answer. Errors: those of encoding it; nothing is sent then.
+func (c *call) write(a response) error {
 	body, err := a.encode(c)
 	if err != nil {
-		c.fail(err)
-		return
+		return err
 	}
-	header := c.w.Header()
-	c.identify(header)
 	if a.etag != "" {
-		header.Set("ETag", quoted(a.etag))
+		c.w.Header().Set("ETag", quoted(a.etag))
 	}
-	if len(body) == 0 {
-		c.w.WriteHeader(a.status)
-		return
-	}
-	header.Set("Content-Type", contentType)
-	header.Set("OData-Version", "4.0")
-	c.w.WriteHeader(a.status)
-	_, _ = c.w.Write(body) // a client that has hung up learns nothing anyway
+	c.send(a.status, body)
+	return nil
 }
 
 const contentType = "application/json;odata.metadata=minimal;charset=utf-8"
 
-// identify names the request to the client, and keeps the answer out of caches.
-func (c *call) identify(header http.Header) {
+// send names the request to the client, and keeps the answer out of caches.
+func (c *call) send(status int, body []byte) {
+	header := c.w.Header()
 	header.Set("Request-Id", c.requestID)
 	if c.clientRequestID != "" {
 		header.Set("Client-Request-Id", c.clientRequestID)
 	}
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
+	if len(body) > 0 {
+		header.Set("Content-Type", contentType)
+		header.Set("OData-Version", "4.0")
+	}
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(body) // a client that has hung up learns nothing anyway
 }
 
 // quoted is a store's ETag as HTTP writes a weak one.

@@ -1,131 +1,31 @@
 package api
 
 import (
-	"context"
-	"encoding/json"
-	"log/slog"
 	"net/http"
-	"net/url"
-	"runtime/debug"
-	"strings"
-	"time"
+	"reflect"
 
-	"latchkey/shared/app"
 	"latchkey/shared/governance"
-	"latchkey/shared/identity"
-	"latchkey/shared/platform"
 )
 
-// CalloutPrefix is where custom extensions call, below the address of the Functions app.
-const CalloutPrefix = "/api/callouts/"
-
-// calloutOperation is what logs and telemetry call a callout: actions are few, tickets many.
-const calloutOperation = "POST " + CalloutPrefix + "{action}"
-
-// calloutDeadline bounds the acceptance of one callout: whoever calls waits two seconds at most (RULES EXT-09).
-const calloutDeadline = 10 * time.Second
-
-// CalloutValidator makes a caller of the Authorization header of a request.
-type CalloutValidator interface {
-	Validate(ctx context.Context, header http.Header, request identity.Request) (governance.Caller, error)
-}
-
-// CalloutOptions are what Callouts is made of.
-type CalloutOptions struct {
-	App       *app.App
-	Identity  CalloutValidator // nil: no application may call out, only tickets are answered
-	Logger    *slog.Logger
-	PublicURL string // whose host a proof of possession must name; empty: that which the client called
-	Clock     platform.Clock
-}
-
-// Callouts is what custom extensions and service desks call, as an http.Handler. It serves paths that begin with CalloutPrefix.
-type Callouts struct {
-	server   *Server // for what every answer needs
-	identity CalloutValidator
-	host     string
-}
-
-// NewCallouts makes a Callouts.
-func NewCallouts(o CalloutOptions) *Callouts {
-	s := &Callouts{server: &Server{app: o.App, log: o.Logger, clock: o.Clock}, identity: o.Identity}
-	if s.server.clock == nil {
-		s.server.clock = platform.SystemClock{}
-	}
-	if at, err := url.Parse(o.PublicURL); err == nil {
-		s.host = at.Host
-	}
-	return s
-}
-
-// ServeHTTP implements http.Handler.
-func (s *Callouts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), calloutDeadline)
-	defer cancel()
-	platform.NameOperation(ctx, calloutOperation)
-	c := &call{server: s.server, w: w, r: r.WithContext(ctx), requestID: platform.RandomIDs(), clientRequestID: clientRequestID(r.Header), original: r.URL}
-	defer func() {
-		if value := recover(); value != nil {
-			s.server.log.ErrorContext(ctx, "a callout panicked", "alert", true, "requestId", c.requestID, "panic", value, "stack", string(debug.Stack()))
-			c.fail(&governance.Error{Code: governance.CodeInternal, Message: "The service failed; the request id leads to the log."})
-		}
-	}()
-	answer, err := s.serve(c, strings.TrimPrefix(r.URL.Path, CalloutPrefix))
-	if err != nil {
-		c.fail(err)
-		return
-	}
-	c.write(answer)
-}
-
-func (s *Callouts) serve(c *call, path string) (response, error) {
-	name, rest, below := strings.Cut(path, "/")
-	isTicket := name == "tickets"
-	switch {
-	case len(path) > maxPath || name == "" || below != isTicket || strings.Contains(rest, "/") || isTicket && rest == "":
-		return response{}, governance.NotFound("There is nothing at this path; custom extensions call %s{action}.", CalloutPrefix)
-	case c.r.Method != http.MethodPost:
-		return response{}, &governance.Error{Code: codeMethod, Message: c.r.Method + " is not supported here; POST is."}
-	case isTicket:
-		return s.ticket(c, rest)
-	}
-	if s.identity == nil {
-		return response{}, governance.Forbidden("No application may call custom extensions here; the setting CalloutCallers names those that may.")
-	}
-	host := s.host
-	if host == "" {
-		host = addressed(c.r)
-	}
-	var err error
-	c.caller, err = s.identity.Validate(c.ctx(), c.r.Header, identity.Request{Method: c.r.Method, Host: host, Path: c.r.URL.Path})
-	if err != nil {
-		return response{}, err
-	}
-	payload, err := c.body()
-	if err != nil {
-		return response{}, err
-	}
-	if len(payload) == 0 {
-		return response{}, governance.Invalid("body", "The request has no body; it is not one of a custom extension.")
-	}
-	accepted, err := s.server.app.AcceptTask(c.ctx(), c.caller, name, payload)
-	return response{status: http.StatusAccepted, value: accepted}, err
-}
-
-// ticket takes the answer to a ticket. Whoever has the ticket's key may give it: a service desk has no token of the tenant.
-func (s *Callouts) ticket(c *call, id string) (response, error) {
-	keys := c.r.Header.Values("Latchkey-Ticket-Key")
-	if len(keys) != 1 {
-		return response{}, &governance.Error{Code: governance.CodeUnauthorized, Message: "The header Latchkey-Ticket-Key is missing: it holds the key that the ticket was opened with."}
-	}
-	body, err := c.body()
-	if err != nil {
-		return response{}, err
-	}
-	var answer app.TicketAnswer
-	if len(body) == 0 || json.Unmarshal(body, &answer) != nil {
-		return response{}, governance.Invalid("body", `The body must be {"status":"completed" or "failed","detail":"…"}.`)
-	}
-	ended, err := s.server.app.AnswerTicket(c.ctx(), id, keys[0], answer)
-	return response{status: http.StatusOK, value: map[string]any{"state": ended.State}}, err
+// callouts are what custom extensions called for.
+var callouts = &descriptor{
+	kind: &kind{
+		set: "callouts", of: reflect.TypeFor[governance.Task](), internal: []string{"settings", "resumePath", "claim"},
+		fields: map[string]field{
+			"id": identifier, "action": text, "kind": text, "state": text, "stage": text, "requestId": identifier, "target/objectId": identifier, "acceptedDateTime": instant,
+		},
+	},
+	verbs: func(s *Server) []verb {
+		show := answering(http.MethodPost, "/operations/callouts/{id}/showPass", http.StatusOK, func(c *call) (any, error) {
+			shown, err := s.use.Tasks.ShowPass(c.ctx(), c.caller, c.ids[0])
+			if err != nil {
+				return nil, err
+			}
+			return map[string]any{
+				"temporaryAccessPass": shown.Value.Reveal(), "startDateTime": shown.StartDateTime, "lifetimeInMinutes": shown.Minutes, "isUsableOnce": shown.UsableOnce,
+			}, nil
+		})
+		show.unkept = true // a pass is kept nowhere
+		return []verb{list("/operations/callouts", use(s.use.Tasks.ListTasks)), read("/operations/callouts/{id}", use(s.use.Tasks.Task)), show}
+	},
 }

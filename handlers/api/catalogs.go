@@ -1,49 +1,50 @@
 package api
 
 import (
-	"encoding/json"
 	"net/http"
+	"reflect"
 
-	"latchkey/shared/app"
+	"latchkey/shared/app/catalog"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 )
 
-func routeCatalogs(s *Server) {
-	s.handle("GET /catalogs", listed(catalogKind, listCatalogs))
-	s.handle("POST /catalogs", createCatalog)
-	s.handle("GET /catalogs/{id}", readCatalog)
-	s.handle("PATCH /catalogs/{id}", updateCatalog)
-	s.handle("DELETE /catalogs/{id}", func(c *call) (response, error) {
-		return c.deleted(func(ifMatch string) error { return s.app.DeleteCatalog(c.ctx(), c.caller, c.id("id"), ifMatch) })
-	})
-	s.handle("GET /catalogs/{id}/accessPackages", listed(packageKind, func(c *call) lister[governance.AccessPackage] {
-		return func(o app.ListOptions, options options) (app.Page[governance.AccessPackage], error) {
-			o.Filter = inside("catalog", c.id("id"), o.Filter)
-			return s.app.ListPackages(c.ctx(), c.caller, o, needsCatalog(options.shape))
+var catalogKind = &kind{
+	set: "catalogs", beta: "accessPackageCatalogs", of: reflect.TypeFor[expandedCatalog](), navigation: []string{"accessPackages", "resources"},
+	fields: map[string]field{
+		"id": identifier, "displayName": text, "description": text, "createdDateTime": instant, "modifiedDateTime": instant, "isExternallyVisible": boolean,
+		"state":       named(governance.CatalogPublished, governance.CatalogUnpublished),
+		"catalogType": named(governance.CatalogUserManaged, governance.CatalogServiceDefault, governance.CatalogServiceManaged),
+	},
+}
+
+var catalogs = &descriptor{
+	kind: catalogKind.expanding(map[string]*kind{
+		"accessPackages": packageKind.expanding(map[string]*kind{"resourceRoleScopes": resourceRoleScopes.kind}), "resources": catalogResources.kind,
+	}),
+	editable: []string{"displayName", "description", "state", "isExternallyVisible"},
+	verbs: func(s *Server) []verb {
+		whole := func(found catalog.Content) ledger.Versioned[expandedCatalog] {
+			return ledger.Versioned[expandedCatalog]{Value: expandedCatalog{found.Value, found.Packages, found.Resources}, ETag: found.ETag}
 		}
-	}))
-}
-
-func createCatalog(c *call) (response, error) {
-	draft, err := decode[governance.Catalog](c)
-	if err != nil {
-		return response{}, err
-	}
-	draft.ID = c.madeID()
-	made, err := c.server.app.CreateCatalog(c.ctx(), c.caller, draft)
-	return response{status: http.StatusCreated, value: made.Value, etag: made.ETag, shape: plain(catalogKind)}, err
-}
-
-func readCatalog(c *call) (response, error) {
-	o, err := c.parseOptions(catalogKind, readOptions...)
-	if err != nil {
-		return response{}, err
-	}
-	found, err := c.server.app.Catalog(c.ctx(), c.caller, c.id("id"))
-	if err != nil {
-		return response{}, err
-	}
-	return response{status: http.StatusOK, value: wholeCatalog(found), etag: found.ETag, shape: o.shape}, nil
+		return []verb{
+			list("/catalogs", func(c *call, o ledger.ListOptions) (ledger.Page[expandedCatalog], error) {
+				found, err := s.use.Catalogs.ListCatalogs(c.ctx(), c.caller, o, len(c.shape.expanded) > 0) // what is in them is read only then
+				page := ledger.Page[expandedCatalog]{Continuation: found.Continuation}
+				for _, item := range found.Items {
+					page.Items = append(page.Items, whole(item.Value))
+				}
+				return page, err
+			}),
+			create("/catalogs", use(s.use.Catalogs.CreateCatalog)),
+			read("/catalogs/{id}", func(c *call, id string) (ledger.Versioned[expandedCatalog], error) {
+				found, err := s.use.Catalogs.Catalog(c.ctx(), c.caller, id)
+				return whole(found), err
+			}),
+			change(http.MethodPatch, "/catalogs/{id}", editing(s.use.Catalogs.UpdateCatalog)),
+			remove("/catalogs/{id}", s.use.Catalogs.DeleteCatalog),
+		}
+	},
 }
 
 // expandedCatalog is a catalog with what $expand may ask for.
@@ -51,81 +52,4 @@ type expandedCatalog struct {
 	governance.Catalog
 	Packages  []governance.AccessPackage `json:"accessPackages"`
 	Resources []governance.Resource      `json:"resources"`
-}
-
-func wholeCatalog(content app.CatalogContent) expandedCatalog {
-	return expandedCatalog{Catalog: content.Value, Packages: values(content.Packages), Resources: values(content.Resources)}
-}
-
-// listCatalogs lists catalogs; what is in them is read only when $expand asks for it.
-func listCatalogs(c *call) lister[expandedCatalog] {
-	return func(o app.ListOptions, options options) (app.Page[expandedCatalog], error) {
-		found, err := c.server.app.ListCatalogs(c.ctx(), c.caller, o)
-		if err != nil {
-			return app.Page[expandedCatalog]{}, err
-		}
-		page := app.Page[expandedCatalog]{Continuation: found.Continuation}
-		for _, item := range found.Items {
-			catalog := app.Versioned[expandedCatalog]{Value: expandedCatalog{Catalog: item.Value}, ETag: item.ETag}
-			if len(options.shape.expanded) > 0 {
-				content, err := c.server.app.Catalog(c.ctx(), c.caller, item.Value.ID)
-				switch {
-				case err == nil:
-					catalog = app.Versioned[expandedCatalog]{Value: wholeCatalog(content), ETag: content.ETag}
-				case governance.CodeOf(err) == governance.CodeNotFound:
-					continue // deleted meanwhile
-				default:
-					return app.Page[expandedCatalog]{}, err
-				}
-			}
-			page.Items = append(page.Items, catalog)
-		}
-		return page, nil
-	}
-}
-
-// values are the values without their versions; never null.
-func values[T any](items []app.Versioned[T]) []T {
-	list := make([]T, 0, len(items))
-	for _, item := range items {
-		list = append(list, item.Value)
-	}
-	return list
-}
-
-// changed is the answer to PATCH and PUT: 204 with the new ETag, as Graph answers, or 200 with the resource when the client asks for it.
-func (c *call) changed(value any, etag string, k *kind, err error) (response, error) {
-	if c.r.Header.Get("Prefer") == "return=representation" {
-		return response{status: http.StatusOK, value: value, etag: etag, shape: plain(k)}, err
-	}
-	return response{status: http.StatusNoContent, etag: etag}, err
-}
-
-// deleted is the answer to DELETE.
-func (c *call) deleted(remove func(ifMatch string) error) (response, error) {
-	ifMatch, err := c.ifMatch()
-	if err != nil {
-		return response{}, err
-	}
-	return response{status: http.StatusNoContent}, remove(ifMatch)
-}
-
-// edit reads the body and version of a PATCH.
-func (c *call) edit() (body map[string]json.RawMessage, ifMatch string, err error) {
-	if ifMatch, err = c.ifMatch(); err != nil {
-		return nil, "", err
-	}
-	body, err = decode[map[string]json.RawMessage](c)
-	return body, ifMatch, err
-}
-
-func updateCatalog(c *call) (response, error) {
-	body, ifMatch, err := c.edit()
-	if err != nil {
-		return response{}, err
-	}
-	made, err := c.server.app.UpdateCatalog(c.ctx(), c.caller, c.id("id"), ifMatch, func(catalog *governance.Catalog) error {
-		return merge(catalog, body, "displayName", "description", "state", "isExternallyVisible")
-	})
-	return c.changed(made.Value, made.ETag, catalogKind, err)
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,8 +9,8 @@ import (
 	"strconv"
 	"time"
 
-	"latchkey/shared/app"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 )
 
 // codeMethod is the code of a method that a path does not have.
@@ -31,6 +32,12 @@ var statuses = map[governance.Code]int{
 	governance.CodeInternal:     http.StatusInternalServerError,
 }
 
+// messages are for errors of what this depends on, which are not the domain's own.
+var messages = map[governance.Code]string{
+	governance.CodeThrottled:   "A service that this depends on asks for patience; try again later.",
+	governance.CodeUnavailable: "A service that this depends on does not answer; try again later.",
+}
+
 // errorBody is Graph's error.
 type errorBody struct {
 	Error struct {
@@ -49,7 +56,7 @@ type innerError struct {
 
 // fail answers with an error in Graph's shape. What is not an error of the domain becomes an internal one, whose cause goes to the log alone.
 func (c *call) fail(err error) {
-	code := app.CodeOf(err)
+	code := ledger.CodeOf(err)
 	status, known := statuses[code]
 	if !known {
 		status, code = http.StatusInternalServerError, governance.CodeInternal
@@ -59,38 +66,24 @@ func (c *call) fail(err error) {
 	}
 	var body errorBody
 	body.Error.Code = string(code)
-	var coded *governance.Error
-	switch {
-	case code != governance.CodeInternal && errors.As(err, &coded):
+	body.Error.Message = cmp.Or(messages[code], "The service failed; the request id leads to the log.")
+	if coded := (*governance.Error)(nil); code != governance.CodeInternal && errors.As(err, &coded) {
 		body.Error.Message, body.Error.Target = coded.Message, coded.Target
-	case code == governance.CodeThrottled:
-		body.Error.Message = "A service that this depends on asks for patience; try again later."
-	case code == governance.CodeUnavailable:
-		body.Error.Message = "A service that this depends on does not answer; try again later."
-	default:
-		body.Error.Message = "The service failed; the request id leads to the log."
 	}
 	if status >= http.StatusInternalServerError {
-		c.server.log.ErrorContext(c.r.Context(), "a request failed", "requestId", c.requestID, "method", c.r.Method, "path", c.original.Path, "status", status, "error", err)
+		c.server.log.ErrorContext(c.r.Context(), "a request failed", "requestId", c.requestID, "method", c.r.Method, "path", c.r.URL.Path, "status", status, "error", err)
 	}
 	body.Error.InnerError = innerError{
-		Date: c.server.clock.Now().UTC().Format("2006-01-02T15:04:05"), RequestID: c.requestID, ClientRequestID: c.clientRequestID,
-	}
-	if body.Error.InnerError.ClientRequestID == "" {
-		body.Error.InnerError.ClientRequestID = c.requestID
+		Date: c.server.clock.Now().UTC().Format("2006-01-02T15:04:05"), RequestID: c.requestID, ClientRequestID: cmp.Or(c.clientRequestID, c.requestID),
 	}
 	header := c.w.Header()
-	c.identify(header)
-	header.Set("Content-Type", contentType)
-	header.Set("OData-Version", "4.0")
 	switch status {
 	case http.StatusUnauthorized:
 		header.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		wait := max(app.RetryAfter(err), time.Second)
+		wait := max(ledger.RetryAfter(err), time.Second)
 		header.Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
 	}
 	encoded, _ := json.Marshal(body) // strings only
-	c.w.WriteHeader(status)
-	_, _ = c.w.Write(encoded) // a client that has hung up learns nothing anyway
+	c.send(status, encoded)
 }

@@ -2,14 +2,14 @@ package api
 
 import (
 	"encoding/json"
-	"slices"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
-	"latchkey/shared/app"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 )
 
 // field is a property that $filter may compare.
@@ -30,62 +30,17 @@ const (
 )
 
 var (
-	text        = field{kind: textField}
-	identifier  = field{kind: idField}
-	instant     = field{kind: instantField}
-	boolean     = field{kind: boolField}
-	named       = func(values ...string) field { return field{kind: enumField, enum: values} }
-	requestType = named("userAdd", "userRemove", "adminAdd", "adminRemove", "systemRemove")
-
-	catalogFields = map[string]field{
-		"id": identifier, "displayName": text, "description": text, "createdDateTime": instant, "modifiedDateTime": instant, "isExternallyVisible": boolean,
-		"state": named("published", "unpublished"), "catalogType": named("userManaged", "serviceDefault", "serviceManaged"),
-	}
-	packageFields = map[string]field{
-		"id": identifier, "displayName": text, "description": text, "createdDateTime": instant, "modifiedDateTime": instant, "isHidden": boolean, "catalog/id": identifier,
-	}
-	policyFields = map[string]field{
-		"id": identifier, "displayName": text, "description": text, "createdDateTime": instant, "modifiedDateTime": instant, "accessPackage/id": identifier, "catalog/id": identifier,
-		"allowedTargetScope": named("notSpecified", "specificDirectoryUsers", "allMemberUsers", "allDirectoryUsers"),
-	}
-	resourceFields = map[string]field{
-		"id": identifier, "displayName": text, "description": text, "originId": identifier, "originSystem": text, "createdDateTime": instant,
-	}
-	// resourceRoleFields are compared with the resource that a role or scope is of: roles are not stored by themselves.
-	resourceRoleFields = map[string]field{
-		"originSystem": text, "resource/id": {path: []string{"id"}, kind: idField}, "resource/originId": {path: []string{"originId"}, kind: idField},
-	}
-	resourceRequestFields = map[string]field{
-		"id": identifier, "createdDateTime": instant, "catalog/id": identifier, "requestType": named("adminAdd", "adminUpdate", "adminRemove"), "state": requestState(),
-		"resource/originId": identifier,
-	}
-	requestFields = map[string]field{
-		"id": identifier, "createdDateTime": instant, "completedDateTime": instant, "requestType": requestType, "state": requestState(), "status": text,
-		"accessPackage/id": identifier, "assignment/id": identifier, "assignment/target/objectId": identifier, "assignment/assignmentPolicy/id": identifier,
-		"requestor/id": identifier, "requestor/objectId": identifier,
-	}
-	assignmentFields = map[string]field{
-		"id": identifier, "state": assignmentState(), "status": text, "expiredDateTime": instant, "accessPackage/id": identifier, "assignmentPolicy/id": identifier,
-		"target/id": identifier, "target/objectId": identifier,
-	}
-	auditFields = map[string]field{
-		"id": text, "activityDisplayName": text, "activityDateTime": instant, "correlationId": identifier, "targetId": text, "partitionId": identifier, "result": text,
-		"initiatedBy/objectId": identifier,
-	}
+	text       = field{kind: textField}
+	identifier = field{kind: idField}
+	instant    = field{kind: instantField}
+	boolean    = field{kind: boolField}
 )
 
-func requestState() field {
+// named is an enumeration.
+func named[S ~string](values ...S) field {
 	f := field{kind: enumField}
-	for _, state := range governance.RequestStates() {
-		f.enum = append(f.enum, string(state))
-	}
-	return f
-}
-
-func assignmentState() field {
-	f := field{kind: enumField}
-	for _, state := range governance.AssignmentStates() {
-		f.enum = append(f.enum, string(state))
+	for _, value := range values {
+		f.enum = append(f.enum, string(value))
 	}
 	return f
 }
@@ -98,23 +53,17 @@ const (
 )
 
 // parseFilter reads $filter over the fields of a kind. Errors: CodeInvalid saying what is wrong and where.
-func parseFilter(source string, k *kind) (app.Filter, error) {
+func parseFilter(source string, k *kind) (ledger.Filter, error) {
 	if len(source) > maxFilter {
 		return nil, governance.Invalid("$filter", "$filter is longer than %d characters.", maxFilter)
 	}
-	tokens, err := lex(source)
-	if err != nil {
-		return nil, err
-	}
-	p := &filterParser{tokens: tokens, fields: k.fields}
-	filter, err := p.or(1)
-	if err != nil {
-		return nil, err
-	}
+	p := &filterParser{fields: k.fields}
+	p.lex(source)
+	filter := p.or(1)
 	if t := p.peek(); t.kind != endToken {
-		return nil, governance.Invalid("$filter", "$filter is not understood at character %d: %q.", t.at+1, shorten(t.text))
+		p.fail("$filter is not understood at character %d: %q.", t.at+1, shorten(t.text))
 	}
-	return filter, nil
+	return filter, p.err
 }
 
 type tokenKind int
@@ -132,56 +81,44 @@ type token struct {
 	at   int
 }
 
-// lex splits $filter into words, strings and symbols.
-func lex(source string) ([]token, error) {
-	var tokens []token
-	for i := 0; i < len(source); {
-		switch c := source[i]; {
-		case c == ' ' || c == '\t':
-			i++
-		case c == '(' || c == ')' || c == ',':
-			tokens = append(tokens, token{symbolToken, source[i : i+1], i})
-			i++
-		case c == '\'':
-			var text strings.Builder
-			j := i + 1
-			for {
-				if j >= len(source) {
-					return nil, governance.Invalid("$filter", "The string that begins at character %d of $filter is not closed.", i+1)
-				}
-				if source[j] == '\'' {
-					if j+1 < len(source) && source[j+1] == '\'' {
-						text.WriteByte('\'')
-						j += 2
-						continue
-					}
-					break
-				}
-				text.WriteByte(source[j])
-				j++
-			}
-			if !utf8.ValidString(text.String()) {
-				return nil, governance.Invalid("$filter", "The string that begins at character %d of $filter is no valid text.", i+1)
-			}
-			tokens = append(tokens, token{stringToken, text.String(), i})
-			i = j + 1
-		default:
-			j := i
-			for j < len(source) && !strings.ContainsRune(" \t(),'", rune(source[j])) {
-				j++
-			}
-			tokens = append(tokens, token{wordToken, source[i:j], i})
-			i = j
-		}
-	}
-	return append(tokens, token{endToken, "its end", len(source)}), nil
-}
-
 type filterParser struct {
 	tokens []token
 	next   int
 	terms  int
 	fields map[string]field
+	err    error // the first: what is read after it means nothing
+}
+
+// fail says what is wrong, and ends the reading.
+func (p *filterParser) fail(format string, args ...any) {
+	if p.err == nil {
+		p.err = governance.Invalid("$filter", format, args...)
+	}
+	p.tokens, p.next = []token{{kind: endToken}}, 0
+}
+
+var tokenForm = regexp.MustCompile(`[(),]|'(?:[^']|'')*'?|[^ \t(),']+`)
+
+// lex splits $filter into words, strings and symbols.
+func (p *filterParser) lex(source string) {
+	for _, at := range tokenForm.FindAllStringIndex(source, -1) {
+		t := token{wordToken, source[at[0]:at[1]], at[0]}
+		switch {
+		case strings.Contains("(),", t.text):
+			t.kind = symbolToken
+		case t.text[0] != '\'':
+		case strings.Count(t.text, "'")%2 != 0: // a quote in a string is doubled
+			p.fail("The string that begins at character %d of $filter is not closed.", t.at+1)
+			return
+		case !utf8.ValidString(t.text):
+			p.fail("The string that begins at character %d of $filter is no valid text.", t.at+1)
+			return
+		default:
+			t.kind, t.text = stringToken, strings.ReplaceAll(t.text[1:len(t.text)-1], "''", "'")
+		}
+		p.tokens = append(p.tokens, t)
+	}
+	p.tokens = append(p.tokens, token{endToken, "its end", len(source)})
 }
 
 func (p *filterParser) peek() token { return p.tokens[p.next] }
@@ -194,237 +131,184 @@ func (p *filterParser) take() token {
 	return t
 }
 
-func (p *filterParser) word(text string) bool {
-	if t := p.peek(); t.kind == wordToken && strings.EqualFold(t.text, text) {
-		p.next++
-		return true
+// word takes a word if it is the next.
+func (p *filterParser) word(text string) bool { return p.has(wordToken, text) }
+
+func (p *filterParser) has(kind tokenKind, text string) bool {
+	if t := p.peek(); t.kind != kind || !strings.EqualFold(t.text, text) {
+		return false
 	}
-	return false
+	p.next++
+	return true
 }
 
-func (p *filterParser) symbol(text string) error {
-	if t := p.take(); t.kind != symbolToken || t.text != text {
-		return governance.Invalid("$filter", "$filter needs %q at character %d, not %q.", text, t.at+1, shorten(t.text))
+// symbol takes a symbol, which must be the next.
+func (p *filterParser) symbol(text string) {
+	if t := p.peek(); !p.has(symbolToken, text) {
+		p.fail("$filter needs %q at character %d, not %q.", text, t.at+1, shorten(t.text))
 	}
-	return nil
 }
 
-func (p *filterParser) or(depth int) (app.Filter, error) {
-	return p.chain(depth, "or", p.and, func(parts []app.Filter) app.Filter { return app.Or(parts) })
+// term counts a condition.
+func (p *filterParser) term() {
+	if p.terms++; p.terms > maxFilterTerms {
+		p.fail("$filter has more than %d conditions.", maxFilterTerms)
+	}
 }
 
-func (p *filterParser) and(depth int) (app.Filter, error) {
-	return p.chain(depth, "and", p.unary, func(parts []app.Filter) app.Filter { return app.And(parts) })
-}
-
-func (p *filterParser) chain(depth int, operator string, part func(int) (app.Filter, error), join func([]app.Filter) app.Filter) (app.Filter, error) {
-	if depth > maxFilterDepth {
-		return nil, governance.Invalid("$filter", "$filter is nested deeper than %d levels.", maxFilterDepth)
-	}
-	first, err := part(depth)
-	if err != nil {
-		return nil, err
-	}
-	parts := []app.Filter{first}
-	for p.word(operator) {
-		next, err := part(depth)
-		if err != nil {
-			return nil, err
-		}
-		parts = append(parts, next)
+func (p *filterParser) or(depth int) ledger.Filter {
+	parts := ledger.Or{p.and(depth)}
+	for p.word("or") {
+		parts = append(parts, p.and(depth))
 	}
 	if len(parts) == 1 {
-		return first, nil
+		return parts[0]
 	}
-	return join(parts), nil
+	return parts
 }
 
-func (p *filterParser) unary(depth int) (app.Filter, error) {
-	if p.word("not") {
-		if depth+1 > maxFilterDepth {
-			return nil, governance.Invalid("$filter", "$filter is nested deeper than %d levels.", maxFilterDepth)
-		}
-		inner, err := p.unary(depth + 1)
-		if err != nil {
-			return nil, err
-		}
-		return app.Not{Filter: inner}, nil
+func (p *filterParser) and(depth int) ledger.Filter {
+	parts := ledger.And{p.unary(depth)}
+	for p.word("and") {
+		parts = append(parts, p.unary(depth))
 	}
-	if t := p.peek(); t.kind == symbolToken && t.text == "(" {
-		p.take()
-		inner, err := p.or(depth + 1)
-		if err != nil {
-			return nil, err
-		}
-		return inner, p.symbol(")")
+	if len(parts) == 1 {
+		return parts[0]
 	}
-	if p.terms++; p.terms > maxFilterTerms {
-		return nil, governance.Invalid("$filter", "$filter has more than %d conditions.", maxFilterTerms)
+	return parts
+}
+
+func (p *filterParser) unary(depth int) ledger.Filter {
+	switch {
+	case depth > maxFilterDepth:
+		p.fail("$filter is nested deeper than %d levels.", maxFilterDepth)
+		return nil
+	case p.word("not"):
+		return ledger.Not{Filter: p.unary(depth + 1)}
+	case p.has(symbolToken, "("):
+		inner := p.or(depth + 1)
+		p.symbol(")")
+		return inner
 	}
+	p.term()
 	t := p.take()
 	if t.kind != wordToken {
-		return nil, governance.Invalid("$filter", "$filter needs a property at character %d, not %q.", t.at+1, shorten(t.text))
+		p.fail("$filter needs a property at character %d, not %q.", t.at+1, shorten(t.text))
 	}
-	if following := p.peek(); following.kind == symbolToken && following.text == "(" {
+	if p.has(symbolToken, "(") {
 		return p.function(t)
 	}
 	return p.comparison(t)
 }
 
-var matchings = map[string]app.Matching{"contains": app.Contains, "startswith": app.StartsWith, "endswith": app.EndsWith}
+var matchings = map[string]ledger.Matching{"contains": ledger.Contains, "startswith": ledger.StartsWith, "endswith": ledger.EndsWith}
 
-// function is contains(displayName,'x') and its kin, and a comparison of tolower(displayName).
-func (p *filterParser) function(name token) (app.Filter, error) {
-	lowered := strings.ToLower(name.text)
-	if err := p.symbol("("); err != nil {
-		return nil, err
-	}
-	if lowered == "tolower" || lowered == "toupper" {
+// isCase says whether a function changes the letter case, which nothing is compared by.
+func isCase(t token) bool {
+	return strings.EqualFold(t.text, "tolower") || strings.EqualFold(t.text, "toupper")
+}
+
+// function is contains(displayName,'x') and its kin, and a comparison of tolower(displayName), behind the parenthesis.
+func (p *filterParser) function(name token) ledger.Filter {
+	if isCase(name) {
 		property := p.take()
-		if err := p.symbol(")"); err != nil {
-			return nil, err
-		}
+		p.symbol(")")
 		return p.comparison(property)
 	}
+	lowered := strings.ToLower(name.text)
 	matching, ok := matchings[lowered]
 	if !ok {
-		return nil, governance.Invalid("$filter", "$filter does not know the function %q; use contains, startswith, endswith or tolower.", shorten(name.text))
+		p.fail("$filter does not know the function %q; use contains, startswith, endswith or tolower.", shorten(name.text))
 	}
 	property := p.take()
-	if following := p.peek(); following.kind == symbolToken && following.text == "(" && (strings.EqualFold(property.text, "tolower") || strings.EqualFold(property.text, "toupper")) {
-		p.take()
+	if isCase(property) && p.has(symbolToken, "(") {
 		property = p.take()
-		if err := p.symbol(")"); err != nil {
-			return nil, err
-		}
+		p.symbol(")")
 	}
-	path, f, err := p.field(property)
-	if err != nil {
-		return nil, err
-	}
+	path, f := p.field(property)
 	if f.kind != textField && f.kind != idField {
-		return nil, governance.Invalid("$filter", "%s takes a text, and %s is none.", lowered, property.text)
+		p.fail("%s takes a text, and %s is none.", lowered, property.text)
 	}
-	if err := p.symbol(","); err != nil {
-		return nil, err
-	}
+	p.symbol(",")
 	value := p.take()
 	if value.kind != stringToken {
-		return nil, governance.Invalid("$filter", "%s needs a string in quotes at character %d of $filter.", lowered, value.at+1)
+		p.fail("%s needs a string in quotes at character %d of $filter.", lowered, value.at+1)
 	}
-	return app.Match{Path: path, Matching: matching, Text: value.text, FoldCase: true}, p.symbol(")")
+	p.symbol(")")
+	return ledger.Match{Path: path, Matching: matching, Text: value.text, FoldCase: true}
 }
 
-var comparisons = map[string]app.Comparison{
-	"eq": app.Equal, "ne": app.NotEqual, "lt": app.Less, "le": app.LessOrEqual, "gt": app.Greater, "ge": app.GreaterOrEqual,
+var comparisons = map[string]ledger.Comparison{
+	"eq": ledger.Equal, "ne": ledger.NotEqual, "lt": ledger.Less, "le": ledger.LessOrEqual, "gt": ledger.Greater, "ge": ledger.GreaterOrEqual,
 }
 
-func (p *filterParser) comparison(property token) (app.Filter, error) {
-	path, f, err := p.field(property)
-	if err != nil {
-		return nil, err
+func (p *filterParser) comparison(property token) ledger.Filter {
+	path, f := p.field(property)
+	compare := func(how ledger.Comparison) ledger.Filter {
+		return ledger.Compare{Path: path, Comparison: how, Value: p.literal(f, property.text), FoldCase: f.kind == textField}
+	}
+	if p.word("in") {
+		p.symbol("(")
+		either := ledger.Or{compare(ledger.Equal)}
+		for p.term(); p.has(symbolToken, ","); p.term() {
+			either = append(either, compare(ledger.Equal))
+		}
+		p.symbol(")")
+		return either
 	}
 	operator := p.take()
-	if operator.kind == wordToken && strings.EqualFold(operator.text, "in") {
-		return p.in(path, f, property)
-	}
 	comparison, ok := comparisons[strings.ToLower(operator.text)]
 	if operator.kind != wordToken || !ok {
-		return nil, governance.Invalid("$filter", "$filter does not know the operator %q at character %d; use eq, ne, lt, le, gt, ge or in.", shorten(operator.text), operator.at+1)
+		p.fail("$filter does not know the operator %q at character %d; use eq, ne, lt, le, gt, ge or in.", shorten(operator.text), operator.at+1)
 	}
-	value, err := f.literal(p.take(), property.text)
-	if err != nil {
-		return nil, err
+	made := compare(comparison)
+	if f.kind != instantField && comparison != ledger.Equal && comparison != ledger.NotEqual {
+		p.fail("%s can be compared with eq and ne only.", property.text)
 	}
-	if f.kind != instantField && comparison != app.Equal && comparison != app.NotEqual {
-		return nil, governance.Invalid("$filter", "%s can be compared with eq and ne only.", property.text)
-	}
-	return app.Compare{Path: path, Comparison: comparison, Value: value, FoldCase: f.kind == textField}, nil
-}
-
-func (p *filterParser) in(path []string, f field, property token) (app.Filter, error) {
-	if err := p.symbol("("); err != nil {
-		return nil, err
-	}
-	either := app.Or{}
-	for {
-		value, err := f.literal(p.take(), property.text)
-		if err != nil {
-			return nil, err
-		}
-		if p.terms++; p.terms > maxFilterTerms {
-			return nil, governance.Invalid("$filter", "$filter has more than %d conditions.", maxFilterTerms)
-		}
-		either = append(either, app.Compare{Path: path, Comparison: app.Equal, Value: value, FoldCase: f.kind == textField})
-		t := p.take()
-		if t.kind == symbolToken && t.text == ")" {
-			return either, nil
-		}
-		if t.kind != symbolToken || t.text != "," {
-			return nil, governance.Invalid("$filter", "The list of in is not closed at character %d of $filter.", t.at+1)
-		}
-	}
+	return made
 }
 
 // field finds a property by its name, in any letter case.
-func (p *filterParser) field(t token) ([]string, field, error) {
-	if t.kind == wordToken {
-		for name, f := range p.fields {
-			if strings.EqualFold(name, t.text) {
-				path := f.path
-				if path == nil {
-					path = strings.Split(name, "/")
-				}
-				return path, f, nil
-			}
-		}
+func (p *filterParser) field(t token) ([]string, field) {
+	name, ok := known(sortedKeys(p.fields), t.text)
+	if !ok || t.kind != wordToken {
+		p.fail("$filter cannot compare %q here; it can compare %s.", shorten(t.text), listed(sortedKeys(p.fields)))
+		return nil, field{}
 	}
-	names := make([]string, 0, len(p.fields))
-	for name := range p.fields {
-		names = append(names, name)
+	f := p.fields[name]
+	if f.path != nil {
+		return f.path, f
 	}
-	slices.Sort(names)
-	return nil, field{}, governance.Invalid("$filter", "$filter cannot compare %q here; it can compare %s.", shorten(t.text), strings.Join(names, ", "))
+	return strings.Split(name, "/"), f
 }
 
-// literal reads a value as the field's type.
-func (f field) literal(t token, property string) (any, error) {
+// literal reads a value of the field's type.
+func (p *filterParser) literal(f field, property string) (value any) {
+	t := p.take()
 	if t.kind == wordToken && t.text == "null" {
-		return nil, nil
+		return nil
 	}
-	wrong := func(want string) error {
-		return governance.Invalid("$filter", "%s is compared with %s, not with %q.", property, want, shorten(t.text))
-	}
+	ok, want := t.kind == stringToken, ""
 	switch f.kind {
 	case textField:
-		if t.kind == stringToken {
-			return t.text, nil
-		}
-		return nil, wrong("a string in quotes")
+		value, want = t.text, "a string in quotes"
 	case idField:
-		if t.kind == stringToken || t.kind == wordToken && governance.IsGUID(t.text) {
-			return strings.ToLower(t.text), nil
-		}
-		return nil, wrong("an id in quotes")
+		ok = ok || t.kind == wordToken && governance.IsGUID(t.text)
+		value, want = strings.ToLower(t.text), "an id in quotes"
 	case instantField:
-		if at, err := time.Parse(time.RFC3339Nano, t.text); err == nil {
-			return governance.FormatInstant(at), nil
-		}
-		return nil, wrong("a date and time such as 2026-11-20T00:00:00Z")
+		at, err := time.Parse(time.RFC3339Nano, t.text)
+		ok, value, want = err == nil, governance.FormatInstant(at), "a date and time such as 2026-11-20T00:00:00Z"
 	case boolField:
-		if value, err := strconv.ParseBool(t.text); err == nil && t.kind == wordToken {
-			return value, nil
-		}
-		return nil, wrong("true or false")
+		truth, err := strconv.ParseBool(t.text)
+		ok, value, want = err == nil && t.kind == wordToken, truth, "true or false"
 	case enumField:
-		for _, value := range f.enum {
-			if strings.EqualFold(value, t.text) && t.kind == stringToken {
-				return value, nil
-			}
-		}
-		return nil, wrong("one of '" + strings.Join(f.enum, "', '") + "'")
+		name, isOne := known(f.enum, t.text)
+		ok, value, want = ok && isOne, name, "one of '"+strings.Join(f.enum, "', '")+"'"
 	}
-	return nil, wrong("nothing")
+	if !ok {
+		p.fail("%s is compared with %s, not with %q.", property, want, shorten(t.text))
+	}
+	return value
 }
 
 // less orders two resources by a property, for $orderby.

@@ -1,14 +1,19 @@
 package api
 
 import (
-	"encoding/json"
+	"cmp"
+	"context"
+	"maps"
+	"math"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
-	"latchkey/shared/app"
+	"latchkey/shared/app/access"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 )
 
 // Limits of lists.
@@ -23,10 +28,12 @@ const (
 	maxEmptyPages = 50
 )
 
-// options are the system query options of a request.
+// options are the query options of a request.
 type options struct {
+	query     url.Values // as they were given, each by its canonical name
+	hosts     url.Values // those of the Functions host, which are nobody's here
 	shape     *shape
-	filter    app.Filter
+	filter    ledger.Filter
 	top       int
 	skip      int
 	count     bool
@@ -34,46 +41,49 @@ type options struct {
 	skipToken string
 }
 
-// query reads the query string. OData separates options inside $expand with semicolons, which clients need not encode and net/url refuses.
-func (c *call) query() (url.Values, error) {
-	query, err := url.ParseQuery(strings.ReplaceAll(c.r.URL.RawQuery, ";", "%3B"))
-	if err != nil {
-		return nil, governance.Invalid("query", "The query string cannot be read.")
-	}
-	return query, nil
-}
-
 type ordering struct {
 	path       []string
 	descending bool
 }
 
-// parseOptions reads the options that a route supports; any other that begins with $ is refused by name.
-func (c *call) parseOptions(k *kind, supported ...string) (options, error) {
-	o := options{shape: plain(k), top: defaultTop}
-	query, err := c.query()
+// parseOptions reads the options that a route supports; those of the Functions host are nobody's here. OData separates options inside $expand with semicolons, which clients need not encode
+// and net/url refuses. Errors: CodeInvalid naming the option.
+func (c *call) parseOptions(k *kind, supported []string) error {
+	given, err := url.ParseQuery(strings.ReplaceAll(c.r.URL.RawQuery, ";", "%3B"))
 	if err != nil {
-		return o, err
+		return governance.Invalid("query", "The query string cannot be read.")
 	}
-	for name, values := range query {
-		if !strings.HasPrefix(name, "$") {
-			continue
+	c.options = options{shape: plain(k), top: defaultTop, query: url.Values{}, hosts: url.Values{}}
+	for name := range given {
+		if _, ok := known([]string{"code", "clientId"}, name); ok {
+			c.hosts[name] = given[name]
+			delete(given, name)
 		}
-		if !slices.Contains(supported, name) {
-			use := "no system query options"
-			if len(supported) > 0 {
-				use = strings.Join(supported, ", ")
+	}
+	return c.read(given, supported)
+}
+
+// read reads options in any letter case and with or without the dollar sign. Any that is not supported is refused by name.
+func (o *options) read(given url.Values, supported []string) error {
+	for _, name := range sortedKeys(given) {
+		option, ok := known(supported, "$"+strings.TrimPrefix(name, "$"))
+		if !ok {
+			return governance.Invalid(cmp.Or(shorten(name), "query"), "The query option %q is not supported here; there are %s.", shorten(name), listed(supported))
+		}
+		o.query[option] = append(o.query[option], given[name]...)
+	}
+	for _, name := range supported {
+		switch values := o.query[name]; len(values) {
+		case 0:
+		case 1:
+			if err := o.parse(name, values[0]); err != nil {
+				return err
 			}
-			return o, governance.Invalid(shorten(name), "The query option %q is not supported here; use %s.", shorten(name), use)
-		}
-		if len(values) > 1 {
-			return o, governance.Invalid(name, "The query option %s is given %d times.", name, len(values))
-		}
-		if err := o.parse(name, values[0]); err != nil {
-			return o, err
+		default:
+			return governance.Invalid(name, "The query option %s is given twice.", name)
 		}
 	}
-	return o, nil
+	return nil
 }
 
 func (o *options) parse(name, value string) (err error) {
@@ -81,9 +91,9 @@ func (o *options) parse(name, value string) (err error) {
 	case "$filter":
 		o.filter, err = parseFilter(value, o.shape.kind)
 	case "$expand":
-		err = parseExpand(value, o.shape, 1)
+		err = o.shape.expand(value)
 	case "$select":
-		o.shape.selected, err = parseSelect(value)
+		err = o.shape.choose(value)
 	case "$top":
 		if o.top, err = strconv.Atoi(value); err != nil || o.top < 1 || o.top > maxTop {
 			return governance.Invalid(name, "$top must be a whole number from 1 to %d.", maxTop)
@@ -115,8 +125,8 @@ func parseOrderBy(text string, k *kind) ([]ordering, error) {
 			return nil, governance.Invalid("$orderby", "$orderby takes properties, each with asc or desc behind it, separated by commas.")
 		}
 		p := filterParser{fields: k.fields}
-		path, _, err := p.field(token{kind: wordToken, text: words[0]})
-		if err != nil {
+		path, _ := p.field(token{kind: wordToken, text: words[0]})
+		if p.err != nil {
 			return nil, governance.Invalid("$orderby", "$orderby cannot order by %q here.", shorten(words[0]))
 		}
 		orderings = append(orderings, ordering{path: path, descending: len(words) == 2 && strings.EqualFold(words[1], "desc")})
@@ -127,33 +137,68 @@ func parseOrderBy(text string, k *kind) ([]ordering, error) {
 	return orderings, nil
 }
 
+// What lists and single resources support. $expand stands before $select, which may name what is expanded.
 var (
 	listOptions = []string{"$filter", "$expand", "$select", "$top", "$skip", "$count", "$orderby", "$skiptoken"}
 	readOptions = []string{"$expand", "$select"}
 )
 
-// lister answers one page of a list.
-type lister[T any] func(app.ListOptions, options) (app.Page[T], error)
+// list answers with a part of all resources: pages of the store made into one of the API, with @odata.nextLink and @odata.count.
+func list[T any](path string, page using[ledger.ListOptions, ledger.Page[T]]) verb {
+	return verb{method: http.MethodGet, path: path, options: listOptions, run: func(c *call) (response, error) {
+		l := &listing[T]{call: c, page: page, answer: collection{Context: c.context(c.shape), Value: []map[string]any{}}}
+		read := l.streamed
+		if len(c.orderBy) > 0 || c.skip > 0 {
+			read = l.collected
+		}
+		err := read()
+		return response{status: http.StatusOK, value: l.answer}, err
+	}}
+}
 
-// listed is the endpoint of a list: pages of the store made into one of the API, with @odata.nextLink and @odata.count.
-func listed[T any](k *kind, get func(*call) lister[T]) endpoint {
-	return func(c *call) (response, error) {
-		o, err := c.parseOptions(k, listOptions...)
-		if err != nil {
-			return response{}, err
-		}
-		l := &listing[T]{call: c, options: o, get: get(c)}
-		if len(o.orderBy) > 0 || o.skip > 0 {
-			return l.collected()
-		}
-		return l.streamed()
+// mine is a list of what is the caller's, in the sense that the path says.
+func mine[T any](list func(context.Context, governance.Caller, access.By, ledger.ListOptions) (ledger.Page[T], error)) using[ledger.ListOptions, ledger.Page[T]] {
+	return func(c *call, o ledger.ListOptions) (ledger.Page[T], error) {
+		by, _ := known([]string{string(access.ByTarget), string(access.ByCreatedBy), string(access.ByApprover), string(access.ByAllowedRequestor)}, c.ids[0])
+		return list(c.ctx(), c.caller, access.By(cmp.Or(by, c.ids[0])), o)
 	}
+}
+
+// inside is a list narrowed to what belongs to the resource that the path names.
+func inside[T any](property string, page func(*call, ledger.ListOptions) (ledger.Page[T], error)) using[ledger.ListOptions, ledger.Page[T]] {
+	return func(c *call, o ledger.ListOptions) (ledger.Page[T], error) {
+		belongs := ledger.And{ledger.Compare{Path: []string{property, "id"}, Comparison: ledger.Equal, Value: strings.ToLower(c.ids[0])}}
+		if o.Filter != nil {
+			belongs = append(belongs, o.Filter)
+		}
+		o.Filter = belongs
+		return page(c, o)
+	}
+}
+
+// few is a page of a list that is small and whole; a continuation is how many there were before it.
+func few[T any](items []T, o ledger.ListOptions) (ledger.Page[T], error) {
+	begin, page := 0, ledger.Page[T]{}
+	if o.Continuation != "" {
+		var err error
+		if begin, err = strconv.Atoi(o.Continuation); err != nil || begin < 0 || begin > len(items) {
+			return page, governance.Invalid("$skiptoken", "$skiptoken is not one of this list; follow @odata.nextLink.")
+		}
+	}
+	end := min(begin+o.PageSize, len(items))
+	for _, item := range items[begin:end] {
+		page.Items = append(page.Items, ledger.Versioned[T]{Value: item})
+	}
+	if end < len(items) {
+		page.Continuation = strconv.Itoa(end)
+	}
+	return page, nil
 }
 
 type listing[T any] struct {
 	*call
-	options
-	get lister[T]
+	page   using[ledger.ListOptions, ledger.Page[T]]
+	answer collection
 }
 
 // collection is Graph's answer to a list.
@@ -164,97 +209,83 @@ type collection struct {
 	Value    []map[string]any `json:"value"`
 }
 
-// streamed follows the store's continuation until the page is full.
-func (l *listing[T]) streamed() (response, error) {
-	answer := collection{Context: l.context(l.shape), Value: []map[string]any{}}
-	continuation := l.skipToken
-	for range maxEmptyPages {
-		page, err := l.get(app.ListOptions{Filter: l.filter, PageSize: l.top - len(answer.Value), Continuation: continuation}, l.options)
+// each reads the store's pages from a continuation on, the first of a size, until take wants none or there are no more, and says where it stopped.
+func (l *listing[T]) each(continuation string, size, most int, take func([]ledger.Versioned[T]) (next int, err error)) (string, error) {
+	for ; size > 0 && most > 0; most-- {
+		page, err := l.page(l.call, ledger.ListOptions{Filter: l.filter, PageSize: size, Continuation: continuation})
 		if err != nil {
-			return response{}, err
+			return "", err
 		}
-		for _, item := range page.Items {
-			resource, err := l.cut(item)
-			if err != nil {
-				return response{}, err
-			}
-			answer.Value = append(answer.Value, resource)
+		if size, err = take(page.Items); err != nil || page.Continuation == "" {
+			return "", err
 		}
 		continuation = page.Continuation
-		if continuation == "" || len(answer.Value) >= l.top {
-			break
-		}
 	}
-	if continuation != "" {
-		answer.NextLink = l.link(func(query url.Values) { query.Set("$skiptoken", continuation) })
-	}
-	if l.count {
-		count, err := l.counted(len(answer.Value), continuation)
-		if err != nil {
-			return response{}, err
-		}
-		answer.Count = &count
-	}
-	return response{status: 200, value: answer}, nil
+	return continuation, nil
 }
 
-// counted counts the whole list: what is on this page, if it is the first and all there is, else from the beginning.
-func (l *listing[T]) counted(here int, continuation string) (int, error) {
-	count := 0
-	if l.skipToken == "" {
-		count = here
-		if continuation == "" {
-			return count, nil
+// streamed follows the store's continuation until the page is full.
+func (l *listing[T]) streamed() error {
+	continuation, err := l.each(l.skipToken, l.top, maxEmptyPages, func(items []ledger.Versioned[T]) (int, error) {
+		for _, item := range items {
+			if err := l.show(item); err != nil {
+				return 0, err
+			}
 		}
-	} else {
-		continuation = ""
+		return l.top - len(l.answer.Value), nil
+	})
+	if err != nil {
+		return err
 	}
-	for {
-		page, err := l.get(app.ListOptions{Filter: l.filter, PageSize: app.MaxPageSize, Continuation: continuation}, l.options)
-		if err != nil {
-			return 0, err
-		}
-		count += len(page.Items)
-		if continuation = page.Continuation; continuation == "" {
-			return count, nil
-		}
-		if count > maxCounted {
-			return 0, governance.Invalid("$count", "There are more than %d; narrow $filter to count them.", maxCounted)
-		}
+	if continuation != "" {
+		l.answer.NextLink = l.link("$skiptoken", continuation)
 	}
+	if !l.count {
+		return nil
+	}
+	// The whole list is counted: what is on this page, if it is the first, and all that follows; else from the beginning.
+	count := len(l.answer.Value)
+	if l.skipToken != "" {
+		count, continuation = 0, ""
+	}
+	if l.skipToken != "" || continuation != "" {
+		_, err = l.each(continuation, ledger.MaxPageSize, math.MaxInt, func(items []ledger.Versioned[T]) (int, error) {
+			if count += len(items); count > maxCounted {
+				return 0, governance.Invalid("$count", "There are more than %d; narrow $filter to count them.", maxCounted)
+			}
+			return ledger.MaxPageSize, nil
+		})
+	}
+	l.answer.Count = &count
+	return err
 }
 
 // collected reads the whole list, orders it, and answers a part of it.
-func (l *listing[T]) collected() (response, error) {
-	type entry struct{ whole, shown map[string]any }
+func (l *listing[T]) collected() error {
+	type entry struct {
+		item  ledger.Versioned[T]
+		whole map[string]any
+	}
 	var entries []entry
-	continuation := ""
-	for {
-		page, err := l.get(app.ListOptions{Filter: l.filter, PageSize: app.MaxPageSize, Continuation: continuation}, l.options)
-		if err != nil {
-			return response{}, err
-		}
-		for _, item := range page.Items {
+	_, err := l.each("", ledger.MaxPageSize, math.MaxInt, func(items []ledger.Versioned[T]) (int, error) {
+		for _, item := range items {
 			whole, err := asObject(item.Value)
 			if err != nil {
-				return response{}, err
+				return 0, err
 			}
-			shown, err := l.cut(item)
-			if err != nil {
-				return response{}, err
-			}
-			entries = append(entries, entry{whole, shown})
+			entries = append(entries, entry{item, whole})
 		}
 		if len(entries) > maxCollected {
 			option := "$orderby"
 			if len(l.orderBy) == 0 {
 				option = "$skip"
 			}
-			return response{}, governance.Invalid(option, "%s cannot be honoured for more than %d resources; narrow $filter, or leave it out and follow @odata.nextLink.", option, maxCollected)
+			return 0, governance.Invalid(option, "%s cannot be honoured for more than %d resources; narrow $filter, or leave it out and follow @odata.nextLink.", option, maxCollected)
 		}
-		if continuation = page.Continuation; continuation == "" {
-			break
-		}
+		return ledger.MaxPageSize, nil
+	})
+	if err != nil {
+		return err
 	}
 	slices.SortStableFunc(entries, func(x, y entry) int {
 		for _, by := range l.orderBy {
@@ -268,40 +299,33 @@ func (l *listing[T]) collected() (response, error) {
 		}
 		return less(x.whole, y.whole, []string{"id"})
 	})
-	answer := collection{Context: l.context(l.shape), Value: []map[string]any{}}
-	for i := l.skip; i < len(entries) && i < l.skip+l.top; i++ {
-		answer.Value = append(answer.Value, entries[i].shown)
+	next := min(l.skip+l.top, len(entries))
+	for _, one := range entries[min(l.skip, next):next] {
+		if err := l.show(one.item); err != nil {
+			return err
+		}
 	}
-	if next := l.skip + l.top; next < len(entries) {
-		answer.NextLink = l.link(func(query url.Values) { query.Set("$skip", strconv.Itoa(next)) })
+	count := len(entries)
+	if next < count {
+		l.answer.NextLink = l.link("$skip", strconv.Itoa(next))
 	}
 	if l.count {
-		count := len(entries)
-		answer.Count = &count
+		l.answer.Count = &count
 	}
-	return response{status: 200, value: answer}, nil
+	return nil
 }
 
-func (l *listing[T]) cut(item app.Versioned[T]) (map[string]any, error) {
-	resource, err := l.shape.cut(item.Value)
-	if err == nil && item.ETag != "" {
-		resource["@odata.etag"] = quoted(item.ETag)
-	}
-	return resource, err
-}
-
-func asObject(value any) (map[string]any, error) {
-	data, err := json.Marshal(value)
-	if err != nil {
-		return nil, err
-	}
-	var object map[string]any
-	return object, json.Unmarshal(data, &object)
+// show puts one more into the answer.
+func (l *listing[T]) show(item ledger.Versioned[T]) error {
+	resource, err := l.shape.cut(item.Value, item.ETag)
+	l.answer.Value = append(l.answer.Value, resource)
+	return err
 }
 
 // link is the address of another part of the same list.
-func (c *call) link(change func(url.Values)) string {
-	query, _ := c.query() // it was read before
-	change(query)
-	return c.base() + c.original.EscapedPath() + "?" + strings.ReplaceAll(query.Encode(), "%24", "$")
+func (c *call) link(option, value string) string {
+	query := maps.Clone(c.query)
+	maps.Copy(query, c.hosts)
+	query.Set(option, value)
+	return c.base() + c.r.URL.EscapedPath() + "?" + strings.ReplaceAll(query.Encode(), "%24", "$")
 }

@@ -14,9 +14,9 @@ import (
 	"strings"
 	"testing"
 
-	"latchkey/shared/app"
 	"latchkey/shared/governance"
 	"latchkey/shared/identity"
+	"latchkey/shared/ledger"
 	"latchkey/shared/store"
 )
 
@@ -30,7 +30,7 @@ func invalid(t *testing.T, err error) {
 }
 
 // terms counts the conditions of a filter and measures how deep they are.
-func terms(filter app.Filter) (count, depth int) {
+func terms(filter ledger.Filter) (count, depth int) {
 	nest := func(inner ...app.Filter) {
 		for _, one := range inner {
 			c, d := terms(one)
@@ -38,11 +38,11 @@ func terms(filter app.Filter) (count, depth int) {
 		}
 	}
 	switch f := filter.(type) {
-	case app.And:
+	case ledger.And:
 		nest(f...)
-	case app.Or:
+	case ledger.Or:
 		nest(f...)
-	case app.Not:
+	case ledger.Not:
 		nest(f.Filter)
 	default:
 		return 1, 1
@@ -60,10 +60,9 @@ func FuzzFilter(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	kinds := []*kind{catalogKind, packageKind, policyKind, resourceKind, requestKind, assignmentKind, resourceRoleKind, resourceRequestKind, auditKind, approvalKind}
 	f.Fuzz(func(t *testing.T, source string) {
-		for _, k := range kinds {
-			filter, err := parseFilter(source, k)
+		for _, of := range resources {
+			filter, err := parseFilter(source, of.kind)
 			if err != nil {
 				invalid(t, err)
 				continue
@@ -87,16 +86,16 @@ func FuzzOptions(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
 		c := &call{r: &http.Request{URL: &url.URL{RawQuery: raw}}}
-		for _, k := range []*kind{packageKind, catalogKind, assignmentKind, requestKind} {
-			o, err := c.parseOptions(k, listOptions...)
-			if err != nil {
+		for _, of := range []*descriptor{accessPackages, catalogs, assignments, assignmentRequests} {
+			if err := c.parseOptions(of.kind, listOptions); err != nil {
 				invalid(t, err)
 				continue
 			}
+			o := c.options
 			if o.top < 1 || o.top > maxTop || o.skip < 0 || o.skip > maxCollected || len(o.shape.selected) > maxSelected+1 || len(o.orderBy) > maxOrderings {
 				t.Errorf("%q: %+v", raw, o)
 			}
-			if _, err := o.shape.cut(governance.AccessPackage{ID: "x", DisplayName: "y"}); err != nil {
+			if _, err := o.shape.cut(governance.AccessPackage{ID: "x", DisplayName: "y"}, ""); err != nil {
 				t.Errorf("%q: %v", raw, err)
 			}
 		}
@@ -233,6 +232,19 @@ func TestProofsAreHeldAgainstTheHostThatTheClientCalled(t *testing.T) {
 	}
 }
 
+// What custom extensions call honours no query options either.
+func TestOptionsOfCallouts(t *testing.T) {
+	t.Parallel()
+	for query, refused := range map[string]bool{"dryRun=true": true, "$select=id": true, "code=x&clientId=default": false} {
+		l, answer := &listener{}, httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:40001/api/callouts/act?"+query, http.NoBody)
+		NewCallouts(CalloutOptions{Identity: l, Logger: slog.New(slog.DiscardHandler)}).ServeHTTP(answer, r)
+		if (answer.Code == http.StatusBadRequest) != refused || refused == (l.heard != identity.Request{}) {
+			t.Errorf("%s: %d %s", query, answer.Code, answer.Body)
+		}
+	}
+}
+
 // Of a body that is too large the client gets the answer, even one that sends it to its end before it looks: a proxy does.
 func TestTooLargeIsAnswered(t *testing.T) {
 	t.Parallel()
@@ -270,16 +282,16 @@ func TestMembersOfActions(t *testing.T) {
 	for body, target := range map[string]string{
 		`{"kind":"x","caller":["y"]}`: "caller",
 		`{"kind":"x","stage":[]}`:     "stage",
-		`{"@odata.etag":"e","@odata.context":"c","name":"n","displayName":"d","Kind":"x","isEnabled":true,"settings":{},"callers":[],"stages":[],"onFailure":"deny","modifiedDateTime":"t","findings":[]}`: "",
+		`{"@odata.etag":"e","@odata.context":"c","name":"n","displayName":"d","Kind":"x","isEnabled":true,"settings":{},"callers":[],"stages":[],"onFailure":"deny","modifiedDateTime":"2026-11-20T00:00:00Z","findings":[]}`: "",
 	} {
-		c := &call{payload: []byte(body), hasPayload: true}
-		err := c.onlyMembers(actionMembers)
+		c := &call{payload: []byte(body), hasPayload: true, r: &http.Request{}, route: &route{of: calloutActions, verb: verb{body: replacing}}}
+		_, err := edits[governance.CalloutAction](c)
 		var coded *governance.Error
 		if (target == "") != (err == nil) || err != nil && (!errors.As(err, &coded) || coded.Target != target) {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
-	filter, err := parseFilter("kind eq 'webhook' and name eq 'x'", actionKind)
+	filter, err := parseFilter("kind eq 'webhook' and name eq 'x'", calloutActions.kind)
 	if err != nil || store.CheckQuery(store.Catalogs, store.Query{Filter: filter}) != nil {
 		t.Errorf("actions cannot be filtered: %v", err)
 	}

@@ -1,68 +1,44 @@
 package api
 
 import (
-	"net/http"
+	"reflect"
 
-	"latchkey/shared/app"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 )
 
-func routeResources(s *Server) {
-	s.handle("GET /resourceRequests", listed(resourceRequestKind, func(c *call) lister[governance.ResourceRequest] {
-		return func(o app.ListOptions, _ options) (app.Page[governance.ResourceRequest], error) {
-			return s.app.ListResourceRequests(c.ctx(), c.caller, o)
-		}
-	}))
-	s.handle("POST /resourceRequests", func(c *call) (response, error) {
-		draft, err := decode[governance.ResourceRequest](c)
-		if err != nil {
-			return response{}, err
-		}
-		draft.ID = c.madeID()
-		made, err := s.app.RequestResource(c.ctx(), c.caller, draft)
-		return response{status: http.StatusCreated, value: made, shape: plain(resourceRequestKind)}, err
-	})
-	s.handle("GET /resourceRequests/{id}", func(c *call) (response, error) {
-		o, err := c.parseOptions(resourceRequestKind, readOptions...)
-		if err != nil {
-			return response{}, err
-		}
-		found, err := s.app.ResourceRequest(c.ctx(), c.caller, c.id("id"))
-		return response{status: http.StatusOK, value: found.Value, etag: found.ETag, shape: o.shape}, err
-	})
-	resources := func(c *call) lister[governance.Resource] {
-		return func(o app.ListOptions, _ options) (app.Page[governance.Resource], error) {
-			return s.app.ListResources(c.ctx(), c.caller, c.id("id"), o)
-		}
-	}
-	s.handle("GET /catalogs/{id}/resources", listed(resourceKind, resources))
-	s.handle("GET /catalogs/{id}/resourceRoles", listed(resourceRoleKind, flattened(resources, func(r governance.Resource) []governance.ResourceRole {
-		for i := range r.Roles {
-			r.Roles[i].Resource = &governance.Resource{ID: r.ID, DisplayName: r.DisplayName, OriginID: r.OriginID, OriginSystem: r.OriginSystem}
-		}
-		return r.Roles
-	})))
-	s.handle("GET /catalogs/{id}/resourceScopes", listed(resourceScopeKind, flattened(resources, func(r governance.Resource) []governance.ResourceScope {
-		for i := range r.Scopes {
-			r.Scopes[i].Resource = &governance.Resource{ID: r.ID, DisplayName: r.DisplayName, OriginID: r.OriginID, OriginSystem: r.OriginSystem}
-		}
-		return r.Scopes
-	})))
+var resourceKind = &kind{
+	set: "resources", beta: "accessPackageResources", of: reflect.TypeFor[governance.Resource](), navigation: []string{"roles", "scopes"}, internal: []string{"catalog"},
+	fields: map[string]field{
+		"id": identifier, "displayName": text, "description": text, "originId": identifier, "originSystem": text, "createdDateTime": instant,
+	},
 }
 
-// flattened lists what is inside the resources of a catalog. A page ends with a whole resource, so it may hold a little more than was asked for.
-func flattened[T any](resources func(*call) lister[governance.Resource], inside func(governance.Resource) []T) func(*call) lister[T] {
-	return func(c *call) lister[T] {
-		list := resources(c)
-		return func(o app.ListOptions, options options) (app.Page[T], error) {
-			found, err := list(o, options)
-			page := app.Page[T]{Continuation: found.Continuation}
-			for _, resource := range found.Items {
-				for _, one := range inside(resource.Value) {
-					page.Items = append(page.Items, app.Versioned[T]{Value: one})
-				}
+// catalogResources are what packages give roles of.
+var catalogResources = &descriptor{
+	kind:  resourceKind.expanding(map[string]*kind{"roles": resourceRoleKind, "scopes": resourceScopeKind}),
+	verbs: func(s *Server) []verb { return []verb{list("/catalogs/{id}/resources", s.resourcesOf)} },
+}
+
+func (s *Server) resourcesOf(c *call, o ledger.ListOptions) (ledger.Page[governance.Resource], error) {
+	return s.use.Resources.ListResources(c.ctx(), c.caller, c.ids[0], o)
+}
+
+// flattened lists what is in the resources of a catalog. A page ends with a whole resource, so it may hold a little more than was asked for.
+func flattened[T any](s *Server, in func(governance.Resource) []T) using[ledger.ListOptions, ledger.Page[T]] {
+	return func(c *call, o ledger.ListOptions) (ledger.Page[T], error) {
+		found, err := s.resourcesOf(c, o)
+		page := ledger.Page[T]{Continuation: found.Continuation}
+		for _, resource := range found.Items {
+			for _, one := range in(resource.Value) {
+				page.Items = append(page.Items, ledger.Versioned[T]{Value: one})
 			}
-			return page, err
 		}
+		return page, err
 	}
+}
+
+// originOf is a resource as its roles and scopes name it.
+func originOf(r governance.Resource) *governance.Resource {
+	return &governance.Resource{ID: r.ID, DisplayName: r.DisplayName, OriginID: r.OriginID, OriginSystem: r.OriginSystem}
 }

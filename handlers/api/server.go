@@ -10,10 +10,15 @@ import (
 	"strings"
 	"time"
 
-	"latchkey/shared/app"
 	"latchkey/shared/governance"
 	"latchkey/shared/platform"
 )
+
+// resources is everything that the API serves: a new one is a file with its descriptor, and a word here.
+var resources = []*descriptor{
+	catalogs, accessPackages, resourceRoleScopes, assignmentPolicies, catalogResources, resourceRoles, resourceScopes, resourceRequests, assignmentRequests, assignments, approvals, stages,
+	health, audit, calloutActionKinds, calloutActions, callouts,
+}
 
 // Validator makes a caller of a bearer token.
 type Validator interface {
@@ -22,7 +27,7 @@ type Validator interface {
 
 // Options are what a Server is made of. All are needed but PublicURL and Clock.
 type Options struct {
-	App       *app.App
+	Use       UseCases
 	Identity  Validator
 	TokenFrom func(http.Header) (string, error) // takes the bearer token out of a request's headers
 	Logger    *slog.Logger
@@ -32,15 +37,14 @@ type Options struct {
 
 // Server is the API as an http.Handler. It serves paths that begin with Prefix.
 type Server struct {
-	app       *app.App
+	use       UseCases
 	identity  Validator
 	tokenFrom func(http.Header) (string, error)
 	log       *slog.Logger
 	publicURL string
 	clock     platform.Clock
-	mux       *http.ServeMux
-	patterns  []string
-	health    healthCache
+	routes    []*route
+	health    *healthCache
 }
 
 // Prefix is where the API is, below the address of the Functions app.
@@ -54,95 +58,50 @@ const deadline = 60 * time.Second
 
 // New makes a Server.
 func New(o Options) *Server {
-	s := &Server{app: o.App, identity: o.Identity, tokenFrom: o.TokenFrom, log: o.Logger, publicURL: strings.TrimRight(o.PublicURL, "/"), clock: o.Clock, mux: http.NewServeMux()}
+	s := &Server{use: o.Use, identity: o.Identity, tokenFrom: o.TokenFrom, log: o.Logger, publicURL: strings.TrimRight(o.PublicURL, "/"), clock: o.Clock, health: &healthCache{}}
 	if s.clock == nil {
 		s.clock = platform.SystemClock{}
 	}
-	for _, register := range []func(*Server){routeCatalogs, routePackages, routePolicies, routeResources, routeRequests, routeAssignments, routeApprovals, routeOperations, routeActions} {
-		register(s)
-	}
+	s.register(resources)
 	return s
 }
 
-// endpoint answers one route: with a response or an error.
-type endpoint func(*call) (response, error)
-
-// handle registers a route of entitlement management; every one of them needs a caller.
-func (s *Server) handle(pattern string, e endpoint) {
-	method, path, _ := strings.Cut(pattern, " ")
-	s.route(method, root+path, e)
-}
-
-// route registers a route below Prefix that needs a caller.
-func (s *Server) route(method, path string, e endpoint) {
-	s.open(method, path, func(c *call) (response, error) {
-		if err := c.authenticate(); err != nil {
-			return response{}, err
-		}
-		if method == http.MethodPost {
-			return c.once(e)
-		}
-		return e(c)
-	})
-}
-
-// open registers a route below Prefix that anybody may call.
-func (s *Server) open(method, path string, e endpoint) {
-	operation := method + " " + path
-	s.patterns = append(s.patterns, operation)
-	s.mux.HandleFunc(operation, func(w http.ResponseWriter, r *http.Request) {
-		c, _ := r.Context().Value(callKey{}).(*call)
-		c.r = r
-		platform.NameOperation(r.Context(), operation)
-		answer, err := e(c)
-		if err != nil {
-			c.fail(err)
-			return
-		}
-		c.write(answer)
-	})
-}
-
 // Routes lists the method and path of every route, below Prefix.
-func (s *Server) Routes() []string { return append([]string{}, s.patterns...) }
-
-type callKey struct{}
+func (s *Server) Routes() []string {
+	var all []string
+	for _, one := range s.routes {
+		all = append(all, one.method+" "+one.path)
+	}
+	return all
+}
 
 // ServeHTTP implements http.Handler.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), deadline)
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.answer(w, r, deadline, s.serve) }
+
+// answer gives every request what it needs: a deadline, an id, and an answer whatever happens.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, within time.Duration, serve endpoint) {
+	ctx, cancel := context.WithTimeout(r.Context(), within)
 	defer cancel()
-	c := &call{server: s, w: w, requestID: platform.RandomIDs(), clientRequestID: clientRequestID(r.Header), original: r.URL}
+	c := &call{server: s, w: w, r: r.WithContext(ctx), requestID: platform.RandomIDs(), clientRequestID: clientRequestID(r.Header)}
 	defer func() {
 		if value := recover(); value != nil {
 			s.log.ErrorContext(ctx, "a request panicked", "alert", true, "requestId", c.requestID, "panic", value, "stack", string(debug.Stack()))
 			c.fail(&governance.Error{Code: governance.CodeInternal, Message: "The service failed; the request id leads to the log."})
 		}
 	}()
-	below, ok := strings.CutPrefix(r.URL.Path, strings.TrimSuffix(Prefix, "/"))
-	if !ok || len(below) > maxPath {
-		c.r = r
-		c.fail(governance.NotFound("There is nothing at this path; the API begins with %s.", Prefix))
-		return
+	answer, err := serve(c)
+	if err == nil {
+		err = c.write(answer)
 	}
-	inner := r.Clone(context.WithValue(ctx, callKey{}, c))
-	inner.URL.Path, inner.URL.RawPath = canonical(below), ""
-	c.r = inner
-	if !plainPath(inner.URL.Path) { // the mux would redirect it to another path, without the prefix
-		c.fail(governance.NotFound("There is no resource at this path."))
-		return
+	if err != nil {
+		c.fail(err)
 	}
-	if _, pattern := s.mux.Handler(inner); pattern == "" {
-		c.fail(s.noRoute(c, inner))
-		return
-	}
-	s.mux.ServeHTTP(w, inner)
 }
 
 const maxPath = 1024
 
 var (
-	functionCall = regexp.MustCompile(`/(?:microsoft\.graph\.)?(filterByCurrentUser)\(on='([A-Za-z]*)'\)`)
+	functionCall = regexp.MustCompile(`(?i)/(?:microsoft\.graph\.)?(filterByCurrentUser)\(on='([a-z]*)'\)`)
 	keyInParens  = regexp.MustCompile(`/([A-Za-z]+)\('?([0-9A-Fa-f-]{36})'?\)`)
 )
 
@@ -157,23 +116,34 @@ func canonical(path string) string {
 	return path
 }
 
-// plainPath says whether a path has neither empty segments nor dots for segments.
-func plainPath(p string) bool { return path.Clean(p) == p }
-
-// noRoute tells a wrong method from a wrong path, and says which methods there are.
-func (s *Server) noRoute(c *call, r *http.Request) error {
+// serve finds the route of a request and answers it. What has another method there is told which ones there are.
+func (s *Server) serve(c *call) (response, error) {
+	at := c.r.URL.Path
+	if len(at) > maxPath || len(at) < len(Prefix) || !strings.EqualFold(at[:len(Prefix)], Prefix) {
+		return response{}, governance.NotFound("There is nothing at this path; the API begins with %s.", Prefix)
+	}
+	c.path = canonical(at[len(Prefix)-1:])
+	method := c.r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
 	var methods []string
-	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete} {
-		other := r.Clone(r.Context())
-		other.Method = method
-		if _, pattern := s.mux.Handler(other); pattern != "" {
-			methods = append(methods, method)
+	segments := strings.Split(c.path, "/")
+	for _, one := range s.routes {
+		ids, ok := one.match(segments)
+		if !ok || path.Clean(c.path) != c.path { // an id is neither empty nor dots
+			continue
 		}
+		if one.method == method {
+			c.ids, c.route = ids, one
+			return c.do()
+		}
+		methods = append(methods, one.method)
 	}
 	if len(methods) == 0 {
-		return governance.NotFound("There is no resource at this path.")
+		return response{}, governance.NotFound("There is no resource at this path.")
 	}
 	allowed := strings.Join(methods, ", ")
 	c.w.Header().Set("Allow", allowed)
-	return &governance.Error{Code: codeMethod, Message: r.Method + " is not supported here; use " + allowed + "."}
+	return response{}, &governance.Error{Code: codeMethod, Message: c.r.Method + " is not supported here; use " + allowed + "."}
 }

@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"latchkey/handlers/triggers"
-	"latchkey/shared/app"
 	busmemory "latchkey/shared/bus/memory"
 	"latchkey/shared/platform"
 	"latchkey/shared/store"

@@ -6,21 +6,21 @@ import (
 	"time"
 
 	"latchkey/handlers/hostwire"
-	"latchkey/shared/app"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 	"latchkey/shared/platform"
 )
 
 // sweep is what a timer runs.
-type sweep func(ctx context.Context, caller governance.Caller) (app.Sweep, error)
+type sweep func(ctx context.Context, caller governance.Caller) (ledger.Sweep, error)
 
 // late is the lag from which on a line about it is more than information, so that it is written at any level.
 const late = 5 * time.Minute
 
 // timer runs a sweep and tells how late it was: the timer itself, or the oldest thing that it found, unless that has a metric of its own. Alerts read those lines.
-func timer(a *app.App, logger *slog.Logger, name, own string, run sweep) func(context.Context, hostwire.Tick) error {
+func timer(now func() time.Time, logger *slog.Logger, name, own string, run sweep) func(context.Context, hostwire.Tick) error {
 	return func(ctx context.Context, tick hostwire.Tick) (err error) {
-		began := a.Now()
+		began := now()
 		ctx, span := platform.Start(ctx, platform.Internal, "sweep "+name)
 		defer func() { span.End(err) }()
 		swept, err := run(ctx, governance.System())

@@ -188,6 +188,11 @@ func TestBadInput(t *testing.T) {
 		"cancel what is over":            {ida, "POST", "/assignmentRequests/" + over + "/cancel", nil, 409, []string{"denied"}, nil},
 		"reprocess what is open":         {ida, "POST", "/assignmentRequests/" + open + "/reprocess", nil, 409, []string{"nothing to reprocess"}, nil},
 
+		"cancel with half a body": {self, "POST", "/assignmentRequests/" + open + "/cancel", "{", 400, []string{"JSON"}, nil},
+		"cancel with parameters":  {self, "POST", "/assignmentRequests/" + open + "/cancel", object{"reason": "x"}, 400, []string{"reason"}, nil},
+		"requirements of another": {self, "POST", "/accessPackages/" + o.pack + "/getApplicablePolicyRequirements", object{"subject": object{"objectId": absent}}, 400, []string{"subject", "not in this release"}, nil},
+		"requirements of nobody":  {self, "POST", "/accessPackages/" + o.pack + "/getApplicablePolicyRequirements", object{"subject": object{}}, 400, []string{"subject", "not in this release"}, nil},
+
 		// approvals
 		"by the requestor":         {self, "PATCH", stage, object{"reviewResult": "Approve"}, 403, []string{"of their own"}, nil},
 		"by no approver":           {stranger, "PATCH", stage, object{"reviewResult": "Approve"}, 403, []string{"no approver"}, nil},
@@ -216,6 +221,10 @@ func TestBadInput(t *testing.T) {
 	ida.call("POST", "/catalogs", `{"displayName":`, "Idempotency-Key", unique("key")).refused(http.StatusBadRequest, "JSON")
 	drain(t)
 	unchanged(t, before)
+	// What asks for nothing is taken.
+	for _, body := range []any{nil, " ", "null", object{}, object{"subject": nil}, object{"Subject": object{"objectId": strings.ToUpper(requestor.ID)}}} {
+		self.call("POST", "/accessPackages/"+o.pack+"/getApplicablePolicyRequirements", body).want(http.StatusOK)
+	}
 	// At the limits it is taken.
 	ida.call("POST", "/catalogs", nested(32), "Prefer", "x").want(http.StatusCreated)
 	ida.call("POST", "/catalogs", object{"displayName": strings.Repeat("ü", 252) + unique("")[:4]}).want(http.StatusCreated)

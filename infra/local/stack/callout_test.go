@@ -226,7 +226,10 @@ func TestActionsAreForAdministrators(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		data, _ := json.Marshal(body)
+		var data []byte
+		if method == http.MethodPut {
+			data, _ = json.Marshal(body)
+		}
 		request, err := http.NewRequestWithContext(t.Context(), method, s.Endpoints.Host+"/api/v1.0/operations"+path, bytes.NewReader(data))
 		if err != nil {
 			t.Fatal(err)

@@ -118,7 +118,8 @@ func TestIdempotencyKey(t *testing.T) {
 			advance(t, governance.Hours(1)) // and later, when the request has long been delivered
 			c.send(key).saysAs(first)
 			c.who.call("POST", c.path, c.other, "Idempotency-Key", key).refused(http.StatusConflict, "Idempotency-Key")
-			c.who.call("POST", c.path+"?x=1", c.body, "Idempotency-Key", key).refused(http.StatusConflict, "Idempotency-Key")
+			c.who.call("POST", c.path+"?x=1", c.body, "Idempotency-Key", key).refused(http.StatusBadRequest, "x")
+			c.who.try("POST", strings.ToUpper(c.path)+"?code=the-hosts-own", c.body, "Idempotency-Key", key).saysAs(first)
 			unchanged(t, before)
 		})
 	}
@@ -150,6 +151,36 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 	request.Header.Add("Idempotency-Key", "two")
 	answer{t: t, what: "two keys"}.send(request).refused(http.StatusBadRequest, "Idempotency-Key")
+}
+
+// Not only POST: whatever writes is done once under its key.
+func TestIdempotencyKeyOfChanges(t *testing.T) {
+	fresh(t)
+	ida, o := administrator(t), newOffer(t, nil)
+	policy := policyFor(o.pack, func(policy object) { policy["displayName"] = unique("Put") })
+	for _, c := range []struct {
+		method, path string
+		body, other  any
+	}{
+		{"PATCH", "/catalogs/" + o.catalog, object{"description": "once"}, object{"description": "otherwise"}},
+		{"PUT", "/assignmentPolicies/" + o.policy, policy, policyFor(o.pack, nil)},
+		{"DELETE", "/assignmentPolicies/" + o.policy, nil, nil},
+		{"DELETE", "/accessPackages/" + o.pack, nil, nil},
+	} {
+		key := unique("key")
+		first := ida.try(c.method, c.path, c.body, "Idempotency-Key", key)
+		if first.err != nil || first.status >= http.StatusBadRequest {
+			t.Fatalf("%s: %d %s %v", first.what, first.status, first.body, first.err)
+		}
+		before := documents(t)
+		ida.try(c.method, c.path, c.body, "Idempotency-Key", key).saysAs(first)
+		if c.other != nil {
+			ida.call(c.method, c.path, c.other, "Idempotency-Key", key).refused(http.StatusConflict, "Idempotency-Key")
+		} else {
+			ida.call(c.method, c.path, nil).refused(http.StatusNotFound)
+		}
+		unchanged(t, before)
+	}
 }
 
 // The same command eight times at once is one command, with one answer.

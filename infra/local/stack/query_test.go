@@ -299,6 +299,45 @@ func TestOptionsRefused(t *testing.T) {
 	} {
 		ida.call("GET", one.path, nil).refused(http.StatusBadRequest, one.names)
 	}
-	// What is no system query option is none of our business.
-	ida.call("GET", "/catalogs/"+o.catalog+"?api-version=1&_=5", nil).want(http.StatusOK)
+	ida.call("GET", "/catalogs/"+o.catalog+"?api-version=1", nil).refused(http.StatusBadRequest, "api-version")
+	// The Functions host's own are none of our business.
+	ida.call("GET", "/catalogs/"+o.catalog+"?code=x&clientId=default", nil).want(http.StatusOK)
+	// What a change would have to honour, it refuses: nobody gets access by trying out.
+	before := documents(t)
+	ida.call("POST", "/assignmentRequests?dryRun=true", assign(o, hire(t, "").ID)).refused(http.StatusBadRequest, "dryRun")
+	drain(t)
+	unchanged(t, before)
+}
+
+// Options without the dollar sign, names and paths in any letter case are what they are with it and as they are written.
+//
+// rules: OBJ-03 OBJ-04 OBJ-11 OBJ-15
+func TestSpellings(t *testing.T) {
+	ida := administrator(t)
+	catalog, _, ids := library(t, "a", "b", "c")
+	page := ida.get("/AccessPackages?Filter=catalog/id%20eq%20'" + catalog + "'&TOP=2&$Count=true&select=DISPLAYNAME&expand=Catalog(select=id)&code=x")
+	same(t, page, "@odata.count", 3)
+	one := at[object](t, page, "value/0")
+	same(t, one, "catalog", object{"id": catalog})
+	if len(at[list](t, page, "value")) != 2 || one["displayName"] == nil || one["isHidden"] != nil {
+		t.Errorf("the options are not honoured: %v", page)
+	}
+	if rest := ida.get(text(t, page, "@odata.nextLink")); len(at[list](t, rest, "value")) != 1 || at[object](t, rest, "value/0")["isHidden"] != nil {
+		t.Errorf("the second page: %v", rest)
+	}
+	same(t, ida.get("/ACCESSPACKAGES('"+strings.ToUpper(ids["a"])+"')?EXPAND=catalog($SELECT=ID)"), "catalog/id", catalog)
+	if mine := person(t, "marta").get("/accesspackages/Microsoft.Graph.FilterByCurrentUser(On='AllowedRequestor')"); mine["value"] == nil {
+		t.Errorf("no list: %v", mine)
+	}
+
+	o := newOffer(t, nil)
+	first := ida.get("/accessPackages/" + o.pack + "/ResourceRoleScopes?top=1&count=true&expand=role")
+	same(t, first, "@odata.count", 1)
+	if first["@odata.nextLink"] != nil || at[object](t, first, "value/0")["role"] == nil {
+		t.Errorf("the list of what is few: %v", first)
+	}
+	ida.call("GET", "/accessPackages/"+o.pack+"/resourceRoleScopes?$skiptoken=7", nil).refused(http.StatusBadRequest, "$skiptoken")
+	if none := ida.get("/accessPackages/" + o.pack + "/resourceRoleScopes?$skip=1"); len(at[list](t, none, "value")) != 0 {
+		t.Errorf("after the end: %v", none)
+	}
 }

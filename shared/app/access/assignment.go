@@ -54,14 +54,15 @@ func (a *Assignments) AssignmentsByCurrentUser(ctx context.Context, caller gover
 
 // Resolve puts access packages and policies as they are now in the place of assignments' references to them, for callers who may read policies. What has been deleted stays a reference. Errors: those
 // of the store.
-func (a *Assignments) Resolve(ctx context.Context, caller governance.Caller, assignments ...*governance.Assignment) error {
+func (a *Assignments) Resolve(ctx context.Context, caller governance.Caller, assignments []versionedAssignment) error {
 	rights, err := a.Authz.For(ctx, caller)
 	if err != nil {
 		return err
 	}
 	catalogs := a.Ledger.Catalogs()
-	for _, assignment := range assignments {
-		if assignment.AccessPackage == nil || !rights.In(assignment.AccessPackage.Catalog.ID, authz.OpReadPolicies) {
+	for i := range assignments {
+		assignment := &assignments[i].Value
+		if assignment.AccessPackage == nil || assignment.AccessPackage.Catalog == nil || !rights.In(assignment.AccessPackage.Catalog.ID, authz.OpReadPolicies) {
 			continue
 		}
 		catalog, _, err := catalogs.At(ctx, assignment.AccessPackage.Catalog.ID)

@@ -149,8 +149,8 @@ func actionKinds() []string {
 	return kinds
 }
 
-// PermissionsOf are the permissions of Microsoft Graph that a kind of action needs; of each line one will do, the least privileged first.
-func PermissionsOf(kind string) [][]string { return actions[kind].permissions }
+// Permissions are those of Microsoft Graph that a kind of action needs; of each line one will do, the least privileged first.
+func (Actions) Permissions(kind string) [][]string { return actions[kind].permissions }
 
 // giveUpError is a failure that waiting does not mend. Its detail is for people: an approver reads it. As an error, for the log, it names nobody.
 type giveUpError struct {

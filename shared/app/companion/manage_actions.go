@@ -184,7 +184,7 @@ func (a Actions) RehearseAction(ctx context.Context, caller governance.Caller, n
 // preflight checks the permissions of a kind and what its plan looks for. A check that fails is a finding itself.
 func (a Actions) preflight(ctx context.Context, kind string, p plan) []governance.Finding {
 	findings := []governance.Finding{}
-	if needs := PermissionsOf(kind); len(needs) > 0 {
+	if needs := a.Permissions(kind); len(needs) > 0 {
 		granted, err := a.Actions.Granted(ctx)
 		if err != nil {
 			findings = append(findings, governance.Finding{Severity: "warning", Message: "The permissions could not be checked: " + classOf(err) + "."})

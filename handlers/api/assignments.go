@@ -1,0 +1,54 @@
+package api
+
+import (
+	"reflect"
+
+	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
+)
+
+var (
+	assignmentKind = &kind{
+		set: "assignments", beta: "accessPackageAssignments", of: reflect.TypeFor[governance.Assignment](), navigation: []string{"accessPackage", "assignmentPolicy", "target", "deliveries"},
+		internal: []string{"requestId", "removing", "attempt", "nextAttemptDateTime", "targetId", "accessPackageId", "assignmentPolicyId"},
+		fields: map[string]field{
+			"id": identifier, "state": named(governance.AssignmentStates()...), "status": text, "expiredDateTime": instant, "accessPackage/id": identifier,
+			"assignmentPolicy/id": identifier, "target/id": identifier, "target/objectId": identifier,
+		},
+	}
+	subjectKind  = &kind{set: "subjects", beta: "accessPackageSubjects", of: reflect.TypeFor[governance.Subject]()}
+	deliveryKind = &kind{set: "deliveries", of: reflect.TypeFor[governance.Delivery]()}
+	namedPolicy  = policyKind.showing("id", "displayName") // what is stored of it with an assignment
+)
+
+var assignments = &descriptor{
+	kind: assignmentKind.expanding(map[string]*kind{"accessPackage": namedPackage, "assignmentPolicy": namedPolicy, "target": subjectKind, "deliveries": deliveryKind}),
+	verbs: func(s *Server) []verb {
+		// resolve shows assignments with what they only refer to, where that is asked for.
+		resolve := func(c *call, items ...ledger.Versioned[governance.Assignment]) error {
+			if !c.shape.has("accessPackage", "assignmentPolicy") {
+				return nil
+			}
+			return s.use.Assignments.Resolve(c.ctx(), c.caller, items)
+		}
+		return []verb{
+			list("/assignments", func(c *call, o ledger.ListOptions) (ledger.Page[governance.Assignment], error) {
+				page, err := s.use.Assignments.ListAssignments(c.ctx(), c.caller, o)
+				if err == nil {
+					err = resolve(c, page.Items...)
+				}
+				return page, err
+			}),
+			list("/assignments.filterByCurrentUser/{on}", mine(s.use.Assignments.AssignmentsByCurrentUser)),
+			read("/assignments/{id}", func(c *call, id string) (ledger.Versioned[governance.Assignment], error) {
+				found, err := s.use.Assignments.Assignment(c.ctx(), c.caller, id)
+				if err != nil {
+					return found, err
+				}
+				items := []ledger.Versioned[governance.Assignment]{found}
+				err = resolve(c, items...)
+				return items[0], err
+			}),
+		}
+	},
+}

@@ -1,0 +1,59 @@
+package api
+
+import (
+	"net/http"
+	"reflect"
+
+	"latchkey/shared/app/companion"
+	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
+)
+
+// calloutActionKinds are what actions can do.
+var calloutActionKinds = &descriptor{
+	kind: &kind{set: "calloutActionKinds", of: reflect.TypeFor[companion.ActionKind]()},
+	verbs: func(s *Server) []verb {
+		return []verb{list("/operations/calloutActionKinds", func(c *call, o ledger.ListOptions) (ledger.Page[companion.ActionKind], error) {
+			kinds, err := s.use.Actions.ActionKinds(c.caller)
+			if err != nil {
+				return ledger.Page[companion.ActionKind]{}, err
+			}
+			return few(kinds, o)
+		})}
+	},
+}
+
+// calloutActions are the actions of custom extensions, as they are configured.
+var calloutActions = &descriptor{
+	kind: &kind{set: "calloutActions", of: reflect.TypeFor[governance.CalloutAction](), fields: map[string]field{"name": text, "kind": text}},
+	// Another member is refused: "caller" for "callers" would let every application call. Those that only answers have may come back.
+	members: []string{"name", "displayName", "kind", "isEnabled", "settings", "callers", "stages", "onFailure", "modifiedDateTime", "findings"},
+	verbs: func(s *Server) []verb {
+		const all, one = "/operations/calloutActions", "/operations/calloutActions/{name}"
+		put := change(http.MethodPut, one, func(c *call, e edit[governance.CalloutAction]) (ledger.Versioned[companion.ConfiguredAction], error) {
+			var draft governance.CalloutAction
+			if err := e.apply(&draft); err != nil {
+				return ledger.Versioned[companion.ConfiguredAction]{}, err
+			}
+			return s.use.Actions.PutAction(c.ctx(), c.caller, c.ids[0], draft, e.ifMatch)
+		})
+		put.upsert = true
+		rehearse := answering(http.MethodPost, one+"/rehearse", http.StatusOK, func(c *call) (any, error) {
+			payload, err := c.body()
+			if err != nil {
+				return nil, err
+			}
+			lines, err := s.use.Actions.RehearseAction(c.ctx(), c.caller, c.ids[0], payload)
+			return map[string]any{"would": lines}, err
+		})
+		rehearse.body = carrying
+		return []verb{
+			list(all, use(s.use.Actions.ListActions)),
+			read(one, use(s.use.Actions.CalloutAction)),
+			put,
+			remove(one, s.use.Actions.DeleteAction),
+			answering(http.MethodPost, one+"/check", http.StatusOK, func(c *call) (any, error) { return s.use.Actions.CheckAction(c.ctx(), c.caller, c.ids[0]) }),
+			rehearse,
+		}
+	},
+}

@@ -1,0 +1,24 @@
+package api
+
+import (
+	"reflect"
+
+	"latchkey/shared/governance"
+)
+
+var resourceRequests = &descriptor{
+	kind: (&kind{
+		set: "resourceRequests", beta: "accessPackageResourceRequests", of: reflect.TypeFor[governance.ResourceRequest](), navigation: []string{"catalog", "resource"},
+		fields: map[string]field{
+			"id": identifier, "createdDateTime": instant, "catalog/id": identifier, "state": named(governance.RequestStates()...), "resource/originId": identifier,
+			"requestType": named(governance.ResourceAdminAdd, governance.ResourceAdminUpdate, governance.ResourceAdminRemove),
+		},
+	}).expanding(map[string]*kind{"catalog": namedCatalog, "resource": catalogResources.kind}),
+	verbs: func(s *Server) []verb {
+		return []verb{
+			list("/resourceRequests", use(s.use.Resources.ListResourceRequests)),
+			create("/resourceRequests", unversioned(s.use.Resources.RequestResource)),
+			read("/resourceRequests/{id}", use(s.use.Resources.ResourceRequest)),
+		}
+	},
+}
