@@ -45,7 +45,8 @@ type Handler struct {
 	Routes    []string // method and path of every API route, below api.Prefix
 	Functions []string // names of the functions that the host invokes
 
-	health    *operate.Checker
+	Use UseCases
+
 	log       *slog.Logger
 	telemetry *platform.Telemetry
 	bus       *servicebus.Bus
@@ -103,7 +104,7 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 		return nil, platform.Unusable(err, "CalloutCallers", "CalloutAudience")
 	}
 	functions := triggers.Functions(use.Worker, use.Sweeper, logger)
-	h := &Handler{Handler: observed(hostwire.NewRoot(withCallouts(server, callouts), functions), telemetry), Routes: server.Routes(), health: use.Health, log: logger, telemetry: telemetry, bus: queues, client: client, cancel: cancel}
+	h := &Handler{Handler: observed(hostwire.NewRoot(withCallouts(server, callouts), functions), telemetry), Routes: server.Routes(), Use: use, log: logger, telemetry: telemetry, bus: queues, client: client, cancel: cancel}
 	for name := range functions {
 		h.Functions = append(h.Functions, name)
 	}
@@ -113,7 +114,7 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 // Check asks after every dependency and logs a line for each that fails: which, what it stops, and the command that mends it. It is for the time just after a start,
 // when an operator looks; nothing waits for it.
 func (h *Handler) Check(ctx context.Context) {
-	if operate.HealthStatus(h.health.CheckHealth(ctx)) == "ok" {
+	if operate.HealthStatus(h.Use.Health.CheckHealth(ctx)) == "ok" {
 		h.log.InfoContext(ctx, "every dependency answers")
 	}
 }

@@ -31,7 +31,7 @@ func invalid(t *testing.T, err error) {
 
 // terms counts the conditions of a filter and measures how deep they are.
 func terms(filter ledger.Filter) (count, depth int) {
-	nest := func(inner ...app.Filter) {
+	nest := func(inner ...ledger.Filter) {
 		for _, one := range inner {
 			c, d := terms(one)
 			count, depth = count+c, max(depth, d+1)

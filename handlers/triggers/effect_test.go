@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"latchkey/handlers"
 	"latchkey/handlers/triggers"
 	busmemory "latchkey/shared/bus/memory"
 	"latchkey/shared/platform"
@@ -39,13 +40,13 @@ func deliver(t *testing.T, b broken, queue string, deliveryCount int) (status in
 	t.Helper()
 	var written bytes.Buffer
 	logger := platform.Logger(slog.NewJSONHandler(&written, nil))
-	a := app.New(app.Options{Store: b, Bus: busmemory.New(platform.SystemClock{}, busmemory.Queues()...), Logger: logger})
-	body := base64.StdEncoding.EncodeToString([]byte(`{"id":"effect","kind":"provision","subjectId":"somebody","requestId":"request","assignmentId":"assignment"}`))
+	use := handlers.Wire(handlers.Ports{Store: b, Bus: busmemory.New(platform.SystemClock{}, busmemory.Queues()...), Logger: logger})
+	body := base64.StdEncoding.EncodeToString([]byte(`{"id":"effect","container":"subjects","partition":"somebody","kind":"assignment","documentId":"assignment","what":"provision","requestId":"request"}`))
 	envelope := fmt.Sprintf(`{"Data":{"message":"%s"},"Metadata":{"DeliveryCount":"%d","MessageId":"\"the message\"","SessionId":"\"somebody\"","CorrelationId":"\"request\""}}`, body, deliveryCount)
 	request := httptest.NewRequestWithContext(platform.WithInvocation(t.Context(), "invocation", nil), http.MethodPost, "/"+queue, strings.NewReader(envelope))
 	request.Header.Set("Content-Type", "application/json")
 	answer := httptest.NewRecorder()
-	triggers.Functions(a, logger)[queue].ServeHTTP(answer, request)
+	triggers.Functions(use.Worker, use.Sweeper, logger)[queue].ServeHTTP(answer, request)
 	return answer.Code, written.String()
 }
 

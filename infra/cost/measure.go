@@ -93,7 +93,7 @@ func measureChain(ctx context.Context) (float64, error) {
 		return 0, err
 	}
 	before := charged(s)
-	sweep, err := s.Handler.App.Reconcile(ctx, governance.System())
+	sweep, err := s.Handler.Use.Sweeper.Reconcile(ctx, governance.System())
 	if err != nil {
 		return 0, err
 	}

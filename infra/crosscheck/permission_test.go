@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"latchkey/shared/app"
+	"latchkey/shared/app/operate"
 	"latchkey/shared/directory/graph"
 	"latchkey/shared/governance"
 )
@@ -53,7 +53,7 @@ func TestGrants(t *testing.T) {
 	const source = "shared/app/grant.go"
 	kind{"Graph permission", func(r repo) []side {
 		details := map[string]string{}
-		for _, grant := range app.Grants() {
+		for _, grant := range operate.Grants() {
 			details[grant.Permission] = grant.Feature + ": " + grant.Stops
 		}
 		table, stops := rows(r, "application", "when"), rows(r, "application", "stops")

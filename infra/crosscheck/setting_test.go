@@ -256,7 +256,7 @@ func TestSampleReachesEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = h.Close(context.Background()) })
-	for _, one := range h.App.CheckHealth(t.Context()) {
+	for _, one := range h.Use.Health.CheckHealth(t.Context()) {
 		if one.Status != "ok" {
 			t.Errorf("%s: %s is %s", sampleSettings, one.Dependency, one.Detail)
 		}

@@ -8,9 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"latchkey/handlers"
-	"latchkey/shared/app/access"
-	"latchkey/shared/app/authz"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
 	"latchkey/shared/store"

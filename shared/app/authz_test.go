@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"latchkey/handlers"
 	"latchkey/shared/app/access"
 	"latchkey/shared/app/authz"
 	"latchkey/shared/governance"
@@ -177,7 +176,7 @@ func TestEveryUseCaseAsks(t *testing.T) {
 			return s.app.DecideApproval(c, who, made.ID, "x", governance.ResultApprove, "")
 		},
 		"HandleEffect": func(c context.Context, who governance.Caller) error {
-			return s.app.HandleEffect(c, who, governance.Effect{Kind: governance.EffectDue})
+			return s.app.HandleEffect(c, who, governance.Effect{What: governance.WorkDue})
 		},
 		"ExpireDue":   func(c context.Context, who governance.Caller) error { return only(s.app.ExpireDue(c, who)) },
 		"FlushOutbox": func(c context.Context, who governance.Caller) error { return only(s.app.FlushOutbox(c, who)) },
@@ -204,8 +203,10 @@ func TestEveryUseCaseAsks(t *testing.T) {
 		}
 	}
 	for name, do := range map[string]func(context.Context, governance.Caller) error{
-		"Catalog":      func(c context.Context, who governance.Caller) error { return only(s.app.Catalog(c, who, catalogID)) },
-		"ListCatalogs": func(c context.Context, who governance.Caller) error { return only(s.app.ListCatalogs(c, who, nothing)) },
+		"Catalog": func(c context.Context, who governance.Caller) error { return only(s.app.Catalog(c, who, catalogID)) },
+		"ListCatalogs": func(c context.Context, who governance.Caller) error {
+			return only(s.app.ListCatalogs(c, who, nothing, false))
+		},
 		"ListResourceRequests": func(c context.Context, who governance.Caller) error {
 			return only(s.app.ListResourceRequests(c, who, nothing))
 		},
@@ -226,10 +227,10 @@ func TestEveryUseCaseAsks(t *testing.T) {
 			return only(s.app.ListAssignments(c, who, nothing))
 		},
 		"ListAudit": func(c context.Context, who governance.Caller) error {
-			return only(s.app.ListAudit(c, who, false, nothing))
+			return only(s.app.ListAudit(c, who, "subjects", nothing))
 		},
 		"VerifyAudit": func(c context.Context, who governance.Caller) error {
-			return only(s.app.VerifyAudit(c, who, false, subjectID(alice)))
+			return only(s.app.VerifyAudit(c, who, ledger.SubjectPlace(subjectID(alice))))
 		},
 	} {
 		s.refused(do(t.Context(), nobody), governance.CodeForbidden)

@@ -6,9 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"latchkey/handlers"
-	"latchkey/shared/app/access"
-	"latchkey/shared/app/authz"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
 	"latchkey/shared/store"
@@ -30,7 +27,7 @@ func TestACatalogBegins(t *testing.T) {
 	if found.Value.DisplayName != "Marketing" || found.ETag != made.ETag {
 		t.Errorf("it is read as %+v", found)
 	}
-	audit, err := s.app.ListAudit(t.Context(), admin(), true, ledger.ListOptions{})
+	audit, err := s.app.ListAudit(t.Context(), admin(), "catalogs", ledger.ListOptions{})
 	s.must(err)
 	if len(audit.Items) != 1 || audit.Items[0].Value.Activity != governance.ActivityCreateCatalog || audit.Items[0].Value.InitiatedBy.ObjectID != robot().ObjectID {
 		t.Errorf("the audit trail tells %+v", audit.Items)
@@ -101,7 +98,7 @@ func TestACatalogIsDeletedWhenItIsEmpty(t *testing.T) {
 	if resources := s.documents("catalogs", "resource"); len(resources) != 0 {
 		t.Errorf("%d resources are left", len(resources))
 	}
-	report, err := s.app.VerifyAudit(t.Context(), admin(), true, catalogID)
+	report, err := s.app.VerifyAudit(t.Context(), admin(), ledger.CatalogPlace(catalogID))
 	s.must(err)
 	if !report.Verified || report.Entries < 5 {
 		t.Errorf("the chain: %+v", report)
@@ -134,7 +131,7 @@ func TestResources(t *testing.T) {
 	if len(content.Resources) != 2 {
 		t.Fatalf("%d resources", len(content.Resources))
 	}
-	resource := content.Resources[0].Value
+	resource := content.Resources[0]
 	var origins []string
 	for _, role := range resource.Roles {
 		origins = append(origins, role.OriginID)
@@ -381,7 +378,7 @@ func TestTheTrailTellsWhatChanged(t *testing.T) {
 	s.must(err)
 	s.must(s.app.DeletePackage(t.Context(), admin(), packageID, ""))
 	s.must(s.app.DeleteCatalog(t.Context(), admin(), catalogID, ""))
-	page, err := s.app.ListAudit(t.Context(), admin(), true, ledger.ListOptions{})
+	page, err := s.app.ListAudit(t.Context(), admin(), "catalogs", ledger.ListOptions{})
 	s.must(err)
 	says := map[governance.Activity][2]string{}
 	for _, item := range page.Items {
@@ -431,7 +428,7 @@ func TestWhatIsLargeIsDeletedToo(t *testing.T) {
 			t.Errorf("%d documents of the kind %s are left", len(left), kind)
 		}
 	}
-	report, err := s.app.VerifyAudit(t.Context(), admin(), true, catalogID)
+	report, err := s.app.VerifyAudit(t.Context(), admin(), ledger.CatalogPlace(catalogID))
 	s.must(err)
 	if want := int64(2 * (1 + 2 + resources + 1 + governance.MaxPolicies)); !report.Verified || report.Entries != want {
 		t.Errorf("the chain: %+v, want %d entries", report, want)

@@ -5,9 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"latchkey/handlers"
-	"latchkey/shared/app/access"
-	"latchkey/shared/app/authz"
 	busmemory "latchkey/shared/bus/memory"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
@@ -85,7 +82,7 @@ func TestARepetitionOutlivesThePackage(t *testing.T) {
 	s := newStand(t)
 	packageID, _ := s.openPackage("package", member(g1))
 	once := func(lost error) (made governance.AssignmentRequest, err error) {
-		_, err = s.ledger.Once(t.Context(), user(alice), "key", []byte("body"), func(ctx context.Context) (ledger.Answer, error) {
+		_, err = s.app.ledger.Once(t.Context(), user(alice), "key", []byte("body"), func(ctx context.Context) (ledger.Answer, error) {
 			var failed error
 			made, failed = s.app.SubmitRequest(ctx, user(alice), request(packageID))
 			s.must(failed)

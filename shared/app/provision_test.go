@@ -10,7 +10,9 @@ import (
 	"latchkey/shared/bus"
 	"latchkey/shared/directory"
 	directorymemory "latchkey/shared/directory/memory"
+	"latchkey/shared/engine"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 	"latchkey/shared/store"
 )
 
@@ -330,7 +332,7 @@ func TestAMessageThatComesTwice(t *testing.T) {
 	made := s.submit(user(alice), request(packageID))
 	s.drain()
 	activities := len(s.activities(alice))
-	effect := governance.Effect{ID: "again", Kind: governance.EffectProvision, SubjectID: subjectID(alice), RequestID: made.ID, AssignmentID: made.Assignment.ID}
+	effect := provision("again", alice, made.ID, made.Assignment.ID)
 	s.must(s.app.HandleEffect(t.Context(), system(), effect))
 	s.submit(user(alice), removal(governance.RequestUserRemove, made.Assignment.ID))
 	s.drain()
@@ -339,15 +341,21 @@ func TestAMessageThatComesTwice(t *testing.T) {
 	if now := len(s.activities(alice)); now != activities+3 { // asked back, role removed, assignment removed
 		t.Errorf("the audit trail tells %v", s.activities(alice))
 	}
+	place := ledger.SubjectPlace(subjectID(bob))
 	for _, about := range []governance.Effect{
-		{ID: "a", Kind: governance.EffectProvision, SubjectID: subjectID(bob), RequestID: id("none"), AssignmentID: id("none")},
-		{ID: "b", Kind: governance.EffectDue, SubjectID: subjectID(bob), RequestID: id("none")},
-		{ID: "c", Kind: governance.EffectDue, SubjectID: subjectID(bob), AssignmentID: id("none")},
-		{ID: "d", Kind: governance.EffectNotify, SubjectID: subjectID(bob), RequestID: id("none")},
-	} {
+		provision("a", bob, id("none"), id("none")),
+		{ID: "b", Place: place, Kind: "request", About: id("none"), What: governance.WorkDue},
+		{ID: "c", Place: place, Kind: "assignment", About: id("none"), What: governance.WorkDue},
+		{ID: "d", Place: place, Kind: "request", About: id("none"), What: governance.WorkNotify},
+	} { // what is not there is a fault: it is put off, told, and given up in the end
 		s.must(s.app.HandleEffect(t.Context(), system(), about))
+		if told := s.log.String(); !strings.Contains(told, `"an effect is put off","effectId":"`+about.ID+`"`) {
+			t.Errorf("%s is taken for done: %s", about.ID, told)
+		}
+		about.Attempt = len(engine.RetryDelays)
+		s.refused(s.app.HandleEffect(t.Context(), system(), about), governance.CodeInvalid, "is not there")
 	}
-	s.refused(s.app.HandleEffect(t.Context(), system(), governance.Effect{ID: "e", Kind: "dance"}), governance.CodeInvalid, "dance")
+	s.refused(s.app.HandleEffect(t.Context(), system(), governance.Effect{ID: "e", Kind: "request", What: "dance"}), governance.CodeInvalid, "dance")
 }
 
 // TestAnEffectIsPutOff: while the store is away, an effect waits in the queue for its time instead of being redelivered at once (DESIGN section 2, 6).
@@ -440,7 +448,7 @@ func TestAGrantThatComesTooLate(t *testing.T) {
 	s, slow, stall := newSlowStand(t)
 	packageID, _ := s.openPackage("package", member(g1))
 	made := s.submit(user(alice), request(packageID))
-	effect := governance.Effect{ID: "late", Kind: governance.EffectProvision, SubjectID: subjectID(alice), RequestID: made.ID, AssignmentID: made.Assignment.ID}
+	effect := provision("late", alice, made.ID, made.Assignment.ID)
 	stall.before = func() {
 		s.drain()
 		s.isMember(g1, alice, true)
@@ -460,7 +468,7 @@ func TestARemovalThatComesTooLate(t *testing.T) {
 	made := s.submit(user(alice), request(first))
 	s.drain()
 	back := s.submit(user(alice), removal(governance.RequestUserRemove, made.Assignment.ID))
-	effect := governance.Effect{ID: "late", Kind: governance.EffectProvision, SubjectID: subjectID(alice), RequestID: back.ID, AssignmentID: made.Assignment.ID}
+	effect := provision("late", alice, back.ID, made.Assignment.ID)
 	stall.before = func() {
 		s.drain()
 		s.submit(user(alice), request(second))
@@ -469,4 +477,9 @@ func TestARemovalThatComesTooLate(t *testing.T) {
 	}
 	s.must(slow.HandleEffect(t.Context(), system(), effect))
 	s.isMember(g1, alice, true)
+}
+
+// provision is the effect of delivering an assignment.
+func provision(effectID, objectID, requestID, assignmentID string) governance.Effect {
+	return governance.Effect{ID: effectID, Place: ledger.SubjectPlace(subjectID(objectID)), Kind: "assignment", About: assignmentID, What: governance.WorkProvision, RequestID: requestID}
 }

@@ -6,9 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"latchkey/handlers"
 	"latchkey/shared/app/access"
-	"latchkey/shared/app/authz"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
 )

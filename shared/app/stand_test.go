@@ -45,6 +45,7 @@ type stand struct {
 
 // everything is all use cases at once, as tests call them.
 type everything struct {
+	ledger *ledger.Ledger
 	*catalog.Catalogs
 	*catalog.Packages
 	*catalog.Policies
@@ -61,7 +62,7 @@ type everything struct {
 // wired are the use cases as a process has them.
 func wired(ports handlers.Ports) *everything {
 	u := handlers.Wire(ports)
-	return &everything{u.Catalogs, u.Packages, u.Policies, u.Resources, u.Requests, u.Approvals, u.Assignments, u.Offers, u.Trail, u.Worker, u.Sweeper}
+	return &everything{u.Ledger, u.Catalogs, u.Packages, u.Policies, u.Resources, u.Requests, u.Approvals, u.Assignments, u.Offers, u.Trail, u.Worker, u.Sweeper}
 }
 
 // lockedBuffer is a log that several goroutines may write to.
@@ -463,3 +464,6 @@ func (s *stand) faults(operation string, faults ...storememory.Fault) {
 	})
 	s.Cleanup(func() { s.store.SetFault(nil) })
 }
+
+// requests is how many there are.
+func (s *stand) requests() int { return len(s.documents(store.Subjects, "request")) }

@@ -11,8 +11,9 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/azcosmos"
 
+	"latchkey/handlers"
 	"latchkey/infra/local/cosmos"
-	"latchkey/shared/app"
+	"latchkey/shared/app/lifecycle"
 	"latchkey/shared/bus"
 	busmemory "latchkey/shared/bus/memory"
 	directorymemory "latchkey/shared/directory/memory"
@@ -32,7 +33,7 @@ const sameCost = 1.3
 // world is a number of assignments, of which dueNow are due, and an app that looks after them.
 type world struct {
 	t     testing.TB
-	app   *app.App
+	app   *lifecycle.Sweeper
 	bus   *busmemory.Broker
 	store store.Store
 	cost  func() (operations int64, requestUnits float64) // so far; request units where the store has them
@@ -46,7 +47,7 @@ var sweptAt = time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 func newWorld(t testing.TB, documents store.Store, cost func() (int64, float64)) *world {
 	clock := platform.NewManualClock(sweptAt)
 	w := &world{t: t, store: documents, cost: cost, bus: busmemory.New(clock, busmemory.Queues()...)}
-	w.app = app.New(app.Options{Store: documents, Bus: w.bus, Directory: directorymemory.New(directorymemory.Options{Clock: clock}), Clock: clock})
+	w.app = handlers.Wire(handlers.Ports{Store: documents, Bus: w.bus, Directory: directorymemory.New(directorymemory.Options{Clock: clock}), Clock: clock}).Sweeper
 	return w
 }
 

@@ -7,9 +7,10 @@ import (
 	"slices"
 	"time"
 
-	"latchkey/shared/app"
+	"latchkey/shared/app/companion"
 	directorymemory "latchkey/shared/directory/memory"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 	"latchkey/shared/store"
 )
 
@@ -29,7 +30,7 @@ var (
 	teamID, clubID, goneID    = groupID("team"), groupID("club"), groupID("gone")
 	installID, uninstallID    = groupID("install"), groupID("uninstall")
 	editorID, goneAppID       = governance.NameID("app:editor"), governance.NameID("app:gone")
-	entitlement, lifecycle    = "810dcf14-1858-4bf2-8134-4c369fa3235b", "ce79fdc4-cd1d-4ea5-8139-e74d7dbe0bb7"
+	entitlement, workflows    = "810dcf14-1858-4bf2-8134-4c369fa3235b", "ce79fdc4-cd1d-4ea5-8139-e74d7dbe0bb7"
 	catalogOfAll, workflowOne = governance.NameID("catalog:all"), governance.NameID("workflow:one")
 )
 
@@ -72,7 +73,7 @@ func (w *world) makeActions() {
 	w.directory.PutApp(governance.MobileApp{ID: editorID, DisplayName: "Editor"})
 	w.directory.PutRole(t.admin.ID, governance.RoleGlobalAdministrator)
 	for _, one := range configured {
-		w.do("action "+one.name, func(ctx context.Context, a *app.App) error {
+		w.do("action "+one.name, func(ctx context.Context, a *process) error {
 			draft := governance.CalloutAction{Kind: one.kind, Settings: json.RawMessage(one.settings[0]), OnFailure: governance.FailureDenies}
 			_, err := a.PutAction(ctx, t.admin.caller, one.name, draft, "")
 			return err
@@ -124,7 +125,7 @@ func (w *world) compose(s *wait, l *luck) {
 	now := w.clock.Now()
 	s.caller = governance.Caller{Kind: governance.CallerExtension, TenantID: "tenant", AppID: entitlement}
 	if s.stage == governance.StageLifecycleTask {
-		s.caller.AppID = lifecycle
+		s.caller.AppID = workflows
 		s.path = "/identityGovernance/lifecycleWorkflows/workflows/" + workflowOne + "/tasks/" + workflowOne + "/taskProcessingResults/" + s.request + "/resume"
 		s.instance = ""
 		s.ends = now.Add(3 * time.Hour)
@@ -167,7 +168,7 @@ func (w *world) compose(s *wait, l *luck) {
 
 func (w *world) sendCallout(o op, s *wait) {
 	o.work = "accept"
-	w.call(o, "entra", 1, func(ctx context.Context, a *app.App) error {
+	w.call(o, "entra", 1, func(ctx context.Context, a *process) error {
 		answer, err := a.AcceptTask(ctx, s.caller, s.action, s.payload)
 		if err != nil {
 			return err
@@ -226,8 +227,8 @@ func (w *world) answerTicket(o op) {
 		if o.luck.odds(0.05) {
 			key = t.key[:len(t.key)-1] + "!"
 		}
-		w.call(o, fmt.Sprint("desk", at), 1, func(ctx context.Context, a *app.App) error {
-			_, err := a.AnswerTicket(ctx, t.id, key, app.TicketAnswer{Status: status, Detail: fmt.Sprint("by ", at)})
+		w.call(o, fmt.Sprint("desk", at), 1, func(ctx context.Context, a *process) error {
+			_, err := a.AnswerTicket(ctx, t.id, key, companion.TicketAnswer{Status: status, Detail: fmt.Sprint("by ", at)})
 			return err
 		}, func(err error) {
 			if err != nil {
@@ -259,8 +260,8 @@ func (w *world) look(o op) {
 		if o.luck.odds(0.05) {
 			p = one(o.luck, w.tenant.people)
 		}
-		var shown app.ShownPass
-		w.call(o, fmt.Sprint(p.name, at), 1, func(ctx context.Context, a *app.App) (err error) {
+		var shown companion.ShownPass
+		w.call(o, fmt.Sprint(p.name, at), 1, func(ctx context.Context, a *process) (err error) {
 			shown, err = a.ShowPass(ctx, p.caller, c.ID)
 			return err
 		}, func(err error) {
@@ -286,11 +287,11 @@ func (w *world) editAction(o op) {
 		draft.OnFailure = governance.FailureDenies
 	}
 	remove := o.luck.odds(0.1)
-	w.managed(o, func(ctx context.Context, a *app.App, caller governance.Caller) error {
+	w.managed(o, func(ctx context.Context, a *process, caller governance.Caller) error {
 		if remove {
-			return a.DeleteAction(ctx, caller, which.name, app.AnyETag)
+			return a.DeleteAction(ctx, caller, which.name, ledger.AnyETag)
 		}
-		match := app.AnyETag
+		match := ledger.AnyETag
 		if _, there := w.ledger.documents[key{store.Catalogs, "tenant", "action:" + which.name}]; !there {
 			match = ""
 		}

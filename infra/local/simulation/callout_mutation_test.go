@@ -8,7 +8,7 @@ import (
 	"slices"
 	"testing"
 
-	"latchkey/shared/app"
+	"latchkey/shared/app/companion"
 	"latchkey/shared/bus"
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
@@ -37,8 +37,8 @@ func TestCalloutMutations(t *testing.T) {
 		{"changes of the groups are forgotten", "newest", Sabotage{Directory: func(inner directory.Directory) directory.Directory {
 			return &forgetful{Directory: inner, removals: true}
 		}}},
-		{"a delivery that is repeated is another", "effect", Sabotage{Outbound: func(inner app.Outbound) app.Outbound { return &renaming{Outbound: inner} }}},
-		{"a delivery that is repeated says something else", "twice", Sabotage{Outbound: func(inner app.Outbound) app.Outbound { return &counting{Outbound: inner} }}},
+		{"a delivery that is repeated is another", "effect", Sabotage{Outbound: func(inner companion.Outbound) companion.Outbound { return &renaming{Outbound: inner} }}},
+		{"a delivery that is repeated says something else", "twice", Sabotage{Outbound: func(inner companion.Outbound) companion.Outbound { return &counting{Outbound: inner} }}},
 	})
 }
 
@@ -142,7 +142,7 @@ func (b *losing) Send(ctx context.Context, queue string, messages ...bus.Message
 
 // renaming gives every third delivery an id of its own.
 type renaming struct {
-	app.Outbound
+	companion.Outbound
 	sends int
 }
 
@@ -155,7 +155,7 @@ func (o *renaming) Send(ctx context.Context, call platform.OutboundCall) (platfo
 
 // counting puts a number into every delivery.
 type counting struct {
-	app.Outbound
+	companion.Outbound
 	sends int
 }
 

@@ -109,7 +109,7 @@ func (c *called) claims() string {
 }
 
 // newest is the callout that was accepted last among those about the same.
-func (l *ledger) newest(c *called) *called {
+func (l *book) newest(c *called) *called {
 	newest := c
 	for _, id := range l.accepted[c.number:] {
 		if other := l.callouts[id]; c.claims() != "" && other.claims() == c.claims() && other.partition == c.partition {
@@ -119,20 +119,20 @@ func (l *ledger) newest(c *called) *called {
 	return newest
 }
 
-func (l *ledger) struck(id string) {
+func (l *book) struck(id string) {
 	if c := l.callouts[id]; c != nil {
 		c.struck = true
 	}
 }
 
-func (l *ledger) forbade(t *task) {
+func (l *book) forbade(t *task) {
 	if c := l.callouts[t.callout]; c != nil {
 		c.forbidden = true
 	}
 }
 
 // working is the callout that the present invocation works on.
-func (l *ledger) working() *called {
+func (l *book) working() *called {
 	if t := l.world.current; t != nil {
 		return l.callouts[t.callout]
 	}
@@ -140,7 +140,7 @@ func (l *ledger) working() *called {
 }
 
 // did: something that cannot be taken back was done, for a callout of that kind, about that person, once.
-func (l *ledger) did(kind, target string) {
+func (l *book) did(kind, target string) {
 	c := l.working()
 	if c == nil || c.Kind != kind || target != "" && c.Target.ObjectID != target || c.State == governance.TaskAccepted {
 		l.world.fail("effect", "", "%s was done for %s, and no callout wants it", kind, l.world.nameOf(target))
@@ -152,7 +152,7 @@ func (l *ledger) did(kind, target string) {
 }
 
 // delivered: a receiver got something. At least once, but then the same.
-func (l *ledger) delivered(delivery, body string) {
+func (l *book) delivered(delivery, body string) {
 	l.world.leaks("a webhook or a ticket", body)
 	c := l.working()
 	if c == nil || c.ID != delivery {
@@ -163,14 +163,14 @@ func (l *ledger) delivered(delivery, body string) {
 	l.sentBody(c, body)
 }
 
-func (l *ledger) sentBody(c *called, body string) {
+func (l *book) sentBody(c *called, body string) {
 	if c.bodies[body] = true; len(c.bodies) > 1 {
 		l.world.fail("twice", c.partition, "two different things were sent for the callout %s", c.ID)
 	}
 }
 
 // mailed: a mail for a callout goes to whom it is for.
-func (l *ledger) mailed(mail governance.Mail) {
+func (l *book) mailed(mail governance.Mail) {
 	c := l.working()
 	if c == nil {
 		l.world.leaks("a mail", mail.Text+mail.HTML+mail.Subject)
@@ -193,7 +193,7 @@ func (l *ledger) mailed(mail governance.Mail) {
 }
 
 // handed: a pass is on its way to whom it is for.
-func (l *ledger) handed(message string) {
+func (l *book) handed(message string) {
 	c := l.working()
 	for _, one := range l.passes {
 		if strings.Contains(message, one.value) {
@@ -207,7 +207,7 @@ func (l *ledger) handed(message string) {
 }
 
 // passIssued: for a callout that is being worked on, and never a second one.
-func (l *ledger) passIssued(userID string, made governance.AccessPass, value string) {
+func (l *book) passIssued(userID string, made governance.AccessPass, value string) {
 	c := l.working()
 	if c == nil || c.Kind != kindPass || c.Target.ObjectID != userID {
 		l.world.fail("effect", "", "a pass was issued for %s, and no callout wants it", l.world.nameOf(userID))
@@ -222,7 +222,7 @@ func (l *ledger) passIssued(userID string, made governance.AccessPass, value str
 }
 
 // passDeleted: what was delivered is replaced by a newer callout only.
-func (l *ledger) passDeleted(id string) {
+func (l *book) passDeleted(id string) {
 	for _, one := range l.passes {
 		if one.ID != id {
 			continue
@@ -237,7 +237,7 @@ func (l *ledger) passDeleted(id string) {
 }
 
 // moved: nobody is put into a group of the actions, or out of it, but for a callout that wants it.
-func (l *ledger) moved(group, userID string, in bool) {
+func (l *book) moved(group, userID string, in bool) {
 	if l.world.tenant.byID[userID] != nil {
 		for _, c := range l.callouts {
 			wants, touches := c.wants()[group]
@@ -255,7 +255,7 @@ func isOfActions(group string) bool {
 }
 
 // actionChanged keeps each version of an action.
-func (l *ledger) actionChanged(action governance.CalloutAction) {
+func (l *book) actionChanged(action governance.CalloutAction) {
 	if l.actions[action.Name] == nil {
 		l.actions[action.Name] = map[string]bool{}
 	}

@@ -150,7 +150,7 @@ func (w *world) takeAim() {
 }
 
 // survives says whether a crash that is aimed at leaves enough of a callout: one that dies everywhere shows no more than one that dies twice.
-func (l *ledger) survives(id string) bool {
+func (l *book) survives(id string) bool {
 	c := l.callouts[id]
 	if c != nil {
 		c.aimed++

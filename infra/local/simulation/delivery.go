@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"latchkey/shared/app"
 	"latchkey/shared/bus"
 	busmemory "latchkey/shared/bus/memory"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 )
 
 // deliver hands the next message of a queue to an invocation of its own, as the Functions host does.
@@ -56,7 +56,7 @@ func (w *world) deliver(name string) {
 	instance := w.apps[delivery.DeliveryCount%2]
 	w.spawned++
 	t := w.spawn(fmt.Sprintf("%s/%d:%s#%d", name, w.spawned, delivery.Message.ID, delivery.DeliveryCount), deliveryDeadline, func(ctx context.Context, t *task) {
-		w.note(t, effect.SubjectID, "delivered: %s %s%s%s%s", effect.Kind, effect.Notification, tail(effect.RequestID), tail(effect.AssignmentID), tail(effect.About))
+		w.note(t, effect.Partition, "delivered: %s %s%s %s%s", effect.What, effect.Notification, tail(effect.RequestID), effect.Kind, tail(effect.About))
 		if c := w.ledger.callouts[effect.About]; c != nil {
 			t.callout, t.work = c.ID, c.work()
 			c.struck = c.struck || delivery.DeliveryCount > 1
@@ -67,13 +67,13 @@ func (w *world) deliver(name string) {
 			w.leaks("an error", err.Error())
 		}
 		if err == nil && !w.strikes(t, Crash) {
-			w.note(t, effect.SubjectID, "handled")
+			w.note(t, effect.Partition, "handled")
 			_ = queue.Complete(delivery.LockToken) // its lock may be lost: then it comes again
 		} else if err != nil {
-			w.note(t, effect.SubjectID, "failed: %v", err)
+			w.note(t, effect.Partition, "failed: %v", err)
 			_ = queue.Abandon(delivery.LockToken)
 		} else {
-			w.note(t, effect.SubjectID, "handled, and crashed before it could say so")
+			w.note(t, effect.Partition, "handled, and crashed before it could say so")
 			return
 		}
 		if session != nil {
@@ -170,12 +170,12 @@ func (w *world) startTimer(name string) {
 	w.timers++
 	instance := w.apps[w.timers%2]
 	t := w.spawn(fmt.Sprintf("%s.%d", name, w.timers), deliveryDeadline, func(ctx context.Context, t *task) {
-		var sweep app.Sweep
+		var sweep ledger.Sweep
 		var err error
 		if name == "expire" {
-			sweep, err = instance.ExpireDue(ctx, governance.System())
+			sweep, err = instance.Sweeper.ExpireDue(ctx, governance.System())
 		} else {
-			sweep, err = instance.FlushOutbox(ctx, governance.System())
+			sweep, err = instance.Sweeper.FlushOutbox(ctx, governance.System())
 		}
 		w.note(t, "", "found %d, sent %d%s", sweep.Found, sweep.Sent, outcome(err))
 		if err != nil && !t.struck && !passing(err) {
@@ -190,6 +190,6 @@ func (w *world) startTimer(name string) {
 
 // passing says that an error is one of the faults of this world, or what the app makes of it.
 func passing(err error) bool {
-	code := app.CodeOf(err)
+	code := ledger.CodeOf(err)
 	return code == governance.CodeUnavailable || code == governance.CodeThrottled
 }

@@ -68,7 +68,7 @@ type issued struct {
 }
 
 // ledger sees what really happens below the faults and holds it against the rules.
-type ledger struct {
+type book struct {
 	world     *world
 	trace     []string
 	documents map[key]kept
@@ -95,8 +95,8 @@ type ledger struct {
 	born      map[string]int // by id of a request or assignment: the step in which it was made
 }
 
-func newLedger(w *world) *ledger {
-	return &ledger{
+func newBook(w *world) *book {
+	return &book{
 		world: w, documents: map[key]kept{}, chains: map[string]chain{}, subjects: map[string]*subject{}, where: map[string]string{}, policies: map[string]map[string]governance.AssignmentPolicy{},
 		packages: map[string]governance.AccessPackage{}, catalogs: map[string]string{}, effects: map[string]*effect{}, issued: map[string]*issued{}, decisions: map[decision]bool{}, taken: map[string]int{},
 		callouts: map[string]*called{}, actions: map[string]map[string]bool{},
@@ -107,7 +107,7 @@ func newLedger(w *world) *ledger {
 // storeLedger shows each commit to the ledger.
 type storeLedger struct {
 	store.Store
-	ledger *ledger
+	ledger *book
 }
 
 func (s storeLedger) Commit(ctx context.Context, container store.Container, partition string, operations []store.Operation) ([]string, error) {
@@ -121,7 +121,7 @@ func (s storeLedger) Commit(ctx context.Context, container store.Container, part
 // busLedger shows each message that was accepted.
 type busLedger struct {
 	bus.Bus
-	ledger *ledger
+	ledger *book
 }
 
 func (b busLedger) Send(ctx context.Context, queue string, messages ...bus.Message) error {
@@ -147,7 +147,7 @@ func original(id string) string {
 // directoryLedger shows each grant.
 type directoryLedger struct {
 	*directorymemory.Directory
-	ledger *ledger
+	ledger *book
 }
 
 var _ directory.Directory = directoryLedger{}
@@ -192,7 +192,7 @@ func (d directoryLedger) AddOwner(ctx context.Context, groupID, principalID stri
 }
 
 // granted: nobody gets anything but by an assignment that has begun. That an assignment begins only with its approval is checked where it begins.
-func (l *ledger) granted(grant governance.Grant, principalID string) {
+func (l *book) granted(grant governance.Grant, principalID string) {
 	p := l.world.tenant.byID[principalID]
 	if p == nil {
 		l.world.fail("grant", "", "%v was given to %s, whom nobody asked about", grant, principalID)
@@ -210,7 +210,7 @@ func (l *ledger) granted(grant governance.Grant, principalID string) {
 }
 
 // committed takes in one commit and checks it.
-func (l *ledger) committed(container store.Container, partition string, operations []store.Operation) {
+func (l *book) committed(container store.Container, partition string, operations []store.Operation) {
 	c := commit{ledger: l, container: container, partition: partition, states: map[string]bool{}}
 	for _, operation := range operations {
 		c.take(operation)
@@ -220,7 +220,7 @@ func (l *ledger) committed(container store.Container, partition string, operatio
 
 // commit is one commit as it is being taken in.
 type commit struct {
-	ledger      *ledger
+	ledger      *book
 	container   store.Container
 	partition   string
 	head        *governance.Head
@@ -406,9 +406,7 @@ func (c *commit) checkChain() {
 		c.broken("audit", "documents changed without an audit entry")
 	}
 	for _, entry := range c.entries {
-		sealed := entry
-		sealed.Seal(c.partition, end.sequence+1, end.hash)
-		if sealed.Hash != entry.Hash || sealed.ID != entry.ID {
+		if link := entry.Link(); !link.Sound || link.PreviousHash != end.hash || link.Sequence != end.sequence+1 || entry.PartitionID != c.partition {
 			c.broken("audit", "the audit entry %d does not continue the chain, which ends at %d", entry.Sequence, end.sequence)
 		}
 		end = chain{entry.Sequence, entry.Hash}
@@ -491,11 +489,11 @@ func grantsOf(assignment governance.Assignment) []governance.Grant {
 }
 
 // handled notes how the handling of a message went.
-func (l *ledger) handled(t *task, delivery busmemory.Delivery, message governance.Effect, err error) {
+func (l *book) handled(t *task, delivery busmemory.Delivery, message governance.Effect, err error) {
 	w := l.world
 	if err != nil {
 		if !t.struck && !passing(err) {
-			w.fail("effect", message.SubjectID, "handling %s failed although nothing was wrong: %v", delivery.Message.ID, err)
+			w.fail("effect", message.Partition, "handling %s failed although nothing was wrong: %v", delivery.Message.ID, err)
 		}
 		if passing(err) {
 			l.hit(delivery)
@@ -513,13 +511,13 @@ func (l *ledger) handled(t *task, delivery busmemory.Delivery, message governanc
 }
 
 // hit notes that a delivery came to nothing because of a fault: the message may be dead in the end.
-func (l *ledger) hit(delivery busmemory.Delivery) { l.hits[delivery.SequenceNumber]++ }
+func (l *book) hit(delivery busmemory.Delivery) { l.hits[delivery.SequenceNumber]++ }
 
 // killed notes that a fault has made a message a dead letter.
-func (l *ledger) killed(delivery busmemory.Delivery) { l.hits[delivery.SequenceNumber] += 1000 }
+func (l *book) killed(delivery busmemory.Delivery) { l.hits[delivery.SequenceNumber] += 1000 }
 
 // nextDue is when the next document is due.
-func (l *ledger) nextDue() time.Time {
+func (l *book) nextDue() time.Time {
 	var next time.Time
 	for _, document := range l.documents {
 		if !document.due.IsZero() && (next.IsZero() || document.due.Before(next)) {
@@ -529,7 +527,7 @@ func (l *ledger) nextDue() time.Time {
 	return next
 }
 
-func (l *ledger) overdue(now time.Time) string {
+func (l *book) overdue(now time.Time) string {
 	var texts []string
 	for at, document := range l.documents {
 		if !document.due.IsZero() && !document.due.After(now) {

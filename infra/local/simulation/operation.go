@@ -7,9 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"latchkey/shared/app"
 	"latchkey/shared/governance"
-	"latchkey/shared/platform"
+	"latchkey/shared/ledger"
 )
 
 // operation is one thing that somebody does, or that time or an operator does to the app.
@@ -100,7 +99,7 @@ func (w *world) startOperation() {
 const maxAttempts = 3
 
 // call is an API call of somebody, who may repeat it when it dies or is told to come again.
-func (w *world) call(o op, who string, attempt int, do func(context.Context, *app.App) error, answered func(error)) {
+func (w *world) call(o op, who string, attempt int, do func(context.Context, *process) error, answered func(error)) {
 	name := fmt.Sprintf("op%d.%s.%s", o.number, o.name, who)
 	if attempt > 1 {
 		name = fmt.Sprintf("%s.try%d", name, attempt)
@@ -117,7 +116,7 @@ func (w *world) call(o op, who string, attempt int, do func(context.Context, *ap
 		switch {
 		case err == nil:
 			w.report.Operations[o.name]++
-		case app.CodeOf(err) == governance.CodeInternal:
+		case ledger.CodeOf(err) == governance.CodeInternal:
 			w.fail("internal", "", "%s was answered with an internal error: %v", t.name, err)
 		case !passing(err):
 			w.report.Refused[o.name]++
@@ -157,22 +156,21 @@ func (w *world) submit(o op, who string, caller governance.Caller, asked issued,
 	o.keyed = number == o.number
 	sum := fmt.Sprintf("key-%d-%d", w.options.Seed, number)
 	id := ""
-	w.call(o, who, 1, func(ctx context.Context, a *app.App) error {
-		answer, err := a.Once(ctx, caller, sum, []byte(body), func(ids platform.IDSource) (app.Answer, error) {
-			repeated := draft
-			repeated.ID = ids()
-			if known := w.ledger.issued[repeated.ID]; known == nil {
+	w.call(o, who, 1, func(ctx context.Context, a *process) error {
+		answer, err := a.Once(ctx, caller, sum, []byte(body), func(ctx context.Context) (ledger.Answer, error) {
+			made := firstID(caller, sum, body)
+			if known := w.ledger.issued[made]; known == nil {
 				mine := asked
-				w.ledger.issued[repeated.ID] = &mine
+				w.ledger.issued[made] = &mine
 			} else if known.kind != asked.kind || known.pack != asked.pack || known.target != asked.target || known.removes != asked.removes {
-				w.fail("idempotency", "", "two different requests with the key %s have the id %s", sum, repeated.ID)
+				w.fail("idempotency", "", "two different requests with the key %s have the id %s", sum, made)
 			}
-			made, err := a.SubmitRequest(ctx, caller, repeated)
+			answer, err := a.SubmitRequest(ctx, caller, draft)
 			if err != nil {
-				return app.Answer{}, err
+				return ledger.Answer{}, err
 			}
-			data, err := json.Marshal(made)
-			return app.Answer{Status: 201, Body: data}, err
+			data, err := json.Marshal(answer)
+			return ledger.Answer{Status: 201, Body: data}, err
 		})
 		if err != nil {
 			return err
@@ -199,15 +197,15 @@ func (w *world) keyOf(o op) int {
 }
 
 // keyed is a command without an id of its own, sent with an Idempotency-Key as handlers/api does it.
-func (w *world) keyed(o *op, caller governance.Caller, do func(context.Context, *app.App) error) func(context.Context, *app.App) error {
+func (w *world) keyed(o *op, caller governance.Caller, do func(context.Context, *process) error) func(context.Context, *process) error {
 	if !o.luck.odds(0.6) {
 		return do
 	}
 	o.keyed = true
 	key := fmt.Sprintf("key-%d-%d", w.options.Seed, o.number)
-	return func(ctx context.Context, a *app.App) error {
-		_, err := a.Once(ctx, caller, key, []byte(o.name), func(ids platform.IDSource) (app.Answer, error) {
-			return app.Answer{Status: 204}, do(ctx, a.Under(ids))
+	return func(ctx context.Context, a *process) error {
+		_, err := a.Once(ctx, caller, key, []byte(o.name), func(ctx context.Context) (ledger.Answer, error) {
+			return ledger.Answer{Status: 204}, do(ctx, a)
 		})
 		return err
 	}
@@ -360,7 +358,7 @@ func (w *world) cancel(o op) {
 	case 1:
 		p = one(o.luck, w.tenant.people)
 	}
-	command := w.keyed(&o, p.caller, func(ctx context.Context, a *app.App) error { return a.CancelRequest(ctx, p.caller, request.ID) })
+	command := w.keyed(&o, p.caller, func(ctx context.Context, a *process) error { return a.CancelRequest(ctx, p.caller, request.ID) })
 	w.call(o, p.name, 1, command, func(err error) {
 		if err != nil {
 			return
@@ -444,7 +442,7 @@ func (w *world) decides(o op, p *person, request governance.AssignmentRequest, s
 		justification = ""
 	}
 	w.ledger.decisions[decision{stage.ID, p.ID, result}] = true
-	w.call(o, p.name, 1, func(ctx context.Context, a *app.App) error {
+	w.call(o, p.name, 1, func(ctx context.Context, a *process) error {
 		return a.DecideApproval(ctx, p.caller, request.ID, stage.ID, result, justification)
 	}, func(err error) {
 		present := s.requests[request.ID].Approval.Stages[index]
@@ -472,7 +470,7 @@ func (w *world) reprocess(o op) {
 	if o.luck.odds(0.1) {
 		p = s.person
 	}
-	command := w.keyed(&o, p.caller, func(ctx context.Context, a *app.App) error { return a.ReprocessRequest(ctx, p.caller, request.ID) })
+	command := w.keyed(&o, p.caller, func(ctx context.Context, a *process) error { return a.ReprocessRequest(ctx, p.caller, request.ID) })
 	w.call(o, p.name, 1, command, func(err error) {
 		if err == nil && p != w.tenant.admin {
 			w.fail("forbidden", s.person.subject, "%s reprocessed a request", p.name)
@@ -481,12 +479,12 @@ func (w *world) reprocess(o op) {
 }
 
 // managed is an operation of an administrator, sometimes tried by somebody who is none.
-func (w *world) managed(o op, do func(context.Context, *app.App, governance.Caller) error) {
+func (w *world) managed(o op, do func(context.Context, *process, governance.Caller) error) {
 	p := w.tenant.admin
 	if o.luck.odds(0.05) {
 		p = one(o.luck, w.tenant.members)
 	}
-	w.call(o, p.name, 1, func(ctx context.Context, a *app.App) error { return do(ctx, a, p.caller) }, func(err error) {
+	w.call(o, p.name, 1, func(ctx context.Context, a *process) error { return do(ctx, a, p.caller) }, func(err error) {
 		if err == nil && p != w.tenant.admin {
 			w.fail("forbidden", "", "%s did what an administrator may: %s", p.name, o.name)
 		}
@@ -496,7 +494,7 @@ func (w *world) managed(o op, do func(context.Context, *app.App, governance.Call
 func (w *world) editPolicy(o op) {
 	policy := one(o.luck, w.tenant.policies)
 	next := w.policy(o.luck, policy.name)
-	w.managed(o, func(ctx context.Context, a *app.App, caller governance.Caller) error {
+	w.managed(o, func(ctx context.Context, a *process, caller governance.Caller) error {
 		_, err := a.UpdatePolicy(ctx, caller, policy.id, "", func(p *governance.AssignmentPolicy) error {
 			*p = next
 			return nil
@@ -511,12 +509,12 @@ func (w *world) editRoles(o op) {
 	present := w.ledger.packages[pack.id]
 	if len(present.ResourceRoleScopes) > 0 && o.luck.odds(0.5) {
 		id := one(o.luck, present.ResourceRoleScopes).ID
-		w.managed(o, func(ctx context.Context, a *app.App, caller governance.Caller) error {
+		w.managed(o, func(ctx context.Context, a *process, caller governance.Caller) error {
 			return a.RemoveRoleScope(ctx, caller, pack.id, id)
 		})
 		return
 	}
-	w.managed(o, func(ctx context.Context, a *app.App, caller governance.Caller) error {
+	w.managed(o, func(ctx context.Context, a *process, caller governance.Caller) error {
 		_, err := a.AddRoleScope(ctx, caller, pack.id, governance.ResourceRoleScope{Role: &governance.ResourceRole{OriginID: role}})
 		return err
 	})
@@ -528,7 +526,7 @@ func (w *world) publish(o op) {
 	if o.luck.odds(0.3) {
 		state = governance.CatalogUnpublished
 	}
-	w.managed(o, func(ctx context.Context, a *app.App, caller governance.Caller) error {
+	w.managed(o, func(ctx context.Context, a *process, caller governance.Caller) error {
 		_, err := a.UpdateCatalog(ctx, caller, catalog, "", func(c *governance.Catalog) error {
 			c.State = state
 			return nil
@@ -544,7 +542,7 @@ func (w *world) rename(o op) {
 		if i > 0 && o.luck.odds(0.4) {
 			return
 		}
-		w.call(o, fmt.Sprintf("ada%d", i), 1, func(ctx context.Context, a *app.App) error {
+		w.call(o, fmt.Sprintf("ada%d", i), 1, func(ctx context.Context, a *process) error {
 			_, err := a.UpdateCatalog(ctx, w.tenant.admin.caller, catalog, "", func(c *governance.Catalog) error {
 				c.DisplayName = name
 				return nil
@@ -564,14 +562,14 @@ func (w *world) deleteOne(o op) {
 
 func (w *world) deletePackage(o op) {
 	pack := one(o.luck, w.tenant.packages)
-	w.managed(o, func(ctx context.Context, a *app.App, caller governance.Caller) error {
+	w.managed(o, func(ctx context.Context, a *process, caller governance.Caller) error {
 		return a.DeletePackage(ctx, caller, pack.id, "")
 	})
 }
 
 func (w *world) deletePolicy(o op) {
 	policy := one(o.luck, w.tenant.policies)
-	w.managed(o, func(ctx context.Context, a *app.App, caller governance.Caller) error {
+	w.managed(o, func(ctx context.Context, a *process, caller governance.Caller) error {
 		return a.DeletePolicy(ctx, caller, policy.id, "")
 	})
 }
@@ -630,7 +628,7 @@ func later(a, b time.Time) time.Time {
 // restart ends the process of one instance: what it was doing is lost, and its caches are empty.
 func (w *world) restart(o op) {
 	at := o.luck.below(2)
-	w.apps[at] = app.New(w.ports)
+	w.apps[at] = start(w.ports)
 	w.note(nil, "", "op%d: instance %d starts again", o.number, at)
 }
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"latchkey/shared/app"
+	"latchkey/shared/app/companion"
 	"latchkey/shared/bus"
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
@@ -20,7 +20,7 @@ type Sabotage struct {
 	Bus       func(bus.Bus) bus.Bus
 	Directory func(directory.Directory) directory.Directory
 	Actions   func(directory.Actions) directory.Actions
-	Outbound  func(app.Outbound) app.Outbound
+	Outbound  func(companion.Outbound) companion.Outbound
 	NoExpiry  bool // the timer of the expirations never runs
 	Passes    bool // the directory lists no passes and lets a person have many
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"latchkey/shared/app"
+	"latchkey/shared/app/companion"
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
 	"latchkey/shared/platform"
@@ -79,10 +79,10 @@ func (p actionPort) Resume(ctx context.Context, path string, body []byte) error 
 // outboundPort is the network as the app sees it.
 type outboundPort struct {
 	world *world
-	inner app.Outbound
+	inner companion.Outbound
 }
 
-var _ app.Outbound = outboundPort{}
+var _ companion.Outbound = outboundPort{}
 
 func (p outboundPort) Allowed(address string) error { return p.inner.Allowed(address) }
 

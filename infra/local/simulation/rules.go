@@ -48,7 +48,7 @@ func (c *commit) requestChanged(s *subject, before, next governance.AssignmentRe
 
 func (c *commit) provisions(requestID string) bool {
 	return slices.ContainsFunc(c.effects, func(e governance.Effect) bool {
-		return e.Kind == governance.EffectProvision && e.RequestID == requestID
+		return e.What == governance.WorkProvision && e.RequestID == requestID
 	})
 }
 

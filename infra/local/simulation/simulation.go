@@ -8,7 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"latchkey/shared/app"
+	"latchkey/handlers"
+	"latchkey/shared/app/companion"
 	"latchkey/shared/bus"
 	busmemory "latchkey/shared/bus/memory"
 	"latchkey/shared/directory"
@@ -77,9 +78,9 @@ type world struct {
 	store     *storememory.Store
 	broker    *busmemory.Broker
 	directory *directorymemory.Directory
-	ports     app.Options
-	apps      [2]*app.App
-	ledger    *ledger
+	ports     handlers.Ports
+	apps      [2]*process
+	ledger    *book
 	tenant    tenant
 
 	tasks     []*task
@@ -134,13 +135,13 @@ func newWorld(options Options) *world {
 			return int(uint64(w.chance.about(named("reorder"), w.pumped)) % uint64(choices))
 		},
 	})
-	w.ledger = newLedger(w)
+	w.ledger = newBook(w)
 	var inner struct {
 		store     store.Store
 		bus       bus.Bus
 		directory directory.Directory
 		actions   directory.Actions
-		outbound  app.Outbound
+		outbound  companion.Outbound
 	}
 	inner.store, inner.bus, inner.directory = storeLedger{w.store, w.ledger}, busLedger{w.broker, w.ledger}, directoryLedger{w.directory, w.ledger}
 	inner.actions, inner.outbound = actionLedger{directoryLedger{w.directory, w.ledger}}, receiver{w.ledger}
@@ -159,12 +160,12 @@ func newWorld(options Options) *world {
 	if sabotage := options.Sabotage.Outbound; sabotage != nil {
 		inner.outbound = sabotage(inner.outbound)
 	}
-	w.ports = app.Options{
+	w.ports = handlers.Ports{
 		Store: storePort{w, inner.store}, Bus: busPort{w, inner.bus}, Directory: directoryPort{w, inner.directory}, Actions: actionPort{w, inner.actions}, Outbound: outboundPort{w, inner.outbound},
 		Secret: secrets, PublicURL: "https://latchkey.example", PortalURL: "https://portal.example",
 		Clock: clockPort{w}, NewID: w.newID, Sleep: w.sleep, Jitter: w.jitter, Logger: slog.New(logPort{w}),
 	}
-	w.apps = [2]*app.App{app.New(w.ports), app.New(w.ports)}
+	w.apps = [2]*process{start(w.ports), start(w.ports)}
 	return w
 }
 
@@ -297,7 +298,7 @@ func (w *world) advanceTo(instant time.Time) {
 }
 
 // do runs one task to its end, with nothing beside it.
-func (w *world) do(name string, body func(context.Context, *app.App) error) {
+func (w *world) do(name string, body func(context.Context, *process) error) {
 	if w.failure != nil {
 		return
 	}

@@ -141,7 +141,7 @@ func (s *total) check(t *testing.T) {
 			t.Errorf("the operation %s succeeded %d times in all these seeds", operation.name, s.Operations[operation.name])
 		}
 	}
-	for _, kind := range []governance.EffectKind{governance.EffectProvision, governance.EffectNotify, governance.EffectDue, governance.EffectTask} {
+	for _, kind := range []governance.Work{governance.WorkProvision, governance.WorkNotify, governance.WorkDue, governance.WorkTask} {
 		if s.Operations["effect "+string(kind)] < 100 {
 			t.Errorf("%d effects of the kind %s were carried out", s.Operations["effect "+string(kind)], kind)
 		}

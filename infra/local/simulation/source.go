@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"latchkey/shared/app"
+	"latchkey/shared/app/companion"
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
 	"latchkey/shared/platform"
@@ -123,7 +123,7 @@ func (d actionLedger) Resume(ctx context.Context, path string, body []byte) erro
 	return d.ledger.resumed(path, string(body))
 }
 
-func (l *ledger) resumed(path, body string) error {
+func (l *book) resumed(path, body string) error {
 	w := l.world
 	w.leaks("a resume", body)
 	var answer struct {
@@ -190,9 +190,9 @@ func secrets(name string) governance.Secret {
 }
 
 // receiver is who gets webhooks, tickets and messages by Teams.
-type receiver struct{ ledger *ledger }
+type receiver struct{ ledger *book }
 
-var _ app.Outbound = receiver{}
+var _ companion.Outbound = receiver{}
 
 func (receiver) Allowed(string) error { return nil }
 

@@ -128,19 +128,19 @@ func (i invocation) Err() error {
 // Deadline is when it passes.
 func (i invocation) Deadline() (time.Time, bool) { return i.task.deadline, !i.task.timeless }
 
-// sleep is app.Options.Sleep.
+// sleep is handlers.Ports.Sleep.
 func (w *world) sleep(ctx context.Context, d time.Duration) error {
 	t := w.current
 	t.pause(w.clock.Now().Add(d))
 	return ctx.Err()
 }
 
-// jitter is app.Options.Jitter.
+// jitter is handlers.Ports.Jitter.
 func (w *world) jitter(most time.Duration) time.Duration {
 	return time.Duration(w.current.luck.next().share() * float64(most))
 }
 
-// newID is app.Options.NewID.
+// newID is handlers.Ports.NewID.
 func (w *world) newID() string {
 	x, y := uint64(w.current.luck.next()), uint64(w.current.luck.next())
 	return fmt.Sprintf("%08x-%04x-4%03x-8%03x-%012x", x>>32, x>>16&0xffff, x&0xfff, y>>48&0xfff, y&0xffffffffffff)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"latchkey/shared/app"
 	"latchkey/shared/governance"
 )
 
@@ -133,7 +132,7 @@ func (w *world) makeTenant() {
 
 func (w *world) makeCatalog(luck *luck, name string) {
 	t := &w.tenant
-	w.do(name, func(ctx context.Context, a *app.App) error {
+	w.do(name, func(ctx context.Context, a *process) error {
 		visible := luck.odds(0.7)
 		catalog, err := a.CreateCatalog(ctx, t.admin.caller, governance.Catalog{DisplayName: name, IsExternallyVisible: &visible})
 		if err != nil {
@@ -154,7 +153,7 @@ func (w *world) makeCatalog(luck *luck, name string) {
 
 func (w *world) makePackage(luck *luck, name string) {
 	t := &w.tenant
-	w.do(name, func(ctx context.Context, a *app.App) error {
+	w.do(name, func(ctx context.Context, a *process) error {
 		catalog := one(luck, t.catalogs)
 		made, err := a.CreatePackage(ctx, t.admin.caller, governance.AccessPackage{DisplayName: name, Catalog: &governance.Catalog{ID: catalog}})
 		if err != nil {
@@ -303,7 +302,7 @@ func (w *world) meant(sets governance.SubjectSets, p, requestor *person) bool {
 		case governance.GroupMembers:
 			return slices.Contains(p.groups, set.GroupID)
 		case governance.RequestorManager:
-			return requestor != nil && p.ID == w.manager(requestor, set.ManagerLevel)
+			return requestor != nil && p.ID == w.manager(requestor, int(set.ManagerLevel))
 		}
 		return false
 	})
@@ -329,7 +328,7 @@ func (w *world) anybody(sets governance.SubjectSets, requestor *person) bool {
 		case governance.GroupMembers:
 			return true
 		case governance.RequestorManager:
-			manager := w.manager(requestor, set.ManagerLevel)
+			manager := w.manager(requestor, int(set.ManagerLevel))
 			return manager != "" && manager != requestor.ID
 		}
 		return false

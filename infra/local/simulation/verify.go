@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"latchkey/shared/app"
 	"latchkey/shared/bus"
 	"latchkey/shared/governance"
 	"latchkey/shared/store"
@@ -80,7 +79,7 @@ func (w *world) verifyQueues(when string) {
 	}
 	for _, id := range w.ledger.sequence {
 		if effect := w.ledger.effects[id]; !effect.handled && !dead[id] {
-			w.fail("effect", effect.SubjectID, "%s: the effect %s (%s %s of the request %s) was committed and never carried out", when, id, effect.Kind, effect.Notification, effect.RequestID)
+			w.fail("effect", effect.Partition, "%s: the effect %s (%s %s of the request %s) was committed and never carried out", when, id, effect.What, effect.Notification, effect.RequestID)
 		}
 	}
 }
@@ -173,10 +172,10 @@ func (w *world) verifyChains(when string) {
 		partitions = append(partitions, at)
 	}
 	slices.Sort(partitions)
-	w.do("verifyAudit", func(ctx context.Context, a *app.App) error {
+	w.do("verifyAudit", func(ctx context.Context, a *process) error {
 		for _, at := range partitions {
 			container, partition, _ := strings.Cut(at, "/")
-			report, err := a.VerifyAudit(ctx, w.tenant.admin.caller, container == string(store.Catalogs), partition)
+			report, err := a.VerifyAudit(ctx, w.tenant.admin.caller, governance.Place{Container: container, Partition: partition})
 			if err != nil {
 				return err
 			}
@@ -197,7 +196,7 @@ func (w *world) endEverything() {
 		if w.ledger.subjects[w.ledger.where[id]].assignments[id].State == governance.AssignmentExpired {
 			continue
 		}
-		w.do("takeBack", func(ctx context.Context, a *app.App) error {
+		w.do("takeBack", func(ctx context.Context, a *process) error {
 			removal := governance.NameID(fmt.Sprint("takeBack", id))
 			w.ledger.issued[removal] = &issued{caller: w.tenant.admin.caller, kind: governance.RequestAdminRemove, removes: id}
 			_, err := a.SubmitRequest(ctx, w.tenant.admin.caller, governance.AssignmentRequest{ID: removal, RequestType: governance.RequestAdminRemove, Assignment: &governance.Assignment{ID: id}})
