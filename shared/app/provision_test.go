@@ -346,7 +346,7 @@ func TestAMessageThatComesTwice(t *testing.T) {
 		provision("a", bob, id("none"), id("none")),
 		{ID: "b", Place: place, Kind: "request", About: id("none"), What: governance.WorkDue},
 		{ID: "c", Place: place, Kind: "assignment", About: id("none"), What: governance.WorkDue},
-		{ID: "d", Place: place, Kind: "request", About: id("none"), What: governance.WorkNotify},
+		{ID: "d", Place: place, Kind: "request", About: id("none"), What: governance.WorkNotify, Notification: governance.NotifyDenied},
 	} { // what is not there is a fault: it is put off, told, and given up in the end
 		s.must(s.app.HandleEffect(t.Context(), system(), about))
 		if told := s.log.String(); !strings.Contains(told, `"an effect is put off","effectId":"`+about.ID+`"`) {

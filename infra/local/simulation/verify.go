@@ -2,12 +2,12 @@ package simulation
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	"latchkey/shared/bus"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 	"latchkey/shared/store"
 )
 
@@ -197,9 +197,12 @@ func (w *world) endEverything() {
 			continue
 		}
 		w.do("takeBack", func(ctx context.Context, a *process) error {
-			removal := governance.NameID(fmt.Sprint("takeBack", id))
-			w.ledger.issued[removal] = &issued{caller: w.tenant.admin.caller, kind: governance.RequestAdminRemove, removes: id}
-			_, err := a.SubmitRequest(ctx, w.tenant.admin.caller, governance.AssignmentRequest{ID: removal, RequestType: governance.RequestAdminRemove, Assignment: &governance.Assignment{ID: id}})
+			admin, key := w.tenant.admin.caller, "takeBack"+id
+			w.ledger.issued[firstID(admin, key, "")] = &issued{caller: admin, kind: governance.RequestAdminRemove, removes: id}
+			_, err := a.Once(ctx, admin, key, nil, func(ctx context.Context) (ledger.Answer, error) {
+				_, err := a.SubmitRequest(ctx, admin, governance.AssignmentRequest{RequestType: governance.RequestAdminRemove, Assignment: &governance.Assignment{ID: id}})
+				return ledger.Answer{}, err
+			})
 			return err
 		})
 	}
