@@ -188,10 +188,10 @@ func TestBadInput(t *testing.T) {
 		"cancel what is over":            {ida, "POST", "/assignmentRequests/" + over + "/cancel", nil, 409, []string{"denied"}, nil},
 		"reprocess what is open":         {ida, "POST", "/assignmentRequests/" + open + "/reprocess", nil, 409, []string{"nothing to reprocess"}, nil},
 
-		"cancel with half a body":        {self, "POST", "/assignmentRequests/" + open + "/cancel", "{", 400, []string{"JSON"}, nil},
-		"cancel with parameters":         {self, "POST", "/assignmentRequests/" + open + "/cancel", object{"reason": "x"}, 400, []string{"reason"}, nil},
-		"requirements of another":        {self, "POST", "/accessPackages/" + o.pack + "/getApplicablePolicyRequirements", object{"subject": object{"objectId": absent}}, 400, []string{"subject", "not in this release"}, nil},
-		"requirements of nobody":         {self, "POST", "/accessPackages/" + o.pack + "/getApplicablePolicyRequirements", object{"subject": object{}}, 400, []string{"subject", "not in this release"}, nil},
+		"cancel with half a body": {self, "POST", "/assignmentRequests/" + open + "/cancel", "{", 400, []string{"JSON"}, nil},
+		"cancel with parameters":  {self, "POST", "/assignmentRequests/" + open + "/cancel", object{"reason": "x"}, 400, []string{"reason"}, nil},
+		"requirements of another": {self, "POST", "/accessPackages/" + o.pack + "/getApplicablePolicyRequirements", object{"subject": object{"objectId": absent}}, 400, []string{"subject", "not in this release"}, nil},
+		"requirements of nobody":  {self, "POST", "/accessPackages/" + o.pack + "/getApplicablePolicyRequirements", object{"subject": object{}}, 400, []string{"subject", "not in this release"}, nil},
 
 		// approvals
 		"by the requestor":         {self, "PATCH", stage, object{"reviewResult": "Approve"}, 403, []string{"of their own"}, nil},
