@@ -296,3 +296,19 @@ func TestMembersOfActions(t *testing.T) {
 		t.Errorf("actions cannot be filtered: %v", err)
 	}
 }
+
+// A client's wishes may come in one header line or in several, among others that are not ours.
+func TestPrefer(t *testing.T) {
+	t.Parallel()
+	for want, headers := range map[bool][][]string{
+		true:  {{"return=representation"}, {"Return=Representation"}, {"odata.maxpagesize=5, return=representation"}, {"include-unknown-enum-members", "return=representation"}},
+		false: {nil, {""}, {"return=minimal"}, {"return=representations"}},
+	} {
+		for _, header := range headers {
+			c := &call{r: &http.Request{Header: http.Header{"Prefer": header}}}
+			if c.prefers("return=representation") != want {
+				t.Errorf("%q: not %v", header, want)
+			}
+		}
+	}
+}

@@ -191,7 +191,7 @@ func (k keyed) RoundTrip(r *http.Request) (*http.Response, error) {
 	return k.RoundTripper.RoundTrip(r)
 }
 
-// client is one of somebody whose POSTs have this key.
+// client is one of somebody, for what is done under this key.
 func (s *siege) client(who governance.User, key string) (*client.Client, error) {
 	token, err := s.Tokens.UserToken(who.UserPrincipalName, s.Endpoints.Audience)
 	if err != nil {
@@ -200,10 +200,10 @@ func (s *siege) client(who governance.User, key string) (*client.Client, error) 
 	return &client.Client{Base: s.Endpoints.Host + client.EntitlementManagement, Token: token, HTTP: &http.Client{Transport: keyed{s.http.Transport, key}}}, nil
 }
 
-// insist calls as often as it takes to get an answer, as a client does that was cut off. again is how often it was cut off before.
-func (s *siege) insist(call func(again int) error) error {
-	for again, began := 0, time.Now(); ; again++ {
-		err := call(again)
+// insist calls as often as it takes to get an answer, as a client does that was cut off.
+func (s *siege) insist(call func() error) error {
+	for began := time.Now(); ; {
+		err := call()
 		refused := (*client.Error)(nil)
 		if err == nil || errors.As(err, &refused) && refused.Status < http.StatusInternalServerError && refused.Status != http.StatusTooManyRequests {
 			return err
@@ -224,7 +224,7 @@ func (s *siege) begin(one *grant) error {
 		return err
 	}
 	var made client.Made
-	if err := s.insist(func(int) error {
+	if err := s.insist(func() error {
 		return self.Do(context.Background(), http.MethodPost, "/assignmentRequests", map[string]any{
 			"requestType": "userAdd", "assignment": map[string]any{"accessPackageId": one.offer.pack}, "justification": "siege",
 		}, &made)
@@ -232,17 +232,13 @@ func (s *siege) begin(one *grant) error {
 		return err
 	}
 	one.requestID = made.ID
-	boss, err := s.client(one.boss, "unused")
+	boss, err := s.client(one.boss, "decision of "+made.ID)
 	if err != nil {
 		return err
 	}
 	path := "/accessPackageAssignmentApprovals/" + made.ID + "/stages/" + governance.NameID(fmt.Sprintf("stage:%s:0", made.ID))
-	return s.insist(func(again int) error {
-		err := boss.Do(context.Background(), http.MethodPatch, path, map[string]any{"reviewResult": "Approve", "justification": "siege"}, nil)
-		if again > 0 && is(err, http.StatusConflict) {
-			return nil // the decision that got no answer was taken; the end of the test shows whether it was
-		}
-		return err
+	return s.insist(func() error {
+		return boss.Do(context.Background(), http.MethodPatch, path, map[string]any{"reviewResult": "Approve", "justification": "siege"}, nil)
 	})
 }
 
@@ -272,7 +268,7 @@ func (s *siege) end(one *grant, byAdministrator bool) error {
 		return err
 	}
 	var present request
-	if err := s.insist(func(int) error {
+	if err := s.insist(func() error {
 		return caller.Do(context.Background(), http.MethodGet, "/assignmentRequests/"+one.requestID+"?$expand=assignment", nil, &present)
 	}); err != nil {
 		return err
@@ -284,7 +280,7 @@ func (s *siege) end(one *grant, byAdministrator bool) error {
 		return nil
 	}
 	var made client.Made
-	if err := s.insist(func(int) error {
+	if err := s.insist(func() error {
 		return caller.Do(context.Background(), http.MethodPost, "/assignmentRequests", map[string]any{
 			"requestType": kind, "assignment": map[string]any{"id": present.Assignment.ID},
 		}, &made)
