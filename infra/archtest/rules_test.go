@@ -64,10 +64,22 @@ func wallOf(name string) (wall, bool) {
 		return wall{house: []string{"shared/governance"}, pure: true, rule: path.Base(name) + " imports governance and the standard library"}, true
 	case slices.Contains(ports, name):
 		return wall{house: []string{"shared/governance"}, rule: "a port imports governance and the standard library"}, true
-	case name == "shared/app":
+	case name == "shared/ledger":
 		return wall{
-			house: append([]string{"shared/governance", "shared/engine", "shared/rule", "shared/platform"}, ports...),
-			rule:  "app imports governance, engine, rule, the ports and platform",
+			house: append([]string{"shared/governance", "shared/engine", "shared/platform"}, ports...),
+			rule:  "ledger imports governance, engine, the ports and platform",
+		}, true
+	case name == "shared/ledger/ledgertest":
+		return wall{free: true, rule: "what the tests of ledger and of the areas stand on imports the memory adapters; only tests import it"}, true
+	case name == "shared/app":
+		return wall{rule: "app itself holds nothing but the tests of all areas together"}, true
+	case name == "shared/app/authz":
+		return wall{house: []string{"shared/governance"}, rule: "authz imports governance, and is told about roles through an interface that handlers wires"}, true
+	case strings.HasPrefix(name, "shared/app/"):
+		area := strings.Join(strings.Split(name, "/")[:3], "/")
+		return wall{
+			house: append([]string{"shared/governance", "shared/engine", "shared/rule", "shared/ledger", "shared/platform", "shared/app/authz", "shared/app/notice", area + "/..."}, ports...),
+			rule:  "an area imports governance, engine, rule, ledger, authz, notice, the ports and platform, and never another area: what it needs of one it is given through an interface that handlers wires",
 		}, true
 	case name == "shared/identity":
 		return wall{
@@ -84,8 +96,8 @@ func wallOf(name string) (wall, bool) {
 		return wall{house: []string{"shared/...", "handlers/..."}, others: []string{"..."}, rule: "handlers imports everything but infra"}, true
 	case strings.HasPrefix(name, "handlers/"):
 		return wall{
-			house: []string{"shared/app", "shared/governance", "shared/identity", "shared/platform", "handlers/hostwire", name + "/..."},
-			rule:  "what is below handlers imports app, governance, identity, platform and the host's envelope; no port, no adapter, no SDK",
+			house: []string{"shared/app/...", "shared/ledger", "shared/governance", "shared/identity", "shared/platform", "handlers/hostwire", name + "/..."},
+			rule:  "what is below handlers imports app, ledger, governance, identity, platform and the host's envelope; no port, no adapter, no SDK",
 		}, true
 	case name == "":
 		return wall{
@@ -213,6 +225,9 @@ func forbidden(name string, w wall, imported string) string {
 func ships(name string) bool {
 	if port, adapter, ok := adapterOf(name); ok {
 		return !isSuite(path.Join(port, adapter))
+	}
+	if strings.HasSuffix(name, "test") { // what tests share
+		return false
 	}
 	return name == "" || name == "handlers" || strings.HasPrefix(name, "handlers/") || strings.HasPrefix(name, "shared/")
 }

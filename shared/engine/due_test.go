@@ -207,7 +207,7 @@ func TestSealIsStableAndNamesEffects(t *testing.T) {
 	if (engine.Change{}).IsEmpty() != true || sealed.IsEmpty() {
 		t.Error("what is empty is not, or the other way round")
 	}
-	for range 40 {
+	for range governance.MaxRecentCommands + 10 {
 		head, _ = engine.Seal(head, engine.Change{}, "c", "salt")
 	}
 	if len(head.RecentCommands) != governance.MaxRecentCommands {

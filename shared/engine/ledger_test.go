@@ -136,7 +136,7 @@ func (l *ledger) commit(change engine.Change) {
 	keep(l.State, sealed.Write...)
 	l.audit = append(l.audit, sealed.Audit...)
 	l.effects = append(l.effects, sealed.Effects...)
-	if !slices.Contains(head.RecentCommands, command) || len(head.RecentCommands) > governance.MaxRecentCommands {
+	if !head.Remembers(command) || len(head.RecentCommands) > governance.MaxRecentCommands {
 		l.t.Errorf("after %s the head remembers %v", command, head.RecentCommands)
 	}
 	l.check()

@@ -23,7 +23,15 @@ func (Head) DocumentKind() string { return "head" }
 func (Head) DocumentID() string { return "" }
 
 // MaxRecentCommands is how many commands a head remembers: more than can be between a commit and the retry that looks for it.
-const MaxRecentCommands = 16
+const MaxRecentCommands = 64
+
+// brief is as much of a command's id as a head remembers: enough to tell one from the others of late.
+func brief(commandID string) string { return commandID[max(0, len(commandID)-12):] }
+
+// Remembers says whether the head was written by a command, not long ago.
+func (h *Head) Remembers(commandID string) bool {
+	return slices.Contains(h.RecentCommands, brief(commandID))
+}
 
 // Chain seals entries as the next ones of the partition's audit chain, and remembers the command that wrote them. salt is what nobody can guess; each entry gets one of its own from it.
 func (h *Head) Chain(entries []AuditEntry, commandID, salt string) {
@@ -32,7 +40,7 @@ func (h *Head) Chain(entries []AuditEntry, commandID, salt string) {
 		entries[i].Seal(h.ID, h.AuditSequence, h.AuditHash, salt)
 		h.AuditHash = entries[i].Hash
 	}
-	commands := append(slices.Clone(h.RecentCommands), commandID)
+	commands := append(slices.Clone(h.RecentCommands), brief(commandID))
 	h.RecentCommands = commands[max(0, len(commands)-MaxRecentCommands):]
 }
 

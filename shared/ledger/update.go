@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"latchkey/shared/engine"
@@ -65,7 +64,7 @@ func (l *Ledger) Update(ctx context.Context, place governance.Place, read Read, 
 		if err != nil {
 			return false, err
 		}
-		if again && slices.Contains(state.Head.RecentCommands, commandID) { // the answer to our commit was lost, the commit was not; or a command with an idempotency key is repeated
+		if again && state.Head.Remembers(commandID) { // the answer to our commit was lost, the commit was not; or a command with an idempotency key is repeated
 			if done.etags == nil {
 				done = Committed{Before: state.State}
 			}
