@@ -91,8 +91,7 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 		return nil, platform.Unusable(err, "TenantId", "Audience", "TokenAuthority")
 	}
 	queues := servicebus.New(client, servicebus.Options{})
-	documentsPort, queuesPort, tenantPort := ports(telemetry, documents, queues, tenant)
-	useCases := app.New(app.Options{Store: documentsPort, Bus: queuesPort, Directory: tenantPort, Clock: options.Clock, Logger: logger, PortalURL: settings.PortalURL,
+	useCases := app.New(app.Options{Store: documents, Bus: queues, Directory: tenant, Clock: options.Clock, Logger: logger, PortalURL: settings.PortalURL,
 		PublicURL: settings.PublicURL, AuditChains: settings.AuditChains,
 		Dependencies: []app.Dependency{{Name: "tokens", Stops: "signing in, so every call of the API", Ask: validator.Check}}, Outbound: platform.NewOutbound(settings.CalloutPrivateHosts),
 		Secret: func(name string) governance.Secret { return governance.Hide(settings.CalloutSecrets.Get(name)) }})
