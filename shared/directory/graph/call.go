@@ -39,6 +39,9 @@ const (
 // The answer is taken by Kiota's response handler rather than by the SDK's models: a model of a user builds a table of some 170 closures for each user that it
 // reads, and keeps every property in a map.
 func (d *Directory) call(ctx context.Context, operation Operation, again repeatable, request *abstractions.RequestInformation, result any) error {
+	if err := ctx.Err(); err != nil { // nothing is sent
+		return fmt.Errorf("%w: %s: %w", directory.ErrUnavailable, operation, err)
+	}
 	handler := abstractions.NewRequestHandlerOption()
 	handler.SetResponseHandler(func(response any, _ abstractions.ErrorMappings) (any, error) {
 		return nil, decode(response, result)

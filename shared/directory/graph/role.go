@@ -109,9 +109,6 @@ const ofPrincipal = "?$filter=principalId%20eq%20'{id}'"
 
 // list reads a whole list without the SDK's builders.
 func list[T any](ctx context.Context, d *Directory, operation Operation, path, id string, take func(T)) error {
-	if err := ended(ctx, operation); err != nil {
-		return err
-	}
 	request, err := d.request(abstractions.GET, path, map[string]string{"id": id}, nil)
 	if err != nil {
 		return err
