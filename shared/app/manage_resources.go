@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"latchkey/shared/directory"
@@ -50,35 +49,21 @@ func (a *App) RequestResource(ctx context.Context, caller governance.Caller, dra
 }
 
 func (a *App) addResource(ctx context.Context, caller governance.Caller, request *governance.ResourceRequest) error {
-	if !strings.EqualFold(request.Resource.OriginSystem, governance.OriginGroup) {
+	provisioner, ok := directory.ProvisionerOf(a.directory, request.Resource.OriginSystem)
+	if !ok {
 		return governance.Invalid("resource/originSystem", "originSystem %q is not supported by this release; use %s.", shorten(request.Resource.OriginSystem), governance.OriginGroup)
 	}
-	if !governance.IsGUID(request.Resource.OriginID) {
-		return governance.Invalid("resource/originId", "originId must be the id of a group, a GUID.")
+	resource, err := provisioner.Describe(ctx, request.Resource.OriginID)
+	if err != nil {
+		return err
 	}
-	group, err := a.directory.Group(ctx, lower(request.Resource.OriginID))
-	switch {
-	case isNotFound(err):
-		return governance.Invalid("resource/originId", "The directory has no group %s.", request.Resource.OriginID)
-	case err != nil:
-		return fmt.Errorf("look up the group: %w", err)
-	case group.OnPremisesSync:
-		return governance.Invalid("resource/originId", "The group %q is synchronised from on-premises, so its members cannot be changed here; use a cloud group.", group.DisplayName)
-	case slices.Contains(group.GroupTypes, "DynamicMembership"):
-		return governance.Invalid("resource/originId", "The group %q has dynamic membership, so its members cannot be changed; use a group with assigned members.", group.DisplayName)
+	id := governance.NameID("resource:" + request.Catalog.ID + ":" + resource.OriginID)
+	resource.ID, resource.CreatedDateTime, resource.Catalog = id, governance.At(a.now()), request.Catalog
+	for i := range resource.Roles {
+		resource.Roles[i].ID = governance.NameID("role:" + id + ":" + resource.Roles[i].OriginID)
 	}
-	id := governance.NameID("resource:" + request.Catalog.ID + ":" + lower(group.ID))
-	resource := governance.Resource{
-		ID: id, DisplayName: group.DisplayName, Description: group.Description, OriginID: lower(group.ID), OriginSystem: governance.OriginGroup,
-		CreatedDateTime: governance.At(a.now()), Catalog: request.Catalog,
-		Scopes: []governance.ResourceScope{{
-			ID: governance.NameID("scope:" + id), DisplayName: "Root", Description: "Root Scope", OriginID: lower(group.ID), OriginSystem: governance.OriginGroup, IsRootScope: true,
-		}},
-	}
-	for _, role := range []string{governance.GrantMember, governance.GrantOwner} {
-		resource.Roles = append(resource.Roles, governance.ResourceRole{
-			ID: governance.NameID("role:" + id + ":" + role), DisplayName: role, OriginID: role + "_" + resource.OriginID, OriginSystem: governance.OriginGroup,
-		})
+	for i := range resource.Scopes {
+		resource.Scopes[i].ID = governance.NameID("scope:" + id + ":" + resource.Scopes[i].OriginID)
 	}
 	_, err = a.updateCatalog(ctx, request.Catalog.ID, false, func(s *catalogState) (catalogChange, error) {
 		if present, ok := s.resources[id]; ok {
@@ -88,7 +73,7 @@ func (a *App) addResource(ctx context.Context, caller governance.Caller, request
 			return catalogChange{}, governance.Conflict("The catalog already has the resource %q (%s).", present.DisplayName, id)
 		}
 		request.Resource = &resource
-		change := edited(a.edit(kindResource, id, resource, governance.ActivityAddResource, caller, group.DisplayName))
+		change := edited(a.edit(kindResource, id, resource, governance.ActivityAddResource, caller, resource.DisplayName))
 		change.request = request
 		return change, nil
 	})

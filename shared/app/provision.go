@@ -151,19 +151,20 @@ func (a *App) undo(ctx context.Context, state subjectState, objectID string, don
 
 // carryOut does one step in the directory. An error means that this call is over, not that the step failed.
 func (a *App) carryOut(ctx context.Context, objectID string, step engine.Step) (engine.Outcome, error) {
-	var err error
-	switch {
-	case step.Action == engine.ActionKeep:
-	case step.Action == engine.ActionAdd && step.Grant.Role == governance.GrantOwner:
-		err = a.directory.AddOwner(ctx, step.Grant.ResourceID, objectID)
-	case step.Action == engine.ActionAdd:
-		err = a.directory.AddMember(ctx, step.Grant.ResourceID, objectID)
-	case step.Grant.Role == governance.GrantOwner:
-		err = a.directory.RemoveOwner(ctx, step.Grant.ResourceID, objectID)
-	default:
-		err = a.directory.RemoveMember(ctx, step.Grant.ResourceID, objectID)
-	}
 	outcome := engine.Outcome{Step: step}
+	provisioner, ok := directory.ProvisionerOf(a.directory, step.Grant.OriginSystem)
+	if !ok {
+		outcome.Reason = "this release cannot provision " + step.Grant.OriginSystem
+		return outcome, nil
+	}
+	var err error
+	switch step.Action {
+	case engine.ActionKeep:
+	case engine.ActionAdd:
+		_, _, err = provisioner.Grant(ctx, step.Grant, objectID)
+	case engine.ActionRemove:
+		err = provisioner.Revoke(ctx, step.Grant, objectID, "")
+	}
 	switch {
 	case err == nil:
 		return outcome, nil

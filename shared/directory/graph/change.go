@@ -2,9 +2,27 @@ package graph
 
 import (
 	"context"
+	"strings"
 
 	abstractions "github.com/microsoft/kiota-abstractions-go"
 )
+
+// HasMember says whether the user is a direct member of the group. It reads the user's groups, of which there are fewer than a group has members, and without a type cast, as MemberOf does.
+func (d *Directory) HasMember(ctx context.Context, groupID, userID string) (bool, error) {
+	return d.has(ctx, OperationHasMember, "memberOf", groupID, userID)
+}
+
+// HasOwner says whether the user owns the group.
+func (d *Directory) HasOwner(ctx context.Context, groupID, userID string) (bool, error) {
+	return d.has(ctx, OperationHasOwner, "ownedObjects", groupID, userID)
+}
+
+func (d *Directory) has(ctx context.Context, operation Operation, edge, groupID, userID string) (found bool, err error) {
+	err = list(ctx, d, operation, "/users/{id}/"+edge+"?$select=id&$top=999", userID, func(one directoryObject) {
+		found = found || strings.EqualFold(one.ID, groupID)
+	})
+	return found, err
+}
 
 // AddMember makes the principal a member of the group (RULES PRV-01).
 func (d *Directory) AddMember(ctx context.Context, groupID, principalID string) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	abstractions "github.com/microsoft/kiota-abstractions-go"
@@ -86,6 +87,31 @@ func (d *Directory) Group(ctx context.Context, id string) (governance.Group, err
 		return governance.Group{}, err
 	}
 	return found, nil
+}
+
+// managerAnswer is a user with the managers above, as far up as was asked for.
+type managerAnswer struct {
+	ID      string         `json:"id"`
+	Manager *managerAnswer `json:"manager"`
+}
+
+// Managers reads the chain in one call. With levels, an expansion is one of Graph's advanced queries.
+func (d *Directory) Managers(ctx context.Context, userID string, levels int) ([]string, error) {
+	path := fmt.Sprintf("/users/{id}?$select=id&$expand=manager($levels=%d%%3B$select=id)", min(max(levels, 1), directory.MaxManagerLevels))
+	request, err := d.request(abstractions.GET, path, map[string]string{"id": userID}, nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Headers.Add("ConsistencyLevel", "eventual")
+	var found managerAnswer
+	if err := d.call(ctx, OperationManagers, ifIdempotent, request, &found); err != nil {
+		return nil, err
+	}
+	chain := []string{found.ID}
+	for at := found.Manager; at != nil && len(chain) <= levels && !slices.Contains(chain, at.ID); at = at.Manager {
+		chain = append(chain, at.ID)
+	}
+	return chain[1:], nil
 }
 
 // MemberOf returns the ids of all groups that the user is in. It asks for all that holds the user and keeps the groups: the variant with a type cast is served from an

@@ -18,8 +18,11 @@ type Operation string
 const (
 	OperationUser         Operation = "User"
 	OperationGroup        Operation = "Group"
+	OperationManagers     Operation = "Managers"
 	OperationMemberOf     Operation = "MemberOf"
 	OperationGroupMembers Operation = "GroupMembers"
+	OperationHasMember    Operation = "HasMember"
+	OperationHasOwner     Operation = "HasOwner"
 	OperationAddMember    Operation = "AddMember"
 	OperationRemoveMember Operation = "RemoveMember"
 	OperationAddOwner     Operation = "AddOwner"

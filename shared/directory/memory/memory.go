@@ -227,6 +227,26 @@ func (d *Directory) Group(ctx Context, id string) (governance.Group, error) {
 	})
 }
 
+// Managers walks up the chain of managers.
+func (d *Directory) Managers(ctx Context, userID string, levels int) ([]string, error) {
+	return strike(ctx, d, OperationManagers, func() ([]string, error) {
+		d.mu.RLock()
+		defer d.mu.RUnlock()
+		r := d.user(userID)
+		if r == nil {
+			return nil, notFound(KindUser, userID)
+		}
+		chain := []string{r.object.User.ID}
+		for len(chain) <= min(levels, directory.MaxManagerLevels) {
+			if r = d.user(r.object.User.ManagerID); r == nil || slices.Contains(chain, r.object.User.ID) {
+				break
+			}
+			chain = append(chain, r.object.User.ID)
+		}
+		return chain[1:], nil
+	})
+}
+
 // MemberOf returns the ids of all groups that the user is in, nested membership included.
 func (d *Directory) MemberOf(ctx Context, userID string) ([]string, error) {
 	return strike(ctx, d, OperationMemberOf, func() ([]string, error) {
@@ -264,6 +284,28 @@ func (d *Directory) GroupMembers(ctx Context, groupID string) ([]governance.User
 			return len(users) < directory.MaxGroupMembers
 		})
 		return users, nil
+	})
+}
+
+// HasMember says whether the user is a direct member of the group.
+func (d *Directory) HasMember(ctx Context, groupID, userID string) (bool, error) {
+	return d.hasEdge(ctx, OperationHasMember, membership, groupID, userID)
+}
+
+// HasOwner says whether the user owns the group.
+func (d *Directory) HasOwner(ctx Context, groupID, userID string) (bool, error) {
+	return d.hasEdge(ctx, OperationHasOwner, ownership, groupID, userID)
+}
+
+func (d *Directory) hasEdge(ctx Context, operation Operation, e edge, groupID, userID string) (bool, error) {
+	return strike(ctx, d, operation, func() (bool, error) {
+		d.mu.RLock()
+		defer d.mu.RUnlock()
+		r := d.user(userID)
+		if r == nil {
+			return false, notFound(KindUser, userID)
+		}
+		return slices.Contains(r.in[e], key(groupID)), nil
 	})
 }
 
