@@ -66,7 +66,7 @@ type Directory interface {
 	// GroupMembers returns the users in a group, nested membership included, at most MaxGroupMembers, without their managers. Errors: ErrNotFound.
 	GroupMembers(ctx context.Context, groupID string) ([]governance.User, error)
 
-	// HasMember and HasOwner say whether a user is a direct member or an owner of a group; a group that does not exist has neither. Errors: ErrNotFound if the user does not exist.
+	// HasMember and HasOwner say whether a user is a direct member or an owner of a group. Errors: ErrNotFound if the user or the group does not exist.
 	HasMember(ctx context.Context, groupID, userID string) (bool, error)
 	HasOwner(ctx context.Context, groupID, userID string) (bool, error)
 

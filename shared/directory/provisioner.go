@@ -18,7 +18,7 @@ type Provisioner interface {
 	Grant(ctx context.Context, grant governance.Grant, principalID string) (handle string, end time.Time, err error)
 	// Revoke takes the role back. One who does not have it is a success. Errors: ErrRefused.
 	Revoke(ctx context.Context, grant governance.Grant, principalID, handle string) error
-	// Held says whether the principal has the role, as the origin tells. Errors: ErrNotFound for a principal that does not exist.
+	// Held says whether the principal has the role, as the origin tells. Errors: ErrNotFound if the principal or the resource does not exist.
 	Held(ctx context.Context, grant governance.Grant, principalID string) (bool, error)
 }
 

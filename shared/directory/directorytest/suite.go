@@ -220,8 +220,12 @@ func testAbsent(t *testing.T, tenant Tenant) {
 	absent("MemberOf", err)
 	_, err = dir.HasMember(ctx, groupID(1), userID(9))
 	absent("HasMember", err)
+	_, err = dir.HasMember(ctx, groupID(9), userID(1))
+	absent("HasMember of no group", err)
 	_, err = dir.HasOwner(ctx, groupID(1), userID(9))
 	absent("HasOwner", err)
+	_, err = dir.HasOwner(ctx, groupID(9), userID(1))
+	absent("HasOwner of no group", err)
 	_, err = dir.GroupMembers(ctx, groupID(9))
 	absent("GroupMembers", err)
 	absent("AddMember to no group", dir.AddMember(ctx, groupID(9), userID(1)))
@@ -250,6 +254,8 @@ func testOddIDs(t *testing.T, tenant Tenant) {
 		wantError(t, fmt.Sprintf("Managers(%q)", odd), err, directory.ErrNotFound)
 		_, err = dir.HasMember(ctx, groupID(1), odd)
 		wantError(t, fmt.Sprintf("HasMember(_, %q)", odd), err, directory.ErrNotFound)
+		_, err = dir.HasOwner(ctx, odd, userID(1))
+		wantError(t, fmt.Sprintf("HasOwner(%q, _)", odd), err, directory.ErrNotFound)
 		_, err = dir.MemberOf(ctx, odd)
 		wantError(t, fmt.Sprintf("MemberOf(%q)", odd), err, directory.ErrNotFound)
 		_, err = dir.GroupMembers(ctx, odd)
@@ -467,7 +473,7 @@ func testOwners(t *testing.T, tenant Tenant) {
 	}
 }
 
-// Membership by another group is not direct, a member is no owner, and a group that does not exist has neither.
+// Membership by another group is not direct, and a member is no owner.
 func testDirectEdges(t *testing.T, tenant Tenant) {
 	ctx, dir := t.Context(), tenant.Directory
 	for n := 1; n <= 3; n++ {
@@ -481,7 +487,7 @@ func testDirectEdges(t *testing.T, tenant Tenant) {
 		group         string
 		user          int
 		member, owner bool
-	}{{groupID(1), 1, false, false}, {groupID(2), 1, true, false}, {groupID(1), 2, false, true}, {groupID(1), 3, false, false}, {groupID(9), 1, false, false}, {"", 1, false, false}} {
+	}{{groupID(1), 1, false, false}, {groupID(2), 1, true, false}, {groupID(1), 2, false, true}, {groupID(1), 3, false, false}} {
 		member, err := dir.HasMember(ctx, test.group, userID(test.user))
 		must(t, err)
 		owner, err := dir.HasOwner(ctx, test.group, userID(test.user))

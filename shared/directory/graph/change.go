@@ -7,20 +7,27 @@ import (
 	abstractions "github.com/microsoft/kiota-abstractions-go"
 )
 
-// HasMember says whether the user is a direct member of the group. It reads the user's groups, of which there are fewer than a group has members, and without a type cast, as MemberOf does.
+// HasMember looks through the user's groups, of which there are fewer than a group has members, and without a type cast, as MemberOf does.
 func (d *Directory) HasMember(ctx context.Context, groupID, userID string) (bool, error) {
-	return d.has(ctx, OperationHasMember, "memberOf", groupID, userID)
+	found, err := d.lists(ctx, OperationHasMember, "/users/{id}/memberOf", userID, groupID)
+	if err == nil && !found {
+		_, err = d.Group(ctx, groupID)
+	}
+	return found, err
 }
 
-// HasOwner says whether the user owns the group.
+// HasOwner looks through the group's owners, who are a hundred at most.
 func (d *Directory) HasOwner(ctx context.Context, groupID, userID string) (bool, error) {
-	return d.has(ctx, OperationHasOwner, "ownedObjects", groupID, userID)
+	found, err := d.lists(ctx, OperationHasOwner, "/groups/{id}/owners", groupID, userID)
+	if err == nil && !found {
+		_, err = d.User(ctx, userID)
+	}
+	return found, err
 }
 
-func (d *Directory) has(ctx context.Context, operation Operation, edge, groupID, userID string) (found bool, err error) {
-	err = list(ctx, d, operation, "/users/{id}/"+edge+"?$select=id&$top=999", userID, func(one directoryObject) {
-		found = found || strings.EqualFold(one.ID, groupID)
-	})
+// lists says whether an object is in the list of another.
+func (d *Directory) lists(ctx context.Context, operation Operation, path, of, id string) (found bool, err error) {
+	err = list(ctx, d, operation, path+"?$select=id&$top=999", of, func(one directoryObject) { found = found || strings.EqualFold(one.ID, id) })
 	return found, err
 }
 

@@ -301,11 +301,8 @@ func (d *Directory) hasEdge(ctx Context, operation Operation, e edge, groupID, u
 	return strike(ctx, d, operation, func() (bool, error) {
 		d.mu.RLock()
 		defer d.mu.RUnlock()
-		r := d.user(userID)
-		if r == nil {
-			return false, notFound(KindUser, userID)
-		}
-		return slices.Contains(r.in[e], key(groupID)), nil
+		group, _, err := d.ends(groupID, userID)
+		return err == nil && group.has[e].has(key(userID)), err
 	})
 }
 
