@@ -201,9 +201,7 @@ func notFound(what Kind, id string) error {
 
 // User reads a person by id or user principal name.
 func (d *Directory) User(ctx Context, id string) (governance.User, error) {
-	return strike(ctx, d, OperationUser, func() (governance.User, error) {
-		d.mu.RLock()
-		defer d.mu.RUnlock()
+	return strike(ctx, d, OperationUser, d.mu.RLocker(), func() (governance.User, error) {
 		r := d.user(id)
 		if r == nil {
 			return governance.User{}, notFound(KindUser, id)
@@ -214,9 +212,7 @@ func (d *Directory) User(ctx Context, id string) (governance.User, error) {
 
 // Group reads a group.
 func (d *Directory) Group(ctx Context, id string) (governance.Group, error) {
-	return strike(ctx, d, OperationGroup, func() (governance.Group, error) {
-		d.mu.RLock()
-		defer d.mu.RUnlock()
+	return strike(ctx, d, OperationGroup, d.mu.RLocker(), func() (governance.Group, error) {
 		r := d.group(id)
 		if r == nil {
 			return governance.Group{}, notFound(KindGroup, id)
@@ -229,9 +225,7 @@ func (d *Directory) Group(ctx Context, id string) (governance.Group, error) {
 
 // Managers walks up the chain of managers.
 func (d *Directory) Managers(ctx Context, userID string, levels int) ([]string, error) {
-	return strike(ctx, d, OperationManagers, func() ([]string, error) {
-		d.mu.RLock()
-		defer d.mu.RUnlock()
+	return strike(ctx, d, OperationManagers, d.mu.RLocker(), func() ([]string, error) {
 		r := d.user(userID)
 		if r == nil {
 			return nil, notFound(KindUser, userID)
@@ -249,9 +243,7 @@ func (d *Directory) Managers(ctx Context, userID string, levels int) ([]string, 
 
 // MemberOf returns the ids of all groups that the user is in, nested membership included.
 func (d *Directory) MemberOf(ctx Context, userID string) ([]string, error) {
-	return strike(ctx, d, OperationMemberOf, func() ([]string, error) {
-		d.mu.RLock()
-		defer d.mu.RUnlock()
+	return strike(ctx, d, OperationMemberOf, d.mu.RLocker(), func() ([]string, error) {
 		r := d.user(userID)
 		if r == nil {
 			return nil, notFound(KindUser, userID)
@@ -267,9 +259,7 @@ func (d *Directory) MemberOf(ctx Context, userID string) ([]string, error) {
 
 // GroupMembers returns the users in a group, nested membership included, at most directory.MaxGroupMembers.
 func (d *Directory) GroupMembers(ctx Context, groupID string) ([]governance.User, error) {
-	return strike(ctx, d, OperationGroupMembers, func() ([]governance.User, error) {
-		d.mu.RLock()
-		defer d.mu.RUnlock()
+	return strike(ctx, d, OperationGroupMembers, d.mu.RLocker(), func() ([]governance.User, error) {
 		r := d.group(groupID)
 		if r == nil {
 			return nil, notFound(KindGroup, groupID)
@@ -298,9 +288,7 @@ func (d *Directory) HasOwner(ctx Context, groupID, userID string) (bool, error) 
 }
 
 func (d *Directory) hasEdge(ctx Context, operation Operation, e edge, groupID, userID string) (bool, error) {
-	return strike(ctx, d, operation, func() (bool, error) {
-		d.mu.RLock()
-		defer d.mu.RUnlock()
+	return strike(ctx, d, operation, d.mu.RLocker(), func() (bool, error) {
 		group, _, err := d.ends(groupID, userID)
 		return err == nil && group.has[e].has(key(userID)), err
 	})
@@ -328,8 +316,6 @@ func (d *Directory) RemoveOwner(ctx Context, groupID, principalID string) error 
 
 func (d *Directory) add(ctx Context, operation Operation, e edge, groupID, principalID string) error {
 	return strikeChange(ctx, d, operation, func() error {
-		d.mu.Lock()
-		defer d.mu.Unlock()
 		group, principal, err := d.ends(groupID, principalID)
 		if err != nil || group.has[e].has(key(principalID)) {
 			return err
@@ -344,8 +330,6 @@ func (d *Directory) add(ctx Context, operation Operation, e edge, groupID, princ
 
 func (d *Directory) take(ctx Context, operation Operation, e edge, groupID, principalID string) error {
 	return strikeChange(ctx, d, operation, func() error {
-		d.mu.Lock()
-		defer d.mu.Unlock()
 		group, principal, err := d.ends(groupID, principalID)
 		if err != nil || !group.has[e].has(key(principalID)) {
 			return nil // there is nothing to take
