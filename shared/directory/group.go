@@ -44,27 +44,23 @@ func (g groups) Describe(ctx context.Context, originID string) (governance.Resou
 
 // Grant makes the principal a member or an owner, for good and without a handle.
 func (g groups) Grant(ctx context.Context, grant governance.Grant, principalID string) (string, time.Time, error) {
-	add := g.directory.AddMember
-	if grant.Role == governance.GrantOwner {
-		add = g.directory.AddOwner
-	}
-	return "", time.Time{}, add(ctx, grant.ResourceID, principalID)
+	return "", time.Time{}, ofRole(grant, g.directory.AddMember, g.directory.AddOwner)(ctx, grant.ResourceID, principalID)
 }
 
 // Revoke ends the membership or the ownership.
 func (g groups) Revoke(ctx context.Context, grant governance.Grant, principalID, _ string) error {
-	remove := g.directory.RemoveMember
-	if grant.Role == governance.GrantOwner {
-		remove = g.directory.RemoveOwner
-	}
-	return remove(ctx, grant.ResourceID, principalID)
+	return ofRole(grant, g.directory.RemoveMember, g.directory.RemoveOwner)(ctx, grant.ResourceID, principalID)
 }
 
 // Held looks at direct membership or ownership: nobody is granted what comes by another group.
 func (g groups) Held(ctx context.Context, grant governance.Grant, principalID string) (bool, error) {
-	has := g.directory.HasMember
+	return ofRole(grant, g.directory.HasMember, g.directory.HasOwner)(ctx, grant.ResourceID, principalID)
+}
+
+// ofRole is the verb for the role of a grant, which is Member or Owner.
+func ofRole[F any](grant governance.Grant, member, owner F) F {
 	if grant.Role == governance.GrantOwner {
-		has = g.directory.HasOwner
+		return owner
 	}
-	return has(ctx, grant.ResourceID, principalID)
+	return member
 }

@@ -28,8 +28,7 @@ var (
 )
 
 const (
-	maxPage  = int32(999) // Graph's largest page
-	maxPages = 100        // nobody is in 99,900 groups: a service that links its pages in a circle is stopped
+	maxPages = 100 // nobody is in 99,900 groups: a service that links its pages in a circle is stopped
 )
 
 // directoryObject is what of any object is read in a list; the type tells groups from directory roles.
@@ -117,30 +116,12 @@ func (d *Directory) Managers(ctx context.Context, userID string, levels int) ([]
 // MemberOf returns the ids of all groups that the user is in. It asks for all that holds the user and keeps the groups: the variant with a type cast is served from an
 // index that lags behind, and whether somebody is in a group decides about access.
 func (d *Directory) MemberOf(ctx context.Context, userID string) ([]string, error) {
-	if !isUserID(userID) {
-		return nil, noSuch("user", userID)
-	}
-	top := maxPage
-	builder := d.users.ByUserId(userID).TransitiveMemberOf()
-	request, err := builder.ToGetRequestInformation(ctx, &users.ItemTransitiveMemberOfRequestBuilderGetRequestConfiguration{
-		QueryParameters: &users.ItemTransitiveMemberOfRequestBuilderGetQueryParameters{Select: idProperty, Top: &top},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("graph: memberships: %w", err)
-	}
 	ids := []string{}
-	err = pages(ctx, d, OperationMemberOf, request,
-		func(next string) (*abstractions.RequestInformation, error) {
-			return builder.WithUrl(next).ToGetRequestInformation(ctx, nil)
-		},
-		func(found []directoryObject) bool {
-			for _, object := range found {
-				if object.Type == "#microsoft.graph.group" {
-					ids = append(ids, object.ID)
-				}
-			}
-			return true
-		})
+	err := list(ctx, d, OperationMemberOf, membershipsPath+"?$select=id&$top=999", userID, func(object directoryObject) {
+		if object.Type == "#microsoft.graph.group" {
+			ids = append(ids, object.ID)
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -153,26 +134,18 @@ func (d *Directory) GroupMembers(ctx context.Context, groupID string) ([]governa
 		return nil, noSuch("group", groupID)
 	}
 	top, count := int32(directory.MaxGroupMembers), true
-	// Graph counts a type cast on transitive members among its advanced queries, which need both of these.
-	headers := abstractions.NewRequestHeaders()
-	headers.Add("ConsistencyLevel", "eventual")
-	builder := d.groups.ByGroupId(groupID).TransitiveMembers().GraphUser()
-	request, err := builder.ToGetRequestInformation(ctx, &groups.ItemTransitiveMembersGraphUserRequestBuilderGetRequestConfiguration{
-		Headers:         headers,
+	request, err := d.groups.ByGroupId(groupID).TransitiveMembers().GraphUser().ToGetRequestInformation(ctx, &groups.ItemTransitiveMembersGraphUserRequestBuilderGetRequestConfiguration{
 		QueryParameters: &groups.ItemTransitiveMembersGraphUserRequestBuilderGetQueryParameters{Select: userProperties, Top: &top, Count: &count},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("graph: members: %w", err)
 	}
+	request.Headers.Add("ConsistencyLevel", "eventual") // a type cast on transitive members is one of Graph's advanced queries, which need this and the count
 	var members []governance.User
-	err = pages(ctx, d, OperationGroupMembers, request,
-		func(next string) (*abstractions.RequestInformation, error) {
-			return builder.WithUrl(next).ToGetRequestInformation(ctx, &groups.ItemTransitiveMembersGraphUserRequestBuilderGetRequestConfiguration{Headers: headers})
-		},
-		func(found []governance.User) bool {
-			members = append(members, found[:min(len(found), directory.MaxGroupMembers-len(members))]...)
-			return len(members) < directory.MaxGroupMembers
-		})
+	err = pages(ctx, d, OperationGroupMembers, request, func(found []governance.User) bool {
+		members = append(members, found[:min(len(found), directory.MaxGroupMembers-len(members))]...)
+		return len(members) < directory.MaxGroupMembers
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -182,9 +155,7 @@ func (d *Directory) GroupMembers(ctx context.Context, groupID string) ([]governa
 var errTooManyPages = errors.New("graph: the list does not end")
 
 // pages reads a list page by page until it ends or take has enough. A link leads on only within the base URL.
-func pages[T any](ctx context.Context, d *Directory, operation Operation, request *abstractions.RequestInformation,
-	follow func(next string) (*abstractions.RequestInformation, error), take func([]T) bool,
-) error {
+func pages[T any](ctx context.Context, d *Directory, operation Operation, request *abstractions.RequestInformation, take func([]T) bool) error {
 	for range maxPages {
 		var one page[T]
 		if err := d.call(ctx, operation, ifIdempotent, request, &one); err != nil {
@@ -196,10 +167,10 @@ func pages[T any](ctx context.Context, d *Directory, operation Operation, reques
 		if !strings.HasPrefix(one.Next, d.base+"/") {
 			return fmt.Errorf("%w: %s: %w", directory.ErrUnavailable, operation, errForeign)
 		}
-		var err error
-		if request, err = follow(one.Next); err != nil {
-			return fmt.Errorf("graph: next page: %w", err)
-		}
+		next := abstractions.NewRequestInformation()
+		next.Method, next.Headers = abstractions.GET, request.Headers
+		next.UrlTemplate, next.PathParameters = "{+baseurl}{+rest}", map[string]string{"baseurl": d.base, "rest": strings.TrimPrefix(one.Next, d.base)}
+		request = next
 	}
 	return fmt.Errorf("%w: %s: %w", directory.ErrUnavailable, operation, errTooManyPages)
 }

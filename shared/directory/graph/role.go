@@ -113,16 +113,10 @@ func list[T any](ctx context.Context, d *Directory, operation Operation, path, i
 	if err != nil {
 		return err
 	}
-	return pages(ctx, d, operation, request,
-		func(next string) (*abstractions.RequestInformation, error) {
-			follow := abstractions.NewRequestInformation()
-			follow.Method, follow.UrlTemplate, follow.PathParameters = abstractions.GET, "{+baseurl}{+rest}", map[string]string{"baseurl": d.base, "rest": strings.TrimPrefix(next, d.base)}
-			return follow, nil
-		},
-		func(found []T) bool {
-			for _, one := range found {
-				take(one)
-			}
-			return true
-		})
+	return pages(ctx, d, operation, request, func(found []T) bool {
+		for _, one := range found {
+			take(one)
+		}
+		return true
+	})
 }
