@@ -92,8 +92,7 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 		return nil, platform.Unusable(err, "TenantId", "Audience", "TokenAuthority")
 	}
 	queues := servicebus.New(client, servicebus.Options{})
-	documentsPort, queuesPort, tenantPort := ports(telemetry, documents, queues, tenant)
-	use := Wire(Ports{Store: documentsPort, Bus: queuesPort, Directory: tenantPort, Clock: options.Clock, Logger: logger, PortalURL: settings.PortalURL,
+	use := Wire(Ports{Store: documents, Bus: queues, Directory: tenant, Clock: options.Clock, Logger: logger, PortalURL: settings.PortalURL,
 		PublicURL: settings.PublicURL, AuditChains: settings.AuditChains,
 		Dependencies: []operate.Dependency{{Name: "tokens", Stops: "signing in, so every call of the API", Ask: validator.Check}}, Outbound: platform.NewOutbound(settings.CalloutPrivateHosts),
 		Secret: func(name string) governance.Secret { return governance.Hide(settings.CalloutSecrets.Get(name)) }})

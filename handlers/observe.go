@@ -10,18 +10,13 @@ import (
 	"time"
 
 	"latchkey/handlers/hostwire"
-	"latchkey/shared/bus"
-	"latchkey/shared/bus/servicebus"
 	"latchkey/shared/directory"
 	"latchkey/shared/directory/graph"
-	"latchkey/shared/governance"
 	"latchkey/shared/platform"
-	"latchkey/shared/store"
-	"latchkey/shared/store/cosmos"
 )
 
-// observed gives everything that the host calls its scope: the id of the invocation for logs and, with telemetry on, spans and durations. Without telemetry the ports are
-// those of the adapters, and nothing is between them and the use cases.
+// observed gives everything that the host calls its scope: the id of the invocation for logs and, with telemetry on, a span and a
+// duration. What goes out has its spans where each adapter makes its exchanges.
 func observed(next http.Handler, telemetry *platform.Telemetry) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/" { // the host asks for it all the time
@@ -95,116 +90,6 @@ func outcomeOf(code int) string {
 		return "refused"
 	}
 	return "ok"
-}
-
-// tracedStore is the store with a span around each call.
-type tracedStore struct{ *cosmos.Store }
-
-// Get implements store.Store.
-func (s tracedStore) Get(ctx context.Context, container store.Container, partition string, ids ...string) (_ []store.Document, err error) {
-	ctx, span := platform.Start(ctx, platform.Client, "store get "+string(container))
-	defer func() { span.End(err) }()
-	return s.Store.Get(ctx, container, partition, ids...)
-}
-
-// Commit implements store.Store.
-func (s tracedStore) Commit(ctx context.Context, container store.Container, partition string, operations []store.Operation) (_ []string, err error) {
-	ctx, span := platform.Start(ctx, platform.Client, "store commit "+string(container), "operations", strconv.Itoa(len(operations)))
-	defer func() { span.End(err) }()
-	return s.Store.Commit(ctx, container, partition, operations)
-}
-
-// Query implements store.Store.
-func (s tracedStore) Query(ctx context.Context, container store.Container, query store.Query) (_ store.Page, err error) {
-	ctx, span := platform.Start(ctx, platform.Client, "store query "+string(container), "kind", query.Kind)
-	defer func() { span.End(err) }()
-	return s.Store.Query(ctx, container, query)
-}
-
-// tracedBus is the bus with a span around each call.
-type tracedBus struct{ *servicebus.Bus }
-
-// Send implements bus.Bus.
-func (b tracedBus) Send(ctx context.Context, queue string, messages ...bus.Message) (err error) {
-	ctx, span := platform.Start(ctx, platform.Producer, "send "+queue, "messages", strconv.Itoa(len(messages)))
-	defer func() { span.End(err) }()
-	return b.Bus.Send(ctx, queue, messages...)
-}
-
-// tracedDirectory is the directory with a span around each call of its port.
-type tracedDirectory struct{ *graph.Directory }
-
-var _ directory.Directory = tracedDirectory{}
-
-// User implements directory.Directory.
-func (d tracedDirectory) User(ctx context.Context, id string) (_ governance.User, err error) {
-	ctx, span := platform.Start(ctx, platform.Client, "graph User")
-	defer func() { span.End(err) }()
-	return d.Directory.User(ctx, id)
-}
-
-// Group implements directory.Directory.
-func (d tracedDirectory) Group(ctx context.Context, id string) (_ governance.Group, err error) {
-	ctx, span := platform.Start(ctx, platform.Client, "graph Group")
-	defer func() { span.End(err) }()
-	return d.Directory.Group(ctx, id)
-}
-
-// MemberOf implements directory.Directory.
-func (d tracedDirectory) MemberOf(ctx context.Context, userID string) (_ []string, err error) {
-	ctx, span := platform.Start(ctx, platform.Client, "graph MemberOf")
-	defer func() { span.End(err) }()
-	return d.Directory.MemberOf(ctx, userID)
-}
-
-// GroupMembers implements directory.Directory.
-func (d tracedDirectory) GroupMembers(ctx context.Context, groupID string) (_ []governance.User, err error) {
-	ctx, span := platform.Start(ctx, platform.Client, "graph GroupMembers")
-	defer func() { span.End(err) }()
-	return d.Directory.GroupMembers(ctx, groupID)
-}
-
-// AddMember implements directory.Directory.
-func (d tracedDirectory) AddMember(ctx context.Context, groupID, principalID string) (err error) {
-	ctx, span := platform.Start(ctx, platform.Client, "graph AddMember")
-	defer func() { span.End(err) }()
-	return d.Directory.AddMember(ctx, groupID, principalID)
-}
-
-// RemoveMember implements directory.Directory.
-func (d tracedDirectory) RemoveMember(ctx context.Context, groupID, principalID string) (err error) {
-	ctx, span := platform.Start(ctx, platform.Client, "graph RemoveMember")
-	defer func() { span.End(err) }()
-	return d.Directory.RemoveMember(ctx, groupID, principalID)
-}
-
-// AddOwner implements directory.Directory.
-func (d tracedDirectory) AddOwner(ctx context.Context, groupID, principalID string) (err error) {
-	ctx, span := platform.Start(ctx, platform.Client, "graph AddOwner")
-	defer func() { span.End(err) }()
-	return d.Directory.AddOwner(ctx, groupID, principalID)
-}
-
-// RemoveOwner implements directory.Directory.
-func (d tracedDirectory) RemoveOwner(ctx context.Context, groupID, principalID string) (err error) {
-	ctx, span := platform.Start(ctx, platform.Client, "graph RemoveOwner")
-	defer func() { span.End(err) }()
-	return d.Directory.RemoveOwner(ctx, groupID, principalID)
-}
-
-// SendMail implements directory.Directory.
-func (d tracedDirectory) SendMail(ctx context.Context, mail governance.Mail) (err error) {
-	ctx, span := platform.Start(ctx, platform.Client, "graph SendMail")
-	defer func() { span.End(err) }()
-	return d.Directory.SendMail(ctx, mail)
-}
-
-// ports are the adapters as the use cases get them.
-func ports(telemetry *platform.Telemetry, documents *cosmos.Store, queues *servicebus.Bus, tenant *graph.Directory) (store.Store, bus.Bus, directory.Directory) {
-	if telemetry == nil {
-		return documents, queues, tenant
-	}
-	return tracedStore{documents}, tracedBus{queues}, tracedDirectory{tenant}
 }
 
 // onStore tells of request units.

@@ -49,16 +49,26 @@ func RetryAfter(err error) time.Duration {
 // MaxGroupMembers bounds what GroupMembers returns: nobody notifies or lists more approvers than this.
 const MaxGroupMembers = 500
 
+// MaxManagerLevels bounds the chain that Managers follows: no policy asks above it (RULES PRV-14).
+const MaxManagerLevels = 4
+
 // Directory is the port.
 type Directory interface {
 	// User reads a person, with the id of the direct manager (empty if there is none). Errors: ErrNotFound.
 	User(ctx context.Context, id string) (governance.User, error)
 	// Group reads a group. Errors: ErrNotFound.
 	Group(ctx context.Context, id string) (governance.Group, error)
+	// Managers returns the ids of a person's managers, nearest first, up to levels, which is at most MaxManagerLevels. It is shorter where the chain ends, and where it comes back to somebody who is in it
+	// or to the person. Errors: ErrNotFound.
+	Managers(ctx context.Context, userID string, levels int) ([]string, error)
 	// MemberOf returns the ids of all groups that the user is in, nested membership included, in no order. Errors: ErrNotFound.
 	MemberOf(ctx context.Context, userID string) ([]string, error)
 	// GroupMembers returns the users in a group, nested membership included, at most MaxGroupMembers, without their managers. Errors: ErrNotFound.
 	GroupMembers(ctx context.Context, groupID string) ([]governance.User, error)
+
+	// HasMember and HasOwner say whether a user is a direct member or an owner of a group. Errors: ErrNotFound if the user or the group does not exist.
+	HasMember(ctx context.Context, groupID, userID string) (bool, error)
+	HasOwner(ctx context.Context, groupID, userID string) (bool, error)
 
 	// AddMember makes the user, service principal or group a member of the group. Someone who is a member already is a success.
 	// Errors: ErrNotFound if the group or the principal does not exist, ErrRefused.

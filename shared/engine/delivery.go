@@ -129,6 +129,7 @@ func (c *Change) remove(assignment governance.Assignment, why removal, now time.
 type Step struct {
 	Grant  governance.Grant
 	Action Action
+	Handle string // of a removal: what the origin needs besides
 }
 
 // Action is what a Step does.
@@ -158,7 +159,7 @@ func Plan(s State, assignmentID string) []Step {
 			if grantedElsewhere(s.Head, assignmentID, delivery.Grant) {
 				action = ActionKeep
 			}
-			steps = append(steps, Step{Grant: delivery.Grant, Action: action})
+			steps = append(steps, Step{Grant: delivery.Grant, Action: action, Handle: delivery.Handle})
 		}
 	}
 	return steps
@@ -172,9 +173,10 @@ func grantedElsewhere(head governance.Head, assignmentID string, grant governanc
 
 // Outcome is how a step went. An empty Reason is a success.
 type Outcome struct {
-	Step
-	Reason    string // why it failed, for an operator
-	Transient bool   // whether trying again may help
+	Step                // its Handle is what a grant brought
+	End       time.Time // when the origin takes a grant back by itself; zero: never
+	Reason    string    // why it failed, for an operator
+	Transient bool      // whether trying again may help
 }
 
 // Record writes down how the steps of an assignment went, and settles its request when nothing is left to try (RULES REQ-06, REQ-07). It answers with an empty change
@@ -206,6 +208,12 @@ func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Ch
 		}
 		activity := governance.ActivityFulfillRole
 		delivery.State, delivery.Reason = governance.DeliveryDelivered, ""
+		if outcome.Action == ActionAdd {
+			delivery.Handle, delivery.EndDateTime = outcome.Handle, nil
+			if !outcome.End.IsZero() {
+				delivery.EndDateTime = governance.At(outcome.End)
+			}
+		}
 		if assignment.Removing {
 			activity, delivery.State = governance.ActivityRemoveRole, governance.DeliveryRemoved
 		}

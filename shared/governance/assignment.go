@@ -66,9 +66,11 @@ const (
 
 // Delivery is one resource role of an assignment: what is granted, and how far that is.
 type Delivery struct {
-	Grant  Grant         `json:"grant"`
-	State  DeliveryState `json:"state"`
-	Reason string        `json:"reason,omitempty"` // why it failed, for an operator
+	Grant       Grant         `json:"grant"`
+	State       DeliveryState `json:"state"`
+	Reason      string        `json:"reason,omitempty"`      // why it failed, for an operator
+	Handle      string        `json:"handle,omitempty"`      // what the origin needs besides to take it back
+	EndDateTime *DateTime     `json:"endDateTime,omitempty"` // when the origin takes it back by itself
 }
 
 // Grant names one resource role as the directory knows it. Two packages that grant the same role have equal Grants: that is what is counted (RULES RES-10).

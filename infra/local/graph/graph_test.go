@@ -139,6 +139,10 @@ func TestWhatIsNotServedIsNamed(t *testing.T) {
 		{"GET", "/v1.0/users?$filter=" + q(strings.Repeat("(", 1000)), "", 400, "complex"},
 		{"GET", "/v1.0/users?$orderby=shoeSize", "", 400, "shoeSize"},
 		{"GET", "/v1.0/users?$expand=manager($levels=max)", "", 400, "$levels"},
+		{"GET", u + "?$expand=manager($levels=2)", "", 400, "ConsistencyLevel"},
+		{"GET", u + "?$expand=manager($levels=0)", "", 400, "$levels"},
+		{"GET", u + "?$expand=manager($levels=1001)", "", 400, "$levels"},
+		{"GET", u + "?$expand=directReports($levels=2)", "", 400, "$levels"},
 		{"GET", "/v1.0/users?$expand=manager(", "", 400, "parenthesis"},
 		{"GET", u + "/memberOf/nonsense", "", 400, "nonsense"},
 		{"PATCH", u, `{"shoeSize":1}`, 400, "shoeSize"},
@@ -402,6 +406,13 @@ func TestManagersAndReports(t *testing.T) {
 	}
 	if a := want(t, ask(t, server, "GET", "/v1.0/users/"+user(2).ID+"/directReports", ""), 200); !slices.Equal(a.ids(), []string{user(1).ID}) {
 		t.Errorf("got %s", a.text)
+	}
+	want(t, ask(t, server, "PUT", "/v1.0/users/"+user(2).ID+"/manager/$ref", `{"@odata.id":"https://graph.microsoft.com/v1.0/users/`+user(0).ID+`"}`), 204)
+	chain := want(t, ask(t, server, "GET", u+"?$select=id&$expand=manager($levels=max;$select=id)", "", "ConsistencyLevel", "eventual"), 200)
+	first, _ := chain.body["manager"].(map[string]any)
+	second, _ := first["manager"].(map[string]any)
+	if first["id"] != user(2).ID || second["id"] != user(0).ID || second["manager"] != nil {
+		t.Errorf("the chain is %s", chain.text)
 	}
 	want(t, ask(t, server, "DELETE", u+"/manager/$ref", ""), 204)
 	want(t, ask(t, server, "GET", u+"/manager", ""), 404)

@@ -174,10 +174,7 @@ func (c *call) appendExpansions(b []byte, o *memory.Object, opts options) []byte
 		var objects []*memory.Object
 		switch e.name {
 		case "manager":
-			if manager, ok := dir.Object(o.User.ManagerID); ok && o.User.ManagerID != "" {
-				b = appendName(b, "manager")
-				b = appendObject(b, manager, e.selected, true)
-			}
+			b = c.appendManagers(b, o, e, max(e.levels, 1))
 			continue
 		case "directReports":
 			objects, _ = dir.Reports(o.ID())
@@ -199,4 +196,15 @@ func (c *call) appendExpansions(b []byte, o *memory.Object, opts options) []byte
 		b = append(b, ']')
 	}
 	return b
+}
+
+// appendManagers appends a user's manager with the managers above, in each other; a circle goes round until levels are over.
+func (c *call) appendManagers(b []byte, o *memory.Object, e expansion, levels int) []byte {
+	manager, ok := c.server.directory.Object(o.User.ManagerID)
+	if !ok || o.User.ManagerID == "" || levels == 0 {
+		return b
+	}
+	b = append(appendName(b, "manager"), '{')
+	b = appendProperties(b, manager, e.selected, true)
+	return append(c.appendManagers(b, manager, e, levels-1), '}')
 }

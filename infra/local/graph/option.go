@@ -30,6 +30,7 @@ type options struct {
 type expansion struct {
 	name     string
 	selected []string
+	levels   int // how far up; 0 and 1 are the same
 }
 
 // knownOptions are the options that options reads; another one that begins with $ is refused by name.
@@ -55,6 +56,11 @@ func (c *call) options(kind memory.Kind) (options, error) {
 	}
 	if o.expand, err = parseExpand(c.query.Get("$expand")); err != nil {
 		return o, err
+	}
+	for _, e := range o.expand {
+		if e.levels > 0 && (kind != memory.KindUser || c.id() == "" || c.request.Header.Get("ConsistencyLevel") != "eventual") {
+			return o, bad("The option '$levels' is supported for a single user, with the header ConsistencyLevel: eventual.")
+		}
 	}
 	if text := c.query.Get("$filter"); text != "" {
 		if o.filter, err = parseFilter(kind, text); err != nil {
@@ -104,7 +110,7 @@ func parseSelect(kind memory.Kind, text string) ([]string, error) {
 	return names, nil
 }
 
-// parseExpand reads such as manager($select=id),members. Options within the parentheses other than $select and $levels=1 are refused.
+// parseExpand reads such as manager($select=id),members. Options within the parentheses other than $select and the $levels of managers are refused.
 func parseExpand(text string) ([]expansion, error) {
 	var list []expansion
 	for text != "" {
@@ -126,7 +132,8 @@ func parseExpand(text string) ([]expansion, error) {
 				switch {
 				case name == "$select":
 					one.selected = strings.Split(value, ",")
-				case name == "$levels" && value == "1":
+				case name == "$levels" && one.name == "manager" && levelsOf(value) > 0:
+					one.levels = levelsOf(value)
 				default:
 					return nil, bad("Parsing OData Select and Expand failed: the option '" + option + "' is not supported.")
 				}
@@ -136,4 +143,18 @@ func parseExpand(text string) ([]expansion, error) {
 		list = append(list, one)
 	}
 	return list, nil
+}
+
+// maxLevels is Graph's bound of $levels.
+const maxLevels = 1000
+
+// levelsOf reads the value of $levels; 0 if it is none.
+func levelsOf(value string) int {
+	if value == "max" {
+		return maxLevels
+	}
+	if levels, err := strconv.Atoi(value); err == nil && levels <= maxLevels {
+		return max(levels, 0)
+	}
+	return 0
 }

@@ -44,7 +44,7 @@ func (t *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t.calls.Add(1)
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	query, err := url.ParseQuery(strings.ReplaceAll(r.URL.RawQuery, ";", "%3B")) // OData separates options of $expand so
 	if err != nil {
 		out.reply = refusal(bad("The query string is malformed."))
 		return

@@ -221,6 +221,18 @@ func (p directoryPort) GroupMembers(ctx context.Context, groupID string) ([]gove
 	return call(p.world, "members", groupID, false, func() ([]governance.User, error) { return p.inner.GroupMembers(ctx, groupID) })
 }
 
+func (p directoryPort) Managers(ctx context.Context, userID string, levels int) ([]string, error) {
+	return call(p.world, "managers", userID, false, func() ([]string, error) { return p.inner.Managers(ctx, userID, levels) })
+}
+
+func (p directoryPort) HasMember(ctx context.Context, groupID, userID string) (bool, error) {
+	return call(p.world, "hasMember", groupID+" "+userID, false, func() (bool, error) { return p.inner.HasMember(ctx, groupID, userID) })
+}
+
+func (p directoryPort) HasOwner(ctx context.Context, groupID, userID string) (bool, error) {
+	return call(p.world, "hasOwner", groupID+" "+userID, false, func() (bool, error) { return p.inner.HasOwner(ctx, groupID, userID) })
+}
+
 func (p directoryPort) change(what, groupID, principalID string, do func() error) error {
 	_, err := call(p.world, what, p.world.groupName(groupID)+" "+p.world.personName(principalID), true, func() (struct{}, error) { return struct{}{}, do() })
 	return err

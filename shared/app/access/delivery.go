@@ -62,6 +62,9 @@ func (d *Delivery) Provision(ctx context.Context, effect governance.Effect) erro
 			if err != nil {
 				return err
 			}
+			if step.Action == engine.ActionAdd {
+				done[len(done)-1].Handle = outcome.Handle
+			}
 			outcomes = append(outcomes, outcome)
 		}
 		recorded, err := update(ctx, d.Ledger, effect.Place, state.Having(read), func(s engine.State) (engine.Change, error) {
@@ -87,7 +90,7 @@ func (d *Delivery) undo(ctx context.Context, state *ledger.State, objectID strin
 	undone := false
 	for i := range done {
 		wanted := slices.ContainsFunc(state.Head.Holdings, func(h governance.Holding) bool { return !h.Removing && slices.Contains(h.Grants, done[i].Grant) })
-		opposite := engine.Step{Grant: done[i].Grant, Action: engine.ActionRemove}
+		opposite := engine.Step{Grant: done[i].Grant, Action: engine.ActionRemove, Handle: done[i].Handle}
 		if wanted {
 			opposite.Action = engine.ActionAdd
 		}
@@ -108,21 +111,22 @@ func (d *Delivery) undo(ctx context.Context, state *ledger.State, objectID strin
 	return undone, nil
 }
 
-// carryOut does one step in the directory. An error means that this call is over, not that the step failed.
+// carryOut does one step at the origin. An error means that this call is over, not that the step failed.
 func (d *Delivery) carryOut(ctx context.Context, objectID string, step engine.Step) (engine.Outcome, error) {
-	var err error
-	switch {
-	case step.Action == engine.ActionKeep:
-	case step.Action == engine.ActionAdd && step.Grant.Role == governance.GrantOwner:
-		err = d.Directory.AddOwner(ctx, step.Grant.ResourceID, objectID)
-	case step.Action == engine.ActionAdd:
-		err = d.Directory.AddMember(ctx, step.Grant.ResourceID, objectID)
-	case step.Grant.Role == governance.GrantOwner:
-		err = d.Directory.RemoveOwner(ctx, step.Grant.ResourceID, objectID)
-	default:
-		err = d.Directory.RemoveMember(ctx, step.Grant.ResourceID, objectID)
-	}
 	outcome := engine.Outcome{Step: step}
+	provisioner, ok := directory.ProvisionerOf(d.Directory, step.Grant.OriginSystem)
+	if !ok {
+		outcome.Reason = "this release cannot provision " + step.Grant.OriginSystem
+		return outcome, nil
+	}
+	var err error
+	switch step.Action {
+	case engine.ActionKeep:
+	case engine.ActionAdd:
+		outcome.Handle, outcome.End, err = provisioner.Grant(ctx, step.Grant, objectID)
+	case engine.ActionRemove:
+		err = provisioner.Revoke(ctx, step.Grant, objectID, step.Handle)
+	}
 	switch {
 	case err == nil:
 		return outcome, nil

@@ -24,13 +24,12 @@ func person(ctx context.Context, d directory.Directory, userID, target string, n
 			return governance.Person{}, fmt.Errorf("look up the groups of the user: %w", err)
 		}
 	}
-	for manager := user; len(person.ManagerIDs) < needs.Managers && manager.ManagerID != ""; {
-		person.ManagerIDs = append(person.ManagerIDs, manager.ManagerID)
-		if len(person.ManagerIDs) == needs.Managers {
-			break
-		}
-		if manager, err = d.User(ctx, manager.ManagerID); err != nil && !isNotFound(err) {
-			return governance.Person{}, fmt.Errorf("look up the manager of the user: %w", err)
+	switch {
+	case needs.Managers == 1 && user.ManagerID != "": // it came with the user
+		person.ManagerIDs = []string{user.ManagerID}
+	case needs.Managers > 1:
+		if person.ManagerIDs, err = d.Managers(ctx, user.ID, needs.Managers); err != nil && !isNotFound(err) {
+			return governance.Person{}, fmt.Errorf("look up the managers of the user: %w", err)
 		}
 	}
 	return person, nil

@@ -2,10 +2,6 @@ package catalog
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
-	"strings"
 
 	"latchkey/shared/app/authz"
 	"latchkey/shared/directory"
@@ -71,37 +67,21 @@ func (r *Resources) RequestResource(ctx context.Context, caller governance.Calle
 
 // describe is the resource of a request to add, as the catalog is to have it. Errors: CodeInvalid.
 func (r *Resources) describe(ctx context.Context, request governance.ResourceRequest) (governance.Resource, error) {
-	none := governance.Resource{}
-	if !strings.EqualFold(request.Resource.OriginSystem, governance.OriginGroup) {
-		return none, governance.Invalid("resource/originSystem", "originSystem %q is not supported by this release; use %s.", governance.Clip(request.Resource.OriginSystem), governance.OriginGroup)
+	provisioner, ok := directory.ProvisionerOf(r.Directory, request.Resource.OriginSystem)
+	if !ok {
+		return governance.Resource{}, governance.Invalid("resource/originSystem", "originSystem %q is not supported by this release; use %s.", governance.Clip(request.Resource.OriginSystem), governance.OriginGroup)
 	}
-	if !governance.IsGUID(request.Resource.OriginID) {
-		return none, governance.Invalid("resource/originId", "originId must be the id of a group, a GUID.")
+	resource, err := provisioner.Describe(ctx, request.Resource.OriginID)
+	if err != nil {
+		return governance.Resource{}, err
 	}
-	group, err := r.Directory.Group(ctx, governance.Fold(request.Resource.OriginID))
-	switch {
-	case errors.Is(err, directory.ErrNotFound):
-		return none, governance.Invalid("resource/originId", "The directory has no group %s.", request.Resource.OriginID)
-	case err != nil:
-		return none, fmt.Errorf("look up the group: %w", err)
-	case group.OnPremisesSync:
-		return none, governance.Invalid("resource/originId", "The group %q is synchronised from on-premises, so its members cannot be changed here; use a cloud group.", group.DisplayName)
-	case slices.Contains(group.GroupTypes, "DynamicMembership"):
-		return none, governance.Invalid("resource/originId", "The group %q has dynamic membership, so its members cannot be changed; use a group with assigned members.", group.DisplayName)
+	resource.ID = governance.NameID("resource:" + request.Catalog.ID + ":" + resource.OriginID)
+	resource.CreatedDateTime, resource.Catalog = governance.At(r.Ledger.Now()), request.Catalog
+	for i := range resource.Roles {
+		resource.Roles[i].ID = governance.NameID("role:" + resource.ID + ":" + resource.Roles[i].OriginID)
 	}
-	origin := governance.Fold(group.ID)
-	id := governance.NameID("resource:" + request.Catalog.ID + ":" + origin)
-	resource := governance.Resource{
-		ID: id, DisplayName: group.DisplayName, Description: group.Description, OriginID: origin, OriginSystem: governance.OriginGroup,
-		CreatedDateTime: governance.At(r.Ledger.Now()), Catalog: request.Catalog,
-		Scopes: []governance.ResourceScope{{
-			ID: governance.NameID("scope:" + id), DisplayName: "Root", Description: "Root Scope", OriginID: origin, OriginSystem: governance.OriginGroup, IsRootScope: true,
-		}},
-	}
-	for _, role := range []string{governance.GrantMember, governance.GrantOwner} {
-		resource.Roles = append(resource.Roles, governance.ResourceRole{
-			ID: governance.NameID("role:" + id + ":" + role), DisplayName: role, OriginID: role + "_" + origin, OriginSystem: governance.OriginGroup,
-		})
+	for i := range resource.Scopes {
+		resource.Scopes[i].ID = governance.NameID("scope:" + resource.ID + ":" + resource.Scopes[i].OriginID)
 	}
 	return resource, nil
 }

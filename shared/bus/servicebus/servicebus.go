@@ -7,12 +7,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
 	"latchkey/shared/bus"
+	"latchkey/shared/platform"
 )
 
 // DefaultTimeout bounds one Send with all its retries.
@@ -60,7 +62,9 @@ func New(client *azservicebus.Client, options Options) *Bus {
 
 // Send implements [bus.Bus]. One message goes by itself, several in batches; a batch holds messages of one session, because partitioned queues
 // refuse any other. A batch is accepted as a whole, several are not.
-func (b *Bus) Send(ctx context.Context, queue string, messages ...bus.Message) error {
+func (b *Bus) Send(ctx context.Context, queue string, messages ...bus.Message) (err error) {
+	ctx, span := platform.Start(ctx, platform.Producer, "send "+queue, "messages", strconv.Itoa(len(messages)))
+	defer func() { span.End(err) }()
 	for i := range messages {
 		if err := messages[i].Validate(bus.UsesSessions(queue)); err != nil {
 			return fmt.Errorf("sending to %s: %w", queue, err)

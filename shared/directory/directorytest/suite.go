@@ -58,6 +58,7 @@ func Run(t *testing.T, open func(t *testing.T) Tenant) {
 	}{
 		{"User", testUser},
 		{"UserWithoutManager", testUserWithoutManager},
+		{"Managers", testManagers},
 		{"Group", testGroup},
 		{"Absent", testAbsent},
 		{"OddIDs", testOddIDs},
@@ -69,6 +70,8 @@ func Run(t *testing.T, open func(t *testing.T) Tenant) {
 		{"RemoveMember", testRemoveMember},
 		{"RefusingGroups", testRefusingGroups},
 		{"Owners", testOwners},
+		{"DirectEdges", testDirectEdges},
+		{"GroupProvisioner", testGroupProvisioner},
 		{"SendMail", testSendMail},
 		{"Throttled", testThrottled},
 		{"Unavailable", testUnavailable},
@@ -149,6 +152,37 @@ func testUserWithoutManager(t *testing.T, tenant Tenant) {
 	}
 }
 
+// rules: PRV-14
+func testManagers(t *testing.T, tenant Tenant) {
+	manages := func(n int, manager string) {
+		user := person(n)
+		user.ManagerID = manager
+		tenant.PutUser(user)
+	}
+	for n := 6; n > 1; n-- {
+		manages(n-1, userID(n))
+	}
+	manages(6, "")
+	manages(7, userID(8))
+	manages(8, userID(9))
+	manages(9, userID(7)) // a circle
+	manages(10, userID(10))
+	for _, test := range []struct {
+		of, levels int
+		want       []int
+	}{{1, 1, []int{2}}, {1, 2, []int{2, 3}}, {1, 4, []int{2, 3, 4, 5}}, {1, 100, []int{2, 3, 4, 5}}, {1, 0, nil}, {1, -1, nil}, {5, 4, []int{6}}, {6, 4, nil}, {7, 4, []int{8, 9}}, {10, 4, nil}} {
+		got, err := tenant.Directory.Managers(t.Context(), userID(test.of), test.levels)
+		must(t, err)
+		var want []string
+		for _, n := range test.want {
+			want = append(want, userID(n))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("the managers of %d up to level %d are %v, want %v", test.of, test.levels, got, test.want)
+		}
+	}
+}
+
 func testGroup(t *testing.T, tenant Tenant) {
 	dynamic := governance.Group{
 		ID: groupID(1), DisplayName: "Sales", Description: "All of sales", Mail: "sales@contoso.example", SecurityEnabled: true,
@@ -180,8 +214,18 @@ func testAbsent(t *testing.T, tenant Tenant) {
 	absent("Group", err)
 	_, err = dir.Group(ctx, userID(1))
 	absent("Group of a user's id", err)
+	_, err = dir.Managers(ctx, userID(9), 1)
+	absent("Managers", err)
 	_, err = dir.MemberOf(ctx, userID(9))
 	absent("MemberOf", err)
+	_, err = dir.HasMember(ctx, groupID(1), userID(9))
+	absent("HasMember", err)
+	_, err = dir.HasMember(ctx, groupID(9), userID(1))
+	absent("HasMember of no group", err)
+	_, err = dir.HasOwner(ctx, groupID(1), userID(9))
+	absent("HasOwner", err)
+	_, err = dir.HasOwner(ctx, groupID(9), userID(1))
+	absent("HasOwner of no group", err)
 	_, err = dir.GroupMembers(ctx, groupID(9))
 	absent("GroupMembers", err)
 	absent("AddMember to no group", dir.AddMember(ctx, groupID(9), userID(1)))
@@ -206,6 +250,12 @@ func testOddIDs(t *testing.T, tenant Tenant) {
 		wantError(t, fmt.Sprintf("User(%q)", odd), err, directory.ErrNotFound)
 		_, err = dir.Group(ctx, odd)
 		wantError(t, fmt.Sprintf("Group(%q)", odd), err, directory.ErrNotFound)
+		_, err = dir.Managers(ctx, odd, 1)
+		wantError(t, fmt.Sprintf("Managers(%q)", odd), err, directory.ErrNotFound)
+		_, err = dir.HasMember(ctx, groupID(1), odd)
+		wantError(t, fmt.Sprintf("HasMember(_, %q)", odd), err, directory.ErrNotFound)
+		_, err = dir.HasOwner(ctx, odd, userID(1))
+		wantError(t, fmt.Sprintf("HasOwner(%q, _)", odd), err, directory.ErrNotFound)
 		_, err = dir.MemberOf(ctx, odd)
 		wantError(t, fmt.Sprintf("MemberOf(%q)", odd), err, directory.ErrNotFound)
 		_, err = dir.GroupMembers(ctx, odd)
@@ -423,6 +473,31 @@ func testOwners(t *testing.T, tenant Tenant) {
 	}
 }
 
+// Membership by another group is not direct, and a member is no owner.
+func testDirectEdges(t *testing.T, tenant Tenant) {
+	ctx, dir := t.Context(), tenant.Directory
+	for n := 1; n <= 3; n++ {
+		tenant.PutUser(person(n))
+		tenant.PutGroup(team(n))
+	}
+	must(t, tenant.PutMember(groupID(1), groupID(2)))
+	must(t, tenant.PutMember(groupID(2), userID(1)))
+	must(t, tenant.PutOwner(groupID(1), userID(2)))
+	for _, test := range []struct {
+		group         string
+		user          int
+		member, owner bool
+	}{{groupID(1), 1, false, false}, {groupID(2), 1, true, false}, {groupID(1), 2, false, true}, {groupID(1), 3, false, false}} {
+		member, err := dir.HasMember(ctx, test.group, userID(test.user))
+		must(t, err)
+		owner, err := dir.HasOwner(ctx, test.group, userID(test.user))
+		must(t, err)
+		if member != test.member || owner != test.owner {
+			t.Errorf("of group %q person %d is member %t and owner %t, want %t and %t", test.group, test.user, member, owner, test.member, test.owner)
+		}
+	}
+}
+
 // rules: PRV-18
 func testSendMail(t *testing.T, tenant Tenant) {
 	mail := governance.Mail{
@@ -461,7 +536,10 @@ func calls(t *testing.T, tenant Tenant) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"User":         func(ctx context.Context) error { _, err := dir.User(ctx, userID(1)); return err },
 		"Group":        func(ctx context.Context) error { _, err := dir.Group(ctx, groupID(1)); return err },
+		"Managers":     func(ctx context.Context) error { _, err := dir.Managers(ctx, userID(1), 1); return err },
 		"MemberOf":     func(ctx context.Context) error { _, err := dir.MemberOf(ctx, userID(1)); return err },
+		"HasMember":    func(ctx context.Context) error { _, err := dir.HasMember(ctx, groupID(1), userID(1)); return err },
+		"HasOwner":     func(ctx context.Context) error { _, err := dir.HasOwner(ctx, groupID(1), userID(1)); return err },
 		"GroupMembers": func(ctx context.Context) error { _, err := dir.GroupMembers(ctx, groupID(1)); return err },
 		"AddMember":    func(ctx context.Context) error { return dir.AddMember(ctx, groupID(1), userID(1)) },
 		"RemoveMember": func(ctx context.Context) error { return dir.RemoveMember(ctx, groupID(1), userID(2)) },

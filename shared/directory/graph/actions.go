@@ -99,9 +99,6 @@ func (d *Directory) request(method abstractions.HttpMethod, path string, ids map
 
 // raw makes a request and sends it.
 func (d *Directory) raw(ctx context.Context, operation Operation, again repeatable, method abstractions.HttpMethod, path string, ids map[string]string, body, result any) error {
-	if err := ended(ctx, operation); err != nil {
-		return err
-	}
 	request, err := d.request(method, path, ids, body)
 	if err != nil {
 		return err

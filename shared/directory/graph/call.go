@@ -14,6 +14,7 @@ import (
 	abstractions "github.com/microsoft/kiota-abstractions-go"
 
 	"latchkey/shared/directory"
+	"latchkey/shared/platform"
 )
 
 // MaxWait is the longest wait within a call. What asks for more is the caller's to schedule.
@@ -38,6 +39,9 @@ const (
 // The answer is taken by Kiota's response handler rather than by the SDK's models: a model of a user builds a table of some 170 closures for each user that it
 // reads, and keeps every property in a map.
 func (d *Directory) call(ctx context.Context, operation Operation, again repeatable, request *abstractions.RequestInformation, result any) error {
+	if err := ctx.Err(); err != nil { // nothing is sent
+		return fmt.Errorf("%w: %s: %w", directory.ErrUnavailable, operation, err)
+	}
 	handler := abstractions.NewRequestHandlerOption()
 	handler.SetResponseHandler(func(response any, _ abstractions.ErrorMappings) (any, error) {
 		return nil, decode(response, result)
@@ -58,14 +62,16 @@ func (d *Directory) call(ctx context.Context, operation Operation, again repeata
 	}
 }
 
-// once does one HTTP exchange.
+// once does one HTTP exchange, in a span that names the operation and nothing of what it is about.
 func (d *Directory) once(ctx context.Context, operation Operation, request *abstractions.RequestInformation) error {
 	seen := &answer{}
+	ctx, span := platform.Start(ctx, platform.Client, "graph "+string(operation))
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout) // not the client's: that starts a goroutine for each exchange
 	defer cancel()
 	err := d.send(context.WithValue(ctx, answerKey{}, seen), request)
 	err = classify(operation, seen, err)
+	span.End(err)
 	if d.observe != nil {
 		d.observe(operation, seen.status, err, time.Since(begin))
 	}

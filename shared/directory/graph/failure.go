@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -101,12 +100,4 @@ func gone(err error) error {
 		return nil
 	}
 	return err
-}
-
-// ended is the error of a context that is over before anything was sent.
-func ended(ctx context.Context, operation Operation) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("%w: %s: %w", directory.ErrUnavailable, operation, err)
-	}
-	return nil
 }

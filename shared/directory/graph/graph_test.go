@@ -129,8 +129,11 @@ func TestPermissionsAreEnoughAndEachIsNeeded(t *testing.T) {
 		_, err2 := dir.Group(ctx, team(1).ID)
 		_, err3 := dir.MemberOf(ctx, person(1).ID)
 		_, err4 := dir.GroupMembers(ctx, team(1).ID)
+		_, err5 := dir.Managers(ctx, person(1).ID, 4)
+		_, err6 := dir.HasMember(ctx, team(1).ID, person(1).ID)
+		_, err7 := dir.HasOwner(ctx, team(1).ID, person(1).ID)
 		for _, err := range []error{
-			err1, err2, err3, err4,
+			err1, err2, err3, err4, err5, err6, err7,
 			dir.AddMember(ctx, team(1).ID, person(1).ID), dir.AddOwner(ctx, team(1).ID, person(1).ID),
 			dir.RemoveMember(ctx, team(1).ID, person(1).ID), dir.RemoveOwner(ctx, team(1).ID, person(1).ID),
 			dir.SendMail(ctx, governance.Mail{To: []string{"a@b.example"}, Subject: "s", Text: "t"}), dir.Health(ctx),

@@ -21,9 +21,6 @@ const maxRecipients = 500
 // Graph takes one body in JSON, and Exchange makes the other from it: the HTML is sent, or the text when there is none. Nothing is kept in the sender's sent
 // items, because a mail may carry a secret that must not rest anywhere (DESIGN 2.9).
 func (d *Directory) SendMail(ctx context.Context, message governance.Mail) error {
-	if err := ended(ctx, OperationSendMail); err != nil {
-		return err
-	}
 	if !isUserID(d.sender) {
 		return fmt.Errorf("%w: no mailbox is set to send mail from", directory.ErrRefused)
 	}

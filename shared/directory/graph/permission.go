@@ -9,8 +9,11 @@ type Operation string
 const (
 	OperationUser         Operation = "User"
 	OperationGroup        Operation = "Group"
+	OperationManagers     Operation = "Managers"
 	OperationMemberOf     Operation = "MemberOf"
 	OperationGroupMembers Operation = "GroupMembers"
+	OperationHasMember    Operation = "HasMember"
+	OperationHasOwner     Operation = "HasOwner"
 	OperationAddMember    Operation = "AddMember"
 	OperationRemoveMember Operation = "RemoveMember"
 	OperationAddOwner     Operation = "AddOwner"
@@ -43,10 +46,14 @@ func Permissions() []Permission {
 	return []Permission{
 		{OperationUser, permissionUserRead, http.MethodGet, "/users/{id}"},
 		{OperationGroup, permissionMemberRead, http.MethodGet, "/groups/{id}"},
+		{OperationManagers, permissionUserRead, http.MethodGet, "/users/{id}"},
 		{OperationMemberOf, permissionUserRead, http.MethodGet, "/users/{id}/transitiveMemberOf"},
 		{OperationMemberOf, permissionMemberRead, http.MethodGet, "/users/{id}/transitiveMemberOf"},
 		{OperationGroupMembers, permissionMemberRead, http.MethodGet, "/groups/{id}/transitiveMembers/graph.user"},
 		{OperationGroupMembers, permissionUserRead, http.MethodGet, "/groups/{id}/transitiveMembers/graph.user"},
+		{OperationHasMember, permissionUserRead, http.MethodGet, "/users/{id}/memberOf"},
+		{OperationHasMember, permissionMemberRead, http.MethodGet, "/users/{id}/memberOf"},
+		{OperationHasOwner, permissionMemberRead, http.MethodGet, "/groups/{id}/owners"},
 		{OperationAddMember, permissionMemberWrite, http.MethodPost, "/groups/{id}/members/$ref"},
 		{OperationRemoveMember, permissionMemberWrite, http.MethodDelete, "/groups/{id}/members/{id}/$ref"},
 		{OperationAddOwner, permissionGroupWrite, http.MethodPost, "/groups/{id}/owners/$ref"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	abstractions "github.com/microsoft/kiota-abstractions-go"
@@ -27,8 +28,7 @@ var (
 )
 
 const (
-	maxPage  = int32(999) // Graph's largest page
-	maxPages = 100        // nobody is in 99,900 groups: a service that links its pages in a circle is stopped
+	maxPages = 100 // nobody is in 99,900 groups: a service that links its pages in a circle is stopped
 )
 
 // directoryObject is what of any object is read in a list; the type tells groups from directory roles.
@@ -51,9 +51,6 @@ type page[T any] struct {
 
 // User reads a person with the manager's id, in one call.
 func (d *Directory) User(ctx context.Context, id string) (governance.User, error) {
-	if err := ended(ctx, OperationUser); err != nil {
-		return governance.User{}, err
-	}
 	if !isUserID(id) {
 		return governance.User{}, noSuch("user", id)
 	}
@@ -75,9 +72,6 @@ func (d *Directory) User(ctx context.Context, id string) (governance.User, error
 
 // Group reads a group.
 func (d *Directory) Group(ctx context.Context, id string) (governance.Group, error) {
-	if err := ended(ctx, OperationGroup); err != nil {
-		return governance.Group{}, err
-	}
 	if !isObjectID(id) {
 		return governance.Group{}, noSuch("group", id)
 	}
@@ -94,36 +88,40 @@ func (d *Directory) Group(ctx context.Context, id string) (governance.Group, err
 	return found, nil
 }
 
+// managerAnswer is a user with the managers above, as far up as was asked for.
+type managerAnswer struct {
+	ID      string         `json:"id"`
+	Manager *managerAnswer `json:"manager"`
+}
+
+// Managers reads the chain in one call. With levels, an expansion is one of Graph's advanced queries.
+func (d *Directory) Managers(ctx context.Context, userID string, levels int) ([]string, error) {
+	path := fmt.Sprintf("/users/{id}?$select=id&$expand=manager($levels=%d%%3B$select=id)", min(max(levels, 1), directory.MaxManagerLevels))
+	request, err := d.request(abstractions.GET, path, map[string]string{"id": userID}, nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Headers.Add("ConsistencyLevel", "eventual")
+	var found managerAnswer
+	if err := d.call(ctx, OperationManagers, ifIdempotent, request, &found); err != nil {
+		return nil, err
+	}
+	chain := []string{found.ID}
+	for at := found.Manager; at != nil && len(chain) <= levels && !slices.Contains(chain, at.ID); at = at.Manager {
+		chain = append(chain, at.ID)
+	}
+	return chain[1:], nil
+}
+
 // MemberOf returns the ids of all groups that the user is in. It asks for all that holds the user and keeps the groups: the variant with a type cast is served from an
 // index that lags behind, and whether somebody is in a group decides about access.
 func (d *Directory) MemberOf(ctx context.Context, userID string) ([]string, error) {
-	if err := ended(ctx, OperationMemberOf); err != nil {
-		return nil, err
-	}
-	if !isUserID(userID) {
-		return nil, noSuch("user", userID)
-	}
-	top := maxPage
-	builder := d.users.ByUserId(userID).TransitiveMemberOf()
-	request, err := builder.ToGetRequestInformation(ctx, &users.ItemTransitiveMemberOfRequestBuilderGetRequestConfiguration{
-		QueryParameters: &users.ItemTransitiveMemberOfRequestBuilderGetQueryParameters{Select: idProperty, Top: &top},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("graph: memberships: %w", err)
-	}
 	ids := []string{}
-	err = pages(ctx, d, OperationMemberOf, request,
-		func(next string) (*abstractions.RequestInformation, error) {
-			return builder.WithUrl(next).ToGetRequestInformation(ctx, nil)
-		},
-		func(found []directoryObject) bool {
-			for _, object := range found {
-				if object.Type == "#microsoft.graph.group" {
-					ids = append(ids, object.ID)
-				}
-			}
-			return true
-		})
+	err := list(ctx, d, OperationMemberOf, membershipsPath+"?$select=id&$top=999", userID, func(object directoryObject) {
+		if object.Type == "#microsoft.graph.group" {
+			ids = append(ids, object.ID)
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -132,33 +130,22 @@ func (d *Directory) MemberOf(ctx context.Context, userID string) ([]string, erro
 
 // GroupMembers returns the users in a group, nested membership included, at most directory.MaxGroupMembers.
 func (d *Directory) GroupMembers(ctx context.Context, groupID string) ([]governance.User, error) {
-	if err := ended(ctx, OperationGroupMembers); err != nil {
-		return nil, err
-	}
 	if !isObjectID(groupID) {
 		return nil, noSuch("group", groupID)
 	}
 	top, count := int32(directory.MaxGroupMembers), true
-	// Graph counts a type cast on transitive members among its advanced queries, which need both of these.
-	headers := abstractions.NewRequestHeaders()
-	headers.Add("ConsistencyLevel", "eventual")
-	builder := d.groups.ByGroupId(groupID).TransitiveMembers().GraphUser()
-	request, err := builder.ToGetRequestInformation(ctx, &groups.ItemTransitiveMembersGraphUserRequestBuilderGetRequestConfiguration{
-		Headers:         headers,
+	request, err := d.groups.ByGroupId(groupID).TransitiveMembers().GraphUser().ToGetRequestInformation(ctx, &groups.ItemTransitiveMembersGraphUserRequestBuilderGetRequestConfiguration{
 		QueryParameters: &groups.ItemTransitiveMembersGraphUserRequestBuilderGetQueryParameters{Select: userProperties, Top: &top, Count: &count},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("graph: members: %w", err)
 	}
+	request.Headers.Add("ConsistencyLevel", "eventual") // a type cast on transitive members is one of Graph's advanced queries, which need this and the count
 	var members []governance.User
-	err = pages(ctx, d, OperationGroupMembers, request,
-		func(next string) (*abstractions.RequestInformation, error) {
-			return builder.WithUrl(next).ToGetRequestInformation(ctx, &groups.ItemTransitiveMembersGraphUserRequestBuilderGetRequestConfiguration{Headers: headers})
-		},
-		func(found []governance.User) bool {
-			members = append(members, found[:min(len(found), directory.MaxGroupMembers-len(members))]...)
-			return len(members) < directory.MaxGroupMembers
-		})
+	err = pages(ctx, d, OperationGroupMembers, request, func(found []governance.User) bool {
+		members = append(members, found[:min(len(found), directory.MaxGroupMembers-len(members))]...)
+		return len(members) < directory.MaxGroupMembers
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -168,9 +155,7 @@ func (d *Directory) GroupMembers(ctx context.Context, groupID string) ([]governa
 var errTooManyPages = errors.New("graph: the list does not end")
 
 // pages reads a list page by page until it ends or take has enough. A link leads on only within the base URL.
-func pages[T any](ctx context.Context, d *Directory, operation Operation, request *abstractions.RequestInformation,
-	follow func(next string) (*abstractions.RequestInformation, error), take func([]T) bool,
-) error {
+func pages[T any](ctx context.Context, d *Directory, operation Operation, request *abstractions.RequestInformation, take func([]T) bool) error {
 	for range maxPages {
 		var one page[T]
 		if err := d.call(ctx, operation, ifIdempotent, request, &one); err != nil {
@@ -182,10 +167,10 @@ func pages[T any](ctx context.Context, d *Directory, operation Operation, reques
 		if !strings.HasPrefix(one.Next, d.base+"/") {
 			return fmt.Errorf("%w: %s: %w", directory.ErrUnavailable, operation, errForeign)
 		}
-		var err error
-		if request, err = follow(one.Next); err != nil {
-			return fmt.Errorf("graph: next page: %w", err)
-		}
+		next := abstractions.NewRequestInformation()
+		next.Method, next.Headers = abstractions.GET, request.Headers
+		next.UrlTemplate, next.PathParameters = "{+baseurl}{+rest}", map[string]string{"baseurl": d.base, "rest": strings.TrimPrefix(one.Next, d.base)}
+		request = next
 	}
 	return fmt.Errorf("%w: %s: %w", directory.ErrUnavailable, operation, errTooManyPages)
 }

@@ -109,23 +109,14 @@ const ofPrincipal = "?$filter=principalId%20eq%20'{id}'"
 
 // list reads a whole list without the SDK's builders.
 func list[T any](ctx context.Context, d *Directory, operation Operation, path, id string, take func(T)) error {
-	if err := ended(ctx, operation); err != nil {
-		return err
-	}
 	request, err := d.request(abstractions.GET, path, map[string]string{"id": id}, nil)
 	if err != nil {
 		return err
 	}
-	return pages(ctx, d, operation, request,
-		func(next string) (*abstractions.RequestInformation, error) {
-			follow := abstractions.NewRequestInformation()
-			follow.Method, follow.UrlTemplate, follow.PathParameters = abstractions.GET, "{+baseurl}{+rest}", map[string]string{"baseurl": d.base, "rest": strings.TrimPrefix(next, d.base)}
-			return follow, nil
-		},
-		func(found []T) bool {
-			for _, one := range found {
-				take(one)
-			}
-			return true
-		})
+	return pages(ctx, d, operation, request, func(found []T) bool {
+		for _, one := range found {
+			take(one)
+		}
+		return true
+	})
 }

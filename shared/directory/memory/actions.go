@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"latchkey/shared/directory"
@@ -41,7 +40,6 @@ type IssuedPass struct {
 
 // actions is the state behind directory.Actions. Its zero value has a policy that allows passes, and nothing else.
 type actions struct {
-	mu      sync.Mutex
 	granted []string
 	policy  *governance.PassPolicy
 	issued  []IssuedPass
@@ -57,18 +55,14 @@ var _ directory.Actions = (*Directory)(nil)
 
 // Granted lists what PutGranted put.
 func (d *Directory) Granted(ctx Context) ([]string, error) {
-	return strike(ctx, d, OperationGranted, func() ([]string, error) {
-		d.actions.mu.Lock()
-		defer d.actions.mu.Unlock()
+	return strike(ctx, d, OperationGranted, d.mu.RLocker(), func() ([]string, error) {
 		return slices.Clone(d.actions.granted), nil
 	})
 }
 
 // PassPolicy reads the policy.
 func (d *Directory) PassPolicy(ctx Context) (governance.PassPolicy, error) {
-	return strike(ctx, d, OperationPassPolicy, func() (governance.PassPolicy, error) {
-		d.actions.mu.Lock()
-		defer d.actions.mu.Unlock()
+	return strike(ctx, d, OperationPassPolicy, d.mu.RLocker(), func() (governance.PassPolicy, error) {
 		return d.actions.passPolicy(), nil
 	})
 }
@@ -80,24 +74,12 @@ func (a *actions) passPolicy() governance.PassPolicy {
 	return governance.PassPolicy{Enabled: true, MinimumMinutes: 60, MaximumMinutes: 480}
 }
 
-// exists says whether there is such a user.
-func (d *Directory) exists(userID string) error {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	if d.user(userID) == nil {
-		return notFound(KindUser, userID)
-	}
-	return nil
-}
-
 // Passes lists the pass of a person.
 func (d *Directory) Passes(ctx Context, userID string) ([]governance.AccessPass, error) {
-	return strike(ctx, d, OperationPasses, func() ([]governance.AccessPass, error) {
-		if err := d.exists(userID); err != nil {
-			return nil, err
+	return strike(ctx, d, OperationPasses, d.mu.RLocker(), func() ([]governance.AccessPass, error) {
+		if d.user(userID) == nil {
+			return nil, notFound(KindUser, userID)
 		}
-		d.actions.mu.Lock()
-		defer d.actions.mu.Unlock()
 		var passes []governance.AccessPass
 		for _, one := range d.actions.issued {
 			if one.Live && strings.EqualFold(one.UserID, userID) {
@@ -114,13 +96,11 @@ func (d *Directory) IssuePass(ctx Context, userID string, order directory.PassOr
 		pass  governance.AccessPass
 		value governance.Secret
 	}
-	one, err := strike(ctx, d, OperationIssuePass, func() (made, error) {
-		if err := d.exists(userID); err != nil {
-			return made{}, err
+	one, err := strike(ctx, d, OperationIssuePass, &d.mu, func() (made, error) {
+		if d.user(userID) == nil {
+			return made{}, notFound(KindUser, userID)
 		}
 		a := &d.actions
-		a.mu.Lock()
-		defer a.mu.Unlock()
 		policy := a.passPolicy()
 		now := d.clock.Now()
 		switch {
@@ -156,8 +136,6 @@ func (d *Directory) IssuePass(ctx Context, userID string, order directory.PassOr
 // DeletePass takes a pass away.
 func (d *Directory) DeletePass(ctx Context, userID, passID string) error {
 	return strikeChange(ctx, d, OperationDeletePass, func() error {
-		d.actions.mu.Lock()
-		defer d.actions.mu.Unlock()
 		for i, one := range d.actions.issued {
 			if strings.EqualFold(one.UserID, userID) && one.Pass.ID == passID {
 				d.actions.issued[i].Live = false
@@ -169,25 +147,14 @@ func (d *Directory) DeletePass(ctx Context, userID, passID string) error {
 
 // DirectoryRoles lists what PutRole and PutEligibleRole put, for the person, for their groups, and for those that PutEligibleMember lets them join.
 func (d *Directory) DirectoryRoles(ctx Context, userID string) ([]directory.Role, error) {
-	return strike(ctx, d, OperationDirectoryRoles, func() ([]directory.Role, error) {
-		d.mu.RLock()
+	return strike(ctx, d, OperationDirectoryRoles, d.mu.RLocker(), func() ([]directory.Role, error) {
 		r := d.user(userID)
-		var holders []string
-		if r != nil {
-			holders = []string{key(r.object.ID())}
-			for _, group := range d.transitiveMemberOf(r) {
-				holders = append(holders, key(group.ID()))
-			}
-		}
-		d.mu.RUnlock()
 		if r == nil {
 			return nil, notFound(KindUser, userID)
 		}
-		d.actions.mu.Lock()
-		defer d.actions.mu.Unlock()
-		var roles []directory.Role
-		for _, holder := range holders {
-			roles = append(roles, d.actions.roles[holder]...)
+		roles := slices.Clone(d.actions.roles[key(r.object.ID())])
+		for _, group := range d.transitiveMemberOf(r) {
+			roles = append(roles, d.actions.roles[key(group.ID())]...)
 		}
 		for _, group := range d.actions.joins[key(userID)] {
 			for _, role := range d.actions.roles[group] {
@@ -202,11 +169,9 @@ func (d *Directory) DirectoryRoles(ctx Context, userID string) ([]directory.Role
 // RevokeSessions notes that the person was signed out.
 func (d *Directory) RevokeSessions(ctx Context, userID string) error {
 	return strikeChange(ctx, d, OperationRevokeSessions, func() error {
-		if err := d.exists(userID); err != nil {
-			return err
+		if d.user(userID) == nil {
+			return notFound(KindUser, userID)
 		}
-		d.actions.mu.Lock()
-		defer d.actions.mu.Unlock()
 		d.actions.revoked = append(d.actions.revoked, userID)
 		return nil
 	})
@@ -214,9 +179,7 @@ func (d *Directory) RevokeSessions(ctx Context, userID string) error {
 
 // App reads an app.
 func (d *Directory) App(ctx Context, appID string) (governance.MobileApp, error) {
-	return strike(ctx, d, OperationApp, func() (governance.MobileApp, error) {
-		d.actions.mu.Lock()
-		defer d.actions.mu.Unlock()
+	return strike(ctx, d, OperationApp, d.mu.RLocker(), func() (governance.MobileApp, error) {
 		app := d.actions.apps[key(appID)]
 		if app == nil {
 			return governance.MobileApp{}, notFound("mobileApp", appID)
@@ -230,16 +193,11 @@ func (d *Directory) App(ctx Context, appID string) (governance.MobileApp, error)
 // AssignApp adds an assignment.
 func (d *Directory) AssignApp(ctx Context, appID, groupID string, intent governance.AppIntent) error {
 	return strikeChange(ctx, d, OperationAssignApp, func() error {
-		d.mu.RLock()
-		group := d.group(groupID)
-		d.mu.RUnlock()
-		d.actions.mu.Lock()
-		defer d.actions.mu.Unlock()
 		app := d.actions.apps[key(appID)]
 		switch {
 		case app == nil:
 			return notFound("mobileApp", appID)
-		case group == nil:
+		case d.group(groupID) == nil:
 			return fmt.Errorf("%w: the group %q does not exist", directory.ErrRefused, groupID)
 		}
 		for _, have := range app.Assignments {
@@ -258,8 +216,6 @@ func (d *Directory) AssignApp(ctx Context, appID, groupID string, intent governa
 // Resume notes what came.
 func (d *Directory) Resume(ctx Context, path string, body []byte) error {
 	return strikeChange(ctx, d, OperationResume, func() error {
-		d.actions.mu.Lock()
-		defer d.actions.mu.Unlock()
 		if d.actions.refuse != "" {
 			return fmt.Errorf("%w: %s", directory.ErrRefused, d.actions.refuse)
 		}
@@ -272,15 +228,15 @@ func (d *Directory) Resume(ctx Context, path string, body []byte) error {
 
 // PutGranted sets the permissions of the identity.
 func (d *Directory) PutGranted(permissions ...string) {
-	d.actions.mu.Lock()
-	defer d.actions.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.actions.granted = permissions
 }
 
 // PutPassPolicy sets the policy.
 func (d *Directory) PutPassPolicy(policy governance.PassPolicy) {
-	d.actions.mu.Lock()
-	defer d.actions.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.actions.policy = &policy
 }
 
@@ -295,8 +251,8 @@ func (d *Directory) PutEligibleRole(principalID, roleTemplateID string) {
 }
 
 func (d *Directory) putRole(principalID string, role directory.Role) {
-	d.actions.mu.Lock()
-	defer d.actions.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.actions.roles == nil {
 		d.actions.roles = map[string][]directory.Role{}
 	}
@@ -305,8 +261,8 @@ func (d *Directory) putRole(principalID string, role directory.Role) {
 
 // PutEligibleMember makes a user eligible to join a group.
 func (d *Directory) PutEligibleMember(groupID, userID string) {
-	d.actions.mu.Lock()
-	defer d.actions.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.actions.joins == nil {
 		d.actions.joins = map[string][]string{}
 	}
@@ -315,8 +271,8 @@ func (d *Directory) PutEligibleMember(groupID, userID string) {
 
 // PutApp adds or replaces an Intune app.
 func (d *Directory) PutApp(app governance.MobileApp) {
-	d.actions.mu.Lock()
-	defer d.actions.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.actions.apps == nil {
 		d.actions.apps = map[string]*governance.MobileApp{}
 	}
@@ -325,28 +281,28 @@ func (d *Directory) PutApp(app governance.MobileApp) {
 
 // RefuseResumes makes every resume fail for a reason; empty: none does.
 func (d *Directory) RefuseResumes(reason string) {
-	d.actions.mu.Lock()
-	defer d.actions.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.actions.refuse = reason
 }
 
 // Issued lists every pass that was ever issued, with its value.
 func (d *Directory) Issued() []IssuedPass {
-	d.actions.mu.Lock()
-	defer d.actions.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	return slices.Clone(d.actions.issued)
 }
 
 // Resumes lists the resumes that came, oldest first.
 func (d *Directory) Resumes() []Resumed {
-	d.actions.mu.Lock()
-	defer d.actions.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	return slices.Clone(d.actions.resumed)
 }
 
 // Revoked lists who was signed out, oldest first.
 func (d *Directory) Revoked() []string {
-	d.actions.mu.Lock()
-	defer d.actions.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	return slices.Clone(d.actions.revoked)
 }

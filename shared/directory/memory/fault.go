@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"latchkey/shared/directory"
@@ -18,8 +19,11 @@ type Operation string
 const (
 	OperationUser         Operation = "User"
 	OperationGroup        Operation = "Group"
+	OperationManagers     Operation = "Managers"
 	OperationMemberOf     Operation = "MemberOf"
 	OperationGroupMembers Operation = "GroupMembers"
+	OperationHasMember    Operation = "HasMember"
+	OperationHasOwner     Operation = "HasOwner"
 	OperationAddMember    Operation = "AddMember"
 	OperationRemoveMember Operation = "RemoveMember"
 	OperationAddOwner     Operation = "AddOwner"
@@ -57,32 +61,35 @@ func (d *Directory) SetFault(hook FaultFunc) {
 	d.fault.Store(&hook)
 }
 
-// strike does one call of the port, or what its fault says instead.
-func strike[T any](ctx Context, d *Directory, operation Operation, do func() (T, error)) (T, error) {
+// strike does one call of the port under its lock, or what its fault says instead. The hook is asked before the lock is taken: it may call the directory itself.
+func strike[T any](ctx Context, d *Directory, operation Operation, lock sync.Locker, do func() (T, error)) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {
 		return none, fmt.Errorf("%w: %w", directory.ErrUnavailable, err)
 	}
-	hook := d.fault.Load()
-	if hook == nil {
-		return do()
+	var fault Fault
+	if hook := d.fault.Load(); hook != nil {
+		fault = (*hook)(operation)
 	}
-	switch fault := (*hook)(operation); fault.Kind {
+	switch fault.Kind {
 	case FaultThrottled:
 		return none, fmt.Errorf("%s: %w", operation, &directory.ThrottledError{After: fault.RetryAfter})
 	case FaultUnavailable:
 		return none, fmt.Errorf("%w: %s failed", directory.ErrUnavailable, operation)
 	case FaultForbidden:
 		return none, fmt.Errorf("%w: %s", directory.ErrForbidden, operation)
-	case FaultLostResponse:
-		_, _ = do() // whatever came of it, nobody hears
-		return none, fmt.Errorf("%w: the answer to %s was lost", directory.ErrUnavailable, operation)
 	default:
-		return do()
 	}
+	lock.Lock()
+	defer lock.Unlock()
+	value, err := do()
+	if fault.Kind == FaultLostResponse { // whatever came of it, nobody hears
+		return none, fmt.Errorf("%w: the answer to %s was lost", directory.ErrUnavailable, operation)
+	}
+	return value, err
 }
 
 func strikeChange(ctx Context, d *Directory, operation Operation, do func() error) error {
-	_, err := strike(ctx, d, operation, func() (struct{}, error) { return struct{}{}, do() })
+	_, err := strike(ctx, d, operation, &d.mu, func() (struct{}, error) { return struct{}{}, do() })
 	return err
 }

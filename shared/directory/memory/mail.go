@@ -31,16 +31,20 @@ func (d *Directory) SendMail(ctx Context, message governance.Mail) error {
 				return fmt.Errorf("%w: a recipient is no mail address", directory.ErrRefused)
 			}
 		}
-		d.RecordMail(message)
+		d.record(message)
 		return nil
 	})
 }
 
 // RecordMail adds a mail to what was sent, past the fault hook and the checks.
 func (d *Directory) RecordMail(message governance.Mail) {
-	message.To = slices.Clone(message.To)
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.record(message)
+}
+
+func (d *Directory) record(message governance.Mail) {
+	message.To = slices.Clone(message.To)
 	d.sent = append(d.sent, Sent{Mail: message, SentDateTime: d.clock.Now()})
 	if len(d.sent) > 2*d.maxSent { // dropping in halves keeps each mail's cost constant
 		d.sent = slices.Clone(d.sent[len(d.sent)-d.maxSent:])

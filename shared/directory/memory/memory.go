@@ -96,13 +96,20 @@ func (o *Object) DisplayName() string {
 	}
 }
 
+// edge is a way in which a principal belongs to a group.
+type edge int
+
+const (
+	membership edge = iota
+	ownership
+	edges // how many there are
+)
+
 // record is an object with its edges; both directions of each, so that neither question scans.
 type record struct {
-	object   *Object
-	members  *series  // groups: the direct members
-	owners   *series  // groups
-	memberOf []string // keys of the groups it is directly in
-	ownerOf  []string // keys of the groups it owns
+	object *Object
+	has    [edges]*series  // groups: the direct members, the owners
+	in     [edges][]string // keys of the groups that it is directly in, that it owns
 }
 
 // Directory is the directory in memory. Use New. It is safe for concurrent use.
@@ -194,9 +201,7 @@ func notFound(what Kind, id string) error {
 
 // User reads a person by id or user principal name.
 func (d *Directory) User(ctx Context, id string) (governance.User, error) {
-	return strike(ctx, d, OperationUser, func() (governance.User, error) {
-		d.mu.RLock()
-		defer d.mu.RUnlock()
+	return strike(ctx, d, OperationUser, d.mu.RLocker(), func() (governance.User, error) {
 		r := d.user(id)
 		if r == nil {
 			return governance.User{}, notFound(KindUser, id)
@@ -207,9 +212,7 @@ func (d *Directory) User(ctx Context, id string) (governance.User, error) {
 
 // Group reads a group.
 func (d *Directory) Group(ctx Context, id string) (governance.Group, error) {
-	return strike(ctx, d, OperationGroup, func() (governance.Group, error) {
-		d.mu.RLock()
-		defer d.mu.RUnlock()
+	return strike(ctx, d, OperationGroup, d.mu.RLocker(), func() (governance.Group, error) {
 		r := d.group(id)
 		if r == nil {
 			return governance.Group{}, notFound(KindGroup, id)
@@ -220,11 +223,27 @@ func (d *Directory) Group(ctx Context, id string) (governance.Group, error) {
 	})
 }
 
+// Managers walks up the chain of managers.
+func (d *Directory) Managers(ctx Context, userID string, levels int) ([]string, error) {
+	return strike(ctx, d, OperationManagers, d.mu.RLocker(), func() ([]string, error) {
+		r := d.user(userID)
+		if r == nil {
+			return nil, notFound(KindUser, userID)
+		}
+		chain := []string{r.object.User.ID}
+		for len(chain) <= min(levels, directory.MaxManagerLevels) {
+			if r = d.user(r.object.User.ManagerID); r == nil || slices.Contains(chain, r.object.User.ID) {
+				break
+			}
+			chain = append(chain, r.object.User.ID)
+		}
+		return chain[1:], nil
+	})
+}
+
 // MemberOf returns the ids of all groups that the user is in, nested membership included.
 func (d *Directory) MemberOf(ctx Context, userID string) ([]string, error) {
-	return strike(ctx, d, OperationMemberOf, func() ([]string, error) {
-		d.mu.RLock()
-		defer d.mu.RUnlock()
+	return strike(ctx, d, OperationMemberOf, d.mu.RLocker(), func() ([]string, error) {
 		r := d.user(userID)
 		if r == nil {
 			return nil, notFound(KindUser, userID)
@@ -240,9 +259,7 @@ func (d *Directory) MemberOf(ctx Context, userID string) ([]string, error) {
 
 // GroupMembers returns the users in a group, nested membership included, at most directory.MaxGroupMembers.
 func (d *Directory) GroupMembers(ctx Context, groupID string) ([]governance.User, error) {
-	return strike(ctx, d, OperationGroupMembers, func() ([]governance.User, error) {
-		d.mu.RLock()
-		defer d.mu.RUnlock()
+	return strike(ctx, d, OperationGroupMembers, d.mu.RLocker(), func() ([]governance.User, error) {
 		r := d.group(groupID)
 		if r == nil {
 			return nil, notFound(KindGroup, groupID)
@@ -260,84 +277,105 @@ func (d *Directory) GroupMembers(ctx Context, groupID string) ([]governance.User
 	})
 }
 
+// HasMember says whether the user is a direct member of the group.
+func (d *Directory) HasMember(ctx Context, groupID, userID string) (bool, error) {
+	return d.hasEdge(ctx, OperationHasMember, membership, groupID, userID)
+}
+
+// HasOwner says whether the user owns the group.
+func (d *Directory) HasOwner(ctx Context, groupID, userID string) (bool, error) {
+	return d.hasEdge(ctx, OperationHasOwner, ownership, groupID, userID)
+}
+
+func (d *Directory) hasEdge(ctx Context, operation Operation, e edge, groupID, userID string) (bool, error) {
+	return strike(ctx, d, operation, d.mu.RLocker(), func() (bool, error) {
+		group, _, err := d.ends(groupID, userID)
+		return err == nil && group.has[e].has(key(userID)), err
+	})
+}
+
 // AddMember makes the principal a member of the group.
 func (d *Directory) AddMember(ctx Context, groupID, principalID string) error {
-	return strikeChange(ctx, d, OperationAddMember, func() error {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		group, principal := d.group(groupID), d.records[key(principalID)]
-		switch {
-		case group == nil:
-			return notFound(KindGroup, groupID)
-		case principal == nil:
-			return fmt.Errorf("%w: principal %q", directory.ErrNotFound, principalID)
-		case group.members.has(key(principalID)):
-			return nil
-		}
-		if err := membersMayChange(group.object.Group); err != nil {
-			return err
-		}
-		d.link(group, principal)
-		return nil
-	})
+	return d.add(ctx, OperationAddMember, membership, groupID, principalID)
 }
 
 // RemoveMember ends the membership.
 func (d *Directory) RemoveMember(ctx Context, groupID, principalID string) error {
-	return strikeChange(ctx, d, OperationRemoveMember, func() error {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		group := d.group(groupID)
-		if group == nil || !group.members.has(key(principalID)) {
-			return nil
-		}
-		if err := membersMayChange(group.object.Group); err != nil {
-			return err
-		}
-		d.unlink(group, key(principalID))
-		return nil
-	})
+	return d.take(ctx, OperationRemoveMember, membership, groupID, principalID)
 }
 
 // AddOwner makes the principal an owner of the group.
 func (d *Directory) AddOwner(ctx Context, groupID, principalID string) error {
-	return strikeChange(ctx, d, OperationAddOwner, func() error {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		group, principal := d.group(groupID), d.records[key(principalID)]
-		switch {
-		case group == nil:
-			return notFound(KindGroup, groupID)
-		case principal == nil:
-			return fmt.Errorf("%w: principal %q", directory.ErrNotFound, principalID)
-		case principal.object.Kind == KindGroup:
-			return fmt.Errorf("%w: a group cannot own a group", directory.ErrRefused)
-		}
-		d.own(group, principal)
-		return nil
-	})
+	return d.add(ctx, OperationAddOwner, ownership, groupID, principalID)
 }
 
 // RemoveOwner ends the ownership. The last user who owns a group stays: Graph refuses to leave a group that had owners without any.
 func (d *Directory) RemoveOwner(ctx Context, groupID, principalID string) error {
-	return strikeChange(ctx, d, OperationRemoveOwner, func() error {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		group := d.group(groupID)
-		if group == nil || !group.owners.has(key(principalID)) {
-			return nil
+	return d.take(ctx, OperationRemoveOwner, ownership, groupID, principalID)
+}
+
+func (d *Directory) add(ctx Context, operation Operation, e edge, groupID, principalID string) error {
+	return strikeChange(ctx, d, operation, func() error {
+		group, principal, err := d.ends(groupID, principalID)
+		if err != nil || group.has[e].has(key(principalID)) {
+			return err
 		}
-		if d.records[key(principalID)].object.Kind == KindUser && d.userOwners(group) == 1 {
-			return fmt.Errorf("%w: the last owner of a group cannot be removed", directory.ErrRefused)
+		if err := mayAdd(e, group.object.Group, principal.object); err != nil {
+			return err
 		}
-		d.disown(group, key(principalID))
+		join(e, group, principal)
 		return nil
 	})
 }
 
+func (d *Directory) take(ctx Context, operation Operation, e edge, groupID, principalID string) error {
+	return strikeChange(ctx, d, operation, func() error {
+		group, principal, err := d.ends(groupID, principalID)
+		if err != nil || !group.has[e].has(key(principalID)) {
+			return nil // there is nothing to take
+		}
+		if err := d.mayTake(e, group, principal.object); err != nil {
+			return err
+		}
+		part(e, group, principal)
+		return nil
+	})
+}
+
+// ends are a group and a principal. Errors: directory.ErrNotFound. The caller holds the lock.
+func (d *Directory) ends(groupID, principalID string) (group, principal *record, err error) {
+	if group = d.group(groupID); group == nil {
+		return nil, nil, notFound(KindGroup, groupID)
+	}
+	if principal = d.records[key(principalID)]; principal == nil {
+		return nil, nil, notFound("principal", principalID)
+	}
+	return group, principal, nil
+}
+
+func mayAdd(e edge, group governance.Group, principal *Object) error {
+	if e == membership {
+		return membersMayChange(group)
+	}
+	if principal.Kind == KindGroup {
+		return fmt.Errorf("%w: a group cannot own a group", directory.ErrRefused)
+	}
+	return nil
+}
+
+func (d *Directory) mayTake(e edge, group *record, principal *Object) error {
+	if e == membership {
+		return membersMayChange(group.object.Group)
+	}
+	if principal.Kind == KindUser && d.userOwners(group) == 1 {
+		return fmt.Errorf("%w: the last owner of a group cannot be removed", directory.ErrRefused)
+	}
+	return nil
+}
+
 func (d *Directory) userOwners(group *record) int {
 	count := 0
-	group.owners.each(func(owner string) bool {
+	group.has[ownership].each(func(owner string) bool {
 		if d.records[owner].object.Kind == KindUser {
 			count++
 		}
@@ -357,30 +395,15 @@ func membersMayChange(group governance.Group) error {
 	return nil
 }
 
-func (d *Directory) link(group, principal *record) {
-	k := key(principal.object.ID())
-	if group.members.add(k) {
-		principal.memberOf = append(principal.memberOf, key(group.object.ID()))
+func join(e edge, group, principal *record) {
+	if group.has[e].add(key(principal.object.ID())) {
+		principal.in[e] = append(principal.in[e], key(group.object.ID()))
 	}
 }
 
-func (d *Directory) unlink(group *record, principalKey string) {
-	if group.members.remove(principalKey) {
-		principal := d.records[principalKey]
-		principal.memberOf = without(principal.memberOf, key(group.object.ID()))
-	}
-}
-
-func (d *Directory) own(group, principal *record) {
-	if group.owners.add(key(principal.object.ID())) {
-		principal.ownerOf = append(principal.ownerOf, key(group.object.ID()))
-	}
-}
-
-func (d *Directory) disown(group *record, principalKey string) {
-	if group.owners.remove(principalKey) {
-		principal := d.records[principalKey]
-		principal.ownerOf = without(principal.ownerOf, key(group.object.ID()))
+func part(e edge, group, principal *record) {
+	if group.has[e].remove(key(principal.object.ID())) {
+		principal.in[e] = without(principal.in[e], key(group.object.ID()))
 	}
 }
 

@@ -82,22 +82,22 @@ func (d *Directory) Count(kind Kind) int {
 
 // Members returns at most limit direct members of a group and the number to go on after; false if there is no such group.
 func (d *Directory) Members(groupID string, after uint64, limit int) (page []*Object, next uint64, ok bool) {
-	return d.edges(groupID, after, limit, func(r *record) *series { return r.members })
+	return d.edges(groupID, after, limit, membership)
 }
 
 // Owners returns at most limit owners of a group and the number to go on after; false if there is no such group.
 func (d *Directory) Owners(groupID string, after uint64, limit int) (page []*Object, next uint64, ok bool) {
-	return d.edges(groupID, after, limit, func(r *record) *series { return r.owners })
+	return d.edges(groupID, after, limit, ownership)
 }
 
-func (d *Directory) edges(groupID string, after uint64, limit int, of func(*record) *series) (page []*Object, next uint64, ok bool) {
+func (d *Directory) edges(groupID string, after uint64, limit int, e edge) (page []*Object, next uint64, ok bool) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	r := d.group(groupID)
 	if r == nil {
 		return nil, 0, false
 	}
-	of(r).after(after, func(number uint64, k string) bool {
+	r.has[e].after(after, func(number uint64, k string) bool {
 		if len(page) == limit {
 			next = after
 			return false
@@ -111,18 +111,19 @@ func (d *Directory) edges(groupID string, after uint64, limit int, of func(*reco
 
 // IsMember says whether a principal is a direct member of a group.
 func (d *Directory) IsMember(groupID, principalID string) bool {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	r := d.group(groupID)
-	return r != nil && r.members.has(key(principalID))
+	return d.joined(membership, groupID, principalID)
 }
 
 // IsOwner says whether a principal owns a group.
 func (d *Directory) IsOwner(groupID, principalID string) bool {
+	return d.joined(ownership, groupID, principalID)
+}
+
+func (d *Directory) joined(e edge, groupID, principalID string) bool {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	r := d.group(groupID)
-	return r != nil && r.owners.has(key(principalID))
+	return r != nil && r.has[e].has(key(principalID))
 }
 
 // MemberIDs returns the ids of the direct members of a group.
@@ -133,8 +134,8 @@ func (d *Directory) MemberIDs(groupID string) []string {
 	if r == nil {
 		return nil
 	}
-	ids := make([]string, 0, r.members.len())
-	r.members.each(func(k string) bool {
+	ids := make([]string, 0, r.has[membership].len())
+	r.has[membership].each(func(k string) bool {
 		ids = append(ids, d.records[k].object.ID())
 		return true
 	})
@@ -142,14 +143,19 @@ func (d *Directory) MemberIDs(groupID string) []string {
 }
 
 // DirectMemberOf returns the groups that an object is directly in; false if there is no such object.
-func (d *Directory) DirectMemberOf(id string) ([]*Object, bool) {
+func (d *Directory) DirectMemberOf(id string) ([]*Object, bool) { return d.joinedBy(membership, id) }
+
+// OwnedGroups returns the groups that an object owns; false if there is no such object.
+func (d *Directory) OwnedGroups(id string) ([]*Object, bool) { return d.joinedBy(ownership, id) }
+
+func (d *Directory) joinedBy(e edge, id string) ([]*Object, bool) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	r := d.find(id)
 	if r == nil {
 		return nil, false
 	}
-	return d.objects(r.memberOf), true
+	return d.objects(r.in[e]), true
 }
 
 // TransitiveMemberOf returns the groups that an object is in, nested membership included; false if there is no such object.
@@ -177,17 +183,6 @@ func (d *Directory) TransitiveMembers(groupID string) ([]*Object, bool) {
 		return true
 	})
 	return list, true
-}
-
-// OwnedGroups returns the groups that an object owns.
-func (d *Directory) OwnedGroups(id string) ([]*Object, bool) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	r := d.find(id)
-	if r == nil {
-		return nil, false
-	}
-	return d.objects(r.ownerOf), true
 }
 
 // Reports returns the users whose manager a user is; false if there is no such user.
@@ -236,8 +231,8 @@ func (d *Directory) objects(keys []string) []*Object {
 // transitiveMemberOf walks up. Groups may be nested in circles; each is visited once.
 func (d *Directory) transitiveMemberOf(r *record) []*Object {
 	var found []*Object
-	visited := make(map[string]struct{}, len(r.memberOf))
-	queue := r.memberOf
+	visited := make(map[string]struct{}, len(r.in[membership]))
+	queue := r.in[membership]
 	for len(queue) > 0 {
 		var above []string
 		for _, k := range queue {
@@ -247,7 +242,7 @@ func (d *Directory) transitiveMemberOf(r *record) []*Object {
 			visited[k] = struct{}{}
 			group := d.records[k]
 			found = append(found, group.object)
-			above = append(above, group.memberOf...)
+			above = append(above, group.in[membership]...)
 		}
 		queue = above
 	}
@@ -262,7 +257,7 @@ func (d *Directory) walkMembers(group *record, yield func(*Object) bool) {
 		next := queue[0]
 		queue = queue[1:]
 		stopped := false
-		next.members.each(func(k string) bool {
+		next.has[membership].each(func(k string) bool {
 			if _, seen := visited[k]; seen {
 				return true
 			}

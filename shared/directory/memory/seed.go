@@ -36,26 +36,22 @@ func (d *Directory) PutServicePrincipal(principal ServicePrincipal) {
 // PutMember makes a principal a direct member of any group, dynamic and synchronised ones too: a rule or a synchronisation put it there.
 // Errors: directory.ErrNotFound.
 func (d *Directory) PutMember(groupID, principalID string) error {
-	return d.edge(groupID, principalID, d.link)
+	return d.put(membership, groupID, principalID)
 }
 
 // PutOwner makes a principal an owner of a group. Errors: directory.ErrNotFound.
 func (d *Directory) PutOwner(groupID, principalID string) error {
-	return d.edge(groupID, principalID, d.own)
+	return d.put(ownership, groupID, principalID)
 }
 
-func (d *Directory) edge(groupID, principalID string, join func(group, principal *record)) error {
+func (d *Directory) put(e edge, groupID, principalID string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	group, principal := d.group(groupID), d.records[key(principalID)]
-	if group == nil {
-		return notFound(KindGroup, groupID)
+	group, principal, err := d.ends(groupID, principalID)
+	if err == nil {
+		join(e, group, principal)
 	}
-	if principal == nil {
-		return fmt.Errorf("%w: principal %q", directory.ErrNotFound, principalID)
-	}
-	join(group, principal)
-	return nil
+	return err
 }
 
 // SetManager sets or, with an empty managerID, removes a user's manager. Errors: directory.ErrNotFound.
@@ -141,21 +137,16 @@ func (d *Directory) Delete(kind Kind, id string) error {
 
 func (d *Directory) remove(r *record) {
 	kind, k := r.object.Kind, key(r.object.ID())
-	for _, group := range slices.Clone(r.memberOf) {
-		d.unlink(d.records[group], k)
-	}
-	for _, group := range slices.Clone(r.ownerOf) {
-		d.disown(d.records[group], k)
-	}
-	if r.members != nil {
-		r.members.each(func(member string) bool {
-			d.records[member].memberOf = without(d.records[member].memberOf, k)
-			return true
-		})
-		r.owners.each(func(owner string) bool {
-			d.records[owner].ownerOf = without(d.records[owner].ownerOf, k)
-			return true
-		})
+	for e := range edges {
+		for _, group := range slices.Clone(r.in[e]) {
+			part(e, d.records[group], r)
+		}
+		if kind == KindGroup {
+			r.has[e].each(func(principal string) bool {
+				d.records[principal].in[e] = without(d.records[principal].in[e], k)
+				return true
+			})
+		}
 	}
 	for _, report := range slices.Clone(d.reports[k]) {
 		orphan := *d.records[report].object
@@ -187,7 +178,7 @@ func (d *Directory) store(object *Object) *Object {
 		object.Created = d.clock.Now()
 		r = &record{}
 		if object.Kind == KindGroup {
-			r.members, r.owners = newSeries(), newSeries()
+			r.has = [edges]*series{newSeries(), newSeries()}
 		}
 		d.records[k] = r
 		d.kinds[object.Kind].add(k)

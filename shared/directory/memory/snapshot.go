@@ -57,8 +57,8 @@ func (d *Directory) Snapshot(w io.Writer) error {
 	d.kinds[KindGroup].each(func(k string) bool {
 		r := d.records[k]
 		group := savedGroup{Group: r.object.Group, saved: savedOf(r.object)}
-		r.members.each(func(m string) bool { group.Members = append(group.Members, m); return true })
-		r.owners.each(func(o string) bool { group.Owners = append(group.Owners, o); return true })
+		r.has[membership].each(func(m string) bool { group.Members = append(group.Members, m); return true })
+		r.has[ownership].each(func(o string) bool { group.Owners = append(group.Owners, o); return true })
 		image.Groups = append(image.Groups, group)
 		return true
 	})

@@ -10,12 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/data/azcosmos"
 
+	"latchkey/shared/platform"
 	"latchkey/shared/store"
 )
 
@@ -102,7 +104,9 @@ func (s *Store) Check(ctx context.Context, name store.Container) error {
 
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, name store.Container, partition string, ids ...string) ([]store.Document, error) {
+	ctx, span := platform.Start(ctx, platform.Client, "store get "+string(name))
 	documents, err := s.get(ctx, name, partition, ids)
+	span.End(err)
 	if err != nil {
 		return nil, fmt.Errorf("get from %s: %w", name, err)
 	}
@@ -212,7 +216,9 @@ func (s *Store) readQuery(ctx context.Context, c *container, partition string, i
 
 // Commit implements store.Store.
 func (s *Store) Commit(ctx context.Context, name store.Container, partition string, operations []store.Operation) ([]string, error) {
+	ctx, span := platform.Start(ctx, platform.Client, "store commit "+string(name), "operations", strconv.Itoa(len(operations)))
 	etags, err := s.commit(ctx, name, partition, operations)
+	span.End(err)
 	if err != nil {
 		return nil, fmt.Errorf("commit to %s: %w", name, err)
 	}
@@ -312,7 +318,9 @@ func verbOf(operation *store.Operation) store.Verb {
 
 // Query implements store.Store.
 func (s *Store) Query(ctx context.Context, name store.Container, query store.Query) (store.Page, error) {
+	ctx, span := platform.Start(ctx, platform.Client, "store query "+string(name), "kind", query.Kind)
 	page, err := s.query(ctx, name, query)
+	span.End(err)
 	if err != nil {
 		return store.Page{}, fmt.Errorf("query %s: %w", name, err)
 	}

@@ -1,0 +1,66 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/shared/governance"
+)
+
+// groups provisions the roles of groups: Member and Owner (RULES RES-02).
+type groups struct{ directory Directory }
+
+// Describe reads a group, in its one scope, the root (RULES RES-06). Groups whose members others decide about cannot be granted (RULES RES-07).
+func (g groups) Describe(ctx context.Context, originID string) (governance.Resource, error) {
+	const field = "resource/originId"
+	if !governance.IsGUID(originID) {
+		return governance.Resource{}, governance.Invalid(field, "originId must be the id of a group, a GUID.")
+	}
+	id := strings.ToLower(originID)
+	group, err := g.directory.Group(ctx, id)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return governance.Resource{}, governance.Invalid(field, "The directory has no group %s.", originID)
+	case err != nil:
+		return governance.Resource{}, fmt.Errorf("look up the group: %w", err)
+	case group.OnPremisesSync:
+		return governance.Resource{}, governance.Invalid(field, "The group %q is synchronised from on-premises, so its members cannot be changed here; use a cloud group.", group.DisplayName)
+	case slices.Contains(group.GroupTypes, "DynamicMembership"):
+		return governance.Resource{}, governance.Invalid(field, "The group %q has dynamic membership, so its members cannot be changed; use a group with assigned members.", group.DisplayName)
+	}
+	return governance.Resource{
+		DisplayName: group.DisplayName, Description: group.Description, OriginID: id, OriginSystem: governance.OriginGroup,
+		Roles: []governance.ResourceRole{
+			{DisplayName: governance.GrantMember, OriginID: governance.GrantMember + "_" + id, OriginSystem: governance.OriginGroup},
+			{DisplayName: governance.GrantOwner, OriginID: governance.GrantOwner + "_" + id, OriginSystem: governance.OriginGroup},
+		},
+		Scopes: []governance.ResourceScope{{DisplayName: "Root", Description: "Root Scope", OriginID: id, OriginSystem: governance.OriginGroup, IsRootScope: true}},
+	}, nil
+}
+
+// Grant makes the principal a member or an owner, for good and without a handle.
+func (g groups) Grant(ctx context.Context, grant governance.Grant, principalID string) (string, time.Time, error) {
+	return "", time.Time{}, ofRole(grant, g.directory.AddMember, g.directory.AddOwner)(ctx, grant.ResourceID, principalID)
+}
+
+// Revoke ends the membership or the ownership.
+func (g groups) Revoke(ctx context.Context, grant governance.Grant, principalID, _ string) error {
+	return ofRole(grant, g.directory.RemoveMember, g.directory.RemoveOwner)(ctx, grant.ResourceID, principalID)
+}
+
+// Held looks at direct membership or ownership: nobody is granted what comes by another group.
+func (g groups) Held(ctx context.Context, grant governance.Grant, principalID string) (bool, error) {
+	return ofRole(grant, g.directory.HasMember, g.directory.HasOwner)(ctx, grant.ResourceID, principalID)
+}
+
+// ofRole is the verb for the role of a grant, which is Member or Owner.
+func ofRole[F any](grant governance.Grant, member, owner F) F {
+	if grant.Role == governance.GrantOwner {
+		return owner
+	}
+	return member
+}

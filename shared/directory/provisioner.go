@@ -1,0 +1,38 @@
+package directory
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"latchkey/shared/governance"
+)
+
+// Provisioner carries out what a catalog offers of one kind of resource, by its originSystem. It keeps nothing: what it needs to take a role away again is in the grant and the handle.
+type Provisioner interface {
+	// Describe is what a catalog stores of a resource: its names, roles and scopes, without the catalog's own ids. Errors: governance.CodeInvalid with the reason if access to it cannot be
+	// granted here, and the directory's.
+	Describe(ctx context.Context, originID string) (governance.Resource, error)
+	// Grant gives a principal a role. One who has it is a success. The handle is what Revoke needs besides, empty for most; the end is zero unless the origin takes the role back by itself.
+	// Errors: ErrNotFound, ErrRefused.
+	Grant(ctx context.Context, grant governance.Grant, principalID string) (handle string, end time.Time, err error)
+	// Revoke takes the role back. One who does not have it is a success. Errors: ErrRefused.
+	Revoke(ctx context.Context, grant governance.Grant, principalID, handle string) error
+	// Held says whether the principal has the role, as the origin tells. Errors: ErrNotFound if the principal or the resource does not exist.
+	Held(ctx context.Context, grant governance.Grant, principalID string) (bool, error)
+}
+
+// provisioners are all there are, a file each.
+var provisioners = map[string]func(Directory) Provisioner{
+	governance.OriginGroup: func(d Directory) Provisioner { return groups{d} },
+}
+
+// ProvisionerOf is the provisioner of an originSystem, in any letter case; false if this release has none.
+func ProvisionerOf(d Directory, originSystem string) (Provisioner, bool) {
+	for system, of := range provisioners {
+		if strings.EqualFold(system, originSystem) {
+			return of(d), true
+		}
+	}
+	return nil, false
+}
