@@ -418,6 +418,20 @@ func TestManagersAndReports(t *testing.T) {
 	want(t, ask(t, server, "GET", u+"/manager", ""), 404)
 }
 
+// An account older than userType has none, and whoever reads it is told so.
+func TestAccountWithoutType(t *testing.T) {
+	server := seeded(t, graph.Options{}, 2)
+	u := "/v1.0/users/" + user(1).ID
+	want(t, ask(t, server, "PATCH", u, `{"userType":null,"mail":"new@contoso.example","displayName":"New","accountEnabled":false}`), 204)
+	a := want(t, ask(t, server, "GET", u+"?$select=userType,mail,displayName,accountEnabled", ""), 200)
+	if kind, asked := a.body["userType"]; !asked || kind != nil || a.body["mail"] != "new@contoso.example" || a.body["displayName"] != "New" || a.body["accountEnabled"] != false {
+		t.Errorf("got %s", a.text)
+	}
+	if a := want(t, ask(t, server, "GET", "/v1.0/users?$filter="+q("userType eq null"), ""), 200); !slices.Equal(a.ids(), []string{user(1).ID}) {
+		t.Errorf("got %s", a.text)
+	}
+}
+
 func TestDynamicGroupRefuses(t *testing.T) {
 	server := seeded(t, graph.Options{}, 2)
 	server.Directory().PutGroup(governance.Group{ID: groupID(2), GroupTypes: []string{"DynamicMembership"}})

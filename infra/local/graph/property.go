@@ -70,11 +70,11 @@ var userProperties = []property{
 	{"createdDateTime", false, func(o *memory.Object) any { return o.Created }, nil},
 	{"department", false, func(o *memory.Object) any { return optional(o.User.Department) }, func(o *memory.Object, v any) bool { return setString(&o.User.Department, v) }},
 	{"userType", false, func(o *memory.Object) any { return optional(string(o.User.UserType)) }, func(o *memory.Object, v any) bool {
-		kind, _ := v.(string)
-		if kind != string(governance.UserTypeMember) && kind != string(governance.UserTypeGuest) {
+		kind, ok := v.(string)
+		if v != nil && (!ok || kind != string(governance.UserTypeMember) && kind != string(governance.UserTypeGuest)) {
 			return false
 		}
-		o.User.UserType = governance.UserType(kind)
+		o.User.UserType = governance.UserType(kind) // null is what accounts have that are older than the property
 		return true
 	}},
 }

@@ -120,9 +120,9 @@ type Directory struct {
 
 	mu         sync.RWMutex
 	records    map[string]*record
-	byName     map[string]string // user principal name, in lower case -> key
-	byMail     map[string]string // mail of users, in lower case -> key
-	byApp      map[string]string // application id -> key
+	byName     map[string]string   // user principal name, in lower case -> key
+	byMail     map[string][]string // mail of users, in lower case -> keys: guests may share an address
+	byApp      map[string]string   // application id -> key
 	reports    map[string][]string
 	kinds      map[Kind]*series
 	changes    uint64
@@ -157,7 +157,7 @@ func (d *Directory) Reset() {
 func (d *Directory) clear() {
 	d.records = map[string]*record{}
 	d.byName = map[string]string{}
-	d.byMail = map[string]string{}
+	d.byMail = map[string][]string{}
 	d.byApp = map[string]string{}
 	d.reports = map[string][]string{}
 	d.kinds = map[Kind]*series{KindUser: newSeries(), KindGroup: newSeries(), KindServicePrincipal: newSeries()}

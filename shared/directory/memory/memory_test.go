@@ -358,3 +358,46 @@ func BenchmarkAddAndRemoveMemberOf100000(b *testing.B) {
 		}
 	}
 }
+
+// People change, and every index follows: the address that two guests share goes on finding the other one.
+func TestUpdateMovesEveryIndex(t *testing.T) {
+	dir := memory.New(memory.Options{})
+	for n := range 4 {
+		one := user(n)
+		one.Mail = "shared@contoso.example"
+		dir.PutUser(one)
+	}
+	change := func(id string, do func(*governance.User)) {
+		t.Helper()
+		if _, err := dir.Update(id, func(o *memory.Object) error { do(&o.User); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change("u0", func(u *governance.User) { u.Mail, u.UserType, u.ManagerID = "other@contoso.example", "", "U2" })
+	change("u2", func(u *governance.User) { u.UserType, u.AccountEnabled, u.DisplayName = governance.UserTypeGuest, true, "Two" })
+	for address, want := range map[string]string{"SHARED@contoso.example": "U1", "other@contoso.example": "U0"} {
+		if got, ok := dir.UserByMail(address); !ok || got.ID() != want {
+			t.Errorf("%s is the address of %v", address, got)
+		}
+	}
+	if err := dir.Delete(memory.KindUser, "u1"); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := dir.UserByMail("shared@contoso.example"); !ok || got.ID() != "U2" || got.User.UserType != governance.UserTypeGuest {
+		t.Errorf("the address is that of %v", got)
+	}
+	change("u2", func(u *governance.User) { u.Mail = "" })
+	change("u3", func(u *governance.User) { u.Mail = "" })
+	if got, ok := dir.UserByMail("shared@contoso.example"); ok {
+		t.Errorf("nobody's address is that of %v", got)
+	}
+	change("u0", func(u *governance.User) { u.ManagerID = "U3" })
+	for id, want := range map[string]int{"u2": 0, "u3": 1} {
+		if reports, _ := dir.Reports(id); len(reports) != want {
+			t.Errorf("%s has %d reports, want %d", id, len(reports), want)
+		}
+	}
+	if got, err := dir.User(t.Context(), "u0"); err != nil || got.UserType != "" {
+		t.Errorf("the type of 0 became %q, %v", got.UserType, err)
+	}
+}

@@ -153,7 +153,7 @@ func (d *Directory) remove(r *record) {
 		orphan.User.ManagerID = ""
 		d.store(&orphan)
 	}
-	d.forgetNames(r.object)
+	d.reindex(k, r.object, &Object{})
 	d.kinds[kind].remove(k)
 	delete(d.records, k)
 	d.changes++
@@ -174,6 +174,7 @@ func (d *Directory) store(object *Object) *Object {
 		d.remove(r) // an id belongs to one kind: the latest put wins
 		r = nil
 	}
+	before := &Object{}
 	if r == nil {
 		object.Created = d.clock.Now()
 		r = &record{}
@@ -183,50 +184,44 @@ func (d *Directory) store(object *Object) *Object {
 		d.records[k] = r
 		d.kinds[object.Kind].add(k)
 	} else {
-		object.Created = r.object.Created
+		before = r.object
+		object.Created = before.Created
 		if object.Attributes == nil {
-			object.Attributes = r.object.Attributes
+			object.Attributes = before.Attributes
 		}
-		d.forgetNames(r.object)
 	}
 	r.object = object
-	switch object.Kind {
-	case KindUser:
-		if name := key(object.User.UserPrincipalName); name != "" {
-			d.byName[name] = k
-		}
-		if mail := key(object.User.Mail); mail != "" {
-			d.byMail[mail] = k
-		}
-		if manager := key(object.User.ManagerID); manager != "" {
-			d.reports[manager] = append(d.reports[manager], k)
-		}
-	case KindServicePrincipal:
-		d.byApp[key(object.ServicePrincipal.AppID)] = k
-	case KindGroup:
-	}
+	d.reindex(k, before, object)
 	return object
 }
 
-// forgetNames takes an object out of the indexes that store puts it into.
-func (d *Directory) forgetNames(object *Object) {
-	k := key(object.ID())
-	drop := func(index map[string]string, name string) {
-		if index[key(name)] == k {
-			delete(index, key(name))
-		}
+// reindex moves an object in the indexes from the names that it had to those that it has. Where a name stays, so does its place.
+func (d *Directory) reindex(k string, from, to *Object) {
+	moveOne(d.byName, from.User.UserPrincipalName, to.User.UserPrincipalName, k)
+	moveOne(d.byApp, from.ServicePrincipal.AppID, to.ServicePrincipal.AppID, k)
+	move(d.byMail, from.User.Mail, to.User.Mail, k)
+	move(d.reports, from.User.ManagerID, to.User.ManagerID, k)
+}
+
+// moveOne keeps an index in which a name has one key, the latest.
+func moveOne(index map[string]string, from, to, k string) {
+	if index[key(from)] == k {
+		delete(index, key(from))
 	}
-	switch object.Kind {
-	case KindUser:
-		drop(d.byName, object.User.UserPrincipalName)
-		drop(d.byMail, object.User.Mail)
-		if manager := key(object.User.ManagerID); manager != "" {
-			if d.reports[manager] = without(d.reports[manager], k); len(d.reports[manager]) == 0 {
-				delete(d.reports, manager)
-			}
-		}
-	case KindServicePrincipal:
-		drop(d.byApp, object.ServicePrincipal.AppID)
-	case KindGroup:
+	if to != "" {
+		index[key(to)] = k
+	}
+}
+
+// move keeps an index in which a name may have several keys.
+func move(index map[string][]string, from, to, k string) {
+	if from, to = key(from), key(to); from == to {
+		return
+	}
+	if index[from] = without(index[from], k); len(index[from]) == 0 {
+		delete(index, from)
+	}
+	if to != "" {
+		index[to] = append(index[to], k)
 	}
 }
