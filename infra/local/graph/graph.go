@@ -131,7 +131,7 @@ func (s *Server) Restore(r io.Reader) error {
 	if err := json.NewDecoder(r).Decode(&saved); err != nil {
 		return fmt.Errorf("graph: read the snapshot: %w", err)
 	}
-	if err := s.directory.Restore(strings.NewReader(string(saved.Directory))); err != nil {
+	if err := s.directory.Load(strings.NewReader(string(saved.Directory))); err != nil {
 		return fmt.Errorf("graph: %w", err)
 	}
 	s.mu.Lock()

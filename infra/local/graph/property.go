@@ -144,7 +144,18 @@ func propertiesOf(kind memory.Kind) []property {
 	}
 }
 
+// deletedDateTime is a property of everything that can be deleted; a list of what is not deleted has it as null.
+var deletedDateTime = property{"deletedDateTime", false, func(o *memory.Object) any {
+	if o.Deleted.IsZero() {
+		return nil
+	}
+	return o.Deleted
+}, nil}
+
 func propertyOf(kind memory.Kind, name string) *property {
+	if name == deletedDateTime.name {
+		return &deletedDateTime
+	}
 	list := propertiesOf(kind)
 	for n := range list {
 		if list[n].name == name {
@@ -173,6 +184,9 @@ func appendObject(b []byte, o *memory.Object, selected []string, withType bool) 
 func appendProperties(b []byte, o *memory.Object, selected []string, withType bool) []byte {
 	if withType {
 		b = appendProperty(b, "@odata.type", "#microsoft.graph."+string(o.Kind))
+	}
+	if selected == nil && !o.Deleted.IsZero() || slices.Contains(selected, deletedDateTime.name) {
+		b = appendProperty(b, deletedDateTime.name, deletedDateTime.value(o))
 	}
 	list := propertiesOf(o.Kind)
 	for n := range list {

@@ -39,6 +39,12 @@ type Tenant struct {
 	Members             func(groupID string) []string // direct
 	IsOwner             func(groupID, principalID string) bool
 	Sent                func() []governance.Mail
+	// Delete moves a user or a group to the deleted items, Restore brings it back, Purge deletes it from there for good.
+	Delete, Restore, Purge func(id string) error
+	// Lag makes changes find what is made or restored from now on so much later than reads do.
+	Lag func(time.Duration)
+	// Pass lets time pass in the directory.
+	Pass func(time.Duration)
 
 	// Fail makes the next calls go wrong; with 0 calls, all until Heal.
 	Fail func(fault Fault, calls int)
@@ -72,6 +78,9 @@ func Run(t *testing.T, open func(t *testing.T) Tenant) {
 		{"Owners", testOwners},
 		{"DirectEdges", testDirectEdges},
 		{"GroupProvisioner", testGroupProvisioner},
+		{"Deleted", testDeleted},
+		{"Purged", testPurged},
+		{"Lag", testLag},
 		{"SendMail", testSendMail},
 		{"Throttled", testThrottled},
 		{"Unavailable", testUnavailable},

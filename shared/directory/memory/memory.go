@@ -27,8 +27,8 @@ type Options struct {
 // DefaultMaxSent bounds the mail that is kept: a benchmark sends for ever.
 const DefaultMaxSent = 100_000
 
-// maxTombstones bounds what is remembered of the deleted, for a delta query.
-const maxTombstones = 10_000
+// maxDeleted bounds what is remembered of the deleted, for a delta query and to restore them.
+const maxDeleted = 10_000
 
 // ErrExists: the id, the user principal name or the application id is taken.
 var ErrExists = errors.New("directory: already exists")
@@ -68,6 +68,7 @@ type Object struct {
 	// Attributes are the properties that clients write and no decision reads (jobTitle, city, answers of requestors), by their Graph names.
 	Attributes map[string]any
 	Created    time.Time
+	Deleted    time.Time // of one among the deleted items
 	// Changed is the number of the directory's change that made this version; a delta query counts by it.
 	Changed uint64
 }
@@ -110,6 +111,8 @@ type record struct {
 	object *Object
 	has    [edges]*series  // groups: the direct members, the owners
 	in     [edges][]string // keys of the groups that it is directly in, that it owns
+	// settled is when changes find it; reads do at once.
+	settled time.Time
 }
 
 // Directory is the directory in memory. Use New. It is safe for concurrent use.
@@ -117,6 +120,7 @@ type Directory struct {
 	clock   platform.Clock
 	maxSent int
 	fault   atomic.Pointer[FaultFunc]
+	lag     atomic.Int64
 
 	mu         sync.RWMutex
 	records    map[string]*record
@@ -127,6 +131,8 @@ type Directory struct {
 	kinds      map[Kind]*series
 	changes    uint64
 	tombstones []Deleted
+	items      map[string]*deletedItem
+	itemOrder  *series
 	sent       []Sent
 
 	actions actions
@@ -161,7 +167,7 @@ func (d *Directory) clear() {
 	d.byApp = map[string]string{}
 	d.reports = map[string][]string{}
 	d.kinds = map[Kind]*series{KindUser: newSeries(), KindGroup: newSeries(), KindServicePrincipal: newSeries()}
-	d.tombstones = nil
+	d.tombstones, d.items, d.itemOrder = nil, map[string]*deletedItem{}, newSeries()
 	d.sent = nil
 	// changes goes on counting: a delta token from before a reset must not look like one from the future.
 	d.changes++
@@ -320,6 +326,9 @@ func (d *Directory) add(ctx Context, operation Operation, e edge, groupID, princ
 		if err != nil || group.has[e].has(key(principalID)) {
 			return err
 		}
+		if err := d.bothSettled(group, principal); err != nil {
+			return err
+		}
 		if err := mayAdd(e, group.object.Group, principal.object); err != nil {
 			return err
 		}
@@ -331,8 +340,11 @@ func (d *Directory) add(ctx Context, operation Operation, e edge, groupID, princ
 func (d *Directory) take(ctx Context, operation Operation, e edge, groupID, principalID string) error {
 	return strikeChange(ctx, d, operation, func() error {
 		group, principal, err := d.ends(groupID, principalID)
-		if err != nil || !group.has[e].has(key(principalID)) {
-			return nil // there is nothing to take
+		switch {
+		case err != nil:
+			return d.mayReturn(groupID, principalID)
+		case !group.has[e].has(key(principalID)):
+			return nil
 		}
 		if err := d.mayTake(e, group, principal.object); err != nil {
 			return err

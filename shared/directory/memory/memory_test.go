@@ -24,9 +24,18 @@ func TestConformance(t *testing.T) {
 		directorytest.Throttled: memory.FaultThrottled, directorytest.Unavailable: memory.FaultUnavailable, directorytest.LostResponse: memory.FaultLostResponse,
 	}
 	directorytest.Run(t, func(*testing.T) directorytest.Tenant {
-		dir := memory.New(memory.Options{})
+		clock := platform.NewManualClock(time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC))
+		dir := memory.New(memory.Options{Clock: clock})
 		return directorytest.Tenant{
-			Directory: dir, RetryAfter: retryAfter,
+			Directory: dir, RetryAfter: retryAfter, Pass: func(d time.Duration) { clock.Advance(d) }, Lag: dir.SetLag, Purge: dir.Purge,
+			Delete: func(id string) error {
+				o, _ := dir.Object(id)
+				return dir.Delete(o.Kind, id)
+			},
+			Restore: func(id string) error {
+				_, err := dir.Restore(id)
+				return err
+			},
 			PutUser: dir.PutUser, PutGroup: dir.PutGroup, PutMember: dir.PutMember, PutOwner: dir.PutOwner, Members: dir.MemberIDs, IsOwner: dir.IsOwner,
 			PutServicePrincipal: func(id, name string) {
 				dir.PutServicePrincipal(memory.ServicePrincipal{ID: id, AppID: id, DisplayName: name})
@@ -266,7 +275,7 @@ func TestSnapshotRestoresEverything(t *testing.T) {
 	clock.Advance(time.Hour)
 	other := memory.New(memory.Options{Clock: clock})
 	other.PutUser(user(9))
-	if err := other.Restore(bytes.NewReader(image.Bytes())); err != nil {
+	if err := other.Load(bytes.NewReader(image.Bytes())); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []string{"u1", "u2", "g", "sp"} {
@@ -291,7 +300,7 @@ func TestSnapshotRestoresEverything(t *testing.T) {
 	if diff := cmp.Diff(dir.Sent(), other.Sent()); diff != "" {
 		t.Errorf("mail (-want +got):\n%s", diff)
 	}
-	if err := other.Restore(strings.NewReader(`{"schemaVersion":99}`)); err == nil || other.Count(memory.KindUser) != 2 {
+	if err := other.Load(strings.NewReader(`{"schemaVersion":99}`)); err == nil || other.Count(memory.KindUser) != 2 {
 		t.Errorf("a snapshot of another version: %v, %d users", err, other.Count(memory.KindUser))
 	}
 }
@@ -374,7 +383,9 @@ func TestUpdateMovesEveryIndex(t *testing.T) {
 		}
 	}
 	change("u0", func(u *governance.User) { u.Mail, u.UserType, u.ManagerID = "other@contoso.example", "", "U2" })
-	change("u2", func(u *governance.User) { u.UserType, u.AccountEnabled, u.DisplayName = governance.UserTypeGuest, true, "Two" })
+	change("u2", func(u *governance.User) {
+		u.UserType, u.AccountEnabled, u.DisplayName = governance.UserTypeGuest, true, "Two"
+	})
 	for address, want := range map[string]string{"SHARED@contoso.example": "U1", "other@contoso.example": "U0"} {
 		if got, ok := dir.UserByMail(address); !ok || got.ID() != want {
 			t.Errorf("%s is the address of %v", address, got)
