@@ -75,6 +75,7 @@ func Run(t *testing.T, open func(t *testing.T) Tenant) {
 		{"AddMember", testAddMember},
 		{"RemoveMember", testRemoveMember},
 		{"RefusingGroups", testRefusingGroups},
+		{"RefusedPrincipals", testRefusedPrincipals},
 		{"Owners", testOwners},
 		{"DirectEdges", testDirectEdges},
 		{"GroupProvisioner", testGroupProvisioner},
@@ -456,6 +457,32 @@ func testRefusingGroups(t *testing.T, tenant Tenant) {
 		}
 		must(t, tenant.Directory.RemoveMember(t.Context(), group.ID, userID(2))) // is none: nothing to refuse
 	}
+}
+
+// Which principals a group takes depends on the group.
+func testRefusedPrincipals(t *testing.T, tenant Tenant) {
+	ctx, dir := t.Context(), tenant.Directory
+	unified := team(1)
+	unified.GroupTypes = []string{"Unified"}
+	tenant.PutGroup(unified)
+	tenant.PutGroup(team(2))
+	tenant.PutGroup(team(3))
+	tenant.PutServicePrincipal(appID(1), "Robot")
+	for n := range 101 {
+		tenant.PutUser(person(n))
+		if n > 0 {
+			must(t, tenant.PutOwner(groupID(3), userID(n)))
+		}
+	}
+	must(t, dir.AddMember(ctx, groupID(1), userID(1)))
+	must(t, dir.AddOwner(ctx, groupID(1), appID(1)))
+	for what, err := range map[string]error{
+		"a group in a Microsoft 365 group": dir.AddMember(ctx, groupID(1), groupID(2)), "a service principal in a Microsoft 365 group": dir.AddMember(ctx, groupID(1), appID(1)),
+		"a Microsoft 365 group in a group": dir.AddMember(ctx, groupID(2), groupID(1)), "a group as an owner": dir.AddOwner(ctx, groupID(2), groupID(3)), "an owner too many": dir.AddOwner(ctx, groupID(3), userID(0)),
+	} {
+		wantError(t, what, err, directory.ErrRefused)
+	}
+	must(t, dir.AddOwner(ctx, groupID(3), userID(1))) // is one already
 }
 
 // rules: PRV-03

@@ -329,7 +329,7 @@ func (d *Directory) add(ctx Context, operation Operation, e edge, groupID, princ
 		if err := d.bothSettled(group, principal); err != nil {
 			return err
 		}
-		if err := mayAdd(e, group.object.Group, principal.object); err != nil {
+		if err := mayAdd(e, group, principal.object); err != nil {
 			return err
 		}
 		join(e, group, principal)
@@ -365,15 +365,26 @@ func (d *Directory) ends(groupID, principalID string) (group, principal *record,
 	return group, principal, nil
 }
 
-func mayAdd(e edge, group governance.Group, principal *Object) error {
-	if e == membership {
-		return membersMayChange(group)
-	}
-	if principal.Kind == KindGroup {
+// maxOwners is how many a group may have.
+const maxOwners = 100
+
+func mayAdd(e edge, group *record, principal *Object) error {
+	switch {
+	case e == ownership && principal.Kind == KindGroup:
 		return fmt.Errorf("%w: a group cannot own a group", directory.ErrRefused)
+	case e == ownership && group.has[e].len() >= maxOwners:
+		return fmt.Errorf("%w: the group %q has %d owners", directory.ErrRefused, group.object.ID(), maxOwners)
+	case e == ownership:
+		return nil
+	case isUnified(group.object.Group) && principal.Kind != KindUser:
+		return fmt.Errorf("%w: the Microsoft 365 group %q takes users only", directory.ErrRefused, group.object.ID())
+	case isUnified(principal.Group):
+		return fmt.Errorf("%w: the Microsoft 365 group %q cannot be a member", directory.ErrRefused, principal.ID())
 	}
-	return nil
+	return membersMayChange(group.object.Group)
 }
+
+func isUnified(group governance.Group) bool { return slices.Contains(group.GroupTypes, "Unified") }
 
 func (d *Directory) mayTake(e edge, group *record, principal *Object) error {
 	if e == membership {

@@ -268,6 +268,12 @@ func TestSnapshotRestoresEverything(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	dir.PutUser(user(3))
+	for _, err := range []error{dir.PutMember("g", "u3"), dir.SetManager("u2", "u3"), dir.Delete(memory.KindUser, "u3")} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	var image bytes.Buffer
 	if err := dir.Snapshot(&image); err != nil {
 		t.Fatal(err)
@@ -297,10 +303,16 @@ func TestSnapshotRestoresEverything(t *testing.T) {
 	if reports, _ := other.Reports("u2"); len(reports) != 1 || !other.IsOwner("g", "u2") {
 		t.Error("reports or owners are lost")
 	}
+	if _, err := other.Restore("u3"); err != nil || !other.IsMember("g", "u3") {
+		t.Errorf("a deleted user is lost: %v", err)
+	}
+	if reports, _ := other.Reports("u3"); len(reports) != 1 || other.Count(memory.KindUser) != 3 {
+		t.Errorf("the restored user has the reports %v", reports)
+	}
 	if diff := cmp.Diff(dir.Sent(), other.Sent()); diff != "" {
 		t.Errorf("mail (-want +got):\n%s", diff)
 	}
-	if err := other.Load(strings.NewReader(`{"schemaVersion":99}`)); err == nil || other.Count(memory.KindUser) != 2 {
+	if err := other.Load(strings.NewReader(`{"schemaVersion":99}`)); err == nil || other.Count(memory.KindUser) != 3 {
 		t.Errorf("a snapshot of another version: %v, %d users", err, other.Count(memory.KindUser))
 	}
 }
