@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -178,6 +179,7 @@ func TestFailuresThatStay(t *testing.T) {
 	packageID, _ := s.openPackage("package", member(g1), member(g2))
 	made := s.submit(user(alice), request(packageID))
 	s.must(s.directory.Delete(directorymemory.KindGroup, g2))
+	s.must(s.directory.Purge(g2))
 	s.drain()
 	s.is(made.ID, governance.StatePartiallyDelivered)
 	s.isMember(g1, alice, true)
@@ -188,6 +190,40 @@ func TestFailuresThatStay(t *testing.T) {
 	s.drain()
 	s.is(back.ID, governance.StateDelivered) // the membership of a group that is gone is gone too
 	s.isMember(g1, alice, false)
+}
+
+// TestWhatIsDeletedIsStillToBeTakenAway: a person, or a group, who is restored has every membership again, so it is looked for day after day until it is back or purged. rules: REQ-07 RES-10.
+func TestWhatIsDeletedIsStillToBeTakenAway(t *testing.T) {
+	for name, gone := range map[string]struct {
+		kind directorymemory.Kind
+		id   string
+	}{"person": {directorymemory.KindUser, alice}, "group": {directorymemory.KindGroup, g1}} {
+		for _, purged := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, purged %t", name, purged), func(t *testing.T) {
+				s := newStand(t)
+				packageID, _ := s.openPackage("package", member(g1))
+				made := s.submit(user(alice), request(packageID))
+				s.drain()
+				s.must(s.directory.Delete(gone.kind, gone.id))
+				back := s.submit(admin(), removal(governance.RequestAdminRemove, made.Assignment.ID))
+				s.drain()
+				for range 3 {
+					s.is(back.ID, governance.StateDeliveryFailed)
+					s.pass(24 * time.Hour)
+				}
+				if purged {
+					s.must(s.directory.Purge(gone.id))
+				} else {
+					_, err := s.directory.Restore(gone.id)
+					s.must(err)
+					s.isMember(g1, alice, true)
+				}
+				s.pass(24 * time.Hour)
+				s.is(back.ID, governance.StateDelivered)
+				s.isMember(g1, alice, false)
+			})
+		}
+	}
 }
 
 // TestARemovalIsInsistedOn: access that must go is never given up, day after day. rules: REQ-07 RES-10.

@@ -15,6 +15,9 @@ import (
 var (
 	// ErrNotFound: the user or group does not exist.
 	ErrNotFound = errors.New("directory: not found")
+	// ErrDeleted is the ErrNotFound of a user or a group that may come back with all that it had: it lies among the directory's deleted items, or whether it does cannot be told. What was to be taken away
+	// from it is still to be taken away.
+	ErrDeleted = fmt.Errorf("%w, but may be restored", ErrNotFound)
 	// ErrForbidden: the identity lacks a permission; retrying is useless until an operator grants it.
 	ErrForbidden = errors.New("directory: forbidden")
 	// ErrRefused: the directory understood and said no (a dynamic group, a synchronised group, a bad address); retrying is useless.
@@ -70,12 +73,13 @@ type Directory interface {
 	HasMember(ctx context.Context, groupID, userID string) (bool, error)
 	HasOwner(ctx context.Context, groupID, userID string) (bool, error)
 
-	// AddMember makes the user, service principal or group a member of the group. Someone who is a member already is a success.
-	// Errors: ErrNotFound if the group or the principal does not exist, ErrRefused.
+	// AddMember makes the user, service principal or group a member of the group. A Microsoft 365 group takes users only, and is no member itself: ErrRefused. Someone who is a member already is a success.
+	// Errors: ErrNotFound if the group or the principal does not exist, which for a while is also the answer about a new or a restored one; ErrRefused.
 	AddMember(ctx context.Context, groupID, principalID string) error
-	// RemoveMember ends the membership. Someone who is no member, a group or a principal that no longer exists, are successes. Errors: ErrRefused.
+	// RemoveMember ends the membership. Someone who is no member, a group or a principal that never comes back, are successes. Errors: ErrDeleted if the group or the principal may come back, and the
+	// membership with it; ErrRefused.
 	RemoveMember(ctx context.Context, groupID, principalID string) error
-	// AddOwner and RemoveOwner do the same for the owners of a group. The last person who owns a group cannot be removed: ErrRefused.
+	// AddOwner and RemoveOwner do the same for the owners of a group. A group cannot own one, and 100 at most may: ErrRefused. The last person who owns a group cannot be removed: ErrRefused.
 	AddOwner(ctx context.Context, groupID, principalID string) error
 	RemoveOwner(ctx context.Context, groupID, principalID string) error
 

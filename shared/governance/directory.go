@@ -3,7 +3,7 @@ package governance
 // UserType tells members from guests; the values are Graph's.
 type UserType string
 
-// The user types of Microsoft Graph's user resource.
+// The user types of Microsoft Graph's user resource. Accounts older than the property have none: null there, empty here.
 const (
 	UserTypeMember UserType = "Member"
 	UserTypeGuest  UserType = "Guest"

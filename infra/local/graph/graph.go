@@ -1,11 +1,12 @@
 // Package graph is Microsoft Graph in miniature: the calls that Latchkey and its tests make, on Graph's wire, over a directory in memory.
 //
-// It serves /v1.0, and the same under /beta: users, groups, members, owners, managers, sponsors, service principals with app role assignments, sendMail, $batch, delta,
+// It serves /v1.0, and the same under /beta: users, groups, members, owners, managers, sponsors, deleted items with restore, service principals with app role assignments, sendMail, $batch, delta,
 // Temporary Access Passes with their policy, invitations, Intune apps with assignments, directory roles held, and the resume calls of custom extensions. It keeps
 // Graph's error shape, paging, default properties and odd answers, such as 400 for a member who is one already.
 //
 // It does not serve what no client here needs: $search, schema extensions, subscriptions, licences, photos. An option, or a property of a user or a group, that it does not know is a 400
-// that names it, never silently ignored. Consistency is immediate, while Graph's is eventual. It is for loopback: see Options.RequireToken.
+// that names it, never silently ignored. Consistency is immediate, while Graph's is eventual; memory.Directory.SetLag makes it late for
+// changes of what is new. It is for loopback: see Options.RequireToken.
 package graph
 
 import (
@@ -131,7 +132,7 @@ func (s *Server) Restore(r io.Reader) error {
 	if err := json.NewDecoder(r).Decode(&saved); err != nil {
 		return fmt.Errorf("graph: read the snapshot: %w", err)
 	}
-	if err := s.directory.Restore(strings.NewReader(string(saved.Directory))); err != nil {
+	if err := s.directory.Load(strings.NewReader(string(saved.Directory))); err != nil {
 		return fmt.Errorf("graph: %w", err)
 	}
 	s.mu.Lock()

@@ -418,6 +418,88 @@ func TestManagersAndReports(t *testing.T) {
 	want(t, ask(t, server, "GET", u+"/manager", ""), 404)
 }
 
+// A deleted person, or group, lies among the deleted items as a directory object, and each kind has its permissions.
+func TestDeletedItems(t *testing.T) {
+	granted := []string{}
+	server := seeded(t, graph.Options{Clock: platform.NewManualClock(time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)), ValidateToken: func(string) ([]string, error) { return granted, nil }}, 3)
+	u, g, items := user(1).ID, groupID(1), "/v1.0/directory/deletedItems/"
+	for _, err := range []error{server.Directory().PutMember(g, u), server.Directory().PutOwner(g, u)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(t, ask(t, server, "GET", items+u, ""), 404)
+	want(t, ask(t, server, "DELETE", "/v1.0/users/"+u, ""), 204)
+	want(t, ask(t, server, "DELETE", "/v1.0/groups/"+g, ""), 204)
+	for _, path := range []string{"/users/" + u, "/directoryObjects/" + u, "/groups/" + g, "/groups/" + g + "/members", "/users/" + u + "/memberOf", "/users/" + u + "/manager"} {
+		want(t, ask(t, server, "GET", "/v1.0"+path, ""), 404)
+	}
+	want(t, ask(t, server, "POST", "/v1.0/groups/"+g+"/members/$ref", `{"@odata.id":"https://graph.microsoft.com/v1.0/users/`+user(2).ID+`"}`), 404)
+	want(t, ask(t, server, "DELETE", "/v1.0/groups/"+g+"/members/"+u+"/$ref", ""), 404)
+	if a := want(t, ask(t, server, "GET", items+u, ""), 200); a.body["@odata.type"] != "#microsoft.graph.user" || a.body["id"] != u || a.body["deletedDateTime"] != "2026-03-01T08:00:00Z" || a.body["userPrincipalName"] != user(1).UserPrincipalName {
+		t.Errorf("got %s", a.text)
+	}
+	for _, cast := range []string{"microsoft.graph.", "graph."} {
+		for kind, id := range map[string]string{"user": u, "group": g} {
+			if a := want(t, ask(t, server, "GET", items+cast+kind+"?$select=id", ""), 200); !slices.Equal(a.ids(), []string{id}) {
+				t.Errorf("got %s", a.text)
+			}
+		}
+	}
+	for _, test := range []struct {
+		permission, method, target string
+		status                     int
+	}{
+		{"User.Read.All", "GET", u, 200}, {"User.Read.All", "GET", g, 403}, {"User.Read.All", "GET", user(0).ID, 404}, {"User.Read.All", "GET", "microsoft.graph.group", 403},
+		{"GroupMember.ReadWrite.All", "GET", g, 403}, {"Group.Read.All", "GET", g, 200}, {"Group.Read.All", "GET", u, 403}, {"Group.Read.All", "GET", "microsoft.graph.user", 403},
+		{"Group.ReadWrite.All", "POST", u + "/restore", 403}, {"User.DeleteRestore.All", "POST", g + "/restore", 403}, {"User.DeleteRestore.All", "DELETE", g, 403}, {"User.Read.All", "DELETE", u, 403},
+		{"Group.ReadWrite.All", "POST", g + "/restore", 200}, {"User.DeleteRestore.All", "POST", u + "/restore", 200}, {"User.DeleteRestore.All", "POST", u + "/restore", 404},
+	} {
+		granted = []string{test.permission}
+		if a := ask(t, server, test.method, items+test.target, "", "Authorization", "Bearer x"); a.status != test.status {
+			t.Errorf("%s %s with %s: got %d %s, want %d", test.method, test.target, test.permission, a.status, a.text, test.status)
+		}
+	}
+	if !server.Directory().IsMember(g, u) || !server.Directory().IsOwner(g, u) {
+		t.Error("the restored person is no member or no owner of the restored group")
+	}
+	want(t, ask(t, server, "DELETE", "/v1.0/users/"+u, ""), 204)
+	want(t, ask(t, server, "PATCH", "/v1.0/users/"+user(2).ID, `{"userPrincipalName":"`+user(1).UserPrincipalName+`"}`), 204)
+	want(t, ask(t, server, "POST", items+u+"/restore", ""), 400) // somebody has the name
+	want(t, ask(t, server, "DELETE", items+u, ""), 204)
+	want(t, ask(t, server, "DELETE", items+u, ""), 404)
+}
+
+// A group that may hold directory roles is out of reach for who may only write groups.
+func TestRoleAssignableGroupsAreGuarded(t *testing.T) {
+	granted := []string{"Group.ReadWrite.All"}
+	server := seeded(t, graph.Options{ValidateToken: func(string) ([]string, error) { return granted, nil }}, 2)
+	g := "/v1.0/groups/" + groupID(1)
+	reference := `{"@odata.id":"https://graph.microsoft.com/v1.0/users/` + user(1).ID + `"}`
+	want(t, ask(t, server, "POST", g+"/members/$ref", reference, "Authorization", "Bearer x"), 204)
+	server.AssignRole(groupID(1), governance.RoleGlobalAdministrator)
+	for _, test := range []struct{ method, path, body string }{{"POST", "/owners/$ref", reference}, {"DELETE", "/members/" + user(1).ID + "/$ref", ""}} {
+		granted = []string{"Group.ReadWrite.All"}
+		want(t, ask(t, server, test.method, g+test.path, test.body, "Authorization", "Bearer x"), 403)
+		granted = append(granted, "RoleManagement.ReadWrite.Directory")
+		want(t, ask(t, server, test.method, g+test.path, test.body, "Authorization", "Bearer x"), 204)
+	}
+}
+
+// An account older than userType has none, and whoever reads it is told so.
+func TestAccountWithoutType(t *testing.T) {
+	server := seeded(t, graph.Options{}, 2)
+	u := "/v1.0/users/" + user(1).ID
+	want(t, ask(t, server, "PATCH", u, `{"userType":null,"mail":"new@contoso.example","displayName":"New","accountEnabled":false}`), 204)
+	a := want(t, ask(t, server, "GET", u+"?$select=userType,mail,displayName,accountEnabled", ""), 200)
+	if kind, asked := a.body["userType"]; !asked || kind != nil || a.body["mail"] != "new@contoso.example" || a.body["displayName"] != "New" || a.body["accountEnabled"] != false {
+		t.Errorf("got %s", a.text)
+	}
+	if a := want(t, ask(t, server, "GET", "/v1.0/users?$filter="+q("userType eq null"), ""), 200); !slices.Equal(a.ids(), []string{user(1).ID}) {
+		t.Errorf("got %s", a.text)
+	}
+}
+
 func TestDynamicGroupRefuses(t *testing.T) {
 	server := seeded(t, graph.Options{}, 2)
 	server.Directory().PutGroup(governance.Group{ID: groupID(2), GroupTypes: []string{"DynamicMembership"}})

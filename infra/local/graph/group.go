@@ -183,6 +183,9 @@ func (c *call) addOwner() (reply, error) {
 
 func (c *call) addEdge(name string, is func(groupID, principalID string) bool, add func(ctx memory.Context, groupID, principalID string) error) (reply, error) {
 	id, err := c.reference()
+	if err == nil {
+		err = c.mayChangeEdges()
+	}
 	if err != nil {
 		return reply{}, err
 	}
@@ -205,6 +208,9 @@ func (c *call) removeOwner() (reply, error) {
 
 func (c *call) removeEdge(is func(groupID, principalID string) bool, remove func(ctx memory.Context, groupID, principalID string) error) (reply, error) {
 	id := c.request.PathValue("other")
+	if err := c.mayChangeEdges(); err != nil {
+		return reply{}, err
+	}
 	if !is(c.id(), id) {
 		return reply{}, absent(id)
 	}
@@ -212,6 +218,14 @@ func (c *call) removeEdge(is func(groupID, principalID string) bool, remove func
 		return reply{}, problemOf(err, id)
 	}
 	return noContent()
+}
+
+// mayChangeEdges refuses to change the members and owners of a group that may hold directory roles, but to who may assign roles.
+func (c *call) mayChangeEdges() error {
+	if o, ok := c.server.directory.Object(c.id()); ok && o.Attributes["isAssignableToRole"] == true && !c.may(canWriteRoles) {
+		return denied()
+	}
+	return nil
 }
 
 // reference reads a body that names an object: {"@odata.id": "https://graph.microsoft.com/v1.0/directoryObjects/{id}"}.

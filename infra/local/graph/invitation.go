@@ -48,7 +48,7 @@ func (c *call) invite() (reply, error) {
 	}
 	guest, known := c.server.directory.UserByMail(body.Address)
 	switch {
-	case known && guest.User.UserType == governance.UserTypeMember && guest.Attributes["creationType"] != "Invitation":
+	case known && guest.User.UserType != governance.UserTypeGuest && guest.Attributes["creationType"] != "Invitation":
 		return reply{}, bad("The invited user already exists in the directory as a member.")
 	case !known:
 		name := body.DisplayName

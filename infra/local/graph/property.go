@@ -70,11 +70,11 @@ var userProperties = []property{
 	{"createdDateTime", false, func(o *memory.Object) any { return o.Created }, nil},
 	{"department", false, func(o *memory.Object) any { return optional(o.User.Department) }, func(o *memory.Object, v any) bool { return setString(&o.User.Department, v) }},
 	{"userType", false, func(o *memory.Object) any { return optional(string(o.User.UserType)) }, func(o *memory.Object, v any) bool {
-		kind, _ := v.(string)
-		if kind != string(governance.UserTypeMember) && kind != string(governance.UserTypeGuest) {
+		kind, ok := v.(string)
+		if v != nil && (!ok || kind != string(governance.UserTypeMember) && kind != string(governance.UserTypeGuest)) {
 			return false
 		}
-		o.User.UserType = governance.UserType(kind)
+		o.User.UserType = governance.UserType(kind) // null is what accounts have that are older than the property
 		return true
 	}},
 }
@@ -144,7 +144,18 @@ func propertiesOf(kind memory.Kind) []property {
 	}
 }
 
+// deletedDateTime is a property of everything that can be deleted; a list of what is not deleted has it as null.
+var deletedDateTime = property{"deletedDateTime", false, func(o *memory.Object) any {
+	if o.Deleted.IsZero() {
+		return nil
+	}
+	return o.Deleted
+}, nil}
+
 func propertyOf(kind memory.Kind, name string) *property {
+	if name == deletedDateTime.name {
+		return &deletedDateTime
+	}
 	list := propertiesOf(kind)
 	for n := range list {
 		if list[n].name == name {
@@ -173,6 +184,9 @@ func appendObject(b []byte, o *memory.Object, selected []string, withType bool) 
 func appendProperties(b []byte, o *memory.Object, selected []string, withType bool) []byte {
 	if withType {
 		b = appendProperty(b, "@odata.type", "#microsoft.graph."+string(o.Kind))
+	}
+	if selected == nil && !o.Deleted.IsZero() || slices.Contains(selected, deletedDateTime.name) {
+		b = appendProperty(b, deletedDateTime.name, deletedDateTime.value(o))
 	}
 	list := propertiesOf(o.Kind)
 	for n := range list {

@@ -59,6 +59,8 @@ func problemOf(err error, id string) *problem {
 	switch {
 	case errors.As(err, &p):
 		return p
+	case errors.Is(err, memory.ErrTooNew):
+		return bad("The source resource object or one of the objects being referenced do not exist.")
 	case errors.Is(err, directory.ErrNotFound):
 		return absent(id)
 	case errors.Is(err, memory.ErrExists):

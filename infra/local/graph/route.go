@@ -14,6 +14,13 @@ type call struct {
 	request *http.Request
 	root    string // scheme, host and version, as the client wrote them
 	query   url.Values
+	held    []string // the application permissions of the caller
+	all     bool     // every one
+}
+
+// may says whether the caller has any of the permissions.
+func (c *call) may(permissions []string) bool {
+	return c.all || slices.ContainsFunc(c.held, func(p string) bool { return slices.Contains(permissions, p) })
 }
 
 func (c *call) id() string { return c.request.PathValue("id") }
@@ -35,8 +42,10 @@ func (t *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	permissions, all, refused := t.server.authorize(r)
-	if refused == nil && !all && len(t.permissions) > 0 && !slices.ContainsFunc(permissions, func(p string) bool { return slices.Contains(t.permissions, p) }) {
+	c := &call{server: t.server, request: r}
+	var refused *problem
+	c.held, c.all, refused = t.server.authorize(r)
+	if refused == nil && len(t.permissions) > 0 && !c.may(t.permissions) {
 		refused = denied()
 	}
 	if refused != nil {
@@ -44,12 +53,12 @@ func (t *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t.calls.Add(1)
-	query, err := url.ParseQuery(strings.ReplaceAll(r.URL.RawQuery, ";", "%3B")) // OData separates options of $expand so
+	var err error
+	c.query, err = url.ParseQuery(strings.ReplaceAll(r.URL.RawQuery, ";", "%3B")) // OData separates options of $expand so
 	if err != nil {
 		out.reply = refusal(bad("The query string is malformed."))
 		return
 	}
-	c := &call{server: t.server, request: r, query: query}
 	scheme := "http://"
 	if r.TLS != nil {
 		scheme = "https://"
@@ -80,6 +89,8 @@ var (
 	canReadApps     = []string{"Application.Read.All", "Application.ReadWrite.OwnedBy", "Application.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
 	canAssignApps   = []string{"AppRoleAssignment.ReadWrite.All"}
 	canSendMail     = []string{"Mail.Send"}
+
+	canReadDeletedGroups = []string{"Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
 
 	canReadPasses  = []string{"UserAuthMethod-TAP.Read.All", "UserAuthMethod-TAP.ReadWrite.All", "UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All"}
 	canWritePasses = []string{"UserAuthMethod-TAP.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All"}
@@ -160,6 +171,14 @@ func (s *Server) route() {
 
 	s.on(get, "/directoryObjects/{id}", canReadObjects, (*call).getObject)
 	s.on(post, "/directoryObjects/getByIds", canReadObjects, (*call).getByIDs)
+
+	for _, prefix := range []string{"microsoft.graph.", "graph."} {
+		s.on(get, "/directory/deletedItems/"+prefix+"user", canReadUsers, (*call).listDeletedUsers)
+		s.on(get, "/directory/deletedItems/"+prefix+"group", canReadDeletedGroups, (*call).listDeletedGroups)
+	}
+	s.on(get, "/directory/deletedItems/{id}", slices.Concat(canReadUsers, canReadDeletedGroups, canReadApps), (*call).getDeletedItem)
+	s.on(post, "/directory/deletedItems/{id}/restore", slices.Concat(canDeleteUsers, canWriteGroups), (*call).restoreDeletedItem)
+	s.on(remove, "/directory/deletedItems/{id}", slices.Concat(canDeleteUsers, canWriteGroups), (*call).purgeDeletedItem)
 
 	s.on(get, "/servicePrincipals", canReadApps, (*call).listServicePrincipals)
 	s.on(get, "/servicePrincipals/{id}", canReadApps, (*call).getServicePrincipal)

@@ -234,8 +234,8 @@ func (c *checker) user(path string, user User) error {
 	if user.DisplayName == "" {
 		return fmt.Errorf("%s.displayName: missing", path)
 	}
-	if user.UserType != governance.UserTypeMember && user.UserType != governance.UserTypeGuest {
-		return fmt.Errorf("%s.userType: %q is neither Member nor Guest", path, user.UserType)
+	if user.UserType != governance.UserTypeMember && user.UserType != governance.UserTypeGuest && user.UserType != "" {
+		return fmt.Errorf("%s.userType: %q is neither Member nor Guest, nor empty as of an old account", path, user.UserType)
 	}
 	for i, role := range user.Roles {
 		if _, known := roleTemplates[role]; !known {

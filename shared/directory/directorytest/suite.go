@@ -39,6 +39,12 @@ type Tenant struct {
 	Members             func(groupID string) []string // direct
 	IsOwner             func(groupID, principalID string) bool
 	Sent                func() []governance.Mail
+	// Delete moves a user or a group to the deleted items, Restore brings it back, Purge deletes it from there for good.
+	Delete, Restore, Purge func(id string) error
+	// Lag makes changes find what is made or restored from now on so much later than reads do.
+	Lag func(time.Duration)
+	// Pass lets time pass in the directory.
+	Pass func(time.Duration)
 
 	// Fail makes the next calls go wrong; with 0 calls, all until Heal.
 	Fail func(fault Fault, calls int)
@@ -69,9 +75,13 @@ func Run(t *testing.T, open func(t *testing.T) Tenant) {
 		{"AddMember", testAddMember},
 		{"RemoveMember", testRemoveMember},
 		{"RefusingGroups", testRefusingGroups},
+		{"RefusedPrincipals", testRefusedPrincipals},
 		{"Owners", testOwners},
 		{"DirectEdges", testDirectEdges},
 		{"GroupProvisioner", testGroupProvisioner},
+		{"Deleted", testDeleted},
+		{"Purged", testPurged},
+		{"Lag", testLag},
 		{"SendMail", testSendMail},
 		{"Throttled", testThrottled},
 		{"Unavailable", testUnavailable},
@@ -131,6 +141,7 @@ func testUser(t *testing.T, tenant Tenant) {
 	}
 	disabled := person(2)
 	disabled.AccountEnabled = false
+	disabled.UserType = "" // an account older than the property
 	tenant.PutUser(disabled)
 	tenant.PutUser(full)
 	for _, want := range []governance.User{full, disabled} {
@@ -304,9 +315,12 @@ func testNestedMembership(t *testing.T, tenant Tenant) {
 	if diff := cmp.Diff([]governance.User{person(1), person(2), person(3)}, byID(members)); diff != "" {
 		t.Errorf("members (-want +got):\n%s", diff)
 	}
+	old := person(2)
+	old.UserType = ""
+	tenant.PutUser(old)
 	members, err = tenant.Directory.GroupMembers(t.Context(), groupID(3))
 	must(t, err)
-	if diff := cmp.Diff([]governance.User{person(1), person(2)}, byID(members)); diff != "" {
+	if diff := cmp.Diff([]governance.User{person(1), old}, byID(members)); diff != "" {
 		t.Errorf("members (-want +got):\n%s", diff)
 	}
 }
@@ -443,6 +457,32 @@ func testRefusingGroups(t *testing.T, tenant Tenant) {
 		}
 		must(t, tenant.Directory.RemoveMember(t.Context(), group.ID, userID(2))) // is none: nothing to refuse
 	}
+}
+
+// Which principals a group takes depends on the group.
+func testRefusedPrincipals(t *testing.T, tenant Tenant) {
+	ctx, dir := t.Context(), tenant.Directory
+	unified := team(1)
+	unified.GroupTypes = []string{"Unified"}
+	tenant.PutGroup(unified)
+	tenant.PutGroup(team(2))
+	tenant.PutGroup(team(3))
+	tenant.PutServicePrincipal(appID(1), "Robot")
+	for n := range 101 {
+		tenant.PutUser(person(n))
+		if n > 0 {
+			must(t, tenant.PutOwner(groupID(3), userID(n)))
+		}
+	}
+	must(t, dir.AddMember(ctx, groupID(1), userID(1)))
+	must(t, dir.AddOwner(ctx, groupID(1), appID(1)))
+	for what, err := range map[string]error{
+		"a group in a Microsoft 365 group": dir.AddMember(ctx, groupID(1), groupID(2)), "a service principal in a Microsoft 365 group": dir.AddMember(ctx, groupID(1), appID(1)),
+		"a Microsoft 365 group in a group": dir.AddMember(ctx, groupID(2), groupID(1)), "a group as an owner": dir.AddOwner(ctx, groupID(2), groupID(3)), "an owner too many": dir.AddOwner(ctx, groupID(3), userID(0)),
+	} {
+		wantError(t, what, err, directory.ErrRefused)
+	}
+	must(t, dir.AddOwner(ctx, groupID(3), userID(1))) // is one already
 }
 
 // rules: PRV-03

@@ -2,9 +2,13 @@ package graph
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 
 	abstractions "github.com/microsoft/kiota-abstractions-go"
+
+	"latchkey/shared/directory"
 )
 
 // HasMember looks through the user's groups, of which there are fewer than a group has members, and without a type cast, as MemberOf does.
@@ -60,10 +64,47 @@ func (d *Directory) add(ctx context.Context, operation Operation, edge, groupID,
 	return alreadyThere(d.raw(ctx, operation, ifIdempotent, abstractions.POST, "/groups/{id}/"+edge+"/$ref", map[string]string{"id": groupID}, reference, nil))
 }
 
-// remove deletes that reference.
+// remove deletes that reference. When it is not there, Graph answers 404; so it does when an end of it lies among the deleted items, and a restored one has it again. So both ends are looked at, and if
+// both are there it is tried once more: one of them may have been restored meanwhile.
 func (d *Directory) remove(ctx context.Context, operation Operation, edge, groupID, principalID string) error {
 	if !isObjectID(groupID) || !isObjectID(principalID) {
 		return nil // there is no such reference
 	}
-	return gone(d.raw(ctx, operation, ifIdempotent, abstractions.DELETE, "/groups/{id}/"+edge+"/{other}/$ref", map[string]string{"id": groupID, "other": principalID}, nil, nil))
+	for again := false; ; again = true {
+		err := d.raw(ctx, operation, ifIdempotent, abstractions.DELETE, "/groups/{id}/"+edge+"/{other}/$ref", map[string]string{"id": groupID, "other": principalID}, nil, nil)
+		if a, ok := answered(err); !ok || !a.isAbsence() {
+			return err
+		}
+		if again {
+			return nil
+		}
+		_, user := d.User(ctx, principalID)
+		_, group := d.Group(ctx, groupID)
+		if user == nil && group == nil {
+			continue
+		}
+		if err := d.staysAway(ctx, OperationDeletedUser, principalID, user); err != nil {
+			return err
+		}
+		return d.staysAway(ctx, OperationDeletedGroup, groupID, group)
+	}
+}
+
+const deletedItemPath = "/directory/deletedItems/{id}"
+
+// staysAway looks among the deleted items for what could not be read, as read says. One that lies there may be restored: directory.ErrDeleted. So may one that the identity may not look for.
+func (d *Directory) staysAway(ctx context.Context, operation Operation, id string, read error) error {
+	if !errors.Is(read, directory.ErrNotFound) {
+		return read
+	}
+	err := d.raw(ctx, operation, ifIdempotent, abstractions.GET, deletedItemPath+"?$select=id", map[string]string{"id": id}, nil, nil)
+	switch {
+	case errors.Is(err, directory.ErrNotFound):
+		return nil
+	case err == nil:
+		return fmt.Errorf("%w: %q", directory.ErrDeleted, id)
+	case errors.Is(err, directory.ErrForbidden):
+		return fmt.Errorf("%w: %q: %w", directory.ErrDeleted, id, err)
+	}
+	return err
 }

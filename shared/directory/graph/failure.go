@@ -25,7 +25,7 @@ func classify(operation Operation, seen *answer, err error) error {
 		return failure(directory.ErrForbidden, operation, seen, "the token is not accepted")
 	case seen.status == http.StatusForbidden:
 		return failure(directory.ErrForbidden, operation, seen, "it needs "+strings.Join(PermissionsOf(operation), " and "))
-	case seen.status == http.StatusNotFound && seen.isAbsence():
+	case seen.isAbsence():
 		return failure(directory.ErrNotFound, operation, seen, "")
 	case seen.status == http.StatusNotFound, // from something that is not Graph: it proves nothing about a user or a group
 		seen.status == http.StatusRequestTimeout, seen.status == http.StatusConflict, seen.status == http.StatusLocked, seen.status == http.StatusTooEarly,
@@ -36,8 +36,12 @@ func classify(operation Operation, seen *answer, err error) error {
 	}
 }
 
-// isAbsence says whether an error is Graph's own word that an object does not exist. That the path does not exist, because the base URL is wrong, is not that.
+// isAbsence says whether an error is Graph's own word that an object does not exist; of a group that is too new for a change it is a 400. That the path does not exist, because the base URL is wrong, is
+// not that.
 func (a *answer) isAbsence() bool {
+	if a.status == http.StatusBadRequest && strings.Contains(a.message, "objects being referenced do not exist") {
+		return true
+	}
 	return a.status == http.StatusNotFound && strings.Contains(strings.ToLower(a.code), "notfound") && !strings.Contains(a.message, "for the segment")
 }
 

@@ -18,6 +18,8 @@ const (
 	OperationRemoveMember Operation = "RemoveMember"
 	OperationAddOwner     Operation = "AddOwner"
 	OperationRemoveOwner  Operation = "RemoveOwner"
+	OperationDeletedUser  Operation = "DeletedUser"
+	OperationDeletedGroup Operation = "DeletedGroup"
 	OperationSendMail     Operation = "SendMail"
 	OperationHealthUsers  Operation = "HealthUsers"
 	OperationHealthGroups Operation = "HealthGroups"
@@ -29,6 +31,7 @@ const (
 	permissionMemberRead  = "GroupMember.Read.All"
 	permissionMemberWrite = "GroupMember.ReadWrite.All"
 	permissionGroupWrite  = "Group.ReadWrite.All"
+	permissionGroupRead   = "Group.Read.All" // of deleted groups only; without it every deleted one is taken for one that may be restored
 	permissionMailSend    = "Mail.Send"
 )
 
@@ -58,6 +61,8 @@ func Permissions() []Permission {
 		{OperationRemoveMember, permissionMemberWrite, http.MethodDelete, "/groups/{id}/members/{id}/$ref"},
 		{OperationAddOwner, permissionGroupWrite, http.MethodPost, "/groups/{id}/owners/$ref"},
 		{OperationRemoveOwner, permissionGroupWrite, http.MethodDelete, "/groups/{id}/owners/{id}/$ref"},
+		{OperationDeletedUser, permissionUserRead, http.MethodGet, deletedItemPath},
+		{OperationDeletedGroup, permissionGroupRead, http.MethodGet, deletedItemPath},
 		{OperationSendMail, permissionMailSend, http.MethodPost, "/users/{id}/sendMail"},
 		{OperationHealthUsers, permissionUserRead, http.MethodGet, "/users"},
 		{OperationHealthGroups, permissionMemberRead, http.MethodGet, "/groups"},

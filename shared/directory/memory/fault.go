@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -59,6 +60,26 @@ func (d *Directory) SetFault(hook FaultFunc) {
 		return
 	}
 	d.fault.Store(&hook)
+}
+
+// SetLag sets for how long changes do not find what is made or restored from now on, although reads do: a large directory copies itself from one replica to the next. What adds to it is
+// ErrNotFound meanwhile.
+func (d *Directory) SetLag(lag time.Duration) { d.lag.Store(int64(lag)) }
+
+// ErrTooNew is within the ErrNotFound of a change that SetLag makes fail because a group is too new, of which Graph has an answer of its own.
+var ErrTooNew = errors.New("too new for changes")
+
+func (d *Directory) bothSettled(group, principal *record) error {
+	for _, r := range []*record{group, principal} {
+		if !d.clock.Now().Before(r.settled) {
+			continue
+		}
+		if r.object.Kind == KindGroup {
+			return fmt.Errorf("%w: %w: group %q", directory.ErrNotFound, ErrTooNew, r.object.ID())
+		}
+		return notFound(r.object.Kind, r.object.ID())
+	}
+	return nil
 }
 
 // strike does one call of the port under its lock, or what its fault says instead. The hook is asked before the lock is taken: it may call the directory itself.

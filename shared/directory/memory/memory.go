@@ -27,8 +27,8 @@ type Options struct {
 // DefaultMaxSent bounds the mail that is kept: a benchmark sends for ever.
 const DefaultMaxSent = 100_000
 
-// maxTombstones bounds what is remembered of the deleted, for a delta query.
-const maxTombstones = 10_000
+// maxDeleted bounds what is remembered of the deleted, for a delta query and to restore them.
+const maxDeleted = 10_000
 
 // ErrExists: the id, the user principal name or the application id is taken.
 var ErrExists = errors.New("directory: already exists")
@@ -68,6 +68,7 @@ type Object struct {
 	// Attributes are the properties that clients write and no decision reads (jobTitle, city, answers of requestors), by their Graph names.
 	Attributes map[string]any
 	Created    time.Time
+	Deleted    time.Time // of one among the deleted items
 	// Changed is the number of the directory's change that made this version; a delta query counts by it.
 	Changed uint64
 }
@@ -110,6 +111,8 @@ type record struct {
 	object *Object
 	has    [edges]*series  // groups: the direct members, the owners
 	in     [edges][]string // keys of the groups that it is directly in, that it owns
+	// settled is when changes find it; reads do at once.
+	settled time.Time
 }
 
 // Directory is the directory in memory. Use New. It is safe for concurrent use.
@@ -117,16 +120,19 @@ type Directory struct {
 	clock   platform.Clock
 	maxSent int
 	fault   atomic.Pointer[FaultFunc]
+	lag     atomic.Int64
 
 	mu         sync.RWMutex
 	records    map[string]*record
-	byName     map[string]string // user principal name, in lower case -> key
-	byMail     map[string]string // mail of users, in lower case -> key
-	byApp      map[string]string // application id -> key
+	byName     map[string]string   // user principal name, in lower case -> key
+	byMail     map[string][]string // mail of users, in lower case -> keys: guests may share an address
+	byApp      map[string]string   // application id -> key
 	reports    map[string][]string
 	kinds      map[Kind]*series
 	changes    uint64
 	tombstones []Deleted
+	items      map[string]*deletedItem
+	itemOrder  *series
 	sent       []Sent
 
 	actions actions
@@ -157,11 +163,11 @@ func (d *Directory) Reset() {
 func (d *Directory) clear() {
 	d.records = map[string]*record{}
 	d.byName = map[string]string{}
-	d.byMail = map[string]string{}
+	d.byMail = map[string][]string{}
 	d.byApp = map[string]string{}
 	d.reports = map[string][]string{}
 	d.kinds = map[Kind]*series{KindUser: newSeries(), KindGroup: newSeries(), KindServicePrincipal: newSeries()}
-	d.tombstones = nil
+	d.tombstones, d.items, d.itemOrder = nil, map[string]*deletedItem{}, newSeries()
 	d.sent = nil
 	// changes goes on counting: a delta token from before a reset must not look like one from the future.
 	d.changes++
@@ -320,7 +326,10 @@ func (d *Directory) add(ctx Context, operation Operation, e edge, groupID, princ
 		if err != nil || group.has[e].has(key(principalID)) {
 			return err
 		}
-		if err := mayAdd(e, group.object.Group, principal.object); err != nil {
+		if err := d.bothSettled(group, principal); err != nil {
+			return err
+		}
+		if err := mayAdd(e, group, principal.object); err != nil {
 			return err
 		}
 		join(e, group, principal)
@@ -331,8 +340,11 @@ func (d *Directory) add(ctx Context, operation Operation, e edge, groupID, princ
 func (d *Directory) take(ctx Context, operation Operation, e edge, groupID, principalID string) error {
 	return strikeChange(ctx, d, operation, func() error {
 		group, principal, err := d.ends(groupID, principalID)
-		if err != nil || !group.has[e].has(key(principalID)) {
-			return nil // there is nothing to take
+		switch {
+		case err != nil:
+			return d.mayReturn(groupID, principalID)
+		case !group.has[e].has(key(principalID)):
+			return nil
 		}
 		if err := d.mayTake(e, group, principal.object); err != nil {
 			return err
@@ -353,15 +365,26 @@ func (d *Directory) ends(groupID, principalID string) (group, principal *record,
 	return group, principal, nil
 }
 
-func mayAdd(e edge, group governance.Group, principal *Object) error {
-	if e == membership {
-		return membersMayChange(group)
-	}
-	if principal.Kind == KindGroup {
+// maxOwners is how many a group may have.
+const maxOwners = 100
+
+func mayAdd(e edge, group *record, principal *Object) error {
+	switch {
+	case e == ownership && principal.Kind == KindGroup:
 		return fmt.Errorf("%w: a group cannot own a group", directory.ErrRefused)
+	case e == ownership && group.has[e].len() >= maxOwners:
+		return fmt.Errorf("%w: the group %q has %d owners", directory.ErrRefused, group.object.ID(), maxOwners)
+	case e == ownership:
+		return nil
+	case isUnified(group.object.Group) && principal.Kind != KindUser:
+		return fmt.Errorf("%w: the Microsoft 365 group %q takes users only", directory.ErrRefused, group.object.ID())
+	case isUnified(principal.Group):
+		return fmt.Errorf("%w: the Microsoft 365 group %q cannot be a member", directory.ErrRefused, principal.ID())
 	}
-	return nil
+	return membersMayChange(group.object.Group)
 }
+
+func isUnified(group governance.Group) bool { return slices.Contains(group.GroupTypes, "Unified") }
 
 func (d *Directory) mayTake(e edge, group *record, principal *Object) error {
 	if e == membership {

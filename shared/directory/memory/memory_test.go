@@ -24,9 +24,18 @@ func TestConformance(t *testing.T) {
 		directorytest.Throttled: memory.FaultThrottled, directorytest.Unavailable: memory.FaultUnavailable, directorytest.LostResponse: memory.FaultLostResponse,
 	}
 	directorytest.Run(t, func(*testing.T) directorytest.Tenant {
-		dir := memory.New(memory.Options{})
+		clock := platform.NewManualClock(time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC))
+		dir := memory.New(memory.Options{Clock: clock})
 		return directorytest.Tenant{
-			Directory: dir, RetryAfter: retryAfter,
+			Directory: dir, RetryAfter: retryAfter, Pass: func(d time.Duration) { clock.Advance(d) }, Lag: dir.SetLag, Purge: dir.Purge,
+			Delete: func(id string) error {
+				o, _ := dir.Object(id)
+				return dir.Delete(o.Kind, id)
+			},
+			Restore: func(id string) error {
+				_, err := dir.Restore(id)
+				return err
+			},
 			PutUser: dir.PutUser, PutGroup: dir.PutGroup, PutMember: dir.PutMember, PutOwner: dir.PutOwner, Members: dir.MemberIDs, IsOwner: dir.IsOwner,
 			PutServicePrincipal: func(id, name string) {
 				dir.PutServicePrincipal(memory.ServicePrincipal{ID: id, AppID: id, DisplayName: name})
@@ -259,6 +268,12 @@ func TestSnapshotRestoresEverything(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	dir.PutUser(user(3))
+	for _, err := range []error{dir.PutMember("g", "u3"), dir.SetManager("u2", "u3"), dir.Delete(memory.KindUser, "u3")} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	var image bytes.Buffer
 	if err := dir.Snapshot(&image); err != nil {
 		t.Fatal(err)
@@ -266,7 +281,7 @@ func TestSnapshotRestoresEverything(t *testing.T) {
 	clock.Advance(time.Hour)
 	other := memory.New(memory.Options{Clock: clock})
 	other.PutUser(user(9))
-	if err := other.Restore(bytes.NewReader(image.Bytes())); err != nil {
+	if err := other.Load(bytes.NewReader(image.Bytes())); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []string{"u1", "u2", "g", "sp"} {
@@ -288,10 +303,16 @@ func TestSnapshotRestoresEverything(t *testing.T) {
 	if reports, _ := other.Reports("u2"); len(reports) != 1 || !other.IsOwner("g", "u2") {
 		t.Error("reports or owners are lost")
 	}
+	if _, err := other.Restore("u3"); err != nil || !other.IsMember("g", "u3") {
+		t.Errorf("a deleted user is lost: %v", err)
+	}
+	if reports, _ := other.Reports("u3"); len(reports) != 1 || other.Count(memory.KindUser) != 3 {
+		t.Errorf("the restored user has the reports %v", reports)
+	}
 	if diff := cmp.Diff(dir.Sent(), other.Sent()); diff != "" {
 		t.Errorf("mail (-want +got):\n%s", diff)
 	}
-	if err := other.Restore(strings.NewReader(`{"schemaVersion":99}`)); err == nil || other.Count(memory.KindUser) != 2 {
+	if err := other.Load(strings.NewReader(`{"schemaVersion":99}`)); err == nil || other.Count(memory.KindUser) != 3 {
 		t.Errorf("a snapshot of another version: %v, %d users", err, other.Count(memory.KindUser))
 	}
 }
@@ -356,5 +377,50 @@ func BenchmarkAddAndRemoveMemberOf100000(b *testing.B) {
 		if err := dir.AddMember(b.Context(), "g", id); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// People change, and every index follows: the address that two guests share goes on finding the other one.
+func TestUpdateMovesEveryIndex(t *testing.T) {
+	dir := memory.New(memory.Options{})
+	for n := range 4 {
+		one := user(n)
+		one.Mail = "shared@contoso.example"
+		dir.PutUser(one)
+	}
+	change := func(id string, do func(*governance.User)) {
+		t.Helper()
+		if _, err := dir.Update(id, func(o *memory.Object) error { do(&o.User); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change("u0", func(u *governance.User) { u.Mail, u.UserType, u.ManagerID = "other@contoso.example", "", "U2" })
+	change("u2", func(u *governance.User) {
+		u.UserType, u.AccountEnabled, u.DisplayName = governance.UserTypeGuest, true, "Two"
+	})
+	for address, want := range map[string]string{"SHARED@contoso.example": "U1", "other@contoso.example": "U0"} {
+		if got, ok := dir.UserByMail(address); !ok || got.ID() != want {
+			t.Errorf("%s is the address of %v", address, got)
+		}
+	}
+	if err := dir.Delete(memory.KindUser, "u1"); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := dir.UserByMail("shared@contoso.example"); !ok || got.ID() != "U2" || got.User.UserType != governance.UserTypeGuest {
+		t.Errorf("the address is that of %v", got)
+	}
+	change("u2", func(u *governance.User) { u.Mail = "" })
+	change("u3", func(u *governance.User) { u.Mail = "" })
+	if got, ok := dir.UserByMail("shared@contoso.example"); ok {
+		t.Errorf("nobody's address is that of %v", got)
+	}
+	change("u0", func(u *governance.User) { u.ManagerID = "U3" })
+	for id, want := range map[string]int{"u2": 0, "u3": 1} {
+		if reports, _ := dir.Reports(id); len(reports) != want {
+			t.Errorf("%s has %d reports, want %d", id, len(reports), want)
+		}
+	}
+	if got, err := dir.User(t.Context(), "u0"); err != nil || got.UserType != "" {
+		t.Errorf("the type of 0 became %q, %v", got.UserType, err)
 	}
 }

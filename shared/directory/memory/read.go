@@ -21,12 +21,12 @@ func (d *Directory) Object(id string) (*Object, bool) {
 	return nil, false
 }
 
-// UserByMail is the user with a mail address.
+// UserByMail is the user with a mail address; of several, the one who has it longest.
 func (d *Directory) UserByMail(address string) (*Object, bool) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	if k, ok := d.byMail[key(address)]; ok {
-		return d.records[k].object, true
+	if keys := d.byMail[key(address)]; len(keys) > 0 {
+		return d.records[keys[0]].object, true
 	}
 	return nil, false
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
@@ -82,17 +83,21 @@ func (d *Directory) Create(object Object) (*Object, error) {
 	if d.records[key(object.ID())] != nil {
 		return nil, fmt.Errorf("%w: id %q", ErrExists, object.ID())
 	}
-	if object.Kind == KindUser {
-		if _, taken := d.byName[key(object.User.UserPrincipalName)]; taken {
-			return nil, fmt.Errorf("%w: userPrincipalName %q", ErrExists, object.User.UserPrincipalName)
-		}
-	}
-	if object.Kind == KindServicePrincipal {
-		if _, taken := d.byApp[key(object.ServicePrincipal.AppID)]; taken {
-			return nil, fmt.Errorf("%w: appId %q", ErrExists, object.ServicePrincipal.AppID)
-		}
+	if err := d.nameIsFree(&object); err != nil {
+		return nil, err
 	}
 	return d.store(&object), nil
+}
+
+// nameIsFree says whether no other object has the name of this one. Errors: ErrExists.
+func (d *Directory) nameIsFree(object *Object) error {
+	if taken, ok := d.byName[key(object.User.UserPrincipalName)]; ok && taken != key(object.ID()) {
+		return fmt.Errorf("%w: userPrincipalName %q", ErrExists, object.User.UserPrincipalName)
+	}
+	if taken, ok := d.byApp[key(object.ServicePrincipal.AppID)]; ok && taken != key(object.ID()) {
+		return fmt.Errorf("%w: appId %q", ErrExists, object.ServicePrincipal.AppID)
+	}
+	return nil
 }
 
 // Update changes an object. The function gets a copy that it may write to, its attributes too; when it fails, nothing changes.
@@ -115,15 +120,13 @@ func (d *Directory) Update(id string, change func(*Object) error) (*Object, erro
 	if changed.Kind != r.object.Kind || changed.ID() != r.object.ID() {
 		return nil, fmt.Errorf("%w: the id and the kind of %q stay", directory.ErrRefused, id)
 	}
-	if changed.Kind == KindUser {
-		if taken, ok := d.byName[key(changed.User.UserPrincipalName)]; ok && taken != key(changed.ID()) {
-			return nil, fmt.Errorf("%w: userPrincipalName %q", ErrExists, changed.User.UserPrincipalName)
-		}
+	if err := d.nameIsFree(&changed); err != nil {
+		return nil, err
 	}
 	return d.store(&changed), nil
 }
 
-// Delete removes an object with all its edges. Errors: directory.ErrNotFound.
+// Delete moves an object with all its edges to the deleted items. Errors: directory.ErrNotFound.
 func (d *Directory) Delete(kind Kind, id string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -137,29 +140,14 @@ func (d *Directory) Delete(kind Kind, id string) error {
 
 func (d *Directory) remove(r *record) {
 	kind, k := r.object.Kind, key(r.object.ID())
-	for e := range edges {
-		for _, group := range slices.Clone(r.in[e]) {
-			part(e, d.records[group], r)
-		}
-		if kind == KindGroup {
-			r.has[e].each(func(principal string) bool {
-				d.records[principal].in[e] = without(d.records[principal].in[e], k)
-				return true
-			})
-		}
-	}
-	for _, report := range slices.Clone(d.reports[k]) {
-		orphan := *d.records[report].object
-		orphan.User.ManagerID = ""
-		d.store(&orphan)
-	}
-	d.forgetNames(r.object)
+	d.discard(r)
+	d.reindex(k, r.object, &Object{})
 	d.kinds[kind].remove(k)
 	delete(d.records, k)
 	d.changes++
 	d.tombstones = append(d.tombstones, Deleted{Kind: kind, ID: r.object.ID(), Changed: d.changes})
-	if len(d.tombstones) > 2*maxTombstones {
-		d.tombstones = slices.Clone(d.tombstones[len(d.tombstones)-maxTombstones:])
+	if len(d.tombstones) > 2*maxDeleted {
+		d.tombstones = slices.Clone(d.tombstones[len(d.tombstones)-maxDeleted:])
 	}
 }
 
@@ -174,59 +162,55 @@ func (d *Directory) store(object *Object) *Object {
 		d.remove(r) // an id belongs to one kind: the latest put wins
 		r = nil
 	}
+	before := &Object{}
 	if r == nil {
+		d.clearAway(k)
 		object.Created = d.clock.Now()
-		r = &record{}
+		r = &record{settled: object.Created.Add(time.Duration(d.lag.Load()))}
 		if object.Kind == KindGroup {
 			r.has = [edges]*series{newSeries(), newSeries()}
 		}
 		d.records[k] = r
 		d.kinds[object.Kind].add(k)
 	} else {
-		object.Created = r.object.Created
+		before = r.object
+		object.Created = before.Created
 		if object.Attributes == nil {
-			object.Attributes = r.object.Attributes
+			object.Attributes = before.Attributes
 		}
-		d.forgetNames(r.object)
 	}
 	r.object = object
-	switch object.Kind {
-	case KindUser:
-		if name := key(object.User.UserPrincipalName); name != "" {
-			d.byName[name] = k
-		}
-		if mail := key(object.User.Mail); mail != "" {
-			d.byMail[mail] = k
-		}
-		if manager := key(object.User.ManagerID); manager != "" {
-			d.reports[manager] = append(d.reports[manager], k)
-		}
-	case KindServicePrincipal:
-		d.byApp[key(object.ServicePrincipal.AppID)] = k
-	case KindGroup:
-	}
+	d.reindex(k, before, object)
 	return object
 }
 
-// forgetNames takes an object out of the indexes that store puts it into.
-func (d *Directory) forgetNames(object *Object) {
-	k := key(object.ID())
-	drop := func(index map[string]string, name string) {
-		if index[key(name)] == k {
-			delete(index, key(name))
-		}
+// reindex moves an object in the indexes from the names that it had to those that it has. Where a name stays, so does its place.
+func (d *Directory) reindex(k string, from, to *Object) {
+	moveOne(d.byName, from.User.UserPrincipalName, to.User.UserPrincipalName, k)
+	moveOne(d.byApp, from.ServicePrincipal.AppID, to.ServicePrincipal.AppID, k)
+	move(d.byMail, from.User.Mail, to.User.Mail, k)
+	move(d.reports, from.User.ManagerID, to.User.ManagerID, k)
+}
+
+// moveOne keeps an index in which a name has one key, the latest.
+func moveOne(index map[string]string, from, to, k string) {
+	if index[key(from)] == k {
+		delete(index, key(from))
 	}
-	switch object.Kind {
-	case KindUser:
-		drop(d.byName, object.User.UserPrincipalName)
-		drop(d.byMail, object.User.Mail)
-		if manager := key(object.User.ManagerID); manager != "" {
-			if d.reports[manager] = without(d.reports[manager], k); len(d.reports[manager]) == 0 {
-				delete(d.reports, manager)
-			}
-		}
-	case KindServicePrincipal:
-		drop(d.byApp, object.ServicePrincipal.AppID)
-	case KindGroup:
+	if to != "" {
+		index[key(to)] = k
+	}
+}
+
+// move keeps an index in which a name may have several keys.
+func move(index map[string][]string, from, to, k string) {
+	if from, to = key(from), key(to); from == to {
+		return
+	}
+	if index[from] = without(index[from], k); len(index[from]) == 0 {
+		delete(index, from)
+	}
+	if to != "" {
+		index[to] = append(index[to], k)
 	}
 }

@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"latchkey/shared/governance"
 )
 
 // snapshotVersion is raised when the shape of a snapshot changes.
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 type snapshot struct {
 	SchemaVersion     int          `json:"schemaVersion"`
@@ -19,7 +20,14 @@ type snapshot struct {
 	Groups            []savedGroup `json:"groups"`
 	ServicePrincipals []savedApp   `json:"servicePrincipals"`
 	Deleted           []Deleted    `json:"deleted,omitempty"`
+	Items             []savedItem  `json:"deletedItems,omitempty"`
 	Sent              []Sent       `json:"sent,omitempty"`
+}
+
+type savedItem struct {
+	Object  Object   `json:"object"`
+	Ties    []tie    `json:"ties"`
+	Reports []string `json:"reports"`
 }
 
 type saved struct {
@@ -67,6 +75,11 @@ func (d *Directory) Snapshot(w io.Writer) error {
 		image.ServicePrincipals = append(image.ServicePrincipals, savedApp{object.ServicePrincipal, savedOf(object)})
 		return true
 	})
+	d.itemOrder.each(func(k string) bool {
+		item := d.items[k]
+		image.Items = append(image.Items, savedItem{*item.object, slices.Clone(item.ties), slices.Clone(item.reports)})
+		return true
+	})
 	image.Deleted = append([]Deleted(nil), image.Deleted...)
 	image.Sent = append([]Sent(nil), image.Sent...)
 	d.mu.RUnlock()
@@ -78,8 +91,8 @@ func (d *Directory) Snapshot(w io.Writer) error {
 
 func savedOf(object *Object) saved { return saved{object.Attributes, object.Created, object.Changed} }
 
-// Restore replaces everything by a snapshot. When it fails, nothing has changed.
-func (d *Directory) Restore(r io.Reader) error {
+// Load replaces everything by a snapshot. When it fails, nothing has changed.
+func (d *Directory) Load(r io.Reader) error {
 	var image snapshot
 	if err := json.NewDecoder(r).Decode(&image); err != nil {
 		return fmt.Errorf("memory: read the snapshot: %w", err)
@@ -114,8 +127,14 @@ func (d *Directory) Restore(r io.Reader) error {
 			}
 		}
 	}
+	for _, item := range image.Items {
+		k := key(item.Object.ID())
+		fresh.items[k] = &deletedItem{&item.Object, item.Ties, item.Reports}
+		fresh.itemOrder.add(k)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.items, d.itemOrder = fresh.items, fresh.itemOrder
 	d.records, d.byName, d.byMail, d.byApp, d.reports, d.kinds = fresh.records, fresh.byName, fresh.byMail, fresh.byApp, fresh.reports, fresh.kinds
 	d.tombstones, d.sent = image.Deleted, image.Sent
 	d.changes = max(d.changes, image.Changes) + 1
