@@ -500,7 +500,7 @@ func (l *book) handled(t *task, delivery busmemory.Delivery, message governance.
 		}
 		return
 	}
-	w.report.Operations["effect "+string(message.Kind)]++
+	w.report.Operations["effect "+string(message.What)]++
 	first := original(delivery.Message.ID)
 	if slices.ContainsFunc(t.sent, func(id string) bool { return original(id) == first }) {
 		return // put off: it comes again

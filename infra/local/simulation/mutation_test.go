@@ -71,7 +71,7 @@ func TestShrink(t *testing.T) {
 		if smaller.Rule != failure.Rule || len(smaller.Trace) == 0 {
 			t.Fatalf("it failed with %v, smaller with %v and %d lines", failure, smaller, len(smaller.Trace))
 		}
-		if left := report.Count - len(small.Skip); left > report.Count/3 {
+		if left := report.Count - len(small.Skip); left > report.Count/2 {
 			t.Errorf("%d of %d operations are left", left, report.Count)
 		}
 		t.Log(Explain(small, smaller))

@@ -33,7 +33,7 @@ func TestPoisonMessages(t *testing.T) {
 	session := uuid.NewString()
 	junk := map[string][]byte{
 		"no JSON": []byte("junk"), "nothing": {}, "binary": {0, 1, 2, 0xff, 0xfe}, "a list": []byte("[1,2]"), "another type": []byte(`{"id":5}`), "no members": []byte(`{}`),
-		"no subject": []byte(`{"id":"x","kind":"provision"}`), "no such kind": []byte(`{"id":"x","kind":"explode","subjectId":"` + session + `"}`), "null": []byte("null"),
+		"no partition": []byte(`{"id":"x","container":"subjects","kind":"assignment","documentId":"y","what":"provision"}`), "no such work": []byte(`{"id":"x","container":"subjects","partition":"` + session + `","kind":"assignment","documentId":"y","what":"explode"}`), "null": []byte("null"),
 		"large": []byte(strings.Repeat("x", 200<<10)), "metadata": []byte(`{"Data":{"message":"x"},"Metadata":{"DeliveryCount":"1"}}`),
 	}
 	sent := 0
@@ -133,12 +133,12 @@ func TestDeadLetters(t *testing.T) {
 			t.Fatal(err)
 		}
 		id, session := uuid.NewString(), uuid.NewString()
-		kind := "provision"
+		kind, about := "provision", "assignment"
 		if queue == bus.Notifications {
-			kind = "notify"
+			kind, about = "notify", "request"
 		}
 		correlation := uuid.NewString()
-		message := &azservicebus.Message{MessageID: &id, CorrelationID: &correlation, Subject: &kind, Body: []byte(`{"id":"x","kind":"` + kind + `","subjectId":"` + session + `","requestId":"a/b","assignmentId":"c?d","notification":"delivered"}`)}
+		message := &azservicebus.Message{MessageID: &id, CorrelationID: &correlation, Subject: &kind, Body: []byte(`{"id":"x","container":"subjects","partition":"` + session + `","kind":"` + about + `","documentId":"c?d","what":"` + kind + `","requestId":"a/b","notification":"delivered"}`)}
 		if queue == bus.Provisioning {
 			message.SessionID = &session
 		}
