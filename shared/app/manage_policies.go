@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"latchkey/shared/governance"
 )
@@ -36,7 +37,7 @@ func (a *App) CreatePolicy(ctx context.Context, caller governance.Caller, draft 
 	}
 	policy.AccessPackage, policy.Catalog = &governance.AccessPackage{ID: pack.ID}, &governance.Catalog{ID: state.catalog.ID}
 	policy.CreatedDateTime, policy.ModifiedDateTime = governance.At(a.now()), governance.At(a.now())
-	if err := policy.Validate(a.now(), a.newID); err != nil {
+	if err := policy.Validate(a.now(), time.Time{}, a.newID); err != nil {
 		return versionedPolicy{}, err
 	}
 	if err := a.peopleExist(ctx, policy); err != nil {
@@ -131,12 +132,13 @@ func (a *App) UpdatePolicy(ctx context.Context, caller governance.Caller, id, if
 	var policy governance.AssignmentPolicy
 	etag, err := policies.change(ctx, a, id, ifMatch, func(_ *catalogState, present governance.AssignmentPolicy) (catalogChange, error) {
 		policy = present
+		before := present.Expiration.End(a.now()) // edit may write into what both point to
 		if err := edit(&policy); err != nil {
 			return catalogChange{}, err
 		}
 		policy.ID, policy.AccessPackage, policy.Catalog, policy.CreatedDateTime = present.ID, present.AccessPackage, present.Catalog, present.CreatedDateTime
 		policy.ModifiedDateTime = governance.At(a.now())
-		if err := policy.Validate(a.now(), a.newID); err != nil {
+		if err := policy.Validate(a.now(), before, a.newID); err != nil {
 			return catalogChange{}, err
 		}
 		if err := a.peopleExist(ctx, policy); err != nil {

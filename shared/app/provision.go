@@ -127,7 +127,8 @@ func (a *App) provision(ctx context.Context, effect governance.Effect) error {
 func (a *App) undo(ctx context.Context, state subjectState, objectID string, done []engine.Step) (bool, error) {
 	undone := false
 	for i := range done {
-		wanted := slices.ContainsFunc(state.Head.Holdings, func(h governance.Holding) bool { return !h.Removing && slices.Contains(h.Grants, done[i].Grant) })
+		key := done[i].Grant.Key()
+		wanted := slices.ContainsFunc(state.Head.Holdings, func(h governance.Holding) bool { return !h.Removing && slices.Contains(h.Grants, key) })
 		opposite := engine.Step{Grant: done[i].Grant, Action: engine.ActionRemove}
 		if wanted {
 			opposite.Action = engine.ActionAdd

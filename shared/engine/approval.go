@@ -157,7 +157,7 @@ func Decide(s Subject, d Decision, now time.Time) (Change, error) {
 	}
 	before := state(&request)
 	stage.Status, stage.ReviewResult, stage.Justification = governance.StageCompleted, d.Result, d.Justification
-	stage.ReviewedBy = &governance.Identity{ID: strings.ToLower(d.Approver.ObjectID), DisplayName: d.Approver.DisplayName}
+	stage.ReviewedBy = &governance.Identity{ID: strings.ToLower(d.Approver.ObjectID), DisplayName: governance.Clip(d.Approver.DisplayName, governance.MaxName)}
 	stage.ReviewedDateTime = governance.At(now)
 
 	change := Change{}
@@ -186,7 +186,7 @@ func Decide(s Subject, d Decision, now time.Time) (Change, error) {
 	decided.Detail = stage.DisplayName + ": " + string(d.Result)
 	change.Audit = append(change.Audit, decided)
 	if activity == governance.ActivityApprove {
-		if err := change.begin(&request, d.Package, d.Approver, now); err != nil {
+		if err := change.begin(s.Head, &request, d.Package, d.Approver, now); err != nil {
 			return Change{}, err
 		}
 	}

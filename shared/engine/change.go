@@ -67,7 +67,7 @@ func hold(head governance.Head, assignment governance.Assignment) governance.Hea
 			EndDateTime:  end(assignment),
 		}
 		for _, delivery := range assignment.Deliveries {
-			holding.Grants = append(holding.Grants, delivery.Grant)
+			holding.Grants = append(holding.Grants, delivery.Grant.Key())
 		}
 		holdings = append(holdings, holding)
 	}

@@ -19,7 +19,7 @@ const (
 )
 
 // begin starts the delivery of a request that nothing holds up any more, or has it wait for its start (RULES REQ-06, LIF-02, LIF-05).
-func (c *Change) begin(request *governance.AssignmentRequest, pack *governance.AccessPackage, caller governance.Caller, now time.Time) error {
+func (c *Change) begin(head governance.Head, request *governance.AssignmentRequest, pack *governance.AccessPackage, caller governance.Caller, now time.Time) error {
 	if request.Schedule != nil && request.Schedule.StartDateTime.Instant().After(now) {
 		if err := move(request, EventPostpone, governance.StatusPendingNotBefore, now); err != nil {
 			return err
@@ -29,6 +29,9 @@ func (c *Change) begin(request *governance.AssignmentRequest, pack *governance.A
 	}
 	if pack == nil {
 		return governance.Conflict("The access package no longer exists, so the request cannot be granted.")
+	}
+	if err := room(head, *pack); err != nil {
+		return err
 	}
 	fixed := request.Schedule.Expiration
 	ends := fixed.End(now)
@@ -68,6 +71,17 @@ func (c *Change) begin(request *governance.AssignmentRequest, pack *governance.A
 	c.Assignments = append(c.Assignments, assignment)
 	c.Audit = append(c.Audit, entry(governance.ActivityReady, caller, now, request, assignment.ID))
 	c.Effects = append(c.Effects, governance.Effect{Kind: governance.EffectProvision, RequestID: request.ID, AssignmentID: assignment.ID})
+	return nil
+}
+
+// room refuses a package to a subject that holds so much that its head could not be written with more.
+func room(head governance.Head, pack governance.AccessPackage) error {
+	if len(head.Holdings) >= governance.MaxHoldings {
+		return governance.Conflict("This subject has reached the limit of %d assignments; one of them must end before another can begin.", governance.MaxHoldings)
+	}
+	if held, more := head.Grants(), len(pack.ResourceRoleScopes); held+more > governance.MaxGrants {
+		return governance.Conflict("This subject has %d resource roles, and with the %d of this access package would have more than %d; an assignment must end before another can begin.", held, more, governance.MaxGrants)
+	}
 	return nil
 }
 
@@ -156,8 +170,9 @@ func Plan(s Subject, assignmentID string) []Step {
 }
 
 func grantedElsewhere(head governance.Head, assignmentID string, grant governance.Grant) bool {
+	key := grant.Key()
 	return slices.ContainsFunc(head.Holdings, func(h governance.Holding) bool {
-		return h.AssignmentID != assignmentID && !h.Removing && slices.Contains(h.Grants, grant)
+		return h.AssignmentID != assignmentID && !h.Removing && slices.Contains(h.Grants, key)
 	})
 }
 
@@ -191,7 +206,7 @@ func Record(s Subject, assignmentID string, outcomes []Outcome, now time.Time) (
 		}
 		outcome := outcomes[at]
 		if outcome.Reason != "" {
-			delivery.State, delivery.Reason = governance.DeliveryFailed, outcome.Reason
+			delivery.State, delivery.Reason = governance.DeliveryFailed, governance.Clip(outcome.Reason, governance.MaxReason)
 			transient = transient || outcome.Transient
 			continue
 		}

@@ -22,7 +22,7 @@ func RequestIsDue(s Subject, requestID string, pack *governance.AccessPackage, n
 	before := state(&request)
 	change := Change{}
 	if request.State == governance.StateScheduled {
-		if err := change.begin(&request, pack, governance.System(), now); err != nil {
+		if err := change.begin(s.Head, &request, pack, governance.System(), now); err != nil {
 			// What was approved cannot be granted any more: the package is gone or the window has passed.
 			if err := move(&request, EventFailed, governance.StatusFailed, now); err != nil {
 				return Change{}, err

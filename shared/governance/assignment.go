@@ -1,5 +1,10 @@
 package governance
 
+import (
+	"crypto/sha256"
+	"encoding/base64"
+)
+
 // AssignmentState is Graph's accessPackageAssignmentState.
 type AssignmentState string
 
@@ -71,6 +76,12 @@ type Grant struct {
 	OriginSystem string `json:"originSystem"`
 	ResourceID   string `json:"resourceOriginId"` // the group
 	Role         string `json:"role"`             // GrantMember or GrantOwner
+}
+
+// Key is a short name of the grant, the same for equal grants and for no others: 22 characters, however long what the origin calls its resources is.
+func (g Grant) Key() string {
+	sum := sha256.Sum256([]byte(g.OriginSystem + "\x00" + g.ResourceID + "\x00" + g.Role))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
 // The roles of a group that a Grant may name.

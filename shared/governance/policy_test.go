@@ -78,7 +78,7 @@ func TestPolicyValidation(t *testing.T) {
 				text = `{"displayName":"p"}`
 			}
 			policy := decode[governance.AssignmentPolicy](t, text)
-			err := policy.Validate(now, counter())
+			err := policy.Validate(now, time.Time{}, counter())
 			refuses(t, err, test.target, test.refused)
 			if err != nil {
 				return
@@ -87,7 +87,7 @@ func TestPolicyValidation(t *testing.T) {
 				t.Errorf("what was left out is not filled in: %+v", policy)
 			}
 			filled := encode(t, policy)
-			if err := policy.Validate(now, counter()); err != nil || encode(t, policy) != filled {
+			if err := policy.Validate(now, time.Time{}, counter()); err != nil || encode(t, policy) != filled {
 				t.Errorf("a valid policy, validated again: %v, %s", err, encode(t, policy))
 			}
 		})
