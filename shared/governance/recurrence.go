@@ -79,22 +79,22 @@ func validateRecurrence(target string, raw json.RawMessage) error {
 }
 
 func (r *recurrence) validateRange(at string) error {
-	begins, ok := recurrenceDate(r.Range.StartDate)
-	if !ok || !begins.IsZero() && yearOutOfBounds(begins) != "" {
+	begins, begun, ok := recurrenceDate(r.Range.StartDate)
+	if !ok || begun && yearOutOfBounds(begins) != "" {
 		return Invalid(at+"/startDate", "startDate must be a date such as 2030-01-31 in the years %d to %d.", firstYear, lastYear)
 	}
-	ends, ok := recurrenceDate(r.Range.EndDate) // answers of Graph hold 9999-12-31
+	ends, ended, ok := recurrenceDate(r.Range.EndDate) // answers of Graph hold 9999-12-31
 	endsByDate := strings.EqualFold(r.Range.Type, "endDate")
 	switch {
-	case !ok || !ends.IsZero() && ends.Year() < firstYear:
+	case !ok || ended && ends.Year() < firstYear:
 		return Invalid(at+"/endDate", "endDate must be a date such as 2030-01-31 in the years %d to 9999.", firstYear)
 	case !oneOf(r.Range.Type, rangeTypes):
 		return Invalid(at+"/type", "type must be one of %s.", join(rangeTypes))
-	case endsByDate && ends.IsZero():
+	case endsByDate && !ended:
 		return Invalid(at+"/endDate", "A range of type endDate needs endDate, such as 2030-01-31.")
 	case endsByDate && ends.Before(begins):
 		return Invalid(at+"/endDate", "endDate is before startDate, so nothing would ever be reviewed.")
-	case r.Range.NumberOfOccurrences < 0, strings.EqualFold(r.Range.Type, "numbered") && r.Range.NumberOfOccurrences == 0 && ends.IsZero():
+	case r.Range.NumberOfOccurrences < 0, strings.EqualFold(r.Range.Type, "numbered") && r.Range.NumberOfOccurrences == 0 && !ended:
 		return Invalid(at+"/numberOfOccurrences", "numberOfOccurrences must be 1 or more for a range of type numbered, and is never negative.")
 	case len(r.Range.TimeZone) > maxZone:
 		return Invalid(at+"/recurrenceTimeZone", "recurrenceTimeZone is UTC or an IANA name such as Europe/Oslo, of at most %d bytes.", maxZone)
@@ -102,10 +102,10 @@ func (r *recurrence) validateRange(at string) error {
 	return nil
 }
 
-// recurrenceDate reads a date of a recurrence; the time that some clients write behind it is dropped. Nothing is the zero time.
-func recurrenceDate(text string) (time.Time, bool) {
+// recurrenceDate reads a date of a recurrence, if there is one; the time that some clients write behind it is dropped.
+func recurrenceDate(text string) (date time.Time, given, ok bool) {
 	if text == "" {
-		return time.Time{}, true
+		return time.Time{}, false, true
 	}
 	rest, ok := cutForm(text, dateForm)
 	if ok && rest != "" {
@@ -115,7 +115,7 @@ func recurrenceDate(text string) (time.Time, bool) {
 		}
 	}
 	date, err := time.Parse(time.DateOnly, text[:len(text)-len(rest)])
-	return date, ok && err == nil
+	return date, true, ok && err == nil
 }
 
 func oneOf(text string, values []string) bool {
