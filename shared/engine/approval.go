@@ -145,7 +145,7 @@ func Decide(s State, d Decision, now time.Time) (Change, error) {
 	}
 	before := state(&request)
 	stage.Status, stage.ReviewResult, stage.Justification = governance.StageCompleted, d.Result, d.Justification
-	stage.ReviewedBy = &governance.Identity{ID: strings.ToLower(d.Approver.ObjectID), DisplayName: d.Approver.DisplayName}
+	stage.ReviewedBy = &governance.Identity{ID: strings.ToLower(d.Approver.ObjectID), DisplayName: governance.Shorten(d.Approver.DisplayName, governance.MaxName)}
 	stage.ReviewedDateTime = governance.At(now)
 
 	activity := governance.ActivityStageCompleted
@@ -160,7 +160,7 @@ func Decide(s State, d Decision, now time.Time) (Change, error) {
 	decided.Detail = stage.DisplayName + ": " + string(d.Result)
 	change := Change{Audit: []governance.AuditEntry{decided}}
 	if d.Result == governance.ResultApprove {
-		if err := change.proceed(&request, Facts{Package: d.Package, Caller: d.Approver}, now); err != nil {
+		if err := change.proceed(&request, Facts{Head: s.Head, Package: d.Package, Caller: d.Approver}, now); err != nil {
 			return Change{}, err
 		}
 	} else {

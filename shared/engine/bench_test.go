@@ -13,7 +13,7 @@ func benchSubject(b *testing.B) engine.State {
 	b.Helper()
 	head := governance.Head{ID: governance.SubjectOf(people[mo].User).ID, AuditSequence: 40, AuditHash: "5f"}
 	for i := range 10 {
-		head.Holdings = append(head.Holdings, governance.Holding{AssignmentID: fmt.Sprint("a", i), PackageID: fmt.Sprint("p", i), Grants: []governance.Grant{grantOf(fmt.Sprint("g", i))}})
+		head.Holdings = append(head.Holdings, governance.Holding{AssignmentID: fmt.Sprint("a", i), PackageID: fmt.Sprint("p", i), Grants: []string{grantOf(fmt.Sprint("g", i)).Key()}})
 	}
 	return stateOf(head)
 }

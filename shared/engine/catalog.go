@@ -367,13 +367,13 @@ func UpdatePolicy(s State, id string, edit func(*governance.AssignmentPolicy) er
 	if err != nil {
 		return Change{}, err
 	}
-	policy := present
+	policy, before := present, present.Expiration.End(by.Now) // edit may write into what both point to
 	if err := edit(&policy); err != nil {
 		return Change{}, err
 	}
 	policy.ID, policy.AccessPackage, policy.Catalog, policy.CreatedDateTime = present.ID, present.AccessPackage, present.Catalog, present.CreatedDateTime
 	policy.ModifiedDateTime = governance.At(by.Now)
-	if err := policy.Validate(by.Now, newID); err != nil {
+	if err := policy.Validate(by.Now, before, newID); err != nil {
 		return Change{}, err
 	}
 	return by.Put(present, policy, governance.ActivityUpdatePolicy, policy.ID, policy.DisplayName), nil

@@ -32,6 +32,9 @@ func (c *Change) deliver(request *governance.AssignmentRequest, facts Facts, now
 	if pack == nil {
 		return governance.Conflict("The access package no longer exists, so the request cannot be granted.")
 	}
+	if err := room(facts.Head, *pack); err != nil {
+		return err
+	}
 	fixed := request.Schedule.Expiration
 	ends := fixed.End(now)
 	if latest := request.Policy.Expiration.End(now); !latest.IsZero() && (ends.IsZero() || ends.After(latest)) {
@@ -78,6 +81,17 @@ func (c *Change) provision(requestID string, assignment governance.Assignment, n
 	effect := governance.EffectOf(assignment, governance.WorkProvision)
 	effect.RequestID, effect.NotBefore = requestID, notBefore
 	c.effect(effect)
+}
+
+// room refuses a package to a subject that holds so much that its head could not be written with more.
+func room(head governance.Head, pack governance.AccessPackage) error {
+	if len(head.Holdings) >= governance.MaxHoldings {
+		return governance.Conflict("This subject has reached the limit of %d assignments; one of them must end before another can begin.", governance.MaxHoldings)
+	}
+	if held, more := head.Grants(), len(pack.ResourceRoleScopes); held+more > governance.MaxGrants {
+		return governance.Conflict("This subject has %d resource roles, and with the %d of this access package would have more than %d; an assignment must end before another can begin.", held, more, governance.MaxGrants)
+	}
+	return nil
 }
 
 // GrantOf is what a resource role scope grants; false for one that Latchkey cannot grant.
@@ -166,8 +180,9 @@ func Plan(s State, assignmentID string) []Step {
 }
 
 func grantedElsewhere(head governance.Head, assignmentID string, grant governance.Grant) bool {
+	key := grant.Key()
 	return slices.ContainsFunc(head.Holdings, func(h governance.Holding) bool {
-		return h.AssignmentID != assignmentID && !h.Removing && slices.Contains(h.Grants, grant)
+		return h.AssignmentID != assignmentID && !h.Removing && slices.Contains(h.Grants, key)
 	})
 }
 
@@ -202,7 +217,7 @@ func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Ch
 		}
 		outcome := outcomes[at]
 		if outcome.Reason != "" {
-			delivery.State, delivery.Reason = governance.DeliveryFailed, outcome.Reason
+			delivery.State, delivery.Reason = governance.DeliveryFailed, governance.Shorten(outcome.Reason, governance.MaxReason)
 			transient = transient || outcome.Transient
 			continue
 		}

@@ -17,7 +17,7 @@ func RequestIsDue(s State, requestID string, pack *governance.AccessPackage, now
 	var err error
 	switch {
 	case governance.IsDue(due, governance.DeadlineStart, now):
-		change, err = start(&request, pack, now)
+		change, err = start(s.Head, &request, pack, now)
 	case governance.IsDue(due, governance.DeadlineDenial, now): // for want of a decision (RULES APR-06)
 		index := nextStage(request)
 		request.Approval.Stages[index].Status = governance.StageExpired
@@ -44,8 +44,8 @@ func RequestIsDue(s State, requestID string, pack *governance.AccessPackage, now
 }
 
 // start begins what was scheduled. What was approved may not be possible any more: the package is gone or the window has passed.
-func start(request *governance.AssignmentRequest, pack *governance.AccessPackage, now time.Time) (Change, error) {
-	change, refused := Proceed(request, Facts{Package: pack, Caller: governance.System()}, now)
+func start(head governance.Head, request *governance.AssignmentRequest, pack *governance.AccessPackage, now time.Time) (Change, error) {
+	change, refused := Proceed(request, Facts{Head: head, Package: pack, Caller: governance.System()}, now)
 	if refused == nil {
 		return change, nil
 	}

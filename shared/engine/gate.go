@@ -8,6 +8,7 @@ import (
 
 // Facts are what gates look at beside the request.
 type Facts struct {
+	Head    governance.Head           // what the subject has
 	Package *governance.AccessPackage // as it is now; nil if it is gone
 	Caller  governance.Caller         // in whose name the request goes on
 }

@@ -157,7 +157,7 @@ func (l *ledger) check() {
 			holding.EndDateTime = a.Schedule.Expiration.EndDateTime
 		}
 		for _, delivery := range a.Deliveries {
-			holding.Grants = append(holding.Grants, delivery.Grant)
+			holding.Grants = append(holding.Grants, delivery.Grant.Key())
 		}
 		holdings = append(holdings, holding)
 	}

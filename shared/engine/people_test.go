@@ -114,7 +114,7 @@ func policy(t tester, id string, edits ...policyEdit) governance.AssignmentPolic
 	for _, edit := range edits {
 		edit(&p)
 	}
-	if err := p.Validate(start, func() string { return "question" }); err != nil {
+	if err := p.Validate(start, p.Expiration.End(start), func() string { return "question" }); err != nil {
 		t.Fatalf("the policy of a test: %v", err)
 	}
 	return p

@@ -46,8 +46,11 @@ func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 	if err := available(s.Head, cmd.Package.ID); err != nil {
 		return Change{}, err
 	}
-	if len(s.Head.Holdings) >= governance.MaxHoldings || len(s.Head.InFlight) >= governance.MaxInFlight {
-		return Change{}, governance.Conflict("This subject has reached the limit of %d assignments or %d open requests.", governance.MaxHoldings, governance.MaxInFlight)
+	if err := room(s.Head, cmd.Package); err != nil {
+		return Change{}, err
+	}
+	if s.Head.Additions() >= governance.MaxInFlight {
+		return Change{}, governance.Conflict("This subject has reached the limit of %d open requests; one of them must end before another can be made.", governance.MaxInFlight)
 	}
 	if !cmd.Target.User.AccountEnabled {
 		return Change{}, governance.Forbidden("The account is blocked from signing in, so it cannot be given access.")
@@ -71,7 +74,7 @@ func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 		return Change{}, err
 	}
 
-	target := governance.SubjectOf(cmd.Target.User) // as the directory knows them now
+	target, requestor := governance.SubjectOf(cmd.Target.User).Bounded(), cmd.Requestor.Bounded() // as the directory knows them now
 	request := governance.AssignmentRequest{
 		ID:              cmd.RequestID,
 		RequestType:     cmd.Type,
@@ -80,14 +83,14 @@ func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 		Justification:   cmd.Justification,
 		CreatedDateTime: governance.At(now),
 		Schedule:        schedule,
-		Answers:         cmd.Answers,
+		Answers:         policy.Questions.Kept(cmd.Answers),
 		AccessPackage:   &governance.AccessPackage{ID: cmd.Package.ID, DisplayName: cmd.Package.DisplayName, Description: cmd.Package.Description, Catalog: cmd.Package.Catalog},
 		Assignment: &governance.Assignment{
 			ID:               cmd.AssignmentID,
 			Target:           &target,
 			AssignmentPolicy: &governance.AssignmentPolicy{ID: policy.ID, DisplayName: policy.DisplayName, NotificationSettings: policy.NotificationSettings},
 		},
-		Requestor: &cmd.Requestor,
+		Requestor: &requestor,
 		Policy:    &policy,
 	}
 	change := Change{}
@@ -106,7 +109,7 @@ func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 	} else if cmd.Type == governance.RequestUserAdd {
 		change.Audit = append(change.Audit, entry(governance.ActivityAutoApprove, governance.System(), now, &request, request.ID))
 	}
-	if err := change.proceed(&request, Facts{Package: &cmd.Package, Caller: cmd.Caller}, now); err != nil {
+	if err := change.proceed(&request, Facts{Head: s.Head, Package: &cmd.Package, Caller: cmd.Caller}, now); err != nil {
 		return Change{}, err
 	}
 	change.Audit[0].After = state(&request)
@@ -257,7 +260,7 @@ func submitRemoval(s State, cmd Submission, now time.Time) (Change, error) {
 		activity = governance.ActivityAdminRemoves
 	}
 	change := Change{}
-	change.remove(assignment, removal{requestID: cmd.RequestID, kind: cmd.Type, activity: activity, caller: cmd.Caller, requestor: cmd.Requestor, justification: cmd.Justification}, now)
+	change.remove(assignment, removal{requestID: cmd.RequestID, kind: cmd.Type, activity: activity, caller: cmd.Caller, requestor: cmd.Requestor.Bounded(), justification: cmd.Justification}, now)
 	return change, nil
 }
 

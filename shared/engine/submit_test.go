@@ -227,6 +227,51 @@ func TestASubjectHasLimits(t *testing.T) {
 	}
 	_, err = l.submit(submission(t))
 	refused(t, err, governance.CodeConflict, "100 open requests")
+	for i := range l.Head.InFlight { // a hundred that take something away do not keep anybody from asking
+		l.Head.InFlight[i].Type = governance.RequestSystemRemove
+	}
+	if _, err := engine.Submit(l.State, submission(t), l.now); err != nil {
+		t.Errorf("refused for the sake of removals: %v", err)
+	}
+}
+
+// holdingAll is a head with as many grants as there may be.
+func holdingAll(head governance.Head) governance.Head {
+	head.Holdings = []governance.Holding{{PackageID: "other", Grants: make([]string, governance.MaxGrants)}}
+	return head
+}
+
+// rules: RES-10
+func TestASubjectHasSoManyGrantsAndNoMore(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t, mo)
+	present := l.Head
+	l.Head = holdingAll(present)
+	_, err := l.submit(submission(t))
+	refused(t, err, governance.CodeConflict, "with the 1 of this access package would have more than 2000")
+	l.Head.Holdings[0].Grants = l.Head.Holdings[0].Grants[1:]
+	if _, err := engine.Submit(l.State, submission(t), l.now); err != nil {
+		t.Errorf("the last grant is refused: %v", err)
+	}
+
+	l.Head = present // what it holds may grow between a request and its approval
+	if _, err := l.submit(submission(t)); err != nil {
+		t.Fatal(err)
+	}
+	l.Head = holdingAll(l.Head)
+	_, err = l.decideStage(0, meg, governance.ResultApprove)
+	refused(t, err, governance.CodeConflict, "more than 2000")
+
+	l = newLedger(t, mo) // and between its approval and its start
+	if _, err := l.submit(submission(t, direct("everybody"), scheduled(start.AddDate(0, 1, 0), nil))); err != nil {
+		t.Fatal(err)
+	}
+	pack := cloudPC()
+	l.Head = holdingAll(l.Head)
+	change, err := engine.RequestIsDue(l.State, "request-1", &pack, start.AddDate(0, 1, 0))
+	if err != nil || len(engine.Written[governance.AssignmentRequest](change)) != 1 || engine.Written[governance.AssignmentRequest](change)[0].State != governance.StateDeliveryFailed || !strings.Contains(change.Audit[0].Detail, "more than 2000") {
+		t.Errorf("the start of one too many is %s, %v", text(t, change), err)
+	}
 }
 
 // removal is somebody's request to end assignment-1.

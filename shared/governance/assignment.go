@@ -1,6 +1,8 @@
 package governance
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"slices"
 	"time"
 )
@@ -80,6 +82,12 @@ type Grant struct {
 	Role         string `json:"role"`             // GrantMember or GrantOwner
 }
 
+// Key is a short name of the grant, the same for equal grants and for no others: 22 characters, however long what the origin calls its resources is.
+func (g Grant) Key() string {
+	sum := sha256.Sum256([]byte(g.OriginSystem + "\x00" + g.ResourceID + "\x00" + g.Role))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
 // The roles of a group that a Grant may name.
 const (
 	GrantMember = "Member"
@@ -129,7 +137,7 @@ func (a Assignment) Enter(head *Head) {
 	}
 	holding := Holding{AssignmentID: a.ID, PackageID: a.AccessPackage.ID, PolicyID: a.AssignmentPolicy.ID, State: a.State, Removing: a.Removing, EndDateTime: a.End()}
 	for _, delivery := range a.Deliveries {
-		holding.Grants = append(holding.Grants, delivery.Grant)
+		holding.Grants = append(holding.Grants, delivery.Grant.Key())
 	}
 	head.Holdings = append(head.Holdings, holding)
 }

@@ -94,7 +94,7 @@ func fractionalSeconds(text string) (time.Duration, bool) {
 		return 0, false
 	}
 	seconds, err := time.ParseDuration(number + "s")
-	return seconds, err == nil
+	return seconds, err == nil && seconds <= MaxDurationDays*24*time.Hour // more could overflow the sum
 }
 
 // durationPart splits "30D…" into 30, 'D' and the rest.

@@ -44,11 +44,33 @@ func (h *Head) Chain(entries []AuditEntry, commandID, salt string) {
 	h.RecentCommands = commands[max(0, len(commands)-MaxRecentCommands):]
 }
 
-// Limits of one subject, so that a head stays small and a commit within its limits.
+// Limits of one subject, so that its head stays under MaxHeadSize and every commit within the limits of a batch.
 const (
 	MaxHoldings = 500
-	MaxInFlight = 100
+	MaxInFlight = 100  // requests to add; a removal is never refused, and no holding has more than one
+	MaxGrants   = 2000 // of all holdings, each counted in each
+	MaxHeadSize = 512 << 10
 )
+
+// Additions is how many requests in flight are to add.
+func (h *Head) Additions() int {
+	n := 0
+	for _, flight := range h.InFlight {
+		if !flight.Type.IsRemoval() {
+			n++
+		}
+	}
+	return n
+}
+
+// Grants is how many grants the holdings have.
+func (h *Head) Grants() int {
+	n := 0
+	for _, holding := range h.Holdings {
+		n += len(holding.Grants)
+	}
+	return n
+}
 
 // Holding is a live assignment of a subject, as much of it as decisions about other packages need.
 type Holding struct {
@@ -57,7 +79,7 @@ type Holding struct {
 	PolicyID     string          `json:"policyId"`
 	State        AssignmentState `json:"state"`
 	Removing     bool            `json:"removing,omitempty"`
-	Grants       []Grant         `json:"grants"`
+	Grants       []string        `json:"grants"` // the Key of each
 	EndDateTime  *DateTime       `json:"endDateTime,omitempty"`
 }
 

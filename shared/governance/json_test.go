@@ -65,7 +65,7 @@ func TestResourcesInJSON(t *testing.T) {
 		"assignment": {new(governance.Assignment), `{"id":"a","state":"delivered","status":"Fulfilled","expiredDateTime":"2027-05-19T10:00:00Z","customExtensionCalloutInstances":[],
 			"schedule":{"startDateTime":"2026-11-20T10:00:00.000Z","expiration":{"type":"afterDateTime","endDateTime":"2027-05-19T12:00:00+02:00"}},"requestId":"q","removing":true,"attempt":3,"nextAttemptDateTime":"2026-11-20T10:15:00.000Z",
 			"deliveries":[{"grant":{"originSystem":"AadGroup","resourceOriginId":"` + groupID + `","role":"Member"},"state":"failed","reason":"throttled"}]}`, ""},
-		"head": {new(governance.Head), `{"id":"s","target":{"id":"s"},"holdings":[{"assignmentId":"a","packageId":"p","policyId":"po","state":"delivered","removing":true,"grants":[{"originSystem":"AadGroup","resourceOriginId":"g","role":"Owner"}],
+		"head": {new(governance.Head), `{"id":"s","target":{"id":"s"},"holdings":[{"assignmentId":"a","packageId":"p","policyId":"po","state":"delivered","removing":true,"grants":["7nTsXWjSn1sI0Ec2kXG3lg"],
 			"endDateTime":"2027-05-19T10:00:00.000Z"}],"requestsInFlight":[{"requestId":"q","packageId":"p","assignmentId":"a","requestType":"adminAdd","state":"delivering"}],"auditSequence":9007199254740991,"auditHash":"h","recentCommands":["x"]}`, ""},
 		"effect":         {new(governance.Effect), `{"id":"s-1-0","container":"subjects","partition":"s","kind":"request","documentId":"q","what":"notify","requestId":"q","notification":"approvalNeeded","attempt":1,"stage":2,"notBefore":"2026-11-20T10:00:00Z"}`, ""},
 		"effect at once": {new(governance.Effect), `{"id":"s-1-0","container":"subjects","partition":"s","kind":"assignment","documentId":"a","what":"provision"}`, ""},

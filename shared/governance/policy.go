@@ -126,9 +126,9 @@ func (p *AssignmentPolicy) Approval() ApprovalSettings {
 	return *p.RequestApprovalSettings
 }
 
-// Validate checks a policy that is about to be stored and fills in what may be left out; now is the present, newID names questions. Errors: CodeInvalid naming
-// the property.
-func (p *AssignmentPolicy) Validate(now time.Time, newID func() string) error {
+// Validate checks a policy that is about to be stored and fills in what may be left out; now is the present, before is the end that the policy had until now (the zero time: none), newID
+// names questions. Errors: CodeInvalid naming the property.
+func (p *AssignmentPolicy) Validate(now, before time.Time, newID func() string) error {
 	if err := validateName(p.DisplayName, p.Description); err != nil {
 		return err
 	}
@@ -170,10 +170,22 @@ func (p *AssignmentPolicy) Validate(now time.Time, newID func() string) error {
 	if err := p.Expiration.Validate("expiration"); err != nil {
 		return err
 	}
+	// An end that was set when it lay ahead stays: it may not keep the policy from being changed.
+	if end := p.Expiration.End(now); !end.IsZero() && !end.After(now) && !end.Equal(before) {
+		return Invalid("expiration/endDateTime", "endDateTime is past, so nobody could be given access; it must be after %s.", FormatInstant(now))
+	}
+	if p.ReviewSettings != nil && p.ReviewSettings.Schedule != nil {
+		if err := validateRecurrence("reviewSettings/schedule/recurrence", p.ReviewSettings.Schedule.Recurrence); err != nil {
+			return err
+		}
+	}
 	if err := p.Questions.validate(newID); err != nil {
 		return err
 	}
-	return p.validateApproval(now)
+	if err := p.validateApproval(now); err != nil {
+		return err
+	}
+	return p.validateSize()
 }
 
 func (p *AssignmentPolicy) validateApproval(now time.Time) error {

@@ -55,6 +55,10 @@ func TestPolicyValidation(t *testing.T) {
 		"duration with a date":                {`"expiration":{"type":"afterDuration","duration":"P1D","endDateTime":"2030-01-31T00:00:00Z"}`, "expiration/endDateTime", "has no endDateTime"},
 		"date with a duration":                {`"expiration":{"type":"afterDateTime","duration":"P1D","endDateTime":"2030-01-31T00:00:00Z"}`, "expiration/duration", "has no duration"},
 		"never, but then":                     {`"expiration":{"type":"noExpiration","duration":"P1D"}`, "expiration", "neither duration nor"},
+		"ends now":                            {`"expiration":{"endDateTime":"2026-11-20T10:00:00Z"}`, "expiration/endDateTime", "is past"},
+		"ends in a second":                    {`"expiration":{"endDateTime":"2026-11-20T10:00:01Z"}`, "", ""},
+		"reviewed as Entra answers it":        {reviewed(`{"pattern":{"type":"absoluteMonthly","interval":3,"month":0,"dayOfMonth":0,"daysOfWeek":[],"firstDayOfWeek":"sunday","index":"first"},"range":{"type":"numbered","startDate":"2020-05-04T00:00:00.0000000+00:00","endDate":"9999-12-31","numberOfOccurrences":0,"recurrenceTimeZone":null}}`), "", ""},
+		"reviewed never":                      {reviewed(`{"pattern":{"type":"daily","interval":0},"range":{"type":"noEnd"}}`), "reviewSettings/schedule/recurrence/pattern/interval", "1 or more"},
 		"type from duration":                  {`"expiration":{"duration":"P1D"}`, "", ""},
 		"approval without stages":             {stages(), "requestApprovalSettings/stages", "at least one stage"},
 		"stages without approval":             {`"requestApprovalSettings":{"stages":[` + stage("") + `]}`, "", ""},
@@ -78,7 +82,7 @@ func TestPolicyValidation(t *testing.T) {
 				text = `{"displayName":"p"}`
 			}
 			policy := decode[governance.AssignmentPolicy](t, text)
-			err := policy.Validate(now, counter())
+			err := policy.Validate(now, time.Time{}, counter())
 			refuses(t, err, test.target, test.refused)
 			if err != nil {
 				return
@@ -87,10 +91,87 @@ func TestPolicyValidation(t *testing.T) {
 				t.Errorf("what was left out is not filled in: %+v", policy)
 			}
 			filled := encode(t, policy)
-			if err := policy.Validate(now, counter()); err != nil || encode(t, policy) != filled {
+			if err := policy.Validate(now, time.Time{}, counter()); err != nil || encode(t, policy) != filled {
 				t.Errorf("a valid policy, validated again: %v, %s", err, encode(t, policy))
 			}
 		})
+	}
+}
+
+// reviewed is a policy's review settings with a recurrence.
+func reviewed(recurrence string) string {
+	return `"reviewSettings":{"isEnabled":false,"schedule":{"recurrence":` + recurrence + `}}`
+}
+
+// A policy whose end has passed can be changed, but nothing can be given an end that has.
+//
+// rules: LIF-01 LIF-10
+func TestAPolicyMayKeepAnEndThatIsPast(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	before, other := now.AddDate(0, 0, -1), now.AddDate(0, 0, -2)
+	for text, end := range map[string]time.Time{"2026-11-19T10:00:00Z": before, "2026-11-19T12:00:00+02:00": before, "2026-11-18T10:00:00Z": other} {
+		policy := decode[governance.AssignmentPolicy](t, `{"displayName":"p","expiration":{"type":"afterDateTime","endDateTime":"`+text+`"}}`)
+		for _, was := range []time.Time{before, other, {}} {
+			words := "is past"
+			if was.Equal(end) {
+				words = ""
+			}
+			refuses(t, policy.Validate(now, was, counter()), "expiration/endDateTime", words)
+		}
+	}
+}
+
+func TestRecurrencesKeepToTheirSetsAndRanges(t *testing.T) {
+	t.Parallel()
+	monthly := `"pattern":{"type":"absoluteMonthly","interval":1}`
+	starting := func(date string) string {
+		return `{` + monthly + `,"range":{"type":"noEnd","startDate":"` + date + `"}}`
+	}
+	ending := func(date string) string {
+		return `{` + monthly + `,"range":{"type":"endDate","startDate":"2030-01-31","endDate":"` + date + `"}}`
+	}
+	pattern := func(members string) string { return `{"pattern":{"type":"weekly","interval":2,` + members + `}}` }
+	numbered := func(members string) string {
+		return `{` + monthly + `,"range":{"type":"numbered","startDate":"2030-01-31",` + members + `}}`
+	}
+	for recurrence, test := range map[string]struct{ target, refused string }{
+		`null`: {}, `{}`: {}, `{` + monthly + `}`: {}, `{"range":{"type":"noEnd"}}`: {}, `{"pattern":null,"range":null}`: {},
+		starting("2030-01-31"): {}, starting("2020-05-04T00:00:00.000Z"): {}, starting("2020-05-04T00:00:00"): {}, starting(""): {}, starting("1970-01-01"): {}, starting("2999-12-31"): {},
+		starting("2030-02-30"): {"range/startDate", "a date such as"}, starting("2030-1-31"): {"range/startDate", "a date such as"}, starting("31.01.2030"): {"range/startDate", "a date such as"},
+		starting("2030-01-31T8:00:00Z"): {"range/startDate", "a date such as"}, starting("2030-01-31x"): {"range/startDate", "a date such as"},
+		starting("0001-01-01"): {"range/startDate", "years 1970 to 2999"}, starting("3000-01-01"): {"range/startDate", "years 1970 to 2999"}, starting("12030-01-31"): {"range/startDate", "a date such as"},
+		ending("2030-01-31"): {}, ending("9999-12-31"): {}, ending(""): {"range/endDate", "needs endDate"}, ending("2030-01-30"): {"range/endDate", "before startDate"},
+		ending("0001-01-01"): {"range/endDate", "years 1970 to 9999"}, ending("2030-13-01"): {"range/endDate", "a date such as"},
+		numbered(`"numberOfOccurrences":3`): {}, numbered(`"numberOfOccurrences":"3"`): {}, numbered(`"numberOfOccurrences":0,"endDate":"2031-01-31"`): {},
+		numbered(`"numberOfOccurrences":0`): {"range/numberOfOccurrences", "1 or more"}, numbered(`"numberOfOccurrences":-1`): {"range/numberOfOccurrences", "never negative"},
+		numbered(`"numberOfOccurrences":1e9`): {"", "no whole number"}, numbered(`"numberOfOccurrences":2147483648`): {"", "no whole number"},
+		`{` + monthly + `,"range":{"type":"noEnd","numberOfOccurrences":-1}}`: {"range/numberOfOccurrences", "never negative"},
+		`{` + monthly + `,"range":{"type":"forever"}}`:                        {"range/type", "noEnd, endDate, numbered"},
+		`{` + monthly + `,"range":{}}`:                                        {"range/type", "noEnd, endDate, numbered"},
+		`{"pattern":{"interval":1}}`:                                          {"pattern/type", "absoluteMonthly"},
+		`{"pattern":{"type":"hourly","interval":1}}`:                          {"pattern/type", "absoluteMonthly"},
+		`{"pattern":{"type":"daily"}}`:                                        {"pattern/interval", "1 or more"},
+		`{"pattern":{"type":"Daily","interval":2147483647}}`:                  {},
+		pattern(`"daysOfWeek":["Monday","friday"],"firstDayOfWeek":"MONDAY","index":"last","dayOfMonth":31,"month":12`): {},
+		pattern(`"daysOfWeek":["mon"]`):     {"pattern/daysOfWeek", "sunday, monday"},
+		pattern(`"firstDayOfWeek":"today"`): {"pattern/firstDayOfWeek", "sunday, monday"},
+		pattern(`"index":"fifth"`):          {"pattern/index", "fourth, last"},
+		pattern(`"dayOfMonth":32`):          {"pattern/dayOfMonth", "1 to 31"},
+		pattern(`"dayOfMonth":-1`):          {"pattern/dayOfMonth", "1 to 31"},
+		pattern(`"month":13`):               {"pattern/month", "1 to 12"},
+		pattern(`"month":-1`):               {"pattern/month", "1 to 12"},
+		`"monthly"`:                         {"", "must be an object such as"},
+		`{"pattern":[]}`:                    {"", "must be an object such as"},
+		`{` + monthly + `,"range":{"type":"noEnd","recurrenceTimeZone":"` + strings.Repeat("x", 65) + `"}}`: {"range/recurrenceTimeZone", "at most 64 bytes"},
+		`{"more":"` + strings.Repeat("<", 350) + `"}`:                                                       {"", "at most 2048 bytes"},
+	} {
+		policy := decode[governance.AssignmentPolicy](t, `{"displayName":"p",`+reviewed(recurrence)+`}`)
+		target := "reviewSettings/schedule/recurrence/" + test.target
+		if test.target == "" {
+			target = ""
+		}
+		refuses(t, policy.Validate(time.Now(), time.Time{}, counter()), target, test.refused)
 	}
 }
 

@@ -167,6 +167,9 @@ type Answer struct {
 	AnsweredQuestion *AnsweredRefers `json:"answeredQuestion,omitempty"`
 }
 
+// answerType is the @odata.type of an Answer.
+const answerType = "#microsoft.graph.accessPackageAnswerString"
+
 // AnsweredRefers says which question an answer is to.
 type AnsweredRefers struct {
 	Type string `json:"@odata.type,omitempty"`
@@ -196,6 +199,9 @@ func (q Questions) Check(answers []Answer, all bool) error {
 		}
 		given[id] = answer.Value
 	}
+	if size, err := sizeOf(q.Kept(answers)); err != nil || size > MaxAnswersSize {
+		return Invalid("answers", "The answers take %d bytes as they are stored, and may take %d; shorten value or displayValue of some.", size, MaxAnswersSize)
+	}
 	for _, question := range q {
 		base := question.base()
 		value := given[base.ID]
@@ -210,6 +216,22 @@ func (q Questions) Check(answers []Answer, all bool) error {
 		}
 	}
 	return nil
+}
+
+// Kept is answers as they are stored: each @odata.type that a client gave is the true one.
+func (q Questions) Kept(answers []Answer) []Answer {
+	kept := slices.Clone(answers)
+	for i := range kept {
+		if answer := &kept[i]; answer.Type != "" {
+			answer.Type = answerType
+		}
+		refers := *kept[i].AnsweredQuestion
+		if at := slices.IndexFunc(q, func(question Question) bool { return question.base().ID == refers.ID }); refers.Type != "" && at >= 0 {
+			refers.Type = q[at].odataType()
+		}
+		kept[i].AnsweredQuestion = &refers
+	}
+	return kept
 }
 
 func checkAnswer(question Question, value string) error {

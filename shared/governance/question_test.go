@@ -75,7 +75,7 @@ func TestPolicyChecksItsQuestions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			policy := governance.AssignmentPolicy{DisplayName: "p", Questions: decode[governance.Questions](t, test.questions)}
-			refuses(t, policy.Validate(time.Time{}, counter()), "questions", test.refused)
+			refuses(t, policy.Validate(time.Time{}, time.Time{}, counter()), "questions", test.refused)
 		})
 	}
 	var questions governance.Questions
@@ -85,7 +85,7 @@ func TestPolicyChecksItsQuestions(t *testing.T) {
 func TestPolicyNamesQuestionsThatHaveNoID(t *testing.T) {
 	t.Parallel()
 	policy := governance.AssignmentPolicy{DisplayName: "p", Questions: decode[governance.Questions](t, `[{"text":"a"},{"id":"mine","text":"b"},{"text":"c"}]`)}
-	if err := policy.Validate(time.Time{}, counter()); err != nil {
+	if err := policy.Validate(time.Time{}, time.Time{}, counter()); err != nil {
 		t.Fatal(err)
 	}
 	var ids []string

@@ -56,3 +56,14 @@ func SubjectOf(user User) Subject {
 		SubjectType:   SubjectUser,
 	}
 }
+
+// Bounded is the subject with names that are stored in bounded space: what a name has beyond that is left out, and so is an address that is longer than any.
+func (s Subject) Bounded() Subject {
+	s.DisplayName = Shorten(s.DisplayName, MaxName)
+	for _, address := range []*string{&s.Email, &s.PrincipalName} {
+		if Shorten(*address, MaxName) != *address {
+			*address = ""
+		}
+	}
+	return s
+}

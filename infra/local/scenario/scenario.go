@@ -204,7 +204,7 @@ func (s *Scenario) complete() error {
 				questions++
 				return governance.NameID(fmt.Sprintf("scenario:question:%s:%d", policy.ID, questions))
 			}
-			if err := policy.Validate(s.Start, newID); err != nil {
+			if err := policy.Validate(s.Start, time.Time{}, newID); err != nil {
 				return fmt.Errorf("%s, policy %q: %w", pack.Name, policy.DisplayName, err)
 			}
 		}

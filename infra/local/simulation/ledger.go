@@ -480,10 +480,10 @@ func (c *commit) checkHead(s *subject) {
 	}
 }
 
-func grantsOf(assignment governance.Assignment) []governance.Grant {
-	var grants []governance.Grant
+func grantsOf(assignment governance.Assignment) []string {
+	var grants []string
 	for _, delivery := range assignment.Deliveries {
-		grants = append(grants, delivery.Grant)
+		grants = append(grants, delivery.Grant.Key())
 	}
 	return grants
 }

@@ -89,7 +89,8 @@ func (d *Delivery) Provision(ctx context.Context, effect governance.Effect) erro
 func (d *Delivery) undo(ctx context.Context, state *ledger.State, objectID string, done []engine.Step) (bool, error) {
 	undone := false
 	for i := range done {
-		wanted := slices.ContainsFunc(state.Head.Holdings, func(h governance.Holding) bool { return !h.Removing && slices.Contains(h.Grants, done[i].Grant) })
+		key := done[i].Grant.Key()
+		wanted := slices.ContainsFunc(state.Head.Holdings, func(h governance.Holding) bool { return !h.Removing && slices.Contains(h.Grants, key) })
 		opposite := engine.Step{Grant: done[i].Grant, Action: engine.ActionRemove, Handle: done[i].Handle}
 		if wanted {
 			opposite.Action = engine.ActionAdd

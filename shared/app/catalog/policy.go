@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"latchkey/shared/app/authz"
 	"latchkey/shared/directory"
@@ -42,7 +43,7 @@ func (p *Policies) CreatePolicy(ctx context.Context, caller governance.Caller, d
 	policy.ID = p.Ledger.NewID(ctx)
 	policy.AccessPackage, policy.Catalog = &governance.AccessPackage{ID: pack.ID}, &governance.Catalog{ID: state.Place.Partition}
 	policy.CreatedDateTime, policy.ModifiedDateTime = governance.At(p.Ledger.Now()), governance.At(p.Ledger.Now())
-	if err := policy.Validate(p.Ledger.Now(), func() string { return p.Ledger.NewID(ctx) }); err != nil {
+	if err := policy.Validate(p.Ledger.Now(), time.Time{}, func() string { return p.Ledger.NewID(ctx) }); err != nil {
 		return versionedPolicy{}, err
 	}
 	if err := p.peopleExist(ctx, policy); err != nil {
