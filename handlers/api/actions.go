@@ -2,11 +2,9 @@ package api
 
 import (
 	"encoding/json"
-	"maps"
 	"net/http"
-	"slices"
-	"strings"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/app"
 	"latchkey/shared/governance"
 )
@@ -19,23 +17,6 @@ var (
 		"id": identifier, "action": text, "kind": text, "state": text, "stage": text, "requestId": identifier, "target/objectId": identifier, "acceptedDateTime": instant,
 	}
 )
-
-// actionMembers are those that PUT takes. Another is refused: "caller" for "callers" would let every application call. Those that only answers have may come back.
-var actionMembers = []string{"name", "displayName", "kind", "isEnabled", "settings", "callers", "stages", "onFailure", "modifiedDateTime", "findings"}
-
-// onlyMembers refuses a body with a member beside those known; annotations are nobody's. Errors: CodeInvalid naming it.
-func (c *call) onlyMembers(known []string) error {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(c.payload, &members); err != nil {
-		return governance.Invalid("body", "The body must be a JSON object.")
-	}
-	for _, name := range slices.Sorted(maps.Keys(members)) {
-		if !strings.Contains(name, "@") && !slices.ContainsFunc(known, func(one string) bool { return strings.EqualFold(one, name) }) {
-			return governance.Invalid(name, "There is no property %q here; there are %s.", name, strings.Join(known, ", "))
-		}
-	}
-	return nil
-}
 
 // routeActions are the actions of custom extensions, and the callouts that came for them.
 func routeActions(s *Server) {
@@ -54,10 +35,7 @@ func routeActions(s *Server) {
 		return response{status: http.StatusOK, value: found.Value, etag: found.ETag}, err
 	})
 	s.route(http.MethodPut, actions+"/{name}", func(c *call) (response, error) {
-		draft, err := decode[governance.CalloutAction](c)
-		if err == nil {
-			err = c.onlyMembers(actionMembers)
-		}
+		draft, err := decode[governance.CalloutAction](c, strict.Action)
 		if err != nil {
 			return response{}, err
 		}
@@ -80,6 +58,9 @@ func routeActions(s *Server) {
 		return response{status: http.StatusNoContent}, s.app.DeleteAction(c.ctx(), c.caller, c.id("name"), ifMatch)
 	})
 	s.route(http.MethodPost, actions+"/{name}/check", func(c *call) (response, error) {
+		if err := c.parameters(strict.Nothing); err != nil {
+			return response{}, err
+		}
 		checked, err := s.app.CheckAction(c.ctx(), c.caller, c.id("name"))
 		return response{status: http.StatusOK, value: checked}, err
 	})
@@ -107,6 +88,9 @@ func routeActions(s *Server) {
 		}
 		if len(c.r.Header.Values("Idempotency-Key")) > 0 {
 			return response{}, governance.Invalid("Idempotency-Key", "A pass is shown once; it cannot be asked for with an Idempotency-Key.")
+		}
+		if err := c.parameters(strict.Nothing); err != nil {
+			return response{}, err
 		}
 		shown, err := s.app.ShowPass(c.ctx(), c.caller, c.id("id"))
 		if err != nil {

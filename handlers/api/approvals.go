@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/app"
 	"latchkey/shared/governance"
 )
@@ -50,14 +51,11 @@ func routeApprovals(s *Server) {
 		return response{}, governance.NotFound("The approval has no stage %q.", shorten(c.id("stage")))
 	})
 	s.handle("PATCH /accessPackageAssignmentApprovals/{id}/stages/{stage}", func(c *call) (response, error) {
-		decision, err := decode[struct {
-			ReviewResult  governance.ReviewResult `json:"reviewResult"`
-			Justification string                  `json:"justification"`
-		}](c)
+		decided, err := decode[governance.ApprovalStage](c, strict.Stage)
 		if err != nil {
 			return response{}, err
 		}
-		err = s.app.DecideApproval(c.ctx(), c.caller, c.id("id"), c.id("stage"), decision.ReviewResult, decision.Justification)
+		err = s.app.DecideApproval(c.ctx(), c.caller, c.id("id"), c.id("stage"), decided)
 		return response{status: http.StatusNoContent}, err
 	})
 }

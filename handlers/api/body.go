@@ -8,9 +8,11 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/governance"
 )
 
@@ -55,7 +57,7 @@ func (c *call) body() ([]byte, error) {
 	if err != nil {
 		return nil, governance.Invalid("body", "The body could not be read to its end.")
 	}
-	data = bytes.TrimSpace(data)
+	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff"))) // a byte order mark, which some clients write
 	if len(data) > 0 {
 		if media, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || media != "application/json" {
 			return nil, &governance.Error{Code: governance.CodeUnsupported, Target: "Content-Type", Message: "The body must be application/json."}
@@ -71,7 +73,8 @@ func (c *call) body() ([]byte, error) {
 	return data, nil
 }
 
-// checkText refuses JSON that is nested too deeply, before anything recursive looks at it, and strings with a NUL, which no name or text has and other services cut off.
+// checkText refuses JSON that is nested too deeply, before anything recursive looks at it, and strings with a NUL, which no name or text has and other services cut off, or with half of a surrogate
+// pair, in whose place encoding/json would put another character.
 func checkText(data []byte) error {
 	depth, inString := 0, false
 	for i := 0; i < len(data); i++ {
@@ -80,6 +83,12 @@ func checkText(data []byte) error {
 			if c == '\\' {
 				if bytes.HasPrefix(data[i:], []byte(`\u0000`)) {
 					return governance.Invalid("body", "The body has a NUL character (\\u0000) in a string, at byte %d.", i)
+				}
+				switch unit := escaped(data[i:]); {
+				case unit >= 0xdc00 && unit < 0xe000, unit >= 0xd800 && unit < 0xdc00 && escaped(data[i+6:])&^0x3ff != 0xdc00:
+					return governance.Invalid("body", "The body has half of a surrogate pair (\\u%04x) in a string, at byte %d.", unit, i)
+				case unit >= 0xd800 && unit < 0xdc00:
+					i += 6 // the other half
 				}
 				i++
 			} else if c == '"' {
@@ -98,20 +107,52 @@ func checkText(data []byte) error {
 	return nil
 }
 
-// decode reads the body as a resource. Errors: CodeInvalid naming the property and what it must be, and those of body.
-func decode[T any](c *call) (T, error) {
-	var value T
+// escaped is the UTF-16 unit of an escape such as \u00e4 at the beginning of data; 0 if there is none.
+func escaped(data []byte) uint64 {
+	if len(data) < 6 || data[0] != '\\' || data[1] != 'u' {
+		return 0
+	}
+	unit, err := strconv.ParseUint(string(data[2:6]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return unit
+}
+
+// given is the body, which must be there. Errors: those of body, CodeInvalid.
+func (c *call) given() ([]byte, error) {
 	data, err := c.body()
+	if err == nil && len(data) == 0 {
+		err = governance.Invalid("body", "The request has no body; send a JSON object.")
+	}
+	return data, err
+}
+
+// decode reads the body that makes a resource of type t. Errors: CodeInvalid naming the member and what it must be, and those of body.
+func decode[T any](c *call, t *strict.Type) (T, error) {
+	var value T
+	data, err := c.given()
 	if err != nil {
 		return value, err
 	}
-	if len(data) == 0 {
-		return value, governance.Invalid("body", "The request has no body; send a JSON object.")
+	body, err := t.New(data)
+	if err != nil {
+		return value, err
 	}
-	if data[0] != '{' {
-		return value, governance.Invalid("body", "The body must be a JSON object.")
+	if data, err = body.JSON(); err != nil {
+		return value, err
 	}
 	return value, into(data, &value)
+}
+
+// parameters reads the body of an action, which may be missing. Errors: CodeInvalid, and those of body.
+func (c *call) parameters(t *strict.Type) error {
+	data, err := c.body()
+	if err != nil || len(data) == 0 {
+		return err
+	}
+	_, err = t.New(data)
+	return err
 }
 
 // into reads JSON and says what is wrong with it in words.
@@ -150,33 +191,20 @@ func jsonType(kind string) string {
 	return kind
 }
 
-// merge is a PATCH: those of the editable properties that the body has replace those of the present resource, null sets them back, and all else is left as it is
-// (BEYOND BEY-01). What the body has besides is read-only noise that clients send along, and ignored.
-func merge[T any](present *T, body map[string]json.RawMessage, editable ...string) error {
-	data, err := json.Marshal(present)
+// apply makes the new resource of the present one: by Merge or Replace of a body.
+func apply[T any](present *T, how func(stored []byte) ([]byte, error)) error {
+	stored, err := json.Marshal(present)
 	if err != nil {
 		return err
 	}
-	whole := map[string]json.RawMessage{}
-	if err := json.Unmarshal(data, &whole); err != nil {
+	data, err := how(stored)
+	if err != nil {
 		return err
 	}
-	for _, name := range editable {
-		switch value, ok := body[name]; {
-		case !ok:
-		case string(value) == "null":
-			delete(whole, name)
-		default:
-			whole[name] = value
-		}
-	}
-	if data, err = json.Marshal(whole); err != nil {
+	var next T
+	if err := into(data, &next); err != nil {
 		return err
 	}
-	var merged T
-	if err := into(data, &merged); err != nil {
-		return err
-	}
-	*present = merged
+	*present = next
 	return nil
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -10,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/app"
 	"latchkey/shared/governance"
 	"latchkey/shared/identity"
@@ -118,13 +118,9 @@ func (s *Callouts) ticket(c *call, id string) (response, error) {
 	if len(keys) != 1 {
 		return response{}, &governance.Error{Code: governance.CodeUnauthorized, Message: "The header Latchkey-Ticket-Key is missing: it holds the key that the ticket was opened with."}
 	}
-	body, err := c.body()
+	answer, err := decode[app.TicketAnswer](c, strict.TicketAnswer)
 	if err != nil {
 		return response{}, err
-	}
-	var answer app.TicketAnswer
-	if len(body) == 0 || json.Unmarshal(body, &answer) != nil {
-		return response{}, governance.Invalid("body", `The body must be {"status":"completed" or "failed","detail":"…"}.`)
 	}
 	ended, err := s.server.app.AnswerTicket(c.ctx(), id, keys[0], answer)
 	return response{status: http.StatusOK, value: map[string]any{"state": ended.State}}, err

@@ -1,9 +1,9 @@
 package api
 
 import (
-	"encoding/json"
 	"net/http"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/app"
 	"latchkey/shared/governance"
 )
@@ -25,7 +25,7 @@ func routeCatalogs(s *Server) {
 }
 
 func createCatalog(c *call) (response, error) {
-	draft, err := decode[governance.Catalog](c)
+	draft, err := decode[governance.Catalog](c, strict.Catalog)
 	if err != nil {
 		return response{}, err
 	}
@@ -110,22 +110,36 @@ func (c *call) deleted(remove func(ifMatch string) error) (response, error) {
 	return response{status: http.StatusNoContent}, remove(ifMatch)
 }
 
-// edit reads the body and version of a PATCH.
-func (c *call) edit() (body map[string]json.RawMessage, ifMatch string, err error) {
+// edit reads the body and version of a PATCH or PUT of a resource of type t.
+func (c *call) edit(t *strict.Type) (body *strict.Body, ifMatch string, err error) {
 	if ifMatch, err = c.ifMatch(); err != nil {
 		return nil, "", err
 	}
-	body, err = decode[map[string]json.RawMessage](c)
+	data, err := c.given()
+	if err != nil {
+		return nil, "", err
+	}
+	body, err = t.Change(data)
 	return body, ifMatch, err
 }
 
 func updateCatalog(c *call) (response, error) {
-	body, ifMatch, err := c.edit()
+	body, ifMatch, err := c.edit(strict.Catalog)
 	if err != nil {
 		return response{}, err
 	}
+	var content app.CatalogContent
+	if body.Names("accessPackages") || body.Names("resources") { // what is in it, sent back
+		if content, err = c.server.app.Catalog(c.ctx(), c.caller, c.id("id")); err != nil {
+			return response{}, err
+		}
+	}
 	made, err := c.server.app.UpdateCatalog(c.ctx(), c.caller, c.id("id"), ifMatch, func(catalog *governance.Catalog) error {
-		return merge(catalog, body, "displayName", "description", "state", "isExternallyVisible")
+		whole := wholeCatalog(content)
+		whole.Catalog = *catalog
+		err := apply(&whole, body.Merge)
+		*catalog = whole.Catalog
+		return err
 	})
 	return c.changed(made.Value, made.ETag, catalogKind, err)
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/app"
 	"latchkey/shared/governance"
 )
@@ -38,6 +39,9 @@ func routePackages(s *Server) {
 		}
 	}))
 	s.handle("POST /accessPackages/{id}/getApplicablePolicyRequirements", func(c *call) (response, error) {
+		if err := c.parameters(strict.Requirements); err != nil {
+			return response{}, err
+		}
 		requirements, err := s.app.ApplicableRequirements(c.ctx(), c.caller, c.id("id"))
 		return response{status: http.StatusOK, value: map[string]any{"value": requirements}}, err
 	})
@@ -56,7 +60,7 @@ func inside(property, id string, filter app.Filter) app.Filter {
 }
 
 func createPackage(c *call) (response, error) {
-	draft, err := decode[governance.AccessPackage](c)
+	draft, err := decode[governance.AccessPackage](c, strict.Package)
 	if err != nil {
 		return response{}, err
 	}
@@ -75,12 +79,21 @@ func readPackage(c *call) (response, error) {
 }
 
 func updatePackage(c *call) (response, error) {
-	body, ifMatch, err := c.edit()
+	body, ifMatch, err := c.edit(strict.Package)
 	if err != nil {
 		return response{}, err
 	}
+	var policies []governance.AssignmentPolicy
+	if body.Names("assignmentPolicies") { // its policies, sent back
+		whole, err := c.server.app.Package(c.ctx(), c.caller, c.id("id"))
+		if err != nil {
+			return response{}, err
+		}
+		policies = whole.Value.AssignmentPolicies
+	}
 	made, err := c.server.app.UpdatePackage(c.ctx(), c.caller, c.id("id"), ifMatch, func(pack *governance.AccessPackage) error {
-		return merge(pack, body, "displayName", "description", "isHidden")
+		pack.AssignmentPolicies = policies
+		return apply(pack, body.Merge)
 	})
 	return c.changed(made.Value, made.ETag, packageKind, err)
 }
@@ -111,7 +124,7 @@ func collected[T any](c *call, s *shape, items []T) (response, error) {
 }
 
 func addRoleScope(c *call) (response, error) {
-	draft, err := decode[governance.ResourceRoleScope](c)
+	draft, err := decode[governance.ResourceRoleScope](c, strict.RoleScope)
 	if err != nil {
 		return response{}, err
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/app"
 	"latchkey/shared/governance"
 )
@@ -23,7 +24,7 @@ func routePolicies(s *Server) {
 }
 
 func createPolicy(c *call) (response, error) {
-	draft, err := decode[governance.AssignmentPolicy](c)
+	draft, err := decode[governance.AssignmentPolicy](c, strict.Policy)
 	if err != nil {
 		return response{}, err
 	}
@@ -41,32 +42,26 @@ func readPolicy(c *call) (response, error) {
 	return response{status: http.StatusOK, value: found.Value, etag: found.ETag, shape: o.shape}, err
 }
 
-// replacePolicy is PUT: a property that the body does not have goes back to its default (RULES OBJ-05).
+// replacePolicy is PUT: what the body does not name must be at its default (RULES OBJ-05, as WIRE corrects it).
 func replacePolicy(c *call) (response, error) {
-	ifMatch, err := c.ifMatch()
-	if err != nil {
-		return response{}, err
-	}
-	whole, err := decode[governance.AssignmentPolicy](c)
+	body, ifMatch, err := c.edit(strict.Policy)
 	if err != nil {
 		return response{}, err
 	}
 	made, err := c.server.app.UpdatePolicy(c.ctx(), c.caller, c.id("id"), ifMatch, func(policy *governance.AssignmentPolicy) error {
-		*policy = whole
-		return nil
+		return apply(policy, body.Replace)
 	})
 	return response{status: http.StatusOK, value: made.Value, etag: made.ETag, shape: plain(policyKind)}, err
 }
 
 // mergePolicy is PATCH: what the body does not have stays as it is (BEYOND BEY-01).
 func mergePolicy(c *call) (response, error) {
-	body, ifMatch, err := c.edit()
+	body, ifMatch, err := c.edit(strict.Policy)
 	if err != nil {
 		return response{}, err
 	}
 	made, err := c.server.app.UpdatePolicy(c.ctx(), c.caller, c.id("id"), ifMatch, func(policy *governance.AssignmentPolicy) error {
-		return merge(policy, body, "displayName", "description", "allowedTargetScope", "specificAllowedTargets", "expiration", "questions", "requestorSettings",
-			"requestApprovalSettings", "reviewSettings", "notificationSettings", "automaticRequestSettings", "customExtensionStageSettings")
+		return apply(policy, body.Merge)
 	})
 	return c.changed(made.Value, made.ETag, policyKind, err)
 }

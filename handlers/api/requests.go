@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/app"
 	"latchkey/shared/governance"
 )
@@ -20,7 +21,7 @@ func routeRequests(s *Server) {
 		}
 	}))
 	s.handle("POST /assignmentRequests", func(c *call) (response, error) {
-		draft, err := decode[governance.AssignmentRequest](c)
+		draft, err := decode[governance.AssignmentRequest](c, strict.Request)
 		if err != nil {
 			return response{}, err
 		}
@@ -37,9 +38,15 @@ func routeRequests(s *Server) {
 		return response{status: http.StatusOK, value: found.Value, etag: found.ETag, shape: o.shape}, err
 	})
 	s.handle("POST /assignmentRequests/{id}/cancel", func(c *call) (response, error) {
+		if err := c.parameters(strict.Nothing); err != nil {
+			return response{}, err
+		}
 		return response{status: http.StatusOK}, c.app().CancelRequest(c.ctx(), c.caller, c.id("id"))
 	})
 	s.handle("POST /assignmentRequests/{id}/reprocess", func(c *call) (response, error) {
+		if err := c.parameters(strict.Nothing); err != nil {
+			return response{}, err
+		}
 		return response{status: http.StatusAccepted}, c.app().ReprocessRequest(c.ctx(), c.caller, c.id("id"))
 	})
 }

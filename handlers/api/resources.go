@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/app"
 	"latchkey/shared/governance"
 )
@@ -14,7 +15,7 @@ func routeResources(s *Server) {
 		}
 	}))
 	s.handle("POST /resourceRequests", func(c *call) (response, error) {
-		draft, err := decode[governance.ResourceRequest](c)
+		draft, err := decode[governance.ResourceRequest](c, strict.ResourceRequest)
 		if err != nil {
 			return response{}, err
 		}

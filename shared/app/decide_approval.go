@@ -10,11 +10,15 @@ import (
 	"latchkey/shared/store"
 )
 
-// DecideApproval lets the caller decide a stage of an approval (RULES APR-03, APR-07, APR-13, APR-14). Two who decide at once make one decision: the other gets CodeConflict and what was
+// DecideApproval lets the caller decide a stage of an approval (RULES APR-03, APR-07, APR-13, APR-14). What decided
+// repeats of the stage (its status, by whom it was reviewed) must be as it is. Two who decide at once make one decision: the other gets CodeConflict and what was
 // decided. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodeInvalid.
-func (a *App) DecideApproval(ctx context.Context, caller governance.Caller, approvalID, stageID string, result governance.ReviewResult, justification string) error {
+func (a *App) DecideApproval(ctx context.Context, caller governance.Caller, approvalID, stageID string, decided governance.ApprovalStage) error {
 	if err := authorize(caller, OpDecideApprovals); err != nil {
 		return err
+	}
+	if decided.ID != "" && lower(decided.ID) != lower(stageID) {
+		return governance.Invalid("id", "id is %q in the body and %q in the path.", shorten(decided.ID), shorten(stageID))
 	}
 	subjectID, err := a.locate(ctx, store.Subjects, kindRequest, approvalID, "approval")
 	if err != nil {
@@ -26,12 +30,12 @@ func (a *App) DecideApproval(ctx context.Context, caller governance.Caller, appr
 	if err != nil {
 		return err
 	}
-	decision := engine.Decision{RequestID: id, StageID: lower(stageID), Result: result, Justification: justification, Approver: caller}
+	decision := engine.Decision{RequestID: id, StageID: lower(stageID), Result: decided.ReviewResult, Justification: decided.Justification, Approver: caller, Seen: decided}
 	if request, ok := first.Requests[id]; ok && request.Approval != nil {
 		if decision.GroupIDs, err = a.approverGroups(ctx, request, decision.StageID, caller); err != nil {
 			return err
 		}
-		if result == governance.ResultApprove {
+		if decided.ReviewResult == governance.ResultApprove {
 			if decision.Package, err = a.presentPackage(ctx, request.AccessPackage.ID); err != nil {
 				return err
 			}

@@ -208,6 +208,9 @@ func (a *App) AddRoleScope(ctx context.Context, caller governance.Caller, packag
 		origin := governance.Resource{ID: resource.ID, DisplayName: resource.DisplayName, OriginID: resource.OriginID, OriginSystem: resource.OriginSystem}
 		role.Resource, scope.Resource = &origin, &origin
 		added = governance.ResourceRoleScope{ID: role.ID + "_" + scope.ID, CreatedDateTime: governance.At(a.now()), Role: &role, Scope: &scope}
+		if at := added.Contradicts(&draft); at != "" {
+			return "", "", governance.Invalid(at, "%s is another's: the body names the role %q of the resource %q, and then something else.", at, role.OriginID, resource.DisplayName)
+		}
 		if present, ok := pack.RoleScope(added.ID); ok {
 			added = present
 			return "", "", nil
@@ -238,7 +241,7 @@ func findRole(s *catalogState, draft governance.ResourceRoleScope) (governance.R
 	}
 	for _, resource := range s.resourcesSorted() {
 		for _, role := range resource.Roles {
-			if draft.Role.ID != "" && strings.EqualFold(role.ID, draft.Role.ID) {
+			if draft.Role.ID != "" && (strings.EqualFold(role.ID, draft.Role.ID) || draft.Role.OriginID == "" && strings.EqualFold(role.OriginID, draft.Role.ID)) {
 				return resource, role, nil
 			}
 			named := slices.ContainsFunc(wanted, func(id string) bool {

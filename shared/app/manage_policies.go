@@ -30,6 +30,9 @@ func (a *App) CreatePolicy(ctx context.Context, caller governance.Caller, draft 
 		}
 		return versionedPolicy{}, err
 	}
+	if draft.Catalog != nil && draft.Catalog.ID != "" && lower(draft.Catalog.ID) != state.catalog.ID {
+		return versionedPolicy{}, governance.Invalid("catalog/id", "catalog/id is not that of the access package, which is in the catalog %s; leave it out.", state.catalog.ID)
+	}
 	policy := draft
 	if policy.ID == "" {
 		policy.ID = a.newID()

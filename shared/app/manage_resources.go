@@ -80,6 +80,9 @@ func (a *App) addResource(ctx context.Context, caller governance.Caller, request
 			ID: governance.NameID("role:" + id + ":" + role), DisplayName: role, OriginID: role + "_" + resource.OriginID, OriginSystem: governance.OriginGroup,
 		})
 	}
+	if at := resource.Contradicts(request.Resource); at != "" {
+		return governance.Invalid("resource/"+at, "resource/%s is not that of the group %q.", at, group.DisplayName)
+	}
 	_, err = a.updateCatalog(ctx, request.Catalog.ID, false, func(s *catalogState) (catalogChange, error) {
 		if present, ok := s.resources[id]; ok {
 			if made, err := a.madeBefore(ctx, request); err != nil || made {
@@ -107,9 +110,12 @@ func (a *App) madeBefore(ctx context.Context, request *governance.ResourceReques
 
 func (a *App) removeResource(ctx context.Context, caller governance.Caller, request *governance.ResourceRequest) error {
 	_, err := a.updateCatalog(ctx, request.Catalog.ID, false, func(s *catalogState) (catalogChange, error) {
-		for _, resource := range s.resources {
-			if !strings.EqualFold(resource.ID, request.Resource.ID) && !strings.EqualFold(resource.OriginID, request.Resource.OriginID) {
+		for _, resource := range s.resourcesSorted() {
+			if !strings.EqualFold(resource.ID, request.Resource.ID) && !strings.EqualFold(resource.OriginID, request.Resource.OriginID) && !strings.EqualFold(resource.OriginID, request.Resource.ID) {
 				continue
+			}
+			if at := resource.Contradicts(request.Resource); at != "" {
+				return catalogChange{}, governance.Invalid("resource/"+at, "resource/%s is not that of the resource %q, which the body names too.", at, resource.DisplayName)
 			}
 			for _, pack := range s.packagesSorted() {
 				for _, scope := range pack.ResourceRoleScopes {

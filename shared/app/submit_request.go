@@ -69,11 +69,25 @@ func (a *App) submitAdd(ctx context.Context, caller governance.Caller, draft gov
 	if requestor.ObjectID == lower(subject.ObjectID) {
 		requestor = subject
 	}
+	if err := namesAnother(draft, subject, requestor); err != nil {
+		return governance.AssignmentRequest{}, err
+	}
 	submission := engine.Submission{
 		RequestID: draft.ID, AssignmentID: governance.NameID("assignment:" + draft.ID), Type: draft.RequestType, Justification: draft.Justification, Answers: draft.Answers,
 		Schedule: draft.Schedule, Caller: caller, Requestor: requestor, Target: target, Catalog: state.catalog, Package: pack, Policies: policies, PolicyID: policyID,
 	}
 	return a.submit(ctx, subject.ID, submission, documents)
+}
+
+// namesAnother refuses a request that says of its target or requestor what is true of somebody else: it would be theirs by its words and another's by what is done.
+func namesAnother(draft governance.AssignmentRequest, target, requestor governance.Subject) error {
+	if at := target.Contradicts(draft.Assignment.Target); at != "" {
+		return governance.Invalid("assignment/target/"+at, "assignment/target/%s is not that of the person whom the request is about.", at)
+	}
+	if at := requestor.Contradicts(draft.Requestor); at != "" {
+		return governance.Invalid("requestor/"+at, "requestor/%s is not that of the caller, who is the requestor; leave requestor out.", at)
+	}
+	return nil
 }
 
 // wantedOf reads which package, policy and person a request to add is about, in either of the forms that clients use (RULES REQ-10).
@@ -156,6 +170,12 @@ func (a *App) submitRemoval(ctx context.Context, caller governance.Caller, draft
 		}
 		if lower(assignment.Target.ObjectID) == lower(caller.ObjectID) {
 			submission.Requestor = *assignment.Target
+		}
+		if err := namesAnother(draft, *assignment.Target, submission.Requestor); err != nil {
+			return governance.AssignmentRequest{}, err
+		}
+		if at := assignment.Contradicts(draft.Assignment); at != "" {
+			return governance.AssignmentRequest{}, governance.Invalid("assignment/"+at, "assignment/%s is not that of the assignment %s; leave it out.", at, id)
 		}
 		state, pack, err := a.packageState(ctx, assignment.AccessPackage.ID)
 		if err == nil {

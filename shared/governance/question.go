@@ -2,6 +2,7 @@ package governance
 
 import (
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -132,33 +133,34 @@ func (q *Questions) UnmarshalJSON(data []byte) error {
 // validate checks the questions of a policy and gives those an id that have none.
 func (q Questions) validate(newID func() string) error {
 	seen := map[string]bool{}
-	for _, question := range q {
+	for i, question := range q {
+		at := fmt.Sprintf("questions/%d/", i)
 		base := question.base()
 		if strings.TrimSpace(base.Text) == "" || utf8.RuneCountInString(base.Text) > MaxDescription {
-			return Invalid("questions/text", "A question needs a text of at most %d characters.", MaxDescription)
+			return Invalid(at+"text", "A question needs a text of at most %d characters.", MaxDescription)
 		}
 		if base.ID == "" {
 			base.ID = newID()
 		}
 		if seen[base.ID] {
-			return Invalid("questions/id", "Two questions have the id %q.", clip(base.ID))
+			return Invalid(at+"id", "Two questions have the id %q.", clip(base.ID))
 		}
 		seen[base.ID] = true
 		switch question := question.(type) {
 		case *TextInputQuestion:
 			if len(question.RegexPattern) > maxPattern {
-				return Invalid("questions/regexPattern", "regexPattern is longer than %d characters.", maxPattern)
+				return Invalid(at+"regexPattern", "regexPattern is longer than %d characters.", maxPattern)
 			}
 			if _, err := regexp.Compile(question.RegexPattern); err != nil {
-				return Invalid("questions/regexPattern", "regexPattern is no regular expression in RE2 syntax: %v.", err)
+				return Invalid(at+"regexPattern", "regexPattern is no regular expression in RE2 syntax: %v.", err)
 			}
 		case *MultipleChoiceQuestion:
 			if len(question.Choices) == 0 || len(question.Choices) > MaxChoices {
-				return Invalid("questions/choices", "A multiple choice question has 1 to %d choices.", MaxChoices)
+				return Invalid(at+"choices", "A multiple choice question has 1 to %d choices.", MaxChoices)
 			}
-			for _, choice := range question.Choices {
+			for j, choice := range question.Choices {
 				if strings.TrimSpace(choice.ActualValue) != choice.ActualValue || choice.ActualValue == "" || bool(question.IsMultipleSelectionAllowed) && strings.Contains(choice.ActualValue, ",") {
-					return Invalid("questions/choices/actualValue", "The actualValue %q could never be chosen: it must not be empty, begin or end with a space, or hold a comma where several may be selected.", clip(choice.ActualValue))
+					return Invalid(fmt.Sprintf("%schoices/%d/actualValue", at, j), "The actualValue %q could never be chosen: it must not be empty, begin or end with a space, or hold a comma where several may be selected.", clip(choice.ActualValue))
 				}
 			}
 		}
@@ -222,6 +224,9 @@ func (q Questions) Check(answers []Answer, all bool) error {
 func checkAnswer(question Question, value string) error {
 	switch question := question.(type) {
 	case *TextInputQuestion:
+		if bool(question.IsSingleLineQuestion) && strings.ContainsAny(value, "\n\r\v\f\u0085\u2028\u2029") {
+			return Invalid("answers", "The answer to %q must be one line.", clip(question.Text))
+		}
 		pattern, err := regexp.Compile(question.RegexPattern)
 		if err != nil {
 			return Invalid("answers", "The pattern of the question %q cannot be read; ask the owner of the policy.", clip(question.Text))
