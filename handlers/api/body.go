@@ -148,7 +148,7 @@ func decode[T any](c *call, t *strict.Type) (T, error) {
 // parameters reads the body of an action, which may be missing. Errors: CodeInvalid, and those of body.
 func (c *call) parameters(t *strict.Type) error {
 	data, err := c.body()
-	if err != nil || len(data) == 0 {
+	if err != nil || len(data) == 0 || string(data) == "null" {
 		return err
 	}
 	_, err = t.New(data)

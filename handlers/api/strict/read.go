@@ -269,7 +269,7 @@ func (r *reading) ref(m *Member, n *node, value map[string]any) error {
 	}
 	if r.change && !r.echoed {
 		if len(object) > 0 {
-			r.echoes = append(r.echoes, echo{n, m, object})
+			r.echoes = append(r.echoes, echo{id, m, object})
 		}
 		return nil
 	}
