@@ -104,7 +104,7 @@ var (
 	}
 	reviewSettings = &Type{
 		Name: "accessPackageAssignmentReviewSettings", Synonyms: []string{"assignmentReviewSettings"}, Adapt: adaptReviews, Members: []Member{
-			{Name: "isEnabled", Kind: Bool, Waits: waitsReviews},
+			{Name: "isEnabled", Kind: Bool},
 			{Name: "expirationBehavior", Beta: []string{"accessReviewTimeoutBehavior"}, Kind: Enum, Values: []string{"keepAccess", "removeAccess", "acceptAccessRecommendation"}},
 			{Name: "isRecommendationEnabled", Beta: []string{"isAccessRecommendationEnabled"}, Kind: Bool},
 			{Name: "isReviewerJustificationRequired", Beta: []string{"isApprovalJustificationRequired"}, Kind: Bool},

@@ -263,14 +263,12 @@ func (r *reading) ref(m *Member, n *node, value map[string]any) error {
 	if err := r.names(m.Of, n); err != nil {
 		return err
 	}
-	object := map[string]any{}
-	if id != nil && id.kind == isText {
-		object["id"] = id.text
+	if id == nil || id.kind != isText || id.text == "" {
+		return n.invalid("needs id: it is known by nothing else")
 	}
+	object := map[string]any{"id": id.text}
 	if r.change && !r.echoed {
-		if len(object) > 0 {
-			r.echoes = append(r.echoes, echo{id, m, object})
-		}
+		r.echoes = append(r.echoes, echo{id, m, object})
 		return nil
 	}
 	value[m.Name] = object

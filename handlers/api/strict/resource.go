@@ -3,7 +3,7 @@ package strict
 // Resource is accessPackageResource, ResourceRole and ResourceScope its roles and scopes: what a client describes by id, by originId or by both. That they are of one resource is looked at where
 // the catalog is known.
 var (
-	Resource      = &Type{Name: "accessPackageResource", Derived: []*Type{{Name: "customDataProvidedResource", Waits: waitsResources}}, Untyped: func(*node) *Type { return plainResource }}
+	Resource      = &Type{Name: "accessPackageResource", Derived: []*Type{plainResource, {Name: "customDataProvidedResource", Waits: waitsResources}}, Untyped: func(*node) *Type { return plainResource }}
 	plainResource = &Type{Name: "accessPackageResource"}
 	ResourceRole  = &Type{Name: "accessPackageResourceRole"}
 	ResourceScope = &Type{Name: "accessPackageResourceScope"}
@@ -32,6 +32,12 @@ func init() {
 	}, noise("resourceType", "url", "addedBy", "addedOn", "isPendingOnboarding")...)...)
 	ResourceRole.Members = with(resource, Member{Name: "type", Waits: waitsResources})
 	ResourceScope.Members = with(append([]Member{resource, {Name: "isRootScope", Kind: Bool}}, noise("url", "roleOriginId")...)...)
+	ResourceScope.Adapt = func(_ *reading, n *node) error {
+		if root := n.find("isRootScope"); root != nil && root.kind != isNull && nothing(nil, root) {
+			return root.invalid("cannot be false: a group has one scope, its root")
+		}
+		return nil
+	}
 	RoleScope.Members = append([]Member{
 		{Name: "id", Kind: Text},
 		{Name: "role", Beta: []string{"accessPackageResourceRole"}, Kind: Object, Of: ResourceRole},

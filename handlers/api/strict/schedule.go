@@ -1,7 +1,7 @@
 package strict
 
 var (
-	expiration = &Type{Name: "expirationPattern", Members: []Member{
+	expiration = &Type{Name: "expirationPattern", Adapt: adaptPattern, Members: []Member{
 		{Name: "type", Kind: Enum, Values: []string{"notSpecified", "noExpiration", "afterDateTime", "afterDuration"}, Default: "notSpecified"},
 		{Name: "endDateTime", Kind: DateTime},
 		{Name: "duration", Kind: Duration},
@@ -37,3 +37,17 @@ var (
 )
 
 var weekdays = []string{"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"}
+
+// adaptPattern refuses an end beside a type that says that there is none: one of the two would be dropped.
+func adaptPattern(_ *reading, n *node) error {
+	kind := n.lower("type")
+	if kind != "notspecified" && kind != "noexpiration" {
+		return nil
+	}
+	for _, name := range []string{"duration", "endDateTime"} {
+		if end := n.find(name); end != nil && end.kind != isNull {
+			return end.invalid("goes with no end of type %s; send afterDuration or afterDateTime", n.find("type").text)
+		}
+	}
+	return nil
+}
