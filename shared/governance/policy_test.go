@@ -145,19 +145,16 @@ func TestRoleScopeIsFoundByID(t *testing.T) {
 }
 
 // rules: POL-03 APR-08
-func TestSubjectSetsAreReadInBothDialects(t *testing.T) {
+func TestSubjectSetsAreRead(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		oneUser: oneUser,
-		`{"@odata.type":"#microsoft.graph.singleUser","id":"` + userID + `","description":"Mo"}`:         `{"@odata.type":"#microsoft.graph.singleUser","userId":"` + userID + `","description":"Mo"}`,
-		`{"@odata.type":"microsoft.graph.SingleUser","userId":"` + strings.ToUpper(userID) + `"}`:        oneUser,
-		`{"@odata.type":"#Microsoft.Graph.singleUser","userId":"` + userID + `","id":"` + groupID + `"}`: oneUser,
-		`{"@odata.type":"#microsoft.graph.groupMembers","groupId":"` + groupID + `","description":"g"}`:  `{"@odata.type":"#microsoft.graph.groupMembers","groupId":"` + groupID + `","description":"g"}`,
-		`{"@odata.type":"#microsoft.graph.groupMembers","id":"` + groupID + `","isBackup":false}`:        oneGroup,
+		`{"@odata.type":"microsoft.graph.SingleUser","userId":"` + strings.ToUpper(userID) + `"}`:       oneUser,
+		`{"@odata.type":"#microsoft.graph.groupMembers","groupId":"` + groupID + `","description":"g"}`: `{"@odata.type":"#microsoft.graph.groupMembers","groupId":"` + groupID + `","description":"g"}`,
 		manager: manager,
 		`{"@odata.type":"#microsoft.graph.requestorManager"}`:                     manager,
 		`{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":null}`: manager,
-		`{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":"2"}`:  `{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":2}`,
+		`{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":2}`:    `{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":2}`,
 	} {
 		if got := encode(t, decode[governance.SubjectSets](t, "["+text+"]")); got != "["+want+"]" {
 			t.Errorf("%s is answered as %s, want [%s]", text, got, want)
@@ -178,7 +175,6 @@ func TestSubjectSetsRefuseWhatTheyDoNotKnow(t *testing.T) {
 		`[{"@odata.type":"#microsoft.graph.groupMembers","userId":"` + userID + `"}]`:       "groupId must be a GUID",
 		`[{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":3}]`:            "managerLevel is 1",
 		`[{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":-1}]`:           "managerLevel is 1",
-		`[{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":"high"}]`:       "no whole number",
 		`{"@odata.type":"#microsoft.graph.singleUser"}`:                                     "a list of subject sets",
 		`["` + userID + `"]`:  "a list of subject sets",
 		`[{"@odata.type":7}]`: "a list of subject sets",

@@ -24,17 +24,17 @@ type LocalizedText struct {
 // QuestionBase is what all questions have (RULES QUE-01).
 type QuestionBase struct {
 	ID               string                    `json:"id,omitempty"`
-	Sequence         Int                       `json:"sequence"`
+	Sequence         int                       `json:"sequence"`
 	Text             string                    `json:"text"`
 	Localizations    collection[LocalizedText] `json:"localizations"`
-	IsRequired       Bool                      `json:"isRequired"`
-	IsAnswerEditable Bool                      `json:"isAnswerEditable"`
+	IsRequired       bool                      `json:"isRequired"`
+	IsAnswerEditable bool                      `json:"isAnswerEditable"`
 }
 
 // TextInputQuestion is answered in words, which RegexPattern may restrict (RULES QUE-02).
 type TextInputQuestion struct {
 	QuestionBase
-	IsSingleLineQuestion Bool   `json:"isSingleLineQuestion"`
+	IsSingleLineQuestion bool   `json:"isSingleLineQuestion"`
 	RegexPattern         string `json:"regexPattern,omitempty"`
 }
 
@@ -49,7 +49,7 @@ type AnswerChoice struct {
 type MultipleChoiceQuestion struct {
 	QuestionBase
 	Choices                    collection[AnswerChoice] `json:"choices"`
-	IsMultipleSelectionAllowed Bool                     `json:"isMultipleSelectionAllowed"`
+	IsMultipleSelectionAllowed bool                     `json:"isMultipleSelectionAllowed"`
 }
 
 func (TextInputQuestion) odataType() string { return "#microsoft.graph.accessPackageTextInputQuestion" }
@@ -159,7 +159,7 @@ func (q Questions) validate(newID func() string) error {
 				return Invalid(at+"choices", "A multiple choice question has 1 to %d choices.", MaxChoices)
 			}
 			for j, choice := range question.Choices {
-				if strings.TrimSpace(choice.ActualValue) != choice.ActualValue || choice.ActualValue == "" || bool(question.IsMultipleSelectionAllowed) && strings.Contains(choice.ActualValue, ",") {
+				if strings.TrimSpace(choice.ActualValue) != choice.ActualValue || choice.ActualValue == "" || question.IsMultipleSelectionAllowed && strings.Contains(choice.ActualValue, ",") {
 					return Invalid(fmt.Sprintf("%schoices/%d/actualValue", at, j), "The actualValue %q could never be chosen: it must not be empty, begin or end with a space, or hold a comma where several may be selected.", clip(choice.ActualValue))
 				}
 			}
@@ -188,51 +188,52 @@ func (q Questions) Check(answers []Answer, all bool) error {
 	if len(answers) > MaxQuestions {
 		return Invalid("answers", "There are at most %d answers.", MaxQuestions)
 	}
-	given := map[string]string{}
-	for _, answer := range answers {
+	given, places := map[string]string{}, map[string]string{}
+	for i, answer := range answers {
+		at := fmt.Sprintf("answers/%d", i)
 		if answer.AnsweredQuestion == nil || answer.AnsweredQuestion.ID == "" {
-			return Invalid("answers/answeredQuestion", "Each answer needs answeredQuestion with the id of its question.")
+			return Invalid(at+"/answeredQuestion", "Each answer needs answeredQuestion with the id of its question.")
 		}
 		if utf8.RuneCountInString(answer.Value) > MaxAnswer {
-			return Invalid("answers/value", "An answer has at most %d characters.", MaxAnswer)
+			return Invalid(at+"/value", "An answer has at most %d characters.", MaxAnswer)
 		}
 		id := answer.AnsweredQuestion.ID
 		if !slices.ContainsFunc(q, func(question Question) bool { return question.base().ID == id }) {
-			return Invalid("answers/answeredQuestion", "The policy asks no question with the id %q.", clip(id))
+			return Invalid(at+"/answeredQuestion", "The policy asks no question with the id %q.", clip(id))
 		}
 		if _, twice := given[id]; twice {
-			return Invalid("answers/answeredQuestion", "The question %q is answered twice.", clip(id))
+			return Invalid(at+"/answeredQuestion", "The question %q is answered twice.", clip(id))
 		}
-		given[id] = answer.Value
+		given[id], places[id] = answer.Value, at
 	}
 	for _, question := range q {
 		base := question.base()
 		value := given[base.ID]
 		if strings.TrimSpace(value) == "" {
-			if all && bool(base.IsRequired) {
+			if all && base.IsRequired {
 				return Invalid("answers", "The question %q (%s) must be answered.", clip(base.Text), base.ID)
 			}
 			continue
 		}
-		if err := checkAnswer(question, value); err != nil {
+		if err := checkAnswer(question, value, places[base.ID]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func checkAnswer(question Question, value string) error {
+func checkAnswer(question Question, value, at string) error {
 	switch question := question.(type) {
 	case *TextInputQuestion:
-		if bool(question.IsSingleLineQuestion) && strings.ContainsAny(value, "\n\r\v\f\u0085\u2028\u2029") {
-			return Invalid("answers", "The answer to %q must be one line.", clip(question.Text))
+		if question.IsSingleLineQuestion && strings.ContainsAny(value, "\n\r\v\f\u0085\u2028\u2029") {
+			return Invalid(at, "The answer to %q must be one line.", clip(question.Text))
 		}
 		pattern, err := regexp.Compile(question.RegexPattern)
 		if err != nil {
-			return Invalid("answers", "The pattern of the question %q cannot be read; ask the owner of the policy.", clip(question.Text))
+			return Invalid(at, "The pattern of the question %q cannot be read; ask the owner of the policy.", clip(question.Text))
 		}
 		if !pattern.MatchString(value) {
-			return Invalid("answers", "The answer to %q does not have the form %q.", clip(question.Text), question.RegexPattern)
+			return Invalid(at, "The answer to %q does not have the form %q.", clip(question.Text), question.RegexPattern)
 		}
 	case *MultipleChoiceQuestion:
 		chosen := []string{value}
@@ -242,7 +243,7 @@ func checkAnswer(question Question, value string) error {
 		for _, one := range chosen {
 			one = strings.TrimSpace(one)
 			if !slices.ContainsFunc(question.Choices, func(choice AnswerChoice) bool { return choice.ActualValue == one }) {
-				return Invalid("answers", "%q is no choice of the question %q.", clip(one), clip(question.Text))
+				return Invalid(at, "%q is no choice of the question %q.", clip(one), clip(question.Text))
 			}
 		}
 	}

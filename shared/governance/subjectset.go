@@ -36,8 +36,11 @@ var subjectSetTypes = []string{"singleUser", "groupMembers", "requestorManager"}
 // SubjectSets is a list of subject sets in JSON, each with its @odata.type.
 type SubjectSets []SubjectSet
 
-// MaxSubjectSets bounds one list.
-const MaxSubjectSets = 100
+// Limits of a list, and of how far up a manager may be.
+const (
+	MaxSubjectSets  = 100
+	MaxManagerLevel = 2
+)
 
 // MarshalJSON writes each with its @odata.type, and an empty list as [].
 func (s SubjectSets) MarshalJSON() ([]byte, error) {
@@ -64,15 +67,14 @@ func (s SubjectSets) MarshalJSON() ([]byte, error) {
 	return json.Marshal(list)
 }
 
-// UnmarshalJSON reads a list; an unknown or missing @odata.type is refused (deny by default). Both dialects of the id are read: userId and id, groupId and id.
+// UnmarshalJSON reads a list; an unknown or missing @odata.type is refused (deny by default).
 func (s *SubjectSets) UnmarshalJSON(data []byte) error {
 	var raw []struct {
 		Type         string `json:"@odata.type"`
-		ID           string `json:"id"`
 		UserID       string `json:"userId"`
 		GroupID      string `json:"groupId"`
 		Description  string `json:"description"`
-		ManagerLevel *Int   `json:"managerLevel"`
+		ManagerLevel int    `json:"managerLevel"`
 	}
 	if err := json.Unmarshal(data, &raw); err != nil {
 		return wrongShape(err, "subjectSet", "a list of subject sets, each with @odata.type")
@@ -88,23 +90,20 @@ func (s *SubjectSets) UnmarshalJSON(data []byte) error {
 	for _, entry := range raw {
 		switch name := odataName(entry.Type); {
 		case strings.EqualFold(name, "singleUser"):
-			id, err := guid("userId", either(entry.UserID, entry.ID))
+			id, err := guid("userId", entry.UserID)
 			if err != nil {
 				return err
 			}
 			sets = append(sets, SingleUser{UserID: id, Description: entry.Description})
 		case strings.EqualFold(name, "groupMembers"):
-			id, err := guid("groupId", either(entry.GroupID, entry.ID))
+			id, err := guid("groupId", entry.GroupID)
 			if err != nil {
 				return err
 			}
 			sets = append(sets, GroupMembers{GroupID: id, Description: entry.Description})
 		case strings.EqualFold(name, "requestorManager"):
-			level := 1
-			if entry.ManagerLevel != nil && *entry.ManagerLevel != 0 {
-				level = int(*entry.ManagerLevel)
-			}
-			if level < 1 || level > 2 {
+			level := max(entry.ManagerLevel, 1)
+			if entry.ManagerLevel < 0 || level > MaxManagerLevel {
 				return Invalid("managerLevel", "managerLevel is 1 (the manager) or 2 (the manager's manager).")
 			}
 			sets = append(sets, RequestorManager{ManagerLevel: level})
@@ -125,13 +124,6 @@ func odataName(text string) string {
 		return text[len(text)-len(rest):]
 	}
 	return text
-}
-
-func either(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // wrongShape turns an error of encoding/json into one that names what was expected, and passes on those that already do.

@@ -17,7 +17,11 @@ func leaf(m *Member, n *node) (any, error) {
 	case Bool:
 		return boolean(n)
 	case Int:
-		return integer(n)
+		value, err := integer(n)
+		if err == nil && m.Most > 0 && (value < 0 || value > int64(m.Most)) {
+			err = n.invalid("must be 1 to %d", m.Most)
+		}
+		return value, err
 	}
 	if err := n.must(isText); err != nil {
 		return nil, err
@@ -66,15 +70,15 @@ func boolean(n *node) (any, error) {
 	return nil, n.must(isBool)
 }
 
-func integer(n *node) (any, error) {
+func integer(n *node) (int64, error) {
 	if n.kind != isText {
 		if err := n.must(isNumber); err != nil {
-			return nil, err
+			return 0, err
 		}
 	}
 	value, err := strconv.ParseInt(n.text, 10, 32)
 	if err != nil {
-		return nil, n.invalid("cannot be %q; it must be a whole number", shown(n.text))
+		return 0, n.invalid("cannot be %q; it must be a whole number", shown(n.text))
 	}
 	return value, nil
 }

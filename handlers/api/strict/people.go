@@ -1,10 +1,12 @@
 package strict
 
+import "latchkey/shared/governance"
+
 // subjectSet is one description of people; it is read where somebody is named (RULES POL-03).
 var subjectSet = &Type{Name: "subjectSet", Synonyms: []string{"userSet"}, Derived: []*Type{
 	{Name: "singleUser", Members: []Member{{Name: "userId", Beta: []string{"id"}, Kind: GUID, Needed: true}, {Name: "description", Kind: Text}, backup}},
 	{Name: "groupMembers", Members: []Member{{Name: "groupId", Beta: []string{"id"}, Kind: GUID, Needed: true}, {Name: "description", Kind: Text}, backup}},
-	{Name: "requestorManager", Members: []Member{{Name: "managerLevel", Kind: Int}, backup}},
+	{Name: "requestorManager", Members: []Member{{Name: "managerLevel", Kind: Int, Most: governance.MaxManagerLevel}, backup}},
 	{Name: "targetManager", Waits: waitsBehalf},
 	{Name: "internalSponsors", Waits: waitsOutside},
 	{Name: "externalSponsors", Waits: waitsOutside},

@@ -145,7 +145,7 @@ func adaptExpiration(r *reading, n *node) error {
 		if err != nil {
 			return err
 		}
-		if count = value.(int64); count < 0 {
+		if count = value; count < 0 {
 			return days.invalid("cannot be less than nothing")
 		}
 	}
@@ -247,11 +247,10 @@ func (n *node) spell(beta, name, before, after string) error {
 	if number == nil || number.kind == isNull {
 		return nil
 	}
-	value, err := integer(number)
+	count, err := integer(number)
 	if err != nil {
 		return err
 	}
-	count := value.(int64)
 	if count < 0 {
 		return number.invalid("cannot be less than nothing")
 	}
@@ -306,11 +305,11 @@ func (n *node) adaptReviewTimes() error {
 		parts = append(parts, start.made(start.kind, start.text, start.inside...).named("startDateTime"))
 	}
 	if days := n.find("durationInDays"); days != nil && days.kind != isNull {
-		value, err := integer(days)
+		count, err := integer(days)
 		if err != nil {
 			return err
 		}
-		if count := value.(int64); count > 0 {
+		if count > 0 {
 			parts = append(parts, days.made(isObject, "",
 				days.made(isText, "afterDuration").named("type"), days.made(isText, "P"+strconv.FormatInt(count, 10)+"D").named("duration")).named("expiration"))
 		}

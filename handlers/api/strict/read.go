@@ -318,10 +318,12 @@ func cutLast(path string) (front, last string, found bool) {
 
 // owned reads resources that have a path of their own.
 func (r *reading) owned(m *Member, n *node, value map[string]any) error {
-	if n.kind == isNull || n.kind == isList && len(n.inside) == 0 {
+	switch {
+	case n.kind == isNull:
 		return nil
-	}
-	if !r.change && !r.echoed {
+	case !r.change && !r.echoed && n.kind == isList && len(n.inside) == 0:
+		return nil
+	case !r.change && !r.echoed:
 		return n.invalid("cannot be made here; leave it out, and add to it at its own path afterwards")
 	}
 	inner := &reading{change: true, echoed: true}
@@ -364,6 +366,9 @@ func (r *reading) value(m *Member, n *node) (any, error) {
 func (r *reading) list(t *Type, n *node) ([]any, error) {
 	if err := n.must(isList); err != nil {
 		return nil, err
+	}
+	if t == subjectSet && len(n.inside) > governance.MaxSubjectSets {
+		return nil, n.invalid("has more than %d entries", governance.MaxSubjectSets)
 	}
 	list := make([]any, len(n.inside))
 	for i, one := range n.inside {

@@ -50,6 +50,7 @@ type Member struct {
 	Default   string            // of an Enum: the value that stands for silence
 	Waits     string            // Graph has it, this release does not: what it waits for. A value that asks for nothing is taken, and kept if there is a Kind
 	Never     string            // why a value that asks for something is refused, where it waits for nothing
+	Most      int               // of an Int: it is 0 to that
 	Needed    bool              // an object without it means nothing
 	NeverNull bool              // a change cannot set it to null: the default would give more than is there
 	Sets      []string          // of a Ref: the collections that an @odata.id or @odata.bind may point into
