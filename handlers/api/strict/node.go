@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,9 +13,10 @@ import (
 
 // Limits of a body: what is larger is no resource.
 const (
-	maxDepth  = 32
-	maxValues = 100_000
-	maxShown  = 60 // characters of a client's text in a message
+	maxDepth   = 32
+	maxValues  = 100_000
+	maxMembers = 200 // of one object
+	maxShown   = 60  // characters of a client's text in a message
 )
 
 // What a node may be.
@@ -48,79 +48,127 @@ func parse(data []byte) (*node, error) {
 	case err != nil:
 		return nil, governance.Invalid("body", "The body cannot be read: %v.", err)
 	}
-	p := parser{Decoder: json.NewDecoder(bytes.NewReader(data))}
-	p.UseNumber()
-	root := &node{}
+	p, root := parser{data: data}, &node{}
 	return root, p.value(root, 0)
 }
 
+// parser reads JSON that is known to be valid.
 type parser struct {
-	*json.Decoder
-	values int
+	data       []byte
+	at, values int
+}
+
+// next is the first byte that is no space.
+func (p *parser) next() byte {
+	for ; ; p.at++ {
+		switch c := p.data[p.at]; c {
+		case ' ', '\t', '\r', '\n':
+		default:
+			return c
+		}
+	}
 }
 
 func (p *parser) value(n *node, depth int) error {
 	if p.values++; p.values > maxValues {
 		return governance.Invalid("body", "The body has more than %d values.", maxValues)
 	}
-	token, err := p.Token()
-	if err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return governance.Invalid("body", "The body cannot be read: %v.", err)
-	}
-	switch token := token.(type) {
-	case nil:
-		n.kind = isNull
-	case bool:
-		n.kind, n.text = isBool, strconv.FormatBool(token)
-	case json.Number:
-		n.kind, n.text = isNumber, token.String()
-	case string:
-		n.kind, n.text = isText, token
-	case json.Delim:
+	switch c := p.next(); c {
+	case '{', '[':
 		if depth == maxDepth {
 			return governance.Invalid("body", "The body is nested deeper than %d levels.", maxDepth)
 		}
-		n.kind = byte(token)
-		if err := p.inside(n, depth+1); err != nil {
-			return err
-		}
-		_, _ = p.Token() // the end of it, which is there: the whole was read before
+		n.kind = c
+		p.at++
+		return p.inside(n, depth+1)
+	case '"':
+		n.kind, n.text = isText, p.text()
+		return nil
+	case 'n':
+		n.kind = isNull
+	case 't', 'f':
+		n.kind = isBool
+	default:
+		n.kind = isNumber
+	}
+	begin := p.at
+	for p.at < len(p.data) && !bytes.ContainsRune([]byte(",]} \t\r\n"), rune(p.data[p.at])) {
+		p.at++
+	}
+	if n.kind != isNull {
+		n.text = string(p.data[begin:p.at])
 	}
 	return nil
 }
 
+// text reads a string.
+func (p *parser) text() string {
+	begin, plain := p.at, true
+	for p.at++; p.data[p.at] != '"'; p.at++ {
+		if p.data[p.at] == '\\' {
+			plain = false
+			p.at++
+		}
+	}
+	p.at++
+	if plain {
+		return string(p.data[begin+1 : p.at-1])
+	}
+	var text string
+	_ = json.Unmarshal(p.data[begin:p.at], &text) // the whole was read before
+	return text
+}
+
 func (p *parser) inside(n *node, depth int) error {
-	seen := map[string]bool{}
-	for p.More() {
-		one := &node{parent: n, name: strconv.Itoa(len(n.inside))}
+	var seen []string // names are few, so that a map would cost more than it saves
+	for ; ; p.at++ {
+		if c := p.next(); c == '}' || c == ']' {
+			p.at++
+			return nil
+		}
+		one := &node{parent: n}
 		if n.kind == isObject {
-			token, err := p.Token()
-			name, ok := token.(string)
-			if err != nil || !ok {
-				return governance.Invalid("body", "The body cannot be read: %v.", err)
-			}
-			one.name, one.as = name, name
-			if key := folded(name); seen[key] {
+			one.name = p.text()
+			one.as = one.name
+			key := folded(one.name)
+			if slices.Contains(seen, key) {
 				return one.invalid("is given twice in one object; send it once")
-			} else {
-				seen[key] = true
 			}
+			if len(seen) == maxMembers {
+				return n.invalid("has more than %d members", maxMembers)
+			}
+			seen = append(seen, key)
+			p.next()
+			p.at++ // the colon
+		} else {
+			one.name = strconv.Itoa(len(n.inside))
 		}
 		n.inside = append(n.inside, one)
 		if err := p.value(one, depth); err != nil {
 			return err
 		}
+		if p.next() != ',' {
+			p.at++
+			return nil
+		}
 	}
-	return nil
 }
 
 // folded is a name as it is compared: in lower case, and @odata.type as the newer @type.
-func folded(name string) string { return strings.ReplaceAll(strings.ToLower(name), "@odata.", "@") }
+func folded(name string) string {
+	name = strings.ToLower(name)
+	if strings.Contains(name, "@") {
+		name = strings.ReplaceAll(name, "@odata.", "@")
+	}
+	return name
+}
 
-func equalFold(a, b string) bool { return folded(a) == folded(b) }
+func equalFold(a, b string) bool {
+	if strings.EqualFold(a, b) {
+		return true
+	}
+	return strings.Contains(a, "@") && strings.Contains(b, "@") && folded(a) == folded(b)
+}
 
 // path is where the client wrote the value.
 func (n *node) path() string {

@@ -1,11 +1,13 @@
 package strict
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"latchkey/shared/governance"
 )
@@ -453,6 +455,28 @@ func FuzzBody(f *testing.F) {
 				}
 				_, _ = change.Replace(normal)
 			}
+		}
+	})
+}
+
+// What is valid is read as encoding/json reads it.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{`{"a":[1,-2.5e3,"x\u00e4\"",null,true,false,{}],"b":{ }}`, `[ ]`, `"x"`, ` 12 `, `{"a" : "\ud83d\ude00" , "c":[[]]}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		read, err := parse(data)
+		if err != nil || !utf8.Valid(data) {
+			return
+		}
+		var want any
+		decoder := json.NewDecoder(bytes.NewReader(data))
+		decoder.UseNumber()
+		if err := decoder.Decode(&want); err != nil {
+			t.Fatalf("%q is read, and no JSON: %v", data, err)
+		}
+		if got := read.any(); !reflect.DeepEqual(got, want) {
+			t.Fatalf("%q is %v, want %v", data, got, want)
 		}
 	})
 }
