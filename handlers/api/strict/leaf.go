@@ -22,6 +22,7 @@ func leaf(m *Member, n *node) (any, error) {
 			err = n.invalid("must be 1 to %d", m.Most)
 		}
 		return value, err
+	default:
 	}
 	if err := n.must(isText); err != nil {
 		return nil, err
@@ -48,6 +49,7 @@ func leaf(m *Member, n *node) (any, error) {
 		return duration.String(), nil
 	case Enum:
 		return enum(m, n)
+	default:
 	}
 	return n.text, nil
 }

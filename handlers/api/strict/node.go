@@ -268,7 +268,7 @@ func (n *node) named(name string) *node {
 	return n
 }
 
-// word of a text that a member has, in lower case; empty if there is none.
+// lower is the text that a member has, in lower case; empty if there is none.
 func (n *node) lower(name string) string {
 	if one := n.find(name); one != nil && one.kind == isText {
 		return strings.ToLower(one.text)

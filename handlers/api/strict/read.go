@@ -359,8 +359,9 @@ func (r *reading) value(m *Member, n *node) (any, error) {
 		return list, nil
 	case Open:
 		return n.any(), nil
+	default:
+		return leaf(m, n)
 	}
-	return leaf(m, n)
 }
 
 func (r *reading) list(t *Type, n *node) ([]any, error) {

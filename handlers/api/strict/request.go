@@ -87,6 +87,9 @@ func adaptRequest(_ *reading, n *node) error {
 			}
 		}
 	case "useradd", "adminadd":
+		if target := about.find("target"); n.lower("requestType") == "adminadd" && target.lower("objectId") == "" && target.lower("email") != "" {
+			return target.find("email").notYet("email", waitsOutside)
+		}
 		if id := about.find("id"); id != nil && !nothing(nil, id) {
 			return id.invalid("cannot be given: an add makes a new assignment; leave it out")
 		}

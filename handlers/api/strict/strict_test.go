@@ -220,6 +220,7 @@ func TestRefused(t *testing.T) {
 		"recurrence of a request":  {Request, `{"requestType":"userAdd","schedule":{"recurrence":{"pattern":{"type":"daily"}}}}`, "schedule/recurrence", nil},
 		"end of beta":              {Request, `{"requestType":"userAdd","expirationDateTime":"2027-01-01T00:00:00Z"}`, "expirationDateTime", nil},
 		"add of an assignment":     {Request, `{"requestType":"userAdd","assignment":{"id":"a"}}`, "assignment/id", nil},
+		"by address":               {Request, `{"requestType":"AdminAdd","assignment":{"target":{"email":"x@contoso.example"}}}`, "assignment/target/email", []string{"not in this release"}},
 		"two targets":              {Request, `{"assignment":{"targetId":"` + anID + `","target":{"objectId":"` + another + `"}}}`, "assignment/targetId", []string{"assignment/target/objectId"}},
 		"two packages":             {Request, `{"assignment":{"accessPackageId":"a","accessPackage":{"id":"b"}}}`, "assignment/accessPackageId", nil},
 		"two packages, outside":    {Request, `{"accessPackage":{"id":"a"},"accessPackageAssignment":{"accessPackageId":"b"}}`, "accessPackage/id", nil},
