@@ -123,7 +123,7 @@ func (r *reading) annotated(t *Type, n *node) (*Type, error) {
 			if err := one.must(isText); err != nil {
 				return nil, err
 			}
-			_, id, _ := cutLast(unparenthesized(one.text))
+			_, id := cutLast(unparenthesized(one.text))
 			r.echoes = append(r.echoes, echo{one, t.member("id"), id})
 		case strings.HasSuffix(name, "@bind"):
 			if err := bind(t, one, strings.TrimSuffix(name, "@bind")); err != nil {
@@ -294,8 +294,8 @@ func linkedID(m *Member, n *node) (*node, error) {
 	if err := n.must(isText); err != nil {
 		return nil, err
 	}
-	front, id, _ := cutLast(unparenthesized(n.text))
-	_, set, _ := cutLast(front)
+	front, id := cutLast(unparenthesized(n.text))
+	_, set := cutLast(front)
 	for _, one := range m.Sets {
 		if strings.EqualFold(one, set) && governance.IsGUID(id) {
 			return n.made(isText, id), nil
@@ -309,11 +309,11 @@ func unparenthesized(link string) string {
 	return strings.TrimRight(strings.NewReplacer("('", "/", "')", "", "(", "/", ")", "").Replace(link), "/")
 }
 
-func cutLast(path string) (front, last string, found bool) {
+func cutLast(path string) (front, last string) {
 	if i := strings.LastIndexByte(path, '/'); i >= 0 {
-		return path[:i], path[i+1:], true
+		return path[:i], path[i+1:]
 	}
-	return "", path, false
+	return "", path
 }
 
 // owned reads resources that have a path of their own.
