@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
 )
@@ -26,7 +27,11 @@ var accessPackages = &descriptor{
 	kind: packageKind.expanding(map[string]*kind{
 		"catalog": catalogKind, "resourceRoleScopes": resourceRoleScopes.kind, "assignmentPolicies": policyKind,
 	}),
-	editable: []string{"displayName", "description", "isHidden"},
+	body: strict.Package,
+	owned: func(c *call) (any, error) {
+		found, err := c.server.use.Packages.Package(c.ctx(), c.caller, c.ids[0])
+		return governance.AccessPackage{AssignmentPolicies: found.Value.AssignmentPolicies}, err
+	},
 	verbs: func(s *Server) []verb {
 		page := func(c *call, o ledger.ListOptions) (ledger.Page[governance.AccessPackage], error) {
 			return s.use.Packages.ListPackages(c.ctx(), c.caller, o, c.shape.has("catalog", "assignmentPolicies"))
@@ -36,8 +41,12 @@ var accessPackages = &descriptor{
 		offered.kind = packageKind.expanding(map[string]*kind{"catalog": namedCatalog, "resourceRoleScopes": resourceRoleScopes.kind})
 		requirements := answering(http.MethodPost, "/accessPackages/{id}/getApplicablePolicyRequirements", http.StatusOK, func(c *call) (any, error) {
 			var asked struct{ Subject *governance.Subject }
-			if err := decode(c.payload, &asked); err != nil {
+			if body, err := c.given(); err != nil {
 				return nil, err
+			} else if body != nil {
+				if err := body.Into(&asked); err != nil {
+					return nil, err
+				}
 			}
 			if asked.Subject != nil && !strings.EqualFold(asked.Subject.ObjectID, c.caller.ObjectID) {
 				return nil, governance.Invalid("subject", "subject may name the caller alone, by objectId; to ask for somebody else is not in this release.")
@@ -45,7 +54,7 @@ var accessPackages = &descriptor{
 			found, err := s.use.Offers.ApplicableRequirements(c.ctx(), c.caller, c.ids[0])
 			return map[string]any{"value": found}, err
 		})
-		requirements.takes = []string{"subject"}
+		requirements.takes = strict.Requirements
 		return []verb{
 			list("/accessPackages", page),
 			offered,

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
 )
@@ -18,10 +19,7 @@ var policyKind = &kind{
 
 var assignmentPolicies = &descriptor{
 	kind: policyKind.expanding(map[string]*kind{"accessPackage": packageKind, "catalog": catalogKind}),
-	editable: []string{
-		"displayName", "description", "allowedTargetScope", "specificAllowedTargets", "expiration", "questions", "requestorSettings", "requestApprovalSettings", "reviewSettings",
-		"notificationSettings", "automaticRequestSettings", "customExtensionStageSettings",
-	},
+	body: strict.Policy,
 	verbs: func(s *Server) []verb {
 		page := func(c *call, o ledger.ListOptions) (ledger.Page[governance.AssignmentPolicy], error) {
 			return s.use.Policies.ListPolicies(c.ctx(), c.caller, o, len(c.shape.expanded) > 0)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/governance"
 )
 
@@ -21,6 +22,7 @@ var assignmentRequests = &descriptor{
 		"accessPackage": namedPackage, "requestor": subjectKind,
 		"assignment": assignmentKind.showing("id").expanding(map[string]*kind{"assignmentPolicy": namedPolicy, "target": subjectKind}),
 	}),
+	body: strict.Request,
 	verbs: func(s *Server) []verb {
 		return []verb{
 			list("/assignmentRequests", use(s.use.Requests.ListRequests)),

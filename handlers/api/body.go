@@ -7,12 +7,15 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/governance"
 )
 
@@ -51,7 +54,7 @@ func (c *call) body() ([]byte, error) {
 	if err != nil {
 		return nil, governance.Invalid("body", "The body could not be read to its end.")
 	}
-	data = bytes.TrimSpace(data)
+	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff"))) // a byte order mark, which some clients write
 	if len(data) > 0 {
 		if c.route != nil && c.route.body == 0 {
 			return nil, governance.Invalid("body", "A %s has no body here; leave it out.", c.r.Method)
@@ -70,7 +73,8 @@ func (c *call) body() ([]byte, error) {
 	return data, nil
 }
 
-// checkText refuses JSON that is nested too deeply, before anything recursive looks at it, and strings with a NUL, which no name or text has and other services cut off.
+// checkText refuses JSON that is nested too deeply, before anything recursive looks at it, and strings with a NUL, which no name or text has and other services cut off, or with half of a surrogate
+// pair, in whose place encoding/json would put another character.
 func checkText(data []byte) error {
 	depth, inString := 0, false
 	for i := 0; i < len(data); i++ {
@@ -79,6 +83,12 @@ func checkText(data []byte) error {
 			if c == '\\' {
 				if bytes.HasPrefix(data[i:], []byte(`\u0000`)) {
 					return governance.Invalid("body", "The body has a NUL character (\\u0000) in a string, at byte %d.", i)
+				}
+				switch unit := escaped(data[i:]); {
+				case unit >= 0xdc00 && unit < 0xe000, unit >= 0xd800 && unit < 0xdc00 && escaped(data[i+6:])&^0x3ff != 0xdc00:
+					return governance.Invalid("body", "The body has half of a surrogate pair (\\u%04x) in a string, at byte %d.", unit, i)
+				case unit >= 0xd800 && unit < 0xdc00:
+					i += 6 // the other half
 				}
 				i++
 			} else if c == '"' {
@@ -97,6 +107,18 @@ func checkText(data []byte) error {
 	return nil
 }
 
+// escaped is the UTF-16 unit of an escape such as \u00e4 at the beginning of data; 0 if there is none.
+func escaped(data []byte) uint64 {
+	if len(data) < 6 || data[0] != '\\' || data[1] != 'u' {
+		return 0
+	}
+	unit, err := strconv.ParseUint(string(data[2:6]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return unit
+}
+
 // purpose is what the body of a request is for.
 type purpose int
 
@@ -111,30 +133,21 @@ const (
 // purposes are what the bodies of methods are for, where a verb does not say it.
 var purposes = map[string]purpose{http.MethodPost: acting, http.MethodPatch: merging, http.MethodPut: replacing}
 
-// object reads the body as a JSON object of known members. Errors: those of body, CodeInvalid.
-func (c *call) object() (map[string]json.RawMessage, error) {
+// given reads the body by the table of its type; nil if an action has none. Errors: those of body, CodeInvalid naming the member and what it must be.
+func (c *call) given() (*strict.Body, error) {
 	data, err := c.body()
-	names := c.route.of.members
-	if c.route.body == acting {
-		names = append([]string{}, c.route.takes...) // no names at all are not any name
-		if len(data) == 0 || string(data) == "null" {
-			return nil, err
-		}
-	}
+	acts := c.route.body == acting
 	switch {
-	case err != nil:
+	case err != nil || acts && (len(data) == 0 || string(data) == "null"):
 		return nil, err
 	case len(data) == 0:
 		return nil, governance.Invalid("body", "The request has no body; send a JSON object.")
-	case data[0] != '{':
-		return nil, governance.Invalid("body", "The body must be a JSON object.")
+	case acts:
+		return cmp.Or(c.route.takes, strict.Nothing).New(data)
+	case c.route.body == creating || c.route.upsert:
+		return c.route.of.body.New(data)
 	}
-	var members map[string]json.RawMessage
-	err = decode(data, &members)
-	if err == nil && names != nil {
-		err = onlyMembers(members, names)
-	}
-	return members, err
+	return c.route.of.body.Change(data)
 }
 
 // edit is what a body makes of a resource.
@@ -143,26 +156,60 @@ type edit[T any] struct {
 	apply   func(*T) error // may be called more than once
 }
 
-// edits reads the body of a POST, PATCH or PUT as a resource. It is the one place where a resource is read from outside. Errors: those of body, CodeInvalid naming the property and what it
-// must be.
+// edits reads the body of a POST, PATCH or PUT as a resource. It is the one place where a resource is read from outside. Errors: those of given.
 func edits[T any](c *call) (e edit[T], err error) {
 	if e.ifMatch, err = c.ifMatch(); err != nil {
 		return e, err
 	}
-	body, err := c.object()
+	body, err := c.given()
 	if err != nil {
 		return e, err
 	}
-	if c.route.body == merging {
-		e.apply = func(present *T) error { return merge(present, body, c.route.of.editable) }
-		return e, nil
+	how := body.Replace
+	switch {
+	case c.route.body == creating || c.route.upsert:
+		how = func([]byte) ([]byte, error) { return body.JSON() }
+	case c.route.body == merging:
+		how = body.Merge
 	}
-	var whole T
+	owned := map[string]json.RawMessage{}
+	if c.route.of.owned != nil && body.Owned() {
+		whole, err := c.route.of.owned(c)
+		if err != nil {
+			return e, err
+		}
+		if err := copied(whole, &owned); err != nil {
+			return e, err
+		}
+	}
 	e.apply = func(present *T) error {
-		*present = whole
-		return nil
+		members := maps.Clone(owned)
+		if err := copied(present, &members); err != nil {
+			return err
+		}
+		stored, err := json.Marshal(members)
+		if err != nil {
+			return err
+		}
+		data, err := how(stored)
+		if err != nil {
+			return err
+		}
+		var next T
+		err = decode(data, &next)
+		*present = next
+		return err
 	}
-	return e, decode(c.payload, &whole)
+	return e, nil
+}
+
+// copied is a value read as another type.
+func copied(value, as any) error {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, as)
 }
 
 // draftOf reads the body of what makes something. Its id is not the client's to choose: the use case does.
@@ -172,17 +219,6 @@ func draftOf[T any](c *call) (draft T, err error) {
 		err = e.apply(&draft)
 	}
 	return draft, err
-}
-
-// onlyMembers refuses a body with a member beside those known; annotations are nobody's, but for our own. Errors: CodeInvalid naming it.
-func onlyMembers(body map[string]json.RawMessage, names []string) error {
-	for _, name := range sortedKeys(body) {
-		_, ok := known(names, name)
-		if annotation := strings.HasPrefix(name, "@") && !strings.HasPrefix(strings.ToLower(name), "@latchkey."); !ok && !annotation {
-			return governance.Invalid(shorten(name), "There is no property %q here; there are %s.", shorten(name), listed(names))
-		}
-	}
-	return nil
 }
 
 // listed are names for a message.
@@ -221,35 +257,4 @@ func decode(data []byte, value any) error {
 var jsonTypes = map[reflect.Kind]string{
 	reflect.Bool: "boolean", reflect.Slice: "list", reflect.Struct: "object", reflect.Map: "object", reflect.Pointer: "object", reflect.Int: "number", reflect.Int32: "number",
 	reflect.Int64: "number", reflect.Float64: "number",
-}
-
-// merge is a PATCH: those of the editable properties that the body has replace those of the present resource, null sets them back, and all else is left as it is
-// (BEYOND BEY-01). What the body has besides is read-only noise that clients send along, and ignored.
-func merge[T any](present *T, body map[string]json.RawMessage, editable []string) error {
-	data, err := json.Marshal(present)
-	if err != nil {
-		return err
-	}
-	whole := map[string]json.RawMessage{}
-	if err := json.Unmarshal(data, &whole); err != nil {
-		return err
-	}
-	for _, name := range editable {
-		switch value, ok := body[name]; {
-		case !ok:
-		case string(value) == "null":
-			delete(whole, name)
-		default:
-			whole[name] = value
-		}
-	}
-	if data, err = json.Marshal(whole); err != nil {
-		return err
-	}
-	var merged T
-	if err := decode(data, &merged); err != nil {
-		return err
-	}
-	*present = merged
-	return nil
 }

@@ -62,7 +62,7 @@ func (c *call) run(e endpoint) (response, error) {
 	var err error
 	switch {
 	case c.route.body == acting:
-		_, err = c.object()
+		_, err = c.given()
 	case c.route.body == 0 && c.r.ContentLength != 0:
 		_, err = c.body()
 	}

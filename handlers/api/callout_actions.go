@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/app/companion"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
@@ -26,8 +27,7 @@ var calloutActionKinds = &descriptor{
 // calloutActions are the actions of custom extensions, as they are configured.
 var calloutActions = &descriptor{
 	kind: &kind{set: "calloutActions", of: reflect.TypeFor[governance.CalloutAction](), fields: map[string]field{"name": text, "kind": text}},
-	// Another member is refused: "caller" for "callers" would let every application call. Those that only answers have may come back.
-	members: []string{"name", "displayName", "kind", "isEnabled", "settings", "callers", "stages", "onFailure", "modifiedDateTime", "findings"},
+	body: strict.Action,
 	verbs: func(s *Server) []verb {
 		const all, one = "/operations/calloutActions", "/operations/calloutActions/{name}"
 		put := change(http.MethodPut, one, func(c *call, e edit[governance.CalloutAction]) (ledger.Versioned[companion.ConfiguredAction], error) {

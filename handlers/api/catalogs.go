@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/app/catalog"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
@@ -22,7 +23,11 @@ var catalogs = &descriptor{
 	kind: catalogKind.expanding(map[string]*kind{
 		"accessPackages": packageKind.expanding(map[string]*kind{"resourceRoleScopes": resourceRoleScopes.kind}), "resources": catalogResources.kind,
 	}),
-	editable: []string{"displayName", "description", "state", "isExternallyVisible"},
+	body: strict.Catalog,
+	owned: func(c *call) (any, error) {
+		found, err := c.server.use.Catalogs.Catalog(c.ctx(), c.caller, c.ids[0])
+		return expandedCatalog{Packages: found.Packages, Resources: found.Resources}, err
+	},
 	verbs: func(s *Server) []verb {
 		whole := func(found catalog.Content) ledger.Versioned[expandedCatalog] {
 			return ledger.Versioned[expandedCatalog]{Value: expandedCatalog{found.Value, found.Packages, found.Resources}, ETag: found.ETag}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
 )
@@ -69,22 +70,22 @@ func known(names []string, meant string) (string, bool) {
 // descriptor is all that the API knows of one resource: what it looks like, and what can be done with it. Everything else is done from it, once for all resources.
 type descriptor struct {
 	*kind
-	editable []string // members that PATCH changes; what a body has besides is left as it is
-	members  []string // what a body may have; nil: anything, and what is unknown is ignored
-	verbs    func(*Server) []verb
+	body  *strict.Type             // what a body may say of it
+	owned func(*call) (any, error) // it with the resources inside it that are not stored with it, which a client may send back
+	verbs func(*Server) []verb
 }
 
 // verb is one thing that can be done, at one path. The functions below make those there are.
 type verb struct {
 	method  string
-	path    string   // below root, but for what begins with /operations
-	kind    *kind    // what it answers with; nil: the descriptor's
-	options []string // the system query options that it honours
-	body    purpose  // what the body is for; 0: that of the method
-	takes   []string // what the body of an action may have
-	open    bool     // anybody may, without a token
-	unkept  bool     // what it answers is kept nowhere, so it cannot be repeated under an Idempotency-Key
-	upsert  bool     // a PUT without If-Match makes a new one
+	path    string       // below root, but for what begins with /operations
+	kind    *kind        // what it answers with; nil: the descriptor's
+	options []string     // the system query options that it honours
+	body    purpose      // what the body is for; 0: that of the method
+	takes   *strict.Type // what the body of an action may have; nil: nothing
+	open    bool         // anybody may, without a token
+	unkept  bool         // what it answers is kept nowhere, so it cannot be repeated under an Idempotency-Key
+	upsert  bool         // a PUT without If-Match makes a new one
 	run     endpoint
 }
 

@@ -2,13 +2,13 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/app/companion"
 	"latchkey/shared/governance"
 	"latchkey/shared/identity"
@@ -112,9 +112,16 @@ func (s *Callouts) ticket(c *call, id string) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	var answer companion.TicketAnswer
-	if len(body) == 0 || json.Unmarshal(body, &answer) != nil {
+	if len(body) == 0 {
 		return response{}, governance.Invalid("body", `The body must be {"status":"completed" or "failed","detail":"…"}.`)
+	}
+	read, err := strict.TicketAnswer.New(body)
+	if err != nil {
+		return response{}, err
+	}
+	var answer companion.TicketAnswer
+	if err := read.Into(&answer); err != nil {
+		return response{}, err
 	}
 	ended, err := s.server.use.Tasks.AnswerTicket(c.ctx(), id, keys[0], answer)
 	return response{status: http.StatusOK, value: map[string]any{"state": ended.State}}, err

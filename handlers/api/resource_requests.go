@@ -3,6 +3,7 @@ package api
 import (
 	"reflect"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/governance"
 )
 
@@ -14,6 +15,7 @@ var resourceRequests = &descriptor{
 			"requestType": named(governance.ResourceAdminAdd, governance.ResourceAdminUpdate, governance.ResourceAdminRemove),
 		},
 	}).expanding(map[string]*kind{"catalog": namedCatalog, "resource": catalogResources.kind}),
+	body: strict.ResourceRequest,
 	verbs: func(s *Server) []verb {
 		return []verb{
 			list("/resourceRequests", use(s.use.Resources.ListResourceRequests)),

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
 )
@@ -12,6 +13,7 @@ var resourceRoleScopes = &descriptor{
 	kind: (&kind{
 		set: "resourceRoleScopes", beta: "accessPackageResourceRoleScopes", of: reflect.TypeFor[governance.ResourceRoleScope](), navigation: []string{"role", "scope"},
 	}).expanding(map[string]*kind{"role": resourceRoles.kind, "scope": resourceScopes.kind}),
+	body: strict.RoleScope,
 	verbs: func(s *Server) []verb {
 		const all, one = "/accessPackages/{id}/resourceRoleScopes", "/accessPackages/{id}/resourceRoleScopes/{roleScope}"
 		id := func(scope governance.ResourceRoleScope) string { return scope.ID }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/governance"
 )
 
@@ -12,7 +13,7 @@ var stages = &descriptor{
 		set: "stages", beta: "steps", of: reflect.TypeFor[governance.ApprovalStage](),
 		internal: []string{"approverUserIds", "approverGroupIds", "alternateUserIds", "alternateGroupIds", "escalatesDateTime", "endsDateTime", "escalated"},
 	},
-	editable: []string{"reviewResult", "justification"},
+	body: strict.Stage,
 	verbs: func(s *Server) []verb {
 		const all, one = "/accessPackageAssignmentApprovals/{id}/stages", "/accessPackageAssignmentApprovals/{id}/stages/{stage}"
 		id := func(stage governance.ApprovalStage) string { return stage.ID }
@@ -25,7 +26,7 @@ var stages = &descriptor{
 				if err != nil {
 					return response{}, err
 				}
-				return response{status: http.StatusNoContent}, s.use.Approvals.DecideApproval(c.ctx(), c.caller, c.ids[0], c.ids[1], decision.ReviewResult, decision.Justification)
+				return response{status: http.StatusNoContent}, s.use.Approvals.DecideApproval(c.ctx(), c.caller, c.ids[0], c.ids[1], decision)
 			}})
 	},
 }

@@ -80,6 +80,7 @@ var order = [][]string{
 	{"shared/app/notice"},
 	{"shared/app/access", "shared/app/catalog", "shared/app/companion", "shared/app/evidence", "shared/app/lifecycle", "shared/app/operate"},
 	{"handlers/hostwire"},
+	{"handlers/api/strict"},
 	{"handlers/api", "handlers/triggers"},
 	{"handlers"},
 	{""},

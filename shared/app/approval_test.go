@@ -107,7 +107,7 @@ func TestADenialEnds(t *testing.T) {
 	}
 	s.isMember(g1, alice, false)
 	for _, stage := range denied.Approval.Stages {
-		s.refused(s.app.DecideApproval(t.Context(), user(carl), made.ID, stage.ID, governance.ResultApprove, ""), map[string]governance.Code{
+		s.refused(s.app.DecideApproval(t.Context(), user(carl), made.ID, stage.ID, governance.ApprovalStage{ReviewResult: governance.ResultApprove}), map[string]governance.Code{
 			denied.Approval.Stages[0].ID: governance.CodeForbidden, denied.Approval.Stages[1].ID: governance.CodeConflict}[stage.ID])
 	}
 	mail := s.directory.SentTo("alice@example.com")
@@ -130,7 +130,7 @@ func TestTwoDecideAtOnce(t *testing.T) {
 		errs := map[string]error{}
 		for who, result := range results {
 			wait.Go(func() {
-				err := s.app.DecideApproval(t.Context(), user(who), made.ID, stage, result, "")
+				err := s.app.DecideApproval(t.Context(), user(who), made.ID, stage, governance.ApprovalStage{ReviewResult: result})
 				mu.Lock()
 				defer mu.Unlock()
 				errs[who] = err
@@ -171,7 +171,7 @@ func TestDecisionsThatAreNone(t *testing.T) {
 	documents := s.store.Len(store.Subjects)
 	first, second := made.Approval.Stages[0].ID, made.Approval.Stages[1].ID
 	decide := func(approval, stage string, result governance.ReviewResult, why string) error {
-		return s.app.DecideApproval(t.Context(), user(carl), approval, stage, result, why)
+		return s.app.DecideApproval(t.Context(), user(carl), approval, stage, governance.ApprovalStage{ReviewResult: result, Justification: why})
 	}
 	s.refused(decide(made.ID, first, governance.ResultApprove, "  "), governance.CodeInvalid, "justification")
 	s.refused(decide(made.ID, first, governance.ResultApprove, strings.Repeat("x", governance.MaxJustification+1)), governance.CodeInvalid, "justification")
@@ -285,7 +285,7 @@ func TestCancel(t *testing.T) {
 	s.must(s.app.CancelRequest(t.Context(), user(alice), made.ID))
 	canceled := s.is(made.ID, governance.StateCanceled)
 	s.refused(s.app.CancelRequest(t.Context(), user(alice), made.ID), governance.CodeConflict)
-	s.refused(s.app.DecideApproval(t.Context(), user(mia), made.ID, canceled.Approval.Stages[0].ID, governance.ResultApprove, ""), governance.CodeConflict)
+	s.refused(s.app.DecideApproval(t.Context(), user(mia), made.ID, canceled.Approval.Stages[0].ID, governance.ApprovalStage{ReviewResult: governance.ResultApprove}), governance.CodeConflict)
 
 	second := s.submit(user(alice), request(packageID))
 	s.must(s.app.CancelRequest(t.Context(), admin(), second.ID))

@@ -173,7 +173,7 @@ func TestEveryUseCaseAsks(t *testing.T) {
 		"CancelRequest":    func(c context.Context, who governance.Caller) error { return s.app.CancelRequest(c, who, made.ID) },
 		"ReprocessRequest": func(c context.Context, who governance.Caller) error { return s.app.ReprocessRequest(c, who, made.ID) },
 		"DecideApproval": func(c context.Context, who governance.Caller) error {
-			return s.app.DecideApproval(c, who, made.ID, "x", governance.ResultApprove, "")
+			return s.app.DecideApproval(c, who, made.ID, "x", governance.ApprovalStage{ReviewResult: governance.ResultApprove})
 		},
 		"HandleEffect": func(c context.Context, who governance.Caller) error {
 			return s.app.HandleEffect(c, who, governance.Effect{What: governance.WorkDue})

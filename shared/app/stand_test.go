@@ -329,7 +329,7 @@ func (s *stand) decide(requestID, approver string, result governance.ReviewResul
 	s.Helper()
 	for _, stage := range s.present(requestID).Approval.Stages {
 		if stage.Status == governance.StageInProgress {
-			return s.app.DecideApproval(s.Context(), user(approver), requestID, stage.ID, result, justification)
+			return s.app.DecideApproval(s.Context(), user(approver), requestID, stage.ID, governance.ApprovalStage{ReviewResult: result, Justification: justification})
 		}
 	}
 	s.Fatal("no stage is open")

@@ -107,6 +107,7 @@ type Decision struct {
 	Approver      governance.Caller
 	GroupIDs      []string                  // of the approver, if NeedsGroups
 	Package       *governance.AccessPackage // as it is now; nil if it is gone
+	Seen          governance.ApprovalStage  // the stage as the approver read it; what is empty was not said
 }
 
 // Decide lets an approver decide a stage (RULES APR-03 to APR-07, APR-13). Errors: CodeNotFound for a request or stage that is not there, CodeForbidden for somebody
@@ -130,6 +131,9 @@ func Decide(s State, d Decision, now time.Time) (Change, error) {
 	}
 	if request.State != governance.StatePendingApproval || stage.Status != governance.StageInProgress {
 		return Change{}, stageIsOver(request, *stage)
+	}
+	if d.Seen.Status != "" && !strings.EqualFold(string(d.Seen.Status), string(stage.Status)) || d.Seen.ReviewedBy != nil && !containsFold([]string{"", governance.NobodyID, d.Approver.ObjectID}, d.Seen.ReviewedBy.ID) {
+		return Change{}, governance.Conflict("This stage is %s and decided by nobody yet, which is not what the body says; read it again.", stage.Status)
 	}
 	if !now.Before(stage.EndsDateTime.Instant()) {
 		return Change{}, governance.Conflict("The time to decide this stage ended at %s.", stage.EndsDateTime)

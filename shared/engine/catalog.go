@@ -285,6 +285,9 @@ func AddRoleScope(s State, packageID string, draft governance.ResourceRoleScope,
 	origin := governance.Resource{ID: resource.ID, DisplayName: resource.DisplayName, OriginID: resource.OriginID, OriginSystem: resource.OriginSystem}
 	role.Resource, scope.Resource = &origin, &origin
 	added = governance.ResourceRoleScope{ID: role.ID + "_" + scope.ID, CreatedDateTime: governance.At(by.Now), Role: &role, Scope: &scope}
+	if at := added.Contradicts(&draft); at != "" {
+		return Change{}, added, governance.Invalid(at, "%s is another's: the body names the role %q of the resource %q, and then something else.", at, role.OriginID, resource.DisplayName)
+	}
 	if known, ok := present.RoleScope(added.ID); ok {
 		return Change{}, known, nil
 	}
@@ -314,7 +317,7 @@ func (c *Catalog) findRole(draft governance.ResourceRoleScope) (governance.Resou
 	}
 	for _, resource := range c.ResourcesSorted() {
 		for _, role := range resource.Roles {
-			if draft.Role.ID != "" && strings.EqualFold(role.ID, draft.Role.ID) {
+			if draft.Role.ID != "" && (strings.EqualFold(role.ID, draft.Role.ID) || draft.Role.OriginID == "" && strings.EqualFold(role.OriginID, draft.Role.ID)) {
 				return resource, role, nil
 			}
 			named := slices.ContainsFunc(wanted, func(id string) bool {
@@ -424,8 +427,11 @@ func RemoveResource(s State, request governance.ResourceRequest, by Edit) (Chang
 		return Change{}, governance.Invalid("catalog/id", "There is no catalog %s.", s.Head.ID)
 	}
 	for _, resource := range c.ResourcesSorted() {
-		if !strings.EqualFold(resource.ID, request.Resource.ID) && !strings.EqualFold(resource.OriginID, request.Resource.OriginID) {
+		if !containsFold([]string{resource.ID, resource.OriginID}, request.Resource.ID) && !strings.EqualFold(resource.OriginID, request.Resource.OriginID) {
 			continue
+		}
+		if at := resource.Contradicts(request.Resource); at != "" {
+			return Change{}, governance.Invalid("resource/"+at, "resource/%s is not that of the resource %q, which the body names too.", at, resource.DisplayName)
 		}
 		for _, pack := range c.PackagesSorted() {
 			for _, scope := range pack.ResourceRoleScopes {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -53,6 +54,19 @@ type Assignment struct {
 	TargetID           string `json:"targetId,omitempty"`
 	AccessPackageID    string `json:"accessPackageId,omitempty"`
 	AssignmentPolicyID string `json:"assignmentPolicyId,omitempty"`
+}
+
+// Contradicts names the member of what a client says of this assignment that is not so; empty if all of it is. State and status may have changed since it was read.
+func (a *Assignment) Contradicts(given *Assignment) string {
+	switch {
+	case given.AccessPackage != nil && given.AccessPackage.ID != "" && !strings.EqualFold(given.AccessPackage.ID, a.AccessPackage.ID):
+		return "accessPackage/id"
+	case given.AssignmentPolicy != nil && given.AssignmentPolicy.ID != "" && !strings.EqualFold(given.AssignmentPolicy.ID, a.AssignmentPolicy.ID):
+		return "assignmentPolicy/id"
+	case given.Schedule != nil && !given.Schedule.repeats(a.Schedule):
+		return "schedule"
+	}
+	return ""
 }
 
 // DeliveryState is how far one resource role is.

@@ -81,6 +81,29 @@ type Resource struct {
 	Scopes []ResourceScope `json:"scopes,omitempty"`
 }
 
+// Contradicts names the member of what a client says of this resource that is another's; empty if it is this one. An id may repeat the originId, as Microsoft's own client writes it.
+func (r *Resource) Contradicts(given *Resource) string {
+	if given == nil {
+		return ""
+	}
+	return contradicts(origin{given.ID, given.OriginID, given.OriginSystem}, origin{r.ID, r.OriginID, r.OriginSystem})
+}
+
+// origin is how a resource, a role and a scope are known, here and in the directory.
+type origin struct{ id, originID, system string }
+
+func contradicts(given, is origin) string {
+	switch {
+	case given.id != "" && !strings.EqualFold(given.id, is.id) && !strings.EqualFold(given.id, is.originID):
+		return "id"
+	case given.originID != "" && !strings.EqualFold(given.originID, is.originID):
+		return "originId"
+	case given.system != "" && !strings.EqualFold(given.system, is.system):
+		return "originSystem"
+	}
+	return ""
+}
+
 // OriginGroup is the originSystem of groups, the one kind of resource of this release (RULES RES-01).
 const OriginGroup = "AadGroup"
 
@@ -112,6 +135,29 @@ type ResourceRoleScope struct {
 	CreatedDateTime *DateTime      `json:"createdDateTime,omitempty"`
 	Role            *ResourceRole  `json:"role,omitempty"`
 	Scope           *ResourceScope `json:"scope,omitempty"`
+}
+
+// Contradicts names the member of what a client says of this role scope that is another's; empty if it is this one.
+func (s *ResourceRoleScope) Contradicts(given *ResourceRoleScope) string {
+	type part struct{ at, what string }
+	var parts []part
+	if given.ID != "" && !strings.EqualFold(given.ID, s.ID) {
+		return "id"
+	}
+	if role := given.Role; role != nil {
+		parts = append(parts, part{"role/", contradicts(origin{role.ID, role.OriginID, role.OriginSystem}, origin{s.Role.ID, s.Role.OriginID, s.Role.OriginSystem})},
+			part{"role/resource/", s.Role.Resource.Contradicts(role.Resource)})
+	}
+	if scope := given.Scope; scope != nil {
+		parts = append(parts, part{"scope/", contradicts(origin{scope.ID, scope.OriginID, scope.OriginSystem}, origin{s.Scope.ID, s.Scope.OriginID, s.Scope.OriginSystem})},
+			part{"scope/resource/", s.Role.Resource.Contradicts(scope.Resource)})
+	}
+	for _, one := range parts {
+		if one.what != "" {
+			return one.at + one.what
+		}
+	}
+	return ""
 }
 
 // ResourceRequestType is what a resource request does.

@@ -6,24 +6,7 @@ import (
 	"strings"
 )
 
-// Bool is a boolean that clients may also send as a string: Microsoft's own examples of questions do (RULES QUE-06).
-type Bool bool
-
-// UnmarshalJSON reads true, "true", "True", 1 and "1", and their opposites.
-func (b *Bool) UnmarshalJSON(data []byte) error {
-	switch strings.ToLower(strings.Trim(string(data), `"`)) {
-	case "null":
-	case "true", "1":
-		*b = true
-	case "false", "0":
-		*b = false
-	default:
-		return Invalid("boolean", "%q is neither true nor false.", Clip(string(data)))
-	}
-	return nil
-}
-
-// Int is a whole number that clients may also send as a string (RULES QUE-06).
+// Int is a whole number of an action's settings that may also be written as text. Members of resources are read so where bodies come in.
 type Int int
 
 // UnmarshalJSON reads 1 and "1".

@@ -1,6 +1,7 @@
 package governance
 
 import (
+	"fmt"
 	"time"
 )
 
@@ -22,22 +23,21 @@ func (s *TargetScope) UnmarshalJSON(data []byte) error {
 
 // AssignmentPolicy is Graph's accessPackageAssignmentPolicy: who may have a package, who approves, and for how long.
 type AssignmentPolicy struct {
-	ID                   string      `json:"id,omitempty"`
-	DisplayName          string      `json:"displayName,omitempty"`
-	Description          string      `json:"description,omitempty"`
-	AllowedTargetScope   TargetScope `json:"allowedTargetScope,omitempty"`
-	SpecificAllowed      SubjectSets `json:"specificAllowedTargets"`
-	Expiration           *Expiration `json:"expiration,omitempty"`
-	CreatedDateTime      *DateTime   `json:"createdDateTime,omitempty"`
-	ModifiedDateTime     *DateTime   `json:"modifiedDateTime,omitempty"`
-	Questions            Questions   `json:"questions"`
-	CustomExtensionStage []struct{}  `json:"customExtensionStageSettings,omitempty"`
+	ID                 string      `json:"id,omitempty"`
+	DisplayName        string      `json:"displayName,omitempty"`
+	Description        string      `json:"description,omitempty"`
+	AllowedTargetScope TargetScope `json:"allowedTargetScope,omitempty"`
+	SpecificAllowed    SubjectSets `json:"specificAllowedTargets"`
+	Expiration         *Expiration `json:"expiration,omitempty"`
+	CreatedDateTime    *DateTime   `json:"createdDateTime,omitempty"`
+	ModifiedDateTime   *DateTime   `json:"modifiedDateTime,omitempty"`
+	Questions          Questions   `json:"questions"`
 
 	RequestorSettings       *RequestorSettings    `json:"requestorSettings,omitempty"`
 	RequestApprovalSettings *ApprovalSettings     `json:"requestApprovalSettings,omitempty"`
 	ReviewSettings          *ReviewSettings       `json:"reviewSettings,omitempty"`
 	NotificationSettings    *NotificationSettings `json:"notificationSettings,omitempty"`
-	AutomaticRequest        *struct{}             `json:"automaticRequestSettings,omitempty"`
+	AutomaticRequest        *AutomaticSettings    `json:"automaticRequestSettings,omitempty"`
 
 	AccessPackage *AccessPackage `json:"accessPackage,omitempty"` // stored as its id
 	Catalog       *Catalog       `json:"catalog,omitempty"`       // stored as its id
@@ -99,6 +99,13 @@ type ReviewSettings struct {
 	FallbackReviewers               SubjectSets `json:"fallbackReviewers"`
 }
 
+// AutomaticSettings is Graph's accessPackageAutomaticRequestSettings. They are kept where they ask for nothing; automatic assignment comes with a later release.
+type AutomaticSettings struct {
+	RequestAccessForAllowedTargets             bool      `json:"requestAccessForAllowedTargets"`
+	RemoveAccessWhenTargetLeavesAllowedTargets bool      `json:"removeAccessWhenTargetLeavesAllowedTargets"`
+	GracePeriodBeforeAccessRemoval             *Duration `json:"gracePeriodBeforeAccessRemoval,omitempty"`
+}
+
 // NotificationSettings is Graph's accessPackageNotificationSettings (RULES POL-12).
 type NotificationSettings struct {
 	IsAssignmentNotificationDisabled bool `json:"isAssignmentNotificationDisabled"`
@@ -158,15 +165,6 @@ func (p *AssignmentPolicy) Validate(now, before time.Time, newID func() string) 
 			return Invalid("specificAllowedTargets", "%s can approve, but is nobody in particular to assign to.", odataName(set.odataType()))
 		}
 	}
-	if p.AutomaticRequest != nil {
-		return Invalid("automaticRequestSettings", "Automatic assignment is not supported by this release; leave automaticRequestSettings out.")
-	}
-	if len(p.CustomExtensionStage) > 0 {
-		return Invalid("customExtensionStageSettings", "Custom extensions are not supported by this release; leave customExtensionStageSettings out.")
-	}
-	if settings := p.Requestor(); settings.EnableOnBehalfRequestorsToAdd || settings.EnableOnBehalfRequestorsToUpdate || settings.EnableOnBehalfRequestorsToRemove {
-		return Invalid("requestorSettings", "Requests on behalf of others are not supported by this release; leave enableOnBehalfRequestors… false.")
-	}
 	if err := p.Expiration.Validate("expiration"); err != nil {
 		return err
 	}
@@ -196,15 +194,16 @@ func (p *AssignmentPolicy) validateApproval(now time.Time) error {
 	if approval.IsApprovalRequiredForAdd && len(approval.Stages) == 0 {
 		return Invalid("requestApprovalSettings/stages", "isApprovalRequiredForAdd is true, so stages must hold at least one stage with primaryApprovers.")
 	}
-	for _, stage := range approval.Stages {
+	for i, stage := range approval.Stages {
+		at := fmt.Sprintf("requestApprovalSettings/stages/%d/", i)
 		if len(stage.PrimaryApprovers) == 0 {
-			return Invalid("requestApprovalSettings/stages/primaryApprovers", "A stage needs at least one primary approver.")
+			return Invalid(at+"primaryApprovers", "A stage needs at least one primary approver.")
 		}
 		if stage.DurationBeforeAutomaticDenial != nil && stage.DurationBeforeAutomaticDenial.IsZero() {
-			return Invalid("requestApprovalSettings/stages/durationBeforeAutomaticDenial", "durationBeforeAutomaticDenial must be longer than nothing.")
+			return Invalid(at+"durationBeforeAutomaticDenial", "durationBeforeAutomaticDenial must be longer than nothing.")
 		}
 		if stage.IsEscalationEnabled && (stage.DurationBeforeEscalation == nil || stage.DurationBeforeEscalation.IsZero() || len(stage.EscalationApprovers) == 0) {
-			return Invalid("requestApprovalSettings/stages/escalationApprovers", "isEscalationEnabled is true, so durationBeforeEscalation and escalationApprovers must be given.")
+			return Invalid(at+"escalationApprovers", "isEscalationEnabled is true, so durationBeforeEscalation and escalationApprovers must be given.")
 		}
 		if stage.IsEscalationEnabled {
 			denial := DefaultAutomaticDenial
@@ -212,7 +211,7 @@ func (p *AssignmentPolicy) validateApproval(now time.Time) error {
 				denial = *stage.DurationBeforeAutomaticDenial
 			}
 			if !stage.DurationBeforeEscalation.AddTo(now).Before(denial.AddTo(now)) {
-				return Invalid("requestApprovalSettings/stages/durationBeforeEscalation", "durationBeforeEscalation must be shorter than durationBeforeAutomaticDenial (%s), or the alternates would never be asked.", denial)
+				return Invalid(at+"durationBeforeEscalation", "durationBeforeEscalation must be shorter than durationBeforeAutomaticDenial (%s), or the alternates would never be asked.", denial)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package governance
 
 import (
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,17 +24,17 @@ type LocalizedText struct {
 // QuestionBase is what all questions have (RULES QUE-01).
 type QuestionBase struct {
 	ID               string                    `json:"id,omitempty"`
-	Sequence         Int                       `json:"sequence"`
+	Sequence         int                       `json:"sequence"`
 	Text             string                    `json:"text"`
 	Localizations    collection[LocalizedText] `json:"localizations"`
-	IsRequired       Bool                      `json:"isRequired"`
-	IsAnswerEditable Bool                      `json:"isAnswerEditable"`
+	IsRequired       bool                      `json:"isRequired"`
+	IsAnswerEditable bool                      `json:"isAnswerEditable"`
 }
 
 // TextInputQuestion is answered in words, which RegexPattern may restrict (RULES QUE-02).
 type TextInputQuestion struct {
 	QuestionBase
-	IsSingleLineQuestion Bool   `json:"isSingleLineQuestion"`
+	IsSingleLineQuestion bool   `json:"isSingleLineQuestion"`
 	RegexPattern         string `json:"regexPattern,omitempty"`
 }
 
@@ -48,7 +49,7 @@ type AnswerChoice struct {
 type MultipleChoiceQuestion struct {
 	QuestionBase
 	Choices                    collection[AnswerChoice] `json:"choices"`
-	IsMultipleSelectionAllowed Bool                     `json:"isMultipleSelectionAllowed"`
+	IsMultipleSelectionAllowed bool                     `json:"isMultipleSelectionAllowed"`
 }
 
 func (TextInputQuestion) odataType() string { return "#microsoft.graph.accessPackageTextInputQuestion" }
@@ -125,33 +126,34 @@ func (q *Questions) UnmarshalJSON(data []byte) error {
 // validate checks the questions of a policy and gives those an id that have none.
 func (q Questions) validate(newID func() string) error {
 	seen := map[string]bool{}
-	for _, question := range q {
+	for i, question := range q {
+		at := fmt.Sprintf("questions/%d/", i)
 		base := question.base()
 		if strings.TrimSpace(base.Text) == "" || utf8.RuneCountInString(base.Text) > MaxDescription {
-			return Invalid("questions/text", "A question needs a text of at most %d characters.", MaxDescription)
+			return Invalid(at+"text", "A question needs a text of at most %d characters.", MaxDescription)
 		}
 		if base.ID == "" {
 			base.ID = newID()
 		}
 		if seen[base.ID] {
-			return Invalid("questions/id", "Two questions have the id %q.", Clip(base.ID))
+			return Invalid(at+"id", "Two questions have the id %q.", Clip(base.ID))
 		}
 		seen[base.ID] = true
 		switch question := question.(type) {
 		case *TextInputQuestion:
 			if len(question.RegexPattern) > maxPattern {
-				return Invalid("questions/regexPattern", "regexPattern is longer than %d characters.", maxPattern)
+				return Invalid(at+"regexPattern", "regexPattern is longer than %d characters.", maxPattern)
 			}
 			if _, err := regexp.Compile(question.RegexPattern); err != nil {
-				return Invalid("questions/regexPattern", "regexPattern is no regular expression in RE2 syntax: %v.", err)
+				return Invalid(at+"regexPattern", "regexPattern is no regular expression in RE2 syntax: %v.", err)
 			}
 		case *MultipleChoiceQuestion:
 			if len(question.Choices) == 0 || len(question.Choices) > MaxChoices {
-				return Invalid("questions/choices", "A multiple choice question has 1 to %d choices.", MaxChoices)
+				return Invalid(at+"choices", "A multiple choice question has 1 to %d choices.", MaxChoices)
 			}
-			for _, choice := range question.Choices {
-				if strings.TrimSpace(choice.ActualValue) != choice.ActualValue || choice.ActualValue == "" || bool(question.IsMultipleSelectionAllowed) && strings.Contains(choice.ActualValue, ",") {
-					return Invalid("questions/choices/actualValue", "The actualValue %q could never be chosen: it must not be empty, begin or end with a space, or hold a comma where several may be selected.", Clip(choice.ActualValue))
+			for j, choice := range question.Choices {
+				if strings.TrimSpace(choice.ActualValue) != choice.ActualValue || choice.ActualValue == "" || question.IsMultipleSelectionAllowed && strings.Contains(choice.ActualValue, ",") {
+					return Invalid(fmt.Sprintf("%schoices/%d/actualValue", at, j), "The actualValue %q could never be chosen: it must not be empty, begin or end with a space, or hold a comma where several may be selected.", Clip(choice.ActualValue))
 				}
 			}
 		}
@@ -182,22 +184,23 @@ func (q Questions) Check(answers []Answer, all bool) error {
 	if len(answers) > MaxQuestions {
 		return Invalid("answers", "There are at most %d answers.", MaxQuestions)
 	}
-	given := map[string]string{}
-	for _, answer := range answers {
+	given, places := map[string]string{}, map[string]string{}
+	for i, answer := range answers {
+		at := fmt.Sprintf("answers/%d", i)
 		if answer.AnsweredQuestion == nil || answer.AnsweredQuestion.ID == "" {
-			return Invalid("answers/answeredQuestion", "Each answer needs answeredQuestion with the id of its question.")
+			return Invalid(at+"/answeredQuestion", "Each answer needs answeredQuestion with the id of its question.")
 		}
 		if utf8.RuneCountInString(answer.Value) > MaxAnswer {
-			return Invalid("answers/value", "An answer has at most %d characters.", MaxAnswer)
+			return Invalid(at+"/value", "An answer has at most %d characters.", MaxAnswer)
 		}
 		id := answer.AnsweredQuestion.ID
 		if !slices.ContainsFunc(q, func(question Question) bool { return question.base().ID == id }) {
-			return Invalid("answers/answeredQuestion", "The policy asks no question with the id %q.", Clip(id))
+			return Invalid(at+"/answeredQuestion", "The policy asks no question with the id %q.", Clip(id))
 		}
 		if _, twice := given[id]; twice {
-			return Invalid("answers/answeredQuestion", "The question %q is answered twice.", Clip(id))
+			return Invalid(at+"/answeredQuestion", "The question %q is answered twice.", Clip(id))
 		}
-		given[id] = answer.Value
+		given[id], places[id] = answer.Value, at
 	}
 	if size, err := sizeOf(q.Kept(answers)); err != nil || size > MaxAnswersSize {
 		return Invalid("answers", "The answers take %d bytes as they are stored, and may take %d; shorten value or displayValue of some.", size, MaxAnswersSize)
@@ -206,12 +209,12 @@ func (q Questions) Check(answers []Answer, all bool) error {
 		base := question.base()
 		value := given[base.ID]
 		if strings.TrimSpace(value) == "" {
-			if all && bool(base.IsRequired) {
+			if all && base.IsRequired {
 				return Invalid("answers", "The question %q (%s) must be answered.", Clip(base.Text), base.ID)
 			}
 			continue
 		}
-		if err := checkAnswer(question, value); err != nil {
+		if err := checkAnswer(question, value, places[base.ID]); err != nil {
 			return err
 		}
 	}
@@ -234,15 +237,18 @@ func (q Questions) Kept(answers []Answer) []Answer {
 	return kept
 }
 
-func checkAnswer(question Question, value string) error {
+func checkAnswer(question Question, value, at string) error {
 	switch question := question.(type) {
 	case *TextInputQuestion:
+		if question.IsSingleLineQuestion && strings.ContainsAny(value, "\n\r\v\f\u0085\u2028\u2029") {
+			return Invalid(at, "The answer to %q must be one line.", Clip(question.Text))
+		}
 		pattern, err := regexp.Compile(question.RegexPattern)
 		if err != nil {
-			return Invalid("answers", "The pattern of the question %q cannot be read; ask the owner of the policy.", Clip(question.Text))
+			return Invalid(at, "The pattern of the question %q cannot be read; ask the owner of the policy.", Clip(question.Text))
 		}
 		if !pattern.MatchString(value) {
-			return Invalid("answers", "The answer to %q does not have the form %q.", Clip(question.Text), question.RegexPattern)
+			return Invalid(at, "The answer to %q does not have the form %q.", Clip(question.Text), question.RegexPattern)
 		}
 	case *MultipleChoiceQuestion:
 		chosen := []string{value}
@@ -252,7 +258,7 @@ func checkAnswer(question Question, value string) error {
 		for _, one := range chosen {
 			one = strings.TrimSpace(one)
 			if !slices.ContainsFunc(question.Choices, func(choice AnswerChoice) bool { return choice.ActualValue == one }) {
-				return Invalid("answers", "%q is no choice of the question %q.", Clip(one), Clip(question.Text))
+				return Invalid(at, "%q is no choice of the question %q.", Clip(one), Clip(question.Text))
 			}
 		}
 	}

@@ -91,3 +91,24 @@ type Schedule struct {
 	Expiration    *Expiration     `json:"expiration,omitempty"`
 	Recurrence    json.RawMessage `json:"recurrence,omitempty"`
 }
+
+// repeats says whether what is said of time is what is known of it.
+func (s *Schedule) repeats(known *Schedule) bool {
+	if known == nil {
+		known = &Schedule{}
+	}
+	if s.StartDateTime != nil && !s.StartDateTime.Equal(known.StartDateTime.Instant()) {
+		return false
+	}
+	is := known.Expiration
+	switch said := s.Expiration; {
+	case said == nil || said.Type == ExpirationNotSpecified:
+		return true
+	case is == nil || said.Type != "" && said.Type != is.Type:
+		return false
+	case said.EndDateTime != nil && !said.EndDateTime.Equal(is.EndDateTime.Instant()):
+		return false
+	default:
+		return said.Duration == nil || is.Duration != nil && *said.Duration == *is.Duration
+	}
+}

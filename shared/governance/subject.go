@@ -25,6 +25,22 @@ type Subject struct {
 	SubjectType   SubjectType `json:"subjectType,omitempty"`
 }
 
+// Contradicts names the member of what a client says of this subject that is somebody else's; empty if it is this one. Names are the directory's and may have changed since they were read.
+func (s *Subject) Contradicts(given *Subject) string {
+	switch {
+	case given == nil:
+	case given.ID != "" && !strings.EqualFold(given.ID, s.ID) && !strings.EqualFold(given.ID, s.ObjectID):
+		return "id"
+	case given.ObjectID != "" && !strings.EqualFold(given.ObjectID, s.ObjectID):
+		return "objectId"
+	case given.Email != "" && !strings.EqualFold(given.Email, s.Email) && (s.Email != "" || given.ObjectID == ""): // of a caller only the token is known
+		return "email"
+	case given.PrincipalName != "" && !strings.EqualFold(given.PrincipalName, s.PrincipalName) && (s.PrincipalName != "" || given.ObjectID == ""):
+		return "principalName"
+	}
+	return ""
+}
+
 // namespace is Latchkey's own version 5 namespace; it must never change, since partitions are named by it.
 var namespace = [16]byte{0x6c, 0x61, 0x74, 0x63, 0x68, 0x6b, 0x65, 0x79, 0x8a, 0x10, 0x5f, 0x26, 0x11, 0x20, 0x20, 0x26}
 

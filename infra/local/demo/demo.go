@@ -249,7 +249,7 @@ func CloudPCPolicy(packageID, helpDeskID string) map[string]any {
 			}},
 		},
 		"reviewSettings": map[string]any{
-			"isEnabled": true, "expirationBehavior": "keepAccess", "isSelfReview": false,
+			"isEnabled": false, "expirationBehavior": "keepAccess", "isSelfReview": false,
 			"primaryReviewers": []any{map[string]any{"@odata.type": "#microsoft.graph.requestorManager", "managerLevel": 1}},
 		},
 	}

@@ -250,7 +250,7 @@ func TestMicrosoftGraphSDK(t *testing.T) {
 		if sets := policy.GetSpecificAllowedTargets(); len(sets) != 2 || *sets[0].(models.GroupMembersable).GetGroupId() != deskGroup || *sets[1].(models.SingleUserable).GetUserId() != requestor {
 			t.Errorf("%d targets", len(sets))
 		}
-		if review := policy.GetReviewSettings(); !*review.GetIsEnabled() || *review.GetSchedule().GetRecurrence().GetPattern().GetInterval() != 3 {
+		if review := policy.GetReviewSettings(); *review.GetIsEnabled() || *review.GetSchedule().GetRecurrence().GetPattern().GetInterval() != 3 {
 			t.Error("the review settings are others")
 		}
 	}
@@ -502,7 +502,7 @@ func newPolicy(t *testing.T, packageID, approver, targets, target string) models
 	schedule.SetRecurrence(recurrence)
 	schedule.SetExpiration(lasts)
 	review := models.NewAccessPackageAssignmentReviewSettings()
-	review.SetIsEnabled(to(true))
+	review.SetIsEnabled(to(false))
 	review.SetExpirationBehavior(to(models.KEEPACCESS_ACCESSREVIEWEXPIRATIONBEHAVIOR))
 	review.SetIsRecommendationEnabled(to(true))
 	review.SetIsReviewerJustificationRequired(to(true))

@@ -443,7 +443,7 @@ func (w *world) decides(o op, p *person, request governance.AssignmentRequest, s
 	}
 	w.ledger.decisions[decision{stage.ID, p.ID, result}] = true
 	w.call(o, p.name, 1, func(ctx context.Context, a *process) error {
-		return a.DecideApproval(ctx, p.caller, request.ID, stage.ID, result, justification)
+		return a.DecideApproval(ctx, p.caller, request.ID, stage.ID, governance.ApprovalStage{ReviewResult: result, Justification: justification})
 	}, func(err error) {
 		present := s.requests[request.ID].Approval.Stages[index]
 		if governance.CodeOf(err) == governance.CodeForbidden && w.mayDecide(request.Policy.Approval().Stages[index], p, s.person, false) {

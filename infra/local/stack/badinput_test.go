@@ -41,7 +41,7 @@ func TestBadInput(t *testing.T) {
 	big := `{"displayName":"big","description":"` + strings.Repeat("x", 1<<20) + `"}`
 	bomb := zipped(t, `{"displayName":"bomb","description":"`+strings.Repeat(" ", 64<<20)+`"}`)
 	nested := func(depth int) string {
-		return `{"displayName":"deep","x":` + strings.Repeat("[", depth-1) + strings.Repeat("]", depth-1) + `}`
+		return `{"displayName":"deep","@x":` + strings.Repeat("[", depth-1) + strings.Repeat("]", depth-1) + `}`
 	}
 	catalog := func(name string) object { return object{"displayName": name} }
 	policy := func(change object) object {
@@ -92,7 +92,9 @@ func TestBadInput(t *testing.T) {
 		"a bare NUL":           {ida, "POST", "/catalogs", "{\"displayName\":\"a\x00b\"}", 400, []string{"JSON"}, nil},
 		"broken UTF-8":         {ida, "POST", "/catalogs", "{\"displayName\":\"a\xff\xfeb\"}", 400, []string{"UTF-8"}, nil},
 		"overlong UTF-8":       {ida, "PATCH", "/catalogs/" + o.catalog, "{\"description\":\"\xc0\xaf\"}", 400, []string{"UTF-8"}, nil},
-		"a byte order mark":    {ida, "POST", "/catalogs", "\xef\xbb\xbf{\"displayName\":\"x\"}", 400, []string{"JSON"}, nil},
+		"two byte order marks": {ida, "POST", "/catalogs", "\xef\xbb\xbf\xef\xbb\xbf{\"displayName\":\"x\"}", 400, []string{"JSON"}, nil},
+		"half a surrogate":     {ida, "POST", "/catalogs", `{"displayName":"a\udc80"}`, 400, []string{"surrogate"}, nil},
+		"the other half":       {ida, "PATCH", "/catalogs/" + o.catalog, `{"description":"\ud83d \ude00"}`, 400, []string{"surrogate"}, nil},
 		"two If-Match":         {ida, "PATCH", "/catalogs/" + o.catalog, catalog("x"), 400, []string{"If-Match"}, []string{"If-Match", `"a", "b"`}},
 		"an empty If-Match":    {ida, "DELETE", "/catalogs/" + o.catalog, nil, 400, []string{"If-Match"}, []string{"If-Match", ""}},
 		"another version":      {ida, "PATCH", "/accessPackages/" + o.pack, object{"isHidden": true}, 412, []string{"If-Match"}, []string{"If-Match", `W/"x"`}},
@@ -145,10 +147,10 @@ func TestBadInput(t *testing.T) {
 		"duration that is none":      {ida, "POST", "/assignmentPolicies", policy(object{"expiration": object{"type": "afterDuration", "duration": "a month"}}), 400, []string{"duration", "a month"}, nil},
 		"duration of nothing":        {ida, "POST", "/assignmentPolicies", policy(object{"expiration": object{"type": "afterDuration", "duration": "P0D"}}), 400, []string{"expiration/duration"}, nil},
 		"duration that overflows":    {ida, "POST", "/assignmentPolicies", policy(object{"expiration": object{"type": "afterDuration", "duration": "P99999999999999D"}}), 400, []string{"duration"}, nil},
-		"date that is none":          {ida, "PATCH", "/assignmentPolicies/" + o.policy, object{"expiration": object{"type": "afterDateTime", "endDateTime": "2031-02-30T00:00:00Z"}}, 400, []string{"dateTime", "2031-02-30"}, nil},
+		"date that is none":          {ida, "PATCH", "/assignmentPolicies/" + o.policy, object{"expiration": object{"type": "afterDateTime", "endDateTime": "2031-02-30T00:00:00Z"}}, 400, []string{"expiration/endDateTime", "2031-02-30"}, nil},
 		"date without offset":        {ida, "PATCH", "/assignmentPolicies/" + o.policy, object{"expiration": object{"type": "afterDateTime", "endDateTime": "2031-02-20T00:00:00"}}, 400, []string{"offset"}, nil},
 		"two ends":                   {ida, "PUT", "/assignmentPolicies/" + o.policy, policy(object{"expiration": object{"endDateTime": "2031-02-20T00:00:00Z", "duration": "P3D"}}), 400, []string{"expiration"}, nil},
-		"automatic assignment":       {ida, "PATCH", "/assignmentPolicies/" + o.policy, object{"automaticRequestSettings": object{}}, 400, []string{"automaticRequestSettings"}, nil},
+		"automatic assignment":       {ida, "PATCH", "/assignmentPolicies/" + o.policy, object{"automaticRequestSettings": object{"requestAccessForAllowedTargets": true}}, 400, []string{"automaticRequestSettings"}, nil},
 		"question of another type":   {ida, "POST", "/assignmentPolicies", policy(object{"questions": list{object{"@odata.type": "#microsoft.graph.riddle", "text": "?"}}}), 400, []string{"riddle"}, nil},
 		"question without text":      {ida, "POST", "/assignmentPolicies", policy(object{"questions": list{object{"@odata.type": "#microsoft.graph.accessPackageTextInputQuestion"}}}), 400, []string{"question"}, nil},
 		"questions that are no list": {ida, "PATCH", "/assignmentPolicies/" + o.policy, object{"questions": object{}}, 400, []string{"questions"}, nil},
@@ -226,6 +228,7 @@ func TestBadInput(t *testing.T) {
 		self.call("POST", "/accessPackages/"+o.pack+"/getApplicablePolicyRequirements", body).want(http.StatusOK)
 	}
 	// At the limits it is taken.
+	ida.call("POST", "/catalogs", "\xef\xbb\xbf"+`{"displayName":"`+unique("marked")+`\ud83d\ude00"}`).want(http.StatusCreated)
 	ida.call("POST", "/catalogs", nested(32), "Prefer", "x").want(http.StatusCreated)
 	ida.call("POST", "/catalogs", object{"displayName": strings.Repeat("ü", 252) + unique("")[:4]}).want(http.StatusCreated)
 	ida.call("PATCH", "/catalogs/"+o.catalog, object{"description": "a\nb\tc \"\\u0000\" 🙂"}).want(http.StatusNoContent)

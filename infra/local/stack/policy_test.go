@@ -26,7 +26,7 @@ func sdkPolicy(packageID, userID, groupID string) object {
 			"allowCustomAssignmentSchedule": true, "enableTargetsToSelfAddAccess": true, "enableTargetsToSelfRemoveAccess": true, "enableTargetsToSelfUpdateAccess": false, "onBehalfRequestors": list{},
 		},
 		"reviewSettings": object{
-			"expirationBehavior": "keepAccess", "fallbackReviewers": list{}, "isEnabled": true, "isRecommendationEnabled": true, "isReviewerJustificationRequired": true, "isSelfReview": false,
+			"expirationBehavior": "keepAccess", "fallbackReviewers": list{}, "isEnabled": false, "isRecommendationEnabled": true, "isReviewerJustificationRequired": true, "isSelfReview": false,
 			"primaryReviewers": list{someone},
 			"schedule": object{
 				"expiration": object{"duration": "P2W", "type": "afterDuration"}, "startDateTime": "2026-11-22T18:10:17Z",
@@ -89,8 +89,15 @@ func TestPolicies(t *testing.T) {
 	same(t, put, "description", "patched")
 	same(t, put, "questions/0/id", text(t, merged, "questions/0/id"))
 
-	// PUT replaces: what is not in the body goes back to its default.
-	replaced := ida.call("PUT", "/assignmentPolicies/"+id, object{"displayName": "Bare", "allowedTargetScope": "ALLMEMBERUSERS"}).want(http.StatusOK).object()
+	// PUT replaces, but what the body says nothing of is not taken away by that; an explicit null takes it away.
+	bare := object{"displayName": "Bare", "allowedTargetScope": "ALLMEMBERUSERS"}
+	ida.call("PUT", "/assignmentPolicies/"+id, bare).refused(http.StatusBadRequest, "description", "expiration/duration", "questions", "specificAllowedTargets", "requestApprovalSettings/isApprovalRequiredForAdd",
+		"requestApprovalSettings/stages", "requestorSettings/enableTargetsToSelfAddAccess", "reviewSettings/expirationBehavior")
+	same(t, ida.get("/assignmentPolicies/"+id), "displayName", text(t, merged, "displayName"))
+	for _, name := range []string{"description", "expiration", "questions", "specificAllowedTargets", "requestApprovalSettings", "requestorSettings", "reviewSettings"} {
+		bare[name] = nil
+	}
+	replaced := ida.call("PUT", "/assignmentPolicies/"+id, bare).want(http.StatusOK).object()
 	same(t, replaced, "displayName", "Bare")
 	same(t, replaced, "allowedTargetScope", "allMemberUsers")
 	same(t, replaced, "questions", list{})
@@ -101,7 +108,8 @@ func TestPolicies(t *testing.T) {
 	if replaced["description"] != nil || replaced["reviewSettings"] != nil {
 		t.Errorf("PUT left behind %v", replaced)
 	}
-	same(t, ida.get("/assignmentPolicies/"+id+"?$expand=accessPackage"), "accessPackage/id", pack) // it stays the package's
+	ida.call("PUT", "/assignmentPolicies/"+id, object{"displayName": "Bare", "allowedTargetScope": "allMemberUsers"}).want(http.StatusOK) // all else is its default
+	same(t, ida.get("/assignmentPolicies/"+id+"?$expand=accessPackage"), "accessPackage/id", pack)                                        // it stays the package's
 
 	// Dates come back to the letter.
 	for _, date := range []string{"2031-01-31T00:00:00Z", "2031-01-31T00:00:00.0000000Z", "2031-01-31T01:00:00.5+01:00"} {

@@ -19,11 +19,14 @@ type Approvals struct {
 	Directory directory.Directory
 }
 
-// DecideApproval lets the caller decide a stage of an approval (RULES APR-03, APR-07, APR-13, APR-14). Two who decide at once make one decision: the other gets CodeConflict and what was
+// DecideApproval lets the caller decide a stage of an approval (RULES APR-03, APR-07, APR-13, APR-14). What decided repeats of the stage (its status, by whom it was reviewed) must be as it is. Two who decide at once make one decision: the other gets CodeConflict and what was
 // decided. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodeInvalid.
-func (a *Approvals) DecideApproval(ctx context.Context, caller governance.Caller, approvalID, stageID string, result governance.ReviewResult, justification string) error {
+func (a *Approvals) DecideApproval(ctx context.Context, caller governance.Caller, approvalID, stageID string, decided governance.ApprovalStage) error {
 	if err := authz.Require(caller, authz.OpDecideApprovals); err != nil {
 		return err
+	}
+	if decided.ID != "" && governance.Fold(decided.ID) != governance.Fold(stageID) {
+		return governance.Invalid("id", "id is %q in the body and %q in the path.", governance.Clip(decided.ID), governance.Clip(stageID))
 	}
 	place, err := ledger.Locate[governance.AssignmentRequest](ctx, a.Ledger, approvalID, approvalName)
 	if err != nil {
@@ -36,13 +39,13 @@ func (a *Approvals) DecideApproval(ctx context.Context, caller governance.Caller
 		if err != nil {
 			return err
 		}
-		decision := engine.Decision{RequestID: id, StageID: governance.Fold(stageID), Result: result, Justification: justification, Approver: caller}
+		decision := engine.Decision{RequestID: id, StageID: governance.Fold(stageID), Result: decided.ReviewResult, Justification: decided.Justification, Approver: caller, Seen: decided}
 		var rests []ledger.Version
 		if request, ok := engine.Find[governance.AssignmentRequest](first.State, id); ok && request.Approval != nil {
 			if decision.GroupIDs, err = a.approverGroups(ctx, request, decision.StageID, caller); err != nil {
 				return err
 			}
-			if result == governance.ResultApprove {
+			if decided.ReviewResult == governance.ResultApprove {
 				if decision.Package, rests, err = present(ctx, a.Ledger, request); err != nil {
 					return err
 				}

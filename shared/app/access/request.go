@@ -130,10 +130,24 @@ func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, dra
 	if requestor.ObjectID == governance.Fold(subject.ObjectID) {
 		requestor = subject
 	}
+	if err := namesAnother(draft, subject, requestor); err != nil {
+		return prepared{}, err
+	}
 	return prepared{engine.Submission{
 		RequestID: draft.ID, AssignmentID: governance.NameID("assignment:" + draft.ID), Type: draft.RequestType, Justification: draft.Justification, Answers: draft.Answers,
 		Schedule: draft.Schedule, Caller: caller, Requestor: requestor, Target: target, Catalog: catalog.Catalog, Package: pack, Policies: policies, PolicyID: policyID,
 	}, subject.ID, catalog.Catalog.ID, []ledger.Version{state.Version()}}, nil
+}
+
+// namesAnother refuses a request that says of its target or requestor what is true of somebody else: it would be theirs by its words and another's by what is done.
+func namesAnother(draft governance.AssignmentRequest, target, requestor governance.Subject) error {
+	if at := target.Contradicts(draft.Assignment.Target); at != "" {
+		return governance.Invalid("assignment/target/"+at, "assignment/target/%s is not that of the person whom the request is about.", at)
+	}
+	if at := requestor.Contradicts(draft.Requestor); at != "" {
+		return governance.Invalid("requestor/"+at, "requestor/%s is not that of the caller, who is the requestor; leave requestor out.", at)
+	}
+	return nil
 }
 
 // wantedOf reads which package, policy and person a request to add is about, in either of the forms that clients use (RULES REQ-10).
@@ -196,6 +210,12 @@ func (r *Requests) prepareRemoval(ctx context.Context, caller governance.Caller,
 	}}
 	if strings.EqualFold(assignment.Target.ObjectID, caller.ObjectID) {
 		p.Requestor = *assignment.Target
+	}
+	if err := namesAnother(draft, *assignment.Target, p.Requestor); err != nil {
+		return prepared{}, err
+	}
+	if at := assignment.Contradicts(draft.Assignment); at != "" {
+		return prepared{}, governance.Invalid("assignment/"+at, "assignment/%s is not that of the assignment %s; leave it out.", at, id)
 	}
 	if !draft.RequestType.IsSelf() {
 		return p, nil

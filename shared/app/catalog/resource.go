@@ -43,6 +43,9 @@ func (r *Resources) RequestResource(ctx context.Context, caller governance.Calle
 		if err != nil {
 			return none, err
 		}
+		if at := resource.Contradicts(request.Resource); at != "" {
+			return none, governance.Invalid("resource/"+at, "resource/%s is not that of the group %q.", at, resource.DisplayName)
+		}
 		request.Resource, command = &resource, engine.AddResource
 	case governance.ResourceAdminRemove:
 	case governance.ResourceAdminUpdate:

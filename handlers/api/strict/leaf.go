@@ -1,0 +1,110 @@
+package strict
+
+import (
+	"encoding/json"
+	"errors"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"latchkey/shared/governance"
+)
+
+// leaf reads a value that is no object and no list, in one way for all members: numbers and booleans may also be text, as Microsoft's own examples have them (RULES QUE-06). Values with a form of their own
+// are read by the types of governance.
+func leaf(m *Member, n *node) (any, error) {
+	switch m.Kind {
+	case Bool:
+		return boolean(n)
+	case Int:
+		value, err := integer(n)
+		if err == nil && m.Most > 0 && (value < 0 || value > int64(m.Most)) {
+			err = n.invalid("must be 1 to %d", m.Most)
+		}
+		return value, err
+	default:
+	}
+	if err := n.must(isText); err != nil {
+		return nil, err
+	}
+	switch m.Kind {
+	case GUID:
+		if !governance.IsGUID(n.text) {
+			return nil, n.invalid("must be a GUID, not %q", shown(n.text))
+		}
+		return strings.ToLower(n.text), nil
+	case DateTime:
+		text, _ := json.Marshal(n.text)
+		if err := new(governance.DateTime).UnmarshalJSON(text); err != nil {
+			return nil, n.wrap(err)
+		}
+	case Duration:
+		duration, err := governance.ParseDuration(n.text)
+		if err != nil && timedelta.MatchString(n.text) {
+			return nil, n.invalid("is %q, as Python prints a timedelta; set the duration as text in ISO 8601, such as \"P30D\"", shown(n.text))
+		}
+		if err != nil {
+			return nil, n.wrap(err)
+		}
+		return duration.String(), nil
+	case Enum:
+		return enum(m, n)
+	default:
+	}
+	return n.text, nil
+}
+
+// timedelta is a duration as Python prints it.
+var timedelta = regexp.MustCompile(`^(-?\d+ days?, )?\d+:\d\d:\d\d(\.\d+)?$`)
+
+func boolean(n *node) (any, error) {
+	if n.kind != isObject && n.kind != isList {
+		switch strings.ToLower(n.text) {
+		case "true", "1":
+			return true, nil
+		case "false", "0":
+			return false, nil
+		}
+	}
+	if n.kind == isText || n.kind == isNumber {
+		return nil, n.invalid("cannot be %q; it must be a boolean, true or false", shown(n.text))
+	}
+	return nil, n.must(isBool)
+}
+
+func integer(n *node) (int64, error) {
+	if n.kind != isText {
+		if err := n.must(isNumber); err != nil {
+			return 0, err
+		}
+	}
+	value, err := strconv.ParseInt(n.text, 10, 32)
+	if err != nil {
+		return 0, n.invalid("cannot be %q; it must be a whole number", shown(n.text))
+	}
+	return value, nil
+}
+
+// enum reads one of the values of a member, and says of one that this release does not have what it waits for.
+func enum(m *Member, n *node) (any, error) {
+	for _, value := range m.Values {
+		if strings.EqualFold(value, n.text) {
+			return value, nil
+		}
+	}
+	for value, waits := range m.Waiting {
+		if strings.EqualFold(value, n.text) {
+			return nil, n.notYet(value, waits)
+		}
+	}
+	return nil, n.invalid("cannot be %q; use one of %s", shown(n.text), strings.Join(m.Values, ", "))
+}
+
+// wrap puts the path of a value before what its own parser says of it.
+func (n *node) wrap(err error) error {
+	var coded *governance.Error
+	if !errors.As(err, &coded) {
+		return n.invalid("cannot be read")
+	}
+	return &governance.Error{Code: coded.Code, Target: n.path(), Message: n.path() + ": " + coded.Message, Err: coded.Err}
+}

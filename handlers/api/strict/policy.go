@@ -1,0 +1,330 @@
+package strict
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Policy is accessPackageAssignmentPolicy (RULES POL-02 to POL-12).
+var Policy = &Type{Name: "accessPackageAssignmentPolicy"}
+
+func init() {
+	Policy.Adapt = func(r *reading, n *node) error {
+		for _, adapt := range []func(*reading, *node) error{adaptPolicyIDs, adaptExpiration, adaptRequestors} {
+			if err := adapt(r, n); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	Policy.Members = append([]Member{
+		{Name: "id", Kind: Key},
+		{Name: "displayName", Kind: Text},
+		{Name: "description", Kind: Text},
+		{
+			Name: "allowedTargetScope", Kind: Enum, Default: "notSpecified", Values: []string{"notSpecified", "specificDirectoryUsers", "allMemberUsers", "allDirectoryUsers"},
+			Waiting: scopesThatWait,
+		},
+		{Name: "specificAllowedTargets", Kind: List, Of: subjectSet},
+		{Name: "expiration", Kind: Object, Of: expiration},
+		{Name: "questions", Kind: List, Of: question},
+		{Name: "requestorSettings", Kind: Object, Of: requestorSettings},
+		{Name: "requestApprovalSettings", Kind: Object, Of: approvalSettings},
+		{Name: "reviewSettings", Beta: []string{"accessReviewSettings"}, Kind: Object, Of: reviewSettings, Waits: waitsReviews},
+		{Name: "notificationSettings", Beta: []string{"accessPackageNotificationSettings"}, Kind: Object, Of: notificationSettings},
+		{Name: "automaticRequestSettings", Kind: Object, Of: automaticSettings},
+		{Name: "customExtensionStageSettings", Waits: waitsExtensions},
+		{Name: "customExtensionHandlers", Waits: waitsExtensions},
+		{Name: "verifiableCredentialSettings", Waits: waitsCredentials},
+		{Name: "isDenied", Waits: waitsDenials},
+		{Name: "accessPackage", Kind: Ref, Of: Package, Sets: packageSets},
+		{Name: "catalog", Beta: []string{"accessPackageCatalog"}, Kind: Ref, Of: Catalog, Sets: catalogSets},
+		// Beta's, told to others before. They are here for who misspells them.
+		{Name: "accessPackageId", Kind: Noise},
+		{Name: "catalogId", Kind: Noise},
+		{Name: "canExtend", Waits: waitsUpdates},
+		{Name: "durationInDays", Kind: Noise},
+		{Name: "expirationDateTime", Kind: Noise},
+	}, noise("createdDateTime", "modifiedDateTime", "createdBy", "modifiedBy")...)
+}
+
+var scopesThatWait = map[string]string{
+	"specificConnectedOrganizationUsers":      waitsOutside,
+	"allConfiguredConnectedOrganizationUsers": waitsOutside,
+	"allExternalUsers":                        waitsOutside,
+	"specificDirectoryServicePrincipals":      waitsPrincipals,
+	"allDirectoryServicePrincipals":           waitsPrincipals,
+	"allDirectoryAgentIdentities":             waitsPrincipals,
+}
+
+var (
+	requestorSettings = &Type{Name: "accessPackageAssignmentRequestorSettings", Synonyms: []string{"requestorSettings"}, Members: []Member{
+		{Name: "enableTargetsToSelfAddAccess", Beta: []string{"acceptRequests"}, Kind: Bool},
+		{Name: "enableTargetsToSelfUpdateAccess", Kind: Bool, Waits: waitsUpdates},
+		{Name: "enableTargetsToSelfRemoveAccess", Kind: Bool},
+		{Name: "allowCustomAssignmentSchedule", Beta: []string{"isCustomAssignmentScheduleAllowed"}, Kind: Bool},
+		{Name: "enableOnBehalfRequestorsToAddAccess", Kind: Bool, Waits: waitsBehalf},
+		{Name: "enableOnBehalfRequestorsToUpdateAccess", Kind: Bool, Waits: waitsBehalf},
+		{Name: "enableOnBehalfRequestorsToRemoveAccess", Kind: Bool, Waits: waitsBehalf},
+		{Name: "onBehalfRequestors", Kind: List, Of: subjectSet, Waits: waitsBehalf},
+		{Name: "scopeType", Never: "is the policy's allowedTargetScope"},              // told to it before
+		{Name: "allowedRequestors", Never: "are the policy's specificAllowedTargets"}, // likewise
+	}}
+	notificationSettings = &Type{Name: "accessPackageNotificationSettings", Members: []Member{{Name: "isAssignmentNotificationDisabled", Kind: Bool}}}
+	automaticSettings    = &Type{Name: "accessPackageAutomaticRequestSettings", Members: []Member{
+		{Name: "requestAccessForAllowedTargets", Kind: Bool, Waits: waitsAutomatic},
+		{Name: "removeAccessWhenTargetLeavesAllowedTargets", Kind: Bool, Waits: waitsAutomatic},
+		{Name: "gracePeriodBeforeAccessRemoval", Kind: Duration},
+	}}
+	approvalSettings = &Type{Name: "accessPackageAssignmentApprovalSettings", Synonyms: []string{"approvalSettings"}, Adapt: adaptApprovalMode, Members: []Member{
+		{Name: "isApprovalRequiredForAdd", Beta: []string{"isApprovalRequired"}, Kind: Bool},
+		{Name: "isApprovalRequiredForUpdate", Beta: []string{"isApprovalRequiredForExtension"}, Kind: Bool, Waits: waitsUpdates},
+		{Name: "isRequestorJustificationRequired", Kind: Bool},
+		{Name: "stages", Beta: []string{"approvalStages"}, Kind: List, Of: stage},
+		{Name: "approvalMode", Kind: Noise}, // it agrees with the others
+	}}
+	stage = &Type{Name: "accessPackageApprovalStage", Synonyms: []string{"approvalStage"}, Derived: []*Type{
+		plainStage,
+		{Name: "accessPackageDynamicApprovalStage", Waits: waitsExtensions},
+	}, Untyped: func(*node) *Type { return plainStage }}
+	plainStage   = &Type{Name: "accessPackageApprovalStage", Synonyms: []string{"approvalStage"}, Adapt: adaptStage, Members: stageMembers}
+	stageMembers = []Member{
+		{Name: "durationBeforeAutomaticDenial", Kind: Duration},
+		{Name: "isApproverJustificationRequired", Kind: Bool},
+		{Name: "isEscalationEnabled", Kind: Bool},
+		{Name: "durationBeforeEscalation", Kind: Duration},
+		{Name: "approverInformationVisibility", Kind: Enum, Values: []string{"default"}, Default: "default", Waits: waitsVisibility},
+		{Name: "primaryApprovers", Kind: List, Of: subjectSet},
+		{Name: "fallbackPrimaryApprovers", Kind: List, Of: subjectSet},
+		{Name: "escalationApprovers", Kind: List, Of: subjectSet},
+		{Name: "fallbackEscalationApprovers", Kind: List, Of: subjectSet},
+		{Name: "approvalStageTimeOutInDays", Kind: Noise}, // told to durationBeforeAutomaticDenial before
+		{Name: "escalationTimeInMinutes", Kind: Noise},    // likewise
+		{Name: "customExtension", Waits: waitsExtensions},
+	}
+	reviewSettings = &Type{
+		Name: "accessPackageAssignmentReviewSettings", Synonyms: []string{"assignmentReviewSettings"}, Adapt: adaptReviews, Members: []Member{
+			{Name: "isEnabled", Kind: Bool},
+			{Name: "expirationBehavior", Beta: []string{"accessReviewTimeoutBehavior"}, Kind: Enum, Values: []string{"keepAccess", "removeAccess", "acceptAccessRecommendation"}},
+			{Name: "isRecommendationEnabled", Beta: []string{"isAccessRecommendationEnabled"}, Kind: Bool},
+			{Name: "isReviewerJustificationRequired", Beta: []string{"isApprovalJustificationRequired"}, Kind: Bool},
+			{Name: "isSelfReview", Kind: Bool},
+			{Name: "schedule", Kind: Object, Of: schedule},
+			{Name: "primaryReviewers", Beta: []string{"reviewers"}, Kind: List, Of: subjectSet},
+			{Name: "fallbackReviewers", Kind: List, Of: subjectSet},
+			// Beta's, told to schedule and primaryReviewers before.
+			{Name: "reviewerType", Kind: Noise},
+			{Name: "recurrenceType", Kind: Noise},
+			{Name: "durationInDays", Kind: Noise},
+			{Name: "startDateTime", Kind: Noise},
+		},
+	}
+)
+
+func adaptPolicyIDs(_ *reading, n *node) error {
+	if err := n.refer("accessPackageId", "accessPackage"); err != nil {
+		return err
+	}
+	return n.refer("catalogId", "catalog", "accessPackageCatalog")
+}
+
+// adaptExpiration makes an expiration of beta's two members. Both empty mean that there is no end; to say that of a policy that has one takes both (CLIENTS 4).
+func adaptExpiration(r *reading, n *node) error {
+	days, date := n.find("durationInDays"), n.find("expirationDateTime")
+	if days == nil && date == nil {
+		return nil
+	}
+	first := days
+	if days == nil {
+		first = date
+	}
+	var inside []*node
+	var count int64
+	if days != nil && days.kind != isNull {
+		value, err := integer(days)
+		if err != nil {
+			return err
+		}
+		if count = value; count < 0 {
+			return days.invalid("cannot be less than nothing")
+		}
+	}
+	switch hasDate := date != nil && date.kind != isNull; {
+	case count > 0 && hasDate:
+		return date.invalid("and %s cannot both be given; an access has one end", days.path())
+	case hasDate:
+		inside = []*node{date.made(isText, "afterDateTime").named("type"), date.made(date.kind, date.text, date.inside...).named("endDateTime")}
+	case count > 0:
+		inside = []*node{days.made(isText, "afterDuration").named("type"), days.made(isText, "P"+strconv.FormatInt(count, 10)+"D").named("duration")}
+	case r.change && (days == nil || date == nil):
+		return first.invalid("takes the end away only together with the other of durationInDays and expirationDateTime; send expiration instead")
+	default:
+		inside = []*node{first.made(isText, "noExpiration").named("type")}
+	}
+	return n.put("expiration", first.made(isObject, "", inside...))
+}
+
+// betaScopes are beta's words for allowedTargetScope.
+var betaScopes = map[string]string{
+	"nosubjects":                                 "notSpecified",
+	"specificdirectorysubjects":                  "specificDirectoryUsers",
+	"allexistingdirectorymemberusers":            "allMemberUsers",
+	"allexistingdirectorysubjects":               "allDirectoryUsers",
+	"specificconnectedorganizationsubjects":      "specificConnectedOrganizationUsers",
+	"allconfiguredconnectedorganizationsubjects": "allConfiguredConnectedOrganizationUsers",
+	"allexternalsubjects":                        "allExternalUsers",
+}
+
+// adaptRequestors tells the policy what beta keeps in requestorSettings, and requestorSettings what beta keeps in the policy.
+func adaptRequestors(_ *reading, n *node) error {
+	settings := n.find("requestorSettings")
+	if scope := settings.take("scopeType"); scope != nil && scope.kind != isNull {
+		if err := scope.must(isText); err != nil {
+			return err
+		}
+		v1, known := betaScopes[strings.ToLower(scope.text)]
+		if !known {
+			return scope.invalid("cannot be %q; use allowedTargetScope of the policy", shown(scope.text))
+		}
+		scope.text = v1
+		if err := n.put("allowedTargetScope", scope); err != nil {
+			return err
+		}
+	}
+	if people := settings.take("allowedRequestors"); people != nil {
+		if err := n.put("specificAllowedTargets", people); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// adaptApprovalMode looks whether beta's word for how stages follow one another agrees with the stages: they run one after the other.
+func adaptApprovalMode(_ *reading, n *node) error {
+	mode := n.find("approvalMode")
+	if mode == nil || mode.kind == isNull {
+		return nil
+	}
+	if err := mode.must(isText); err != nil {
+		return err
+	}
+	required, stages := n.find("isApprovalRequired"), n.find("approvalStages")
+	if required == nil {
+		required = n.find("isApprovalRequiredForAdd")
+	}
+	if stages == nil {
+		stages = n.find("stages")
+	}
+	count := 0
+	if stages != nil {
+		count = len(stages.inside)
+	}
+	asked := required != nil && !nothing(nil, required)
+	switch mode := strings.ToLower(mode.text); {
+	case mode == "noapproval" && required != nil && !asked, mode == "singlestage" && asked && count == 1, mode == "serial" && asked && count > 0:
+		return nil
+	}
+	return mode.invalid("cannot be %q beside these stages; leave it out and send isApprovalRequiredForAdd and stages, which are asked one after the other", shown(mode.text))
+}
+
+// adaptStage translates beta's times, and its fallbacks, which are among the approvers there.
+func adaptStage(_ *reading, n *node) error {
+	if err := n.spell("approvalStageTimeOutInDays", "durationBeforeAutomaticDenial", "P", "D"); err != nil {
+		return err
+	}
+	if err := n.spell("escalationTimeInMinutes", "durationBeforeEscalation", "PT", "M"); err != nil {
+		return err
+	}
+	if err := n.fallback("primaryApprovers", "fallbackPrimaryApprovers"); err != nil {
+		return err
+	}
+	return n.fallback("escalationApprovers", "fallbackEscalationApprovers")
+}
+
+// spell writes a number of days or minutes as a duration. None or nothing is none.
+func (n *node) spell(beta, name, before, after string) error {
+	number := n.find(beta)
+	if number == nil || number.kind == isNull {
+		return nil
+	}
+	count, err := integer(number)
+	if err != nil {
+		return err
+	}
+	if count < 0 {
+		return number.invalid("cannot be less than nothing")
+	}
+	if count == 0 {
+		return nil
+	}
+	if after == "M" && count%(24*60) == 0 {
+		count, before, after = count/(24*60), "P", "D"
+	}
+	return n.put(name, number.made(isText, before+strconv.FormatInt(count, 10)+after))
+}
+
+// betaRecurrences are beta's words for how often a review recurs (WIRE 1.6).
+var betaRecurrences = map[string][2]string{
+	"weekly": {"weekly", "1"}, "monthly": {"absoluteMonthly", "1"}, "quarterly": {"absoluteMonthly", "3"}, "halfyearly": {"absoluteMonthly", "6"}, "annual": {"absoluteMonthly", "12"},
+}
+
+// adaptReviews makes v1.0's review settings of beta's.
+func adaptReviews(_ *reading, n *node) error {
+	if kind := n.find("reviewerType"); kind != nil && kind.kind != isNull {
+		var err error
+		switch strings.ToLower(kind.text) {
+		case "self":
+			err = n.put("isSelfReview", kind.made(isBool, "true"))
+		case "manager":
+			manager := kind.made(isObject, "", kind.made(isText, "#microsoft.graph.requestorManager").named("@odata.type"), kind.made(isNumber, "1").named("managerLevel"))
+			if named := n.find("reviewers"); named != nil && len(named.inside) == 0 {
+				n.take("reviewers")
+			}
+			err = n.put("primaryReviewers", kind.made(isList, "", manager))
+		case "reviewers":
+		default:
+			err = kind.invalid("cannot be %q; use Self, Reviewers or Manager", shown(kind.text))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := n.adaptReviewTimes(); err != nil {
+		return err
+	}
+	primary := "primaryReviewers"
+	if n.find("reviewers") != nil {
+		primary = "reviewers"
+	}
+	return n.fallback(primary, "fallbackReviewers")
+}
+
+func (n *node) adaptReviewTimes() error {
+	var parts []*node
+	if start := n.find("startDateTime"); start != nil && start.kind != isNull {
+		parts = append(parts, start.made(start.kind, start.text, start.inside...).named("startDateTime"))
+	}
+	if days := n.find("durationInDays"); days != nil && days.kind != isNull {
+		count, err := integer(days)
+		if err != nil {
+			return err
+		}
+		if count > 0 {
+			parts = append(parts, days.made(isObject, "",
+				days.made(isText, "afterDuration").named("type"), days.made(isText, "P"+strconv.FormatInt(count, 10)+"D").named("duration")).named("expiration"))
+		}
+	}
+	if often := n.find("recurrenceType"); often != nil && often.kind != isNull {
+		pattern, known := betaRecurrences[strings.ToLower(often.text)]
+		if !known {
+			return often.invalid("cannot be %q; use weekly, monthly, quarterly, halfyearly or annual", shown(often.text))
+		}
+		parts = append(parts, often.made(isObject, "",
+			often.made(isObject, "", often.made(isText, pattern[0]).named("type"), often.made(isNumber, pattern[1]).named("interval")).named("pattern"),
+			often.made(isObject, "", often.made(isText, "noEnd").named("type")).named("range")).named("recurrence"))
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return n.put("schedule", parts[0].made(isObject, "", parts...))
+}

@@ -1,0 +1,512 @@
+package strict
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"latchkey/shared/governance"
+)
+
+// Body is a body that was read by the table of its type.
+type Body struct {
+	of     *Type
+	value  map[string]any
+	echoes []echo // what must be as it is stored
+}
+
+// echo is something that a client may only repeat.
+type echo struct {
+	at     *node
+	member *Member
+	value  any
+}
+
+// reading is one body on its way through the tables.
+type reading struct {
+	change bool // of a resource that is there; otherwise it makes one
+	echoed bool // inside what a client may only repeat
+	echoes []echo
+}
+
+// New reads the body that makes a resource, or calls an action. Errors: CodeInvalid, with the whole path to the member.
+func (t *Type) New(data []byte) (*Body, error) { return t.body(data, &reading{}) }
+
+// Change reads the body that changes a resource; Merge or Replace carries it out. Errors: CodeInvalid, with the whole path to the member.
+func (t *Type) Change(data []byte) (*Body, error) { return t.body(data, &reading{change: true}) }
+
+func (t *Type) body(data []byte, r *reading) (*Body, error) {
+	root, err := parse(data)
+	if err != nil {
+		return nil, err
+	}
+	if root.kind != isObject {
+		return nil, governance.Invalid("body", "The body must be a JSON object.")
+	}
+	value, err := r.object(t, root)
+	return &Body{of: t, value: value, echoes: r.echoes}, err
+}
+
+// JSON is what a body that makes a resource says, in the names and forms of v1.0; what it sets to null is not in it.
+func (b *Body) JSON() ([]byte, error) { return json.Marshal(withoutNulls(b.value)) }
+
+// Into reads what JSON gives into a value.
+func (b *Body) Into(value any) error {
+	data, err := b.JSON()
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, value)
+}
+
+// Owned says whether the body repeats resources that have a path of their own: then what Merge and Replace are given as stored must hold them.
+func (b *Body) Owned() bool {
+	return slices.ContainsFunc(b.echoes, func(e echo) bool { return e.member.Kind == Owned })
+}
+
+// object reads an object of a type.
+func (r *reading) object(declared *Type, n *node) (map[string]any, error) {
+	t, err := r.annotated(declared, n)
+	if err != nil {
+		return nil, err
+	}
+	if t.Adapt != nil {
+		if err := t.Adapt(r, n); err != nil {
+			return nil, err
+		}
+	}
+	value, seen := map[string]any{}, map[*Member]*node{}
+	for _, one := range n.inside {
+		member := t.member(one.as)
+		if member == nil && isAnnotation(one.as) {
+			continue
+		}
+		if member == nil {
+			return nil, t.unknown(one)
+		}
+		if other := seen[member]; other != nil {
+			return nil, twice(one, other)
+		}
+		seen[member] = one
+		if err := r.member(member, one, value); err != nil {
+			return nil, err
+		}
+	}
+	for i := range t.Members {
+		if m := &t.Members[i]; m.Needed && value[m.Name] == nil {
+			return nil, n.invalid("needs %s", m.Name)
+		}
+	}
+	if given := typeName(n); len(declared.Derived) > 0 && given != nil && given.kind == isText {
+		value["@odata.type"] = "#microsoft.graph." + t.Name
+	}
+	return value, nil
+}
+
+// isAnnotation says whether a member is one of OData's, or ours.
+func isAnnotation(name string) bool { return strings.Contains(name, "@") }
+
+func typeName(n *node) *node { return n.find("@odata.type") }
+
+// annotated checks the annotations of an object, and answers with the type that it is. Errors: CodeInvalid.
+func (r *reading) annotated(t *Type, n *node) (*Type, error) {
+	if err := n.must(isObject); err != nil {
+		return nil, err
+	}
+	for _, one := range n.inside {
+		name := folded(one.as)
+		switch {
+		case !isAnnotation(name):
+		case strings.Contains(name, "@latchkey."):
+			if t.member(one.as) == nil {
+				return nil, one.invalid("is no annotation of Latchkey's")
+			}
+		case name == "@id":
+			if n.parent != nil || !r.change || t.member("id") == nil {
+				return nil, one.invalid("cannot be read here: it says that an object is another; send its members")
+			}
+			if err := one.must(isText); err != nil {
+				return nil, err
+			}
+			_, id := cutLast(unparenthesized(one.text))
+			r.echoes = append(r.echoes, echo{one, t.member("id"), id})
+		case strings.HasSuffix(name, "@bind"):
+			if err := bind(t, one, strings.TrimSuffix(name, "@bind")); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return concrete(t, n)
+}
+
+// concrete is the type of an object by its @odata.type: the declared one, or one derived from it.
+func concrete(t *Type, n *node) (*Type, error) {
+	given := typeName(n)
+	if given == nil || given.kind == isNull {
+		switch {
+		case len(t.Derived) == 0:
+			return t, nil
+		case t.Untyped != nil:
+			return t.Untyped(n), nil
+		}
+		return nil, n.invalid("needs @odata.type, one of %s", t.derivedNames())
+	}
+	if err := given.must(isText); err != nil {
+		return nil, err
+	}
+	name := strings.TrimPrefix(given.text, "#")
+	if prefix := "microsoft.graph."; len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
+		name = name[len(prefix):]
+	}
+	for _, derived := range t.Derived {
+		if !derived.isCalled(name) {
+			continue
+		}
+		if derived.Waits != "" {
+			return nil, given.notYet(shown(given.text), derived.Waits)
+		}
+		return derived, nil
+	}
+	switch {
+	case !t.isCalled(name):
+		if len(t.Derived) > 0 {
+			return nil, given.invalid("cannot be %q; use one of %s", shown(given.text), t.derivedNames())
+		}
+		return nil, given.invalid("cannot be %q; it must be #microsoft.graph.%s", shown(given.text), t.Name)
+	case len(t.Derived) == 0:
+		return t, nil
+	case t.Untyped != nil:
+		return t.Untyped(n), nil
+	}
+	return nil, given.invalid("is %q, which is no more than the kind; use one of %s", shown(given.text), t.derivedNames())
+}
+
+func (t *Type) derivedNames() string {
+	var names []string
+	for _, derived := range t.Derived {
+		if derived.Waits == "" {
+			names = append(names, "#microsoft.graph."+derived.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// notYet is the error for what Graph has and this release does not.
+func (n *node) notYet(what, waits string) error {
+	return governance.Invalid(n.path(), "%s: %q is not in this release; it waits for %s. Leave it out.", n.path(), what, waits)
+}
+
+// member reads one member into value.
+func (r *reading) member(m *Member, n *node, value map[string]any) error {
+	if (m.Waits != "" || m.Never != "") && !nothing(m, n) {
+		if m.Never != "" {
+			return n.invalid("%s", m.Never)
+		}
+		return n.notYet(shown(n.name), m.Waits)
+	}
+	switch m.Kind {
+	case None:
+		return nil
+	case Noise:
+		return r.names(m.Of, n)
+	case Key:
+		return r.repeated(m, n, n.text, value)
+	case Ref:
+		return r.ref(m, n, value)
+	case Owned:
+		return r.owned(m, n, value)
+	case Text, Bool, Int, GUID, DateTime, Duration, Enum, Texts, Object, List, Open:
+	}
+	if n.kind == isNull {
+		if r.change && m.NeverNull {
+			return n.invalid("cannot be null; say which value it is to have")
+		}
+		value[m.Name] = nil
+		return nil
+	}
+	var err error
+	value[m.Name], err = r.value(m, n)
+	return err
+}
+
+// repeated takes what a client may only repeat: on a change it is held against what is stored.
+func (r *reading) repeated(m *Member, n *node, given any, value map[string]any) error {
+	switch {
+	case n.kind == isNull:
+	case r.echoed:
+		value[m.Name] = given
+	case r.change:
+		r.echoes = append(r.echoes, echo{n, m, given})
+	}
+	return nil
+}
+
+// ref reads the id of another resource.
+func (r *reading) ref(m *Member, n *node, value map[string]any) error {
+	if n.kind == isNull {
+		return nil
+	}
+	if err := n.must(isObject); err != nil {
+		return err
+	}
+	id, link := n.find("id"), n.take("@odata.id")
+	if id != nil && id.kind != isNull {
+		if err := id.must(isText); err != nil {
+			return err
+		}
+	}
+	if link != nil {
+		linked, err := linkedID(m, link)
+		if err != nil {
+			return err
+		}
+		if id != nil && id.kind == isText && !equalFold(id.text, linked.text) {
+			return link.invalid("names another than %s", id.path())
+		}
+		id = linked
+	}
+	if err := r.names(m.Of, n); err != nil {
+		return err
+	}
+	if id == nil || id.kind != isText || id.text == "" {
+		return n.invalid("needs id: it is known by nothing else")
+	}
+	object := map[string]any{"id": id.text}
+	if r.change && !r.echoed {
+		r.echoes = append(r.echoes, echo{id, m, object})
+		return nil
+	}
+	value[m.Name] = object
+	return nil
+}
+
+// bind makes the object that an @odata.bind stands for. Errors: CodeInvalid where none can stand.
+func bind(t *Type, n *node, name string) error {
+	m := t.member(name)
+	if m == nil || m.Kind != Ref || len(m.Sets) == 0 {
+		return n.invalid("cannot be read here; send the object itself")
+	}
+	id, err := linkedID(m, n)
+	if err != nil {
+		return err
+	}
+	object := n.made(isObject, "", id.named("id"))
+	return n.parent.put(m.Name, object)
+}
+
+// linkedID is the id at the end of a link to a resource.
+func linkedID(m *Member, n *node) (*node, error) {
+	if err := n.must(isText); err != nil {
+		return nil, err
+	}
+	front, id := cutLast(unparenthesized(n.text))
+	_, set := cutLast(front)
+	for _, one := range m.Sets {
+		if strings.EqualFold(one, set) && governance.IsGUID(id) {
+			return n.made(isText, id), nil
+		}
+	}
+	return nil, n.invalid("is no link to one of %s, such as %s/{id}", strings.Join(m.Sets, ", "), m.Sets[0])
+}
+
+// unparenthesized is a link with its keys as segments: catalogs('id') as catalogs/id.
+func unparenthesized(link string) string {
+	return strings.TrimRight(strings.NewReplacer("('", "/", "')", "", "(", "/", ")", "").Replace(link), "/")
+}
+
+func cutLast(path string) (front, last string) {
+	if i := strings.LastIndexByte(path, '/'); i >= 0 {
+		return path[:i], path[i+1:]
+	}
+	return "", path
+}
+
+// owned reads resources that have a path of their own.
+func (r *reading) owned(m *Member, n *node, value map[string]any) error {
+	switch {
+	case n.kind == isNull:
+		return nil
+	case !r.change && !r.echoed && n.kind == isList && len(n.inside) == 0:
+		return nil
+	case !r.change && !r.echoed:
+		return n.invalid("cannot be made here; leave it out, and add to it at its own path afterwards")
+	}
+	inner := &reading{change: true, echoed: true}
+	given, err := inner.list(m.Of, n)
+	if err != nil {
+		return err
+	}
+	return r.repeated(m, n, given, value)
+}
+
+// value reads a value that is not null.
+func (r *reading) value(m *Member, n *node) (any, error) {
+	switch m.Kind {
+	case Object:
+		return r.object(m.Of, n)
+	case List:
+		return r.list(m.Of, n)
+	case Texts:
+		if err := n.must(isList); err != nil {
+			return nil, err
+		}
+		list := make([]any, len(n.inside))
+		for i, one := range n.inside {
+			kind := Text
+			if len(m.Values) > 0 {
+				kind = Enum
+			}
+			var err error
+			if list[i], err = leaf(&Member{Name: m.Name, Kind: kind, Values: m.Values}, one); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	case Open:
+		return n.any(), nil
+	default:
+		return leaf(m, n)
+	}
+}
+
+func (r *reading) list(t *Type, n *node) ([]any, error) {
+	if err := n.must(isList); err != nil {
+		return nil, err
+	}
+	if t == subjectSet && len(n.inside) > governance.MaxSubjectSets {
+		return nil, n.invalid("has more than %d entries", governance.MaxSubjectSets)
+	}
+	list := make([]any, len(n.inside))
+	for i, one := range n.inside {
+		object, err := r.object(t, one)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = object
+	}
+	return list, nil
+}
+
+// names looks at the names alone, of what is not judged otherwise. Nothing of it counts, but a client that writes a member that there is not means something.
+func (r *reading) names(t *Type, n *node) error {
+	if t == nil {
+		return nil
+	}
+	switch n.kind {
+	case isList:
+		for _, one := range n.inside {
+			if err := r.names(t, one); err != nil {
+				return err
+			}
+		}
+	case isObject:
+		of, err := concrete(t, n)
+		if err != nil {
+			return err
+		}
+		for _, one := range n.inside {
+			if isAnnotation(one.as) {
+				if strings.Contains(folded(one.as), "@latchkey.") && of.member(one.as) == nil {
+					return one.invalid("is no annotation of Latchkey's")
+				}
+				continue
+			}
+			member := of.member(one.as)
+			if member == nil {
+				return of.unknown(one)
+			}
+			if err := r.names(member.Of, one); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// nothing says whether a value asks for nothing: null, false, no text, an empty list, the default, what is not enabled.
+func nothing(m *Member, n *node) bool {
+	switch n.kind {
+	case isNull:
+		return true
+	case isBool, isNumber:
+		return n.text == "false" || n.text == "0"
+	case isText:
+		text := strings.TrimSpace(n.text)
+		return text == "" || strings.EqualFold(text, "false") || m != nil && m.Default != "" && strings.EqualFold(text, m.Default)
+	case isList:
+		return len(n.inside) == 0
+	}
+	var of *Type
+	if m != nil {
+		of = m.Of
+	}
+	if of != nil && of.member("isEnabled") != nil {
+		enabled := n.find("isEnabled")
+		return enabled == nil || nothing(nil, enabled)
+	}
+	for _, one := range n.inside {
+		if isAnnotation(one.as) {
+			continue
+		}
+		var inner *Member
+		if of != nil {
+			inner = of.member(one.as)
+		}
+		if !nothing(inner, one) {
+			return false
+		}
+	}
+	return true
+}
+
+// unknown is the error for a member that a type does not have, with the one that was meant, if that can be told.
+func (t *Type) unknown(n *node) error {
+	if meant := t.meant(n.name); meant != "" {
+		return n.invalid("is no member of %s: use %s", t.Name, meant)
+	}
+	return n.invalid("is no member of %s", t.Name)
+}
+
+// meant is the member that somebody meant by a name: written with underscores, or nearly right.
+func (t *Type) meant(name string) string {
+	plain := strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "", ".", "").Replace(name))
+	best, distance := "", 3
+	if len(plain) < 6 {
+		distance = 2
+	}
+	for i := range t.Members {
+		for _, known := range append([]string{t.Members[i].Name}, t.Members[i].Beta...) {
+			d := apart(plain, strings.ToLower(known), distance)
+			if d < distance || best == "" && d == 0 {
+				best, distance = t.Members[i].Name, d
+			}
+		}
+	}
+	return best
+}
+
+// apart counts the letters that two words differ by: changed, left out, put in or exchanged with the next; most if it is that or more.
+func apart(a, b string, most int) int {
+	if len(a)-len(b) >= most || len(b)-len(a) >= most || len(a) > maxShown {
+		return most
+	}
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			change := 1
+			if a[i-1] == b[j-1] {
+				change = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+change)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return min(last[len(b)], most)
+}

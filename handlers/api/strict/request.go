@@ -1,0 +1,126 @@
+package strict
+
+import "strings"
+
+// Request is accessPackageAssignmentRequest (RULES REQ-01, REQ-10 to REQ-12).
+var Request = &Type{Name: "accessPackageAssignmentRequest"}
+
+func init() {
+	Request.Adapt = adaptRequest
+	Request.Members = append([]Member{
+		{
+			Name: "requestType", Kind: Enum, Values: []string{"userAdd", "userRemove", "adminAdd", "adminRemove", "systemRemove"}, // the last is refused where the others are told apart
+			Waiting: map[string]string{
+				"userUpdate": waitsUpdates, "adminUpdate": waitsUpdates, "userExtend": waitsUpdates, "onBehalfAdd": waitsBehalf, "approverRemove": waitsRevocation,
+				"systemAdd": waitsAutomatic, "systemUpdate": waitsAutomatic,
+			},
+		},
+		{Name: "justification", Kind: Text},
+		{Name: "answers", Kind: List, Of: answer},
+		{Name: "schedule", Kind: Object, Of: requested},
+		{Name: "assignment", Beta: []string{"accessPackageAssignment"}, Kind: Object, Of: assignment},
+		{Name: "accessPackage", Kind: Ref, Of: Package, Sets: packageSets},
+		{Name: "requestor", Kind: Object, Of: subject},
+		{Name: "isValidationOnly", Waits: waitsWho},
+		{Name: "parameters", Of: parameters, Waits: waitsWho},
+		{Name: "verifiedCredentialsData", Waits: waitsCredentials},
+		{Name: "expirationDateTime", Never: "is not read; the end is in schedule/expiration"},
+	}, noise("id", "state", "status", "requestState", "requestStatus", "createdDateTime", "completedDateTime", "completedDate", "history",
+		"customExtensionCalloutInstances", "customExtensionHandlerInstances")...)
+}
+
+var (
+	// subject is accessPackageSubject. Whom it names must be the true one; that is looked at where the directory is known.
+	subject = &Type{Name: "accessPackageSubject", Members: append([]Member{
+		{Name: "id", Kind: Text},
+		{Name: "objectId", Kind: Text},
+		{Name: "email", Kind: Text},
+		{Name: "principalName", Kind: Text},
+		{Name: "subjectType", Beta: []string{"type"}, Kind: Enum, Values: []string{"user", "notSpecified"}, Waiting: waiting(waitsPrincipals, "servicePrincipal")},
+	}, noise("displayName", "onPremisesSecurityIdentifier", "subjectLifecycle", "connectedOrganization", "connectedOrganizationId", "altSecId", "cleanupScheduledDateTime")...)}
+
+	// assignment is accessPackageAssignment, as a request names what it is about.
+	assignment = &Type{Name: "accessPackageAssignment", Adapt: adaptAssignment, Members: append([]Member{
+		{Name: "id", Kind: Text},
+		{Name: "target", Kind: Object, Of: subject},
+		{Name: "accessPackage", Kind: Ref, Of: Package, Sets: packageSets},
+		{Name: "assignmentPolicy", Beta: []string{"accessPackageAssignmentPolicy"}, Kind: Ref, Of: Policy, Sets: []string{"assignmentPolicies", "accessPackageAssignmentPolicies"}},
+		{Name: "schedule", Kind: Object, Of: schedule},
+		// Told to the objects before.
+		{Name: "targetId", Kind: Noise},
+		{Name: "accessPackageId", Kind: Noise},
+		{Name: "assignmentPolicyId", Kind: Noise},
+		{Name: "catalogId", Never: "is not read; the access package says which catalog"},
+	}, noise("state", "status", "assignmentState", "assignmentStatus", "expiredDateTime", "isExtended", "customExtensionCalloutInstances", "accessPackageAssignmentRequests",
+		"accessPackageAssignmentResourceRoles", "deliveries")...)}
+
+	// parameters ask for something even where they ask for false: that approval is not bypassed.
+	parameters = &Type{Name: "accessPackageAssignmentRequestParameters"}
+)
+
+// adaptRequest refuses what nobody would look at for the kind of request: a removal is at once, and an add makes an assignment.
+func adaptRequest(_ *reading, n *node) error {
+	about := n.find("assignment")
+	if about == nil {
+		about = n.find("accessPackageAssignment")
+	}
+	if given := n.find("parameters"); given != nil && len(given.inside) > 0 {
+		return given.notYet(shown(given.name), waitsWho)
+	}
+	if about != nil && about.kind == isObject {
+		if err := adaptAssignment(nil, about); err != nil { // so that both have the same names
+			return err
+		}
+	}
+	if pack, of := n.find("accessPackage"), about.find("accessPackage"); of != nil {
+		if id := pack.find("id"); id != nil && id.kind != isNull {
+			if err := of.identify("id", id); err != nil {
+				return err
+			}
+		}
+	}
+	switch n.lower("requestType") {
+	case "userremove", "adminremove":
+		for _, name := range []string{"schedule", "answers"} {
+			if given := n.find(name); given != nil && !nothing(Request.member(name), given) {
+				return given.invalid("is not read of a removal, which is at once; leave it out")
+			}
+		}
+	case "useradd", "adminadd":
+		if target := about.find("target"); n.lower("requestType") == "adminadd" && target.lower("objectId") == "" && target.lower("email") != "" {
+			return target.find("email").notYet("email", waitsOutside)
+		}
+		if id := about.find("id"); id != nil && !nothing(nil, id) {
+			return id.invalid("cannot be given: an add makes a new assignment; leave it out")
+		}
+		if times := about.find("schedule"); times != nil && !nothing(assignment.member("schedule"), times) {
+			return times.invalid("is not read; when access begins and ends is asked for in schedule of the request")
+		}
+	}
+	return nil
+}
+
+func adaptAssignment(_ *reading, n *node) error {
+	if err := n.refer("accessPackageId", "accessPackage"); err != nil {
+		return err
+	}
+	if err := n.refer("assignmentPolicyId", "assignmentPolicy", "accessPackageAssignmentPolicy"); err != nil {
+		return err
+	}
+	id := n.find("targetId")
+	if id == nil || id.kind == isNull {
+		return nil
+	}
+	if err := id.must(isText); err != nil {
+		return err
+	}
+	target := n.find("target")
+	if target == nil || target.kind == isNull {
+		n.take("target")
+		return n.put("target", id.made(isObject, "", id.made(isText, strings.TrimSpace(id.text)).named("objectId")))
+	}
+	if target.kind != isObject {
+		return nil // refused where it is read
+	}
+	return target.identify("objectId", id)
+}

@@ -1,0 +1,483 @@
+package strict
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"latchkey/shared/governance"
+)
+
+const (
+	anID    = "0f1a2b3c-4d5e-4f60-8a7b-9c0d1e2f3a02"
+	another = "6b1a2f1e-3f5b-4d8e-9b8a-7a0f5a2c1d01"
+	someone = `{"@odata.type":"#microsoft.graph.singleUser","userId":"` + anID + `"}`
+)
+
+// same compares two JSON texts by what they say.
+func same(t *testing.T, got []byte, want string) {
+	t.Helper()
+	var g, w any
+	if err := errors.Join(json.Unmarshal(got, &g), json.Unmarshal([]byte(want), &w)); err != nil {
+		t.Fatalf("%v: %s, %s", err, got, want)
+	}
+	if !reflect.DeepEqual(g, w) {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// refuses checks that an error is a 400 about a member, in these words.
+func refuses(t *testing.T, err error, target string, words ...string) {
+	t.Helper()
+	var coded *governance.Error
+	if !errors.As(err, &coded) || coded.Code != governance.CodeInvalid || coded.Target != target {
+		t.Errorf("the error is %v, want one about %q", err, target)
+		return
+	}
+	for _, word := range words {
+		if !strings.Contains(coded.Message, word) {
+			t.Errorf("the error does not say %q: %s", word, coded.Message)
+		}
+	}
+}
+
+// What is written in other letters, in beta's names or loosely is what it means.
+//
+// rules: OBJ-02 OBJ-03 QUE-06 REQ-10 REQ-12 POL-02 APR-02
+func TestMeaning(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		of         *Type
+		body, want string
+	}{
+		"letters":   {Catalog, `{"DISPLAYNAME":"x","State":"PUBLISHED","isexternallyvisible":"False"}`, `{"displayName":"x","state":"published","isExternallyVisible":false}`},
+		"digits":    {Package, `{"isHidden":1}`, `{"isHidden":true}`},
+		"noise":     {Catalog, `{"@odata.type":"microsoft.graph.ACCESSPACKAGECATALOG","@odata.etag":"x","catalogType":{},"createdDateTime":7,"id":"x","resources":[],"createdBy":"x"}`, `{}`},
+		"nulls":     {Catalog, `{"displayName":"x","description":null,"state":null}`, `{"displayName":"x"}`},
+		"beta":      {Catalog, `{"catalogStatus":"Published"}`, `{"state":"published"}`},
+		"azuread":   {Package, `{"accessPackageCatalog":{"@odata.type":"#microsoft.graph.accessPackageCatalog","catalogStatus":"published","catalogType":"UserManaged","id":"c","isExternallyVisible":false}}`, `{"catalog":{"id":"c"}}`},
+		"catalogId": {Package, `{"catalogId":"c","catalog":{"id":"C"}}`, `{"catalog":{"id":"C"}}`},
+		"bound":     {Package, `{"catalog@odata.bind":"https://graph.microsoft.com/beta/identityGovernance/entitlementManagement/accessPackageCatalogs('` + anID + `')"}`, `{"catalog":{"id":"` + anID + `"}}`},
+		"linked":    {Package, `{"catalog":{"@odata.id":"catalogs/` + anID + `"}}`, `{"catalog":{"id":"` + anID + `"}}`},
+		"approval": {Policy, `{"requestApprovalSettings":{"isApprovalRequired":true,"isApprovalRequiredForExtension":false,"approvalMode":"SingleStage","approvalStages":[{"approvalStageTimeOutInDays":14,"escalationTimeInMinutes":11520,
+			"isEscalationEnabled":null,"primaryApprovers":[{"@odata.type":"#microsoft.graph.requestorManager","isBackup":false},{"@odata.type":"#microsoft.graph.singleUser","id":"` + anID + `","isBackup":true}],
+			"escalationApprovers":[{"@odata.type":"#Microsoft.Graph.GroupMembers","id":"` + anID + `","isBackup":"false"}]}]}}`,
+			`{"requestApprovalSettings":{"isApprovalRequiredForAdd":true,"isApprovalRequiredForUpdate":false,"stages":[{"durationBeforeAutomaticDenial":"P14D","durationBeforeEscalation":"P8D",
+			"primaryApprovers":[{"@odata.type":"#microsoft.graph.requestorManager"}],"fallbackPrimaryApprovers":[` + someone + `],"escalationApprovers":[{"@odata.type":"#microsoft.graph.groupMembers","groupId":"` + anID + `"}]}]}}`},
+		"backup of v1.0": {Policy, `{"requestApprovalSettings":{"stages":[{"primaryApprovers":[{"@odata.type":"#microsoft.graph.singleUser","userId":"` + anID + `","isBackup":true}],"fallbackPrimaryApprovers":[]}]}}`,
+			`{"requestApprovalSettings":{"stages":[{"primaryApprovers":[],"fallbackPrimaryApprovers":[` + someone + `]}]}}`},
+		"requestors": {Policy, `{"requestorSettings":{"acceptRequests":true,"scopeType":"SpecificDirectorySubjects","allowedRequestors":[{"@odata.type":"singleUser","id":"` + anID + `","isBackup":false}]}}`,
+			`{"allowedTargetScope":"specificDirectoryUsers","specificAllowedTargets":[` + someone + `],"requestorSettings":{"enableTargetsToSelfAddAccess":true}}`},
+		"days":   {Policy, `{"durationInDays":"90","expirationDateTime":null,"accessPackageId":"p","canExtend":false}`, `{"expiration":{"type":"afterDuration","duration":"P90D"},"accessPackage":{"id":"p"}}`},
+		"a date": {Policy, `{"durationInDays":0,"expirationDateTime":"2030-01-01T00:00:00Z"}`, `{"expiration":{"type":"afterDateTime","endDateTime":"2030-01-01T00:00:00Z"}}`},
+		"no end": {Policy, `{"durationInDays":0}`, `{"expiration":{"type":"noExpiration"}}`},
+		"weeks":  {Policy, `{"expiration":{"duration":"P4W2D","type":"AFTERDURATION"}}`, `{"expiration":{"type":"afterDuration","duration":"P30D"}}`},
+		"questions": {Policy, `{"questions":[{"@odata.type":"#microsoft.graph.accessPackageTextInputQuestion","isRequired":"true","sequence":"1","text":{"defaultText":"hello?","localizedTexts":[{"languageCode":"de","text":"hallo?"}]}},
+			{"@odata.type":"microsoft.graph.multipleChoiceQuestion","allowsMultipleSelection":false,"text":"which?","choices":[{"actualValue":"A","displayValue":{"defaultText":"Agent","localizedTexts":[]}}],"isAnswerEditable":false}]}`,
+			`{"questions":[{"@odata.type":"#microsoft.graph.accessPackageTextInputQuestion","isRequired":true,"sequence":1,"text":"hello?","localizations":[{"languageCode":"de","text":"hallo?"}]},
+			{"@odata.type":"#microsoft.graph.accessPackageMultipleChoiceQuestion","isMultipleSelectionAllowed":false,"text":"which?","choices":[{"actualValue":"A","text":"Agent","localizations":[]}],"isAnswerEditable":false}]}`},
+		"reviews that are off": {Policy, `{"accessReviewSettings":{"isEnabled":false,"recurrenceType":"quarterly","reviewerType":"Reviewers","durationInDays":14,"startDateTime":"2027-01-01T00:00:00Z","isAccessRecommendationEnabled":true,
+			"isApprovalJustificationRequired":"1","accessReviewTimeoutBehavior":"removeAccess","reviewers":[{"@odata.type":"#microsoft.graph.singleUser","id":"` + anID + `","isBackup":true}]}}`,
+			`{"reviewSettings":{"isEnabled":false,"isRecommendationEnabled":true,"isReviewerJustificationRequired":true,"expirationBehavior":"removeAccess","primaryReviewers":[],"fallbackReviewers":[` + someone + `],
+			"schedule":{"startDateTime":"2027-01-01T00:00:00Z","expiration":{"type":"afterDuration","duration":"P14D"},"recurrence":{"pattern":{"type":"absoluteMonthly","interval":3},"range":{"type":"noEnd"}}}}}`},
+		"asks for nothing": {Policy, `{"reviewSettings":null,"automaticRequestSettings":null,"customExtensionStageSettings":[],"customExtensionHandlers":[],"verifiableCredentialSettings":{"credentialTypes":[]},"isDenied":false,
+			"requestorSettings":{"enableTargetsToSelfUpdateAccess":"false","onBehalfRequestors":[],"enableOnBehalfRequestorsToAddAccess":0},
+			"requestApprovalSettings":{"stages":[{"approverInformationVisibility":"Default","primaryApprovers":[]}]}}`,
+			`{"requestorSettings":{"enableTargetsToSelfUpdateAccess":false,"onBehalfRequestors":[],"enableOnBehalfRequestorsToAddAccess":false},"requestApprovalSettings":{"stages":[{"approverInformationVisibility":"default","primaryApprovers":[]}]}}`},
+		"a request": {Request, `{"requestType":"UserAdd","accessPackageAssignment":{"accessPackageId":"p","targetId":"` + anID + `","schedule":{"startDateTime":null,"stopDateTime":null}},"isValidationOnly":false,"parameters":[],
+			"answers":[{"@odata.type":"#microsoft.graph.answerString","value":"A","answeredQuestion":{"@odata.type":"#microsoft.graph.accessPackageTextInputQuestion","id":"q","text":"why?","isRequired":true}},{"value":"B","answeredQuestion":{"id":"r"}}]}`,
+			`{"requestType":"userAdd","assignment":{"accessPackage":{"id":"p"},"target":{"objectId":"` + anID + `"},"schedule":{}},
+			"answers":[{"@odata.type":"#microsoft.graph.accessPackageAnswerString","value":"A","answeredQuestion":{"@odata.type":"#microsoft.graph.accessPackageTextInputQuestion","id":"q"}},{"value":"B","answeredQuestion":{"id":"r"}}]}`},
+		"a removal, with all that was read": {Request, `{"requestType":"adminRemove","schedule":{"startDateTime":null,"expiration":{"type":"notSpecified"}},"assignment":{"id":"a","state":"delivered","status":"Fulfilled","expiredDateTime":"x",
+			"schedule":{"startDateTime":"2026-11-20T10:00:00.997000+00:00"},"accessPackage":{"id":"p","displayName":"x"},"target":{"objectId":"` + anID + `","displayName":"x","connectedOrganization":null}}}`,
+			`{"requestType":"adminRemove","schedule":{"expiration":{"type":"notSpecified"}},"assignment":{"id":"a","schedule":{"startDateTime":"2026-11-20T10:00:00.997000+00:00"},"accessPackage":{"id":"p"},"target":{"objectId":"` + anID + `"}}}`},
+		"a role": {RoleScope, `{"accessPackageResourceRole":{"accessPackageResource":{"id":"r","originId":"g","resourceType":"Security Group"},"displayName":"Member","originId":"Member_g","originSystem":"AadGroup"},"accessPackageResourceScope":{"originId":"g","originSystem":"AadGroup"}}`,
+			`{"role":{"resource":{"id":"r","originId":"g"},"originId":"Member_g","originSystem":"AadGroup"},"scope":{"originId":"g","originSystem":"AadGroup"}}`},
+		"a resource": {ResourceRequest, `{"accessPackageResource":{"originId":"g","originSystem":"AadGroup","attributes":[]},"catalogId":"c","executeImmediately":true,"requestType":"AdminAdd"}`,
+			`{"resource":{"originId":"g","originSystem":"AadGroup"},"catalog":{"id":"c"},"requestType":"adminAdd"}`},
+		"a decision": {Stage, `{"reviewResult":"approve","status":"InProgress","reviewedBy":{"@odata.type":"#microsoft.graph.userIdentity","id":"x","displayName":"y"},"assignedToMe":true}`, `{"reviewResult":"Approve","status":"InProgress","reviewedBy":{"id":"x"}}`},
+		"an action":  {Action, `{"@odata.etag":"e","@odata.context":"c","name":"n","Kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":[],"onFailure":"deny","modifiedDateTime":"t","findings":[]}`, `{"name":"n","kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":[],"onFailure":"deny"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body, err := test.of.New([]byte(test.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			normal, err := body.JSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			same(t, normal, test.want)
+			again, err := test.of.New(normal)
+			if err != nil {
+				t.Fatalf("what is normal is refused: %v", err)
+			}
+			second, err := again.JSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			same(t, second, string(normal))
+		})
+	}
+}
+
+// What cannot be kept is refused by its whole path, with the member that was meant or what it waits for.
+//
+// rules: OBJ-02 OBJ-03 POL-02 POL-03 POL-04 APR-01 APR-19 REQ-01 REQ-14 QUE-05
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	stages := func(members string) string {
+		return `{"requestApprovalSettings":{"stages":[{"primaryApprovers":[]},{` + members + `}]}}`
+	}
+	const second = "requestApprovalSettings/stages/1/"
+	for name, test := range map[string]struct {
+		of     *Type
+		body   string
+		target string
+		words  []string
+	}{
+		"misspelt":             {Catalog, `{"dispalyName":"x"}`, "dispalyName", []string{"use displayName"}},
+		"misspelt approval":    {Policy, `{"requestApprovalSettings":{"isApprovalRequiredForAdds":true}}`, "requestApprovalSettings/isApprovalRequiredForAdds", []string{"use isApprovalRequiredForAdd"}},
+		"snake case":           {Policy, `{"request_approval_settings":null}`, "request_approval_settings", []string{"use requestApprovalSettings"}},
+		"snake case, deep":     {Request, `{"assignment":{"access_package_id":"x"}}`, "assignment/access_package_id", []string{"use accessPackageId"}},
+		"snake case, of a set": {Policy, `{"specificAllowedTargets":[{"@odata.type":"singleUser","user_id":"x"}]}`, "specificAllowedTargets/0/user_id", []string{"use userId"}},
+		"unknown":              {Policy, `{"expiration":{"horse":1}}`, "expiration/horse", []string{"expirationPattern"}},
+		"unknown in noise":     {Package, `{"catalog":{"id":"c","horse":1}}`, "catalog/horse", nil},
+		"latchkey's":           {Policy, `{"expiration":{"@latchkey.horse":1}}`, "expiration/@latchkey.horse", nil},
+		"latchkey's, beside":   {Catalog, `{"state@latchkey.x":1}`, "state@latchkey.x", nil},
+
+		"twice":                  {Catalog, `{"displayName":"a","displayName":"a"}`, "displayName", []string{"twice"}},
+		"twice, in other case":   {Policy, `{"requestApprovalSettings":{"isApprovalRequiredForAdd":true,"ISAPPROVALREQUIREDFORADD":false}}`, "requestApprovalSettings/ISAPPROVALREQUIREDFORADD", []string{"twice"}},
+		"twice, the whole":       {Policy, `{"requestApprovalSettings":{},"requestApprovalSettings":{}}`, "requestApprovalSettings", []string{"twice"}},
+		"twice, by beta":         {Policy, `{"requestApprovalSettings":{"isApprovalRequiredForAdd":true,"isApprovalRequired":false}}`, "requestApprovalSettings/isApprovalRequired", []string{"the same member"}},
+		"twice, translated":      {Policy, `{"allowedTargetScope":"notSpecified","requestorSettings":{"scopeType":"NoSubjects"}}`, "requestorSettings/scopeType", []string{"the same member", "allowedTargetScope"}},
+		"twice, expiration":      {Policy, `{"durationInDays":3,"expiration":{}}`, "durationInDays", []string{"the same member"}},
+		"twice, in noise":        {Catalog, `{"resources":[],"catalogType":{"a":1,"A":2}}`, "catalogType/A", []string{"twice"}},
+		"twice, in what is open": {Action, `{"settings":{"a":[{"b":1,"B":2}]}}`, "settings/a/0/B", []string{"twice"}},
+		"twice, the result":      {Stage, `{"reviewResult":"Deny","reviewResult":"Approve"}`, "reviewResult", []string{"twice"}},
+		"twice, the type":        {Policy, `{"@odata.type":"#microsoft.graph.accessPackageAssignmentPolicy","@Type":"#microsoft.graph.accessPackageAssignmentPolicy"}`, "@Type", []string{"twice"}},
+		"twice, the assignment":  {Request, `{"assignment":{},"accessPackageAssignment":{}}`, "accessPackageAssignment", []string{"the same member"}},
+
+		"stage as a user":        {Policy, stages(`"@odata.type":"#microsoft.graph.user"`), second + "@odata.type", []string{"accessPackageApprovalStage"}},
+		"policy as a package":    {Policy, `{"@odata.type":"#microsoft.graph.accessPackage"}`, "@odata.type", nil},
+		"type that is no text":   {Policy, `{"@odata.type":1}`, "@odata.type", nil},
+		"type in noise":          {Package, `{"catalog":{"id":"c","@odata.type":"#microsoft.graph.group"}}`, "catalog/@odata.type", nil},
+		"custom data":            {ResourceRequest, `{"resource":{"@odata.type":"#microsoft.graph.customDataProvidedResource"}}`, "resource/@odata.type", []string{"not in this release"}},
+		"only the kind":          {Policy, `{"specificAllowedTargets":[{"@odata.type":"#microsoft.graph.subjectSet"}]}`, "specificAllowedTargets/0/@odata.type", []string{"#microsoft.graph.singleUser"}},
+		"no type":                {Policy, `{"specificAllowedTargets":[{"id":"x"}]}`, "specificAllowedTargets/0", []string{"needs @odata.type"}},
+		"nothing of a list":      {Policy, `{"specificAllowedTargets":[{}]}`, "specificAllowedTargets/0", []string{"needs @odata.type"}},
+		"nobody":                 {Policy, `{"specificAllowedTargets":[{"@odata.type":"singleUser"}]}`, "specificAllowedTargets/0", []string{"needs userId"}},
+		"answer of another type": {Request, `{"answers":[{"@odata.type":"#microsoft.graph.accessPackageAnswerNumber"}]}`, "answers/0/@odata.type", nil},
+		"bound where none is":    {ResourceRequest, `{"resource":{"environment@odata.bind":"resourceEnvironments/x"}}`, "resource/environment@odata.bind", nil},
+		"bound to another":       {Package, `{"catalog@odata.bind":"groups/` + anID + `"}`, "catalog@odata.bind", []string{"catalogs"}},
+		"bound and given":        {Package, `{"catalog":{"id":"c"},"catalog@odata.bind":"catalogs/` + anID + `"}`, "catalog@odata.bind", []string{"the same member"}},
+		"an id of another":       {Policy, `{"expiration":{"@odata.id":"x"}}`, "expiration/@odata.id", nil},
+
+		"reviews":                  {Policy, `{"reviewSettings":{"isEnabled":true}}`, "reviewSettings", []string{`"reviewSettings" is not in this release`, "access reviews"}},
+		"reviews of beta":          {Policy, `{"accessReviewSettings":{"isEnabled":"true"}}`, "accessReviewSettings", []string{"not in this release"}},
+		"updates":                  {Policy, `{"requestorSettings":{"enableTargetsToSelfUpdateAccess":true}}`, "requestorSettings/enableTargetsToSelfUpdateAccess", []string{"not in this release"}},
+		"updates of beta":          {Policy, `{"canExtend":true}`, "canExtend", []string{"not in this release"}},
+		"approval of updates":      {Policy, `{"requestApprovalSettings":{"isApprovalRequiredForUpdate":true}}`, "requestApprovalSettings/isApprovalRequiredForUpdate", []string{"not in this release"}},
+		"visibility":               {Policy, stages(`"approverInformationVisibility":"notVisible"`), second + "approverInformationVisibility", []string{"not in this release"}},
+		"editable":                 {Policy, `{"questions":[{"text":"x","isAnswerEditable":true}]}`, "questions/0/isAnswerEditable", []string{"not in this release"}},
+		"automatic":                {Policy, `{"automaticRequestSettings":{"requestAccessForAllowedTargets":true}}`, "automaticRequestSettings/requestAccessForAllowedTargets", []string{"not in this release"}},
+		"extensions":               {Policy, `{"customExtensionStageSettings":[{"stage":"assignmentRequestCreated"}]}`, "customExtensionStageSettings", []string{"not in this release"}},
+		"handlers":                 {Policy, `{"customExtensionHandlers":[{}]}`, "customExtensionHandlers", []string{"not in this release"}},
+		"dynamic stage":            {Policy, stages(`"@odata.type":"accessPackageDynamicApprovalStage"`), second + "@odata.type", []string{"not in this release"}},
+		"credentials":              {Policy, `{"verifiableCredentialSettings":{"credentialTypes":[{"credentialType":"x"}]}}`, "verifiableCredentialSettings", []string{"not in this release"}},
+		"on behalf":                {Policy, `{"requestorSettings":{"enableOnBehalfRequestorsToAddAccess":true}}`, "requestorSettings/enableOnBehalfRequestorsToAddAccess", []string{"not in this release"}},
+		"on behalf of whom":        {Policy, `{"requestorSettings":{"onBehalfRequestors":[` + someone + `]}}`, "requestorSettings/onBehalfRequestors", []string{"not in this release"}},
+		"outside":                  {Policy, `{"allowedTargetScope":"AllExternalUsers"}`, "allowedTargetScope", []string{"not in this release"}},
+		"outside, of beta":         {Policy, `{"requestorSettings":{"scopeType":"AllExternalSubjects"}}`, "requestorSettings/scopeType", []string{"not in this release"}},
+		"outside, none exact":      {Policy, `{"requestorSettings":{"scopeType":"AllExistingConnectedOrganizationSubjects"}}`, "requestorSettings/scopeType", nil},
+		"sponsors":                 {Policy, stages(`"primaryApprovers":[{"@odata.type":"#microsoft.graph.internalSponsors"}]`), second + "primaryApprovers/0/@odata.type", []string{"not in this release"}},
+		"rule":                     {Policy, `{"specificAllowedTargets":[{"@odata.type":"#microsoft.graph.attributeRuleMembers","membershipRule":"x"}]}`, "specificAllowedTargets/0/@odata.type", []string{"not in this release"}},
+		"separation":               {Package, `{"incompatibleAccessPackages":[{"id":"x"}]}`, "incompatibleAccessPackages", []string{"not in this release"}},
+		"groups":                   {Package, `{"incompatibleGroups":[{"id":"x"}]}`, "incompatibleGroups", []string{"not in this release"}},
+		"attributes":               {ResourceRequest, `{"resource":{"attributes":[{"name":"city"}]}}`, "resource/attributes", []string{"not in this release"}},
+		"validation":               {Request, `{"requestType":"userAdd","isValidationOnly":"true"}`, "isValidationOnly", []string{"not in this release"}},
+		"parameters":               {Request, `{"parameters":[{"name":"IsApprovalRequired","value":"true"}]}`, "parameters", []string{"not in this release"}},
+		"parameters of today":      {Request, `{"parameters":{"bypassApproval":false}}`, "parameters", []string{"not in this release"}},
+		"update":                   {Request, `{"requestType":"AdminUpdate"}`, "requestType", []string{`"adminUpdate" is not in this release`}},
+		"extend":                   {Request, `{"requestType":"UserExtend"}`, "requestType", []string{"not in this release"}},
+		"credentials shown":        {Request, `{"verifiedCredentialsData":[{}]}`, "verifiedCredentialsData", []string{"not in this release"}},
+		"requirements for another": {Requirements, `{"subject":{"subjectType":"servicePrincipal"}}`, "subject/subjectType", []string{"not in this release"}},
+		"a parameter":              {Nothing, `{"x":1}`, "x", nil},
+		"fallback of nobody":       {Policy, `{"specificAllowedTargets":[{"@odata.type":"singleUser","userId":"` + anID + `","isBackup":true}]}`, "specificAllowedTargets/0/isBackup", nil},
+		"stages side by side":      {Policy, `{"requestApprovalSettings":{"approvalMode":"Parallel","isApprovalRequired":true,"approvalStages":[{},{}]}}`, "requestApprovalSettings/approvalMode", nil},
+		"no approval, and yet":     {Policy, `{"requestApprovalSettings":{"approvalMode":"NoApproval","isApprovalRequired":true}}`, "requestApprovalSettings/approvalMode", nil},
+
+		"removal with a start":     {Request, `{"requestType":"userRemove","schedule":{"startDateTime":"2027-01-01T00:00:00Z"},"assignment":{"id":"a"}}`, "schedule", nil},
+		"removal with an end":      {Request, `{"requestType":"AdminRemove","schedule":{"expiration":{"type":"afterDuration","duration":"P1D"}}}`, "schedule", nil},
+		"removal with answers":     {Request, `{"requestType":"userRemove","answers":[{}]}`, "answers", nil},
+		"time in the assignment":   {Request, `{"requestType":"adminAdd","assignment":{"schedule":{"expiration":{"duration":"PT1H"}}}}`, "assignment/schedule", nil},
+		"stop":                     {Request, `{"requestType":"userAdd","schedule":{"stopDateTime":"2027-01-01T00:00:00Z"}}`, "schedule/stopDateTime", nil},
+		"recurrence of a request":  {Request, `{"requestType":"userAdd","schedule":{"recurrence":{"pattern":{"type":"daily"}}}}`, "schedule/recurrence", nil},
+		"end of beta":              {Request, `{"requestType":"userAdd","expirationDateTime":"2027-01-01T00:00:00Z"}`, "expirationDateTime", nil},
+		"add of an assignment":     {Request, `{"requestType":"userAdd","assignment":{"id":"a"}}`, "assignment/id", nil},
+		"by address":               {Request, `{"requestType":"AdminAdd","assignment":{"target":{"email":"x@contoso.example"}}}`, "assignment/target/email", []string{"not in this release"}},
+		"two targets":              {Request, `{"assignment":{"targetId":"` + anID + `","target":{"objectId":"` + another + `"}}}`, "assignment/targetId", []string{"assignment/target/objectId"}},
+		"two packages":             {Request, `{"assignment":{"accessPackageId":"a","accessPackage":{"id":"b"}}}`, "assignment/accessPackageId", nil},
+		"two packages, outside":    {Request, `{"accessPackage":{"id":"a"},"accessPackageAssignment":{"accessPackageId":"b"}}`, "accessPackage/id", nil},
+		"two policies":             {Request, `{"assignment":{"assignmentPolicyId":"a","assignmentPolicy":{"id":"b"}}}`, "assignment/assignmentPolicyId", nil},
+		"two catalogs":             {ResourceRequest, `{"catalogId":"a","catalog":{"id":"b"}}`, "catalogId", []string{"catalog/id"}},
+		"two packages of a policy": {Policy, `{"accessPackageId":"a","accessPackage":{"id":"b"}}`, "accessPackageId", nil},
+		"two links":                {Package, `{"catalog":{"id":"` + another + `","@odata.id":"catalogs/` + anID + `"}}`, "catalog/@odata.id", nil},
+		"what has its own path":    {Package, `{"resourceRoleScopes":[{"role":{}}]}`, "resourceRoleScopes", nil},
+		"roles of a resource":      {ResourceRequest, `{"requestType":"adminAdd","resource":{"roles":[{}]}}`, "resource/roles", nil},
+
+		"python's duration": {Policy, stages(`"durationBeforeAutomaticDenial":"30 days, 0:00:00"`), second + "durationBeforeAutomaticDenial", []string{second, "timedelta", "P30D"}},
+		"python's hours":    {Policy, `{"expiration":{"duration":"8:00:00"}}`, "expiration/duration", []string{"timedelta"}},
+		"python's day":      {Policy, `{"expiration":{"duration":"1 day, 12:00:00"}}`, "expiration/duration", []string{"timedelta"}},
+		"no duration":       {Policy, stages(`"durationBeforeAutomaticDenial":"soon"`), second + "durationBeforeAutomaticDenial", []string{second + "durationBeforeAutomaticDenial", "ISO 8601"}},
+		"a naive date":      {Policy, `{"expiration":{"endDateTime":"2030-01-01T00:00:00"}}`, "expiration/endDateTime", []string{"offset"}},
+		"no boolean":        {Catalog, `{"isExternallyVisible":"yes"}`, "isExternallyVisible", []string{"boolean"}},
+		"no boolean, 2":     {Catalog, `{"isExternallyVisible":2}`, "isExternallyVisible", []string{"boolean"}},
+		"no number":         {Policy, `{"questions":[{"sequence":1.5}]}`, "questions/0/sequence", []string{"whole number"}},
+		"no manager":        {Policy, stages(`"primaryApprovers":[{"@odata.type":"requestorManager","managerLevel":5}]`), second + "primaryApprovers/0/managerLevel", []string{"1 to 4"}},
+		"a crowd":           {Policy, `{"specificAllowedTargets":[` + strings.Repeat(someone+",", governance.MaxSubjectSets) + someone + `]}`, "specificAllowedTargets", []string{"100"}},
+		"no end, and one":   {Policy, `{"expiration":{"type":"notSpecified","duration":"P1D"}}`, "expiration/duration", nil},
+		"no root":           {RoleScope, `{"scope":{"isRootScope":"false"}}`, "scope/isRootScope", nil},
+		"by name":           {Package, `{"catalog":{"displayName":"x"}}`, "catalog", []string{"needs id"}},
+		"no text":           {Catalog, `{"displayName":7}`, "displayName", []string{"number", "string"}},
+		"no list":           {Policy, `{"questions":{}}`, "questions", []string{"list"}},
+		"no object":         {Package, `{"catalog":"c"}`, "catalog", []string{"object"}},
+		"no value":          {Catalog, `{"state":"open"}`, "state", []string{"published"}},
+		"no id":             {Policy, `{"specificAllowedTargets":[{"@odata.type":"singleUser","userId":"x"}]}`, "specificAllowedTargets/0/userId", []string{"GUID"}},
+		"no JSON":           {Catalog, `{"displayName":"x",}`, "body", []string{"JSON", "byte"}},
+		"more behind":       {Catalog, `{} {}`, "body", []string{"JSON"}},
+		"a list":            {Catalog, `[]`, "body", []string{"JSON object"}},
+		"too deep":          {Action, `{"settings":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, "body", []string{"nested"}},
+		"too many":          {Action, `{"settings":[` + strings.Repeat("0,", maxValues) + `0]}`, "body", []string{"values"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := test.of.New([]byte(test.body))
+			refuses(t, err, test.target, test.words...)
+		})
+	}
+}
+
+const stored = `{"id":"po","displayName":"p","description":"d","allowedTargetScope":"allMemberUsers","specificAllowedTargets":[],"expiration":{"type":"afterDuration","duration":"P30D"},"createdDateTime":"2026-11-20T10:00:00.000Z",
+	"questions":[],"requestorSettings":{"enableTargetsToSelfAddAccess":true,"enableTargetsToSelfUpdateAccess":false,"onBehalfRequestors":[]},
+	"requestApprovalSettings":{"isApprovalRequiredForAdd":true,"isRequestorJustificationRequired":false,"stages":[{"primaryApprovers":[` + someone + `]}]},
+	"notificationSettings":{"isAssignmentNotificationDisabled":false},"accessPackage":{"id":"p"},"catalog":{"id":"c"}}`
+
+// member is a member of a resource that a change made.
+func member(t *testing.T, resource []byte, path string) string {
+	t.Helper()
+	var value any
+	if err := json.Unmarshal(resource, &value); err != nil {
+		t.Fatal(err)
+	}
+	for name := range strings.SplitSeq(path, "/") {
+		object, _ := value.(map[string]any)
+		value = object[name]
+	}
+	text, _ := json.Marshal(value)
+	return string(text)
+}
+
+// rules: BEY-01
+func TestMerge(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		body string
+		want map[string]string
+	}{
+		"to the bottom":     {`{"requestApprovalSettings":{"isRequestorJustificationRequired":true}}`, map[string]string{"requestApprovalSettings": `{"isApprovalRequiredForAdd":true,"isRequestorJustificationRequired":true,"stages":[{"primaryApprovers":[` + someone + `]}]}`}},
+		"lists whole":       {`{"requestApprovalSettings":{"approvalStages":[{}]}}`, map[string]string{"requestApprovalSettings/stages": `[{}]`, "requestApprovalSettings/isApprovalRequiredForAdd": "true"}},
+		"the same type":     {`{"expiration":{"type":"AfterDuration","duration":"P3D"}}`, map[string]string{"expiration": `{"duration":"P3D","type":"afterDuration"}`}},
+		"no type":           {`{"expiration":{"duration":"P3D"}}`, map[string]string{"expiration": `{"duration":"P3D","type":"afterDuration"}`}},
+		"another type":      {`{"expiration":{"type":"noExpiration"}}`, map[string]string{"expiration": `{"type":"noExpiration"}`}},
+		"no type any more":  {`{"expiration":{"type":null,"endDateTime":"2030-01-01T00:00:00Z"}}`, map[string]string{"expiration": `{"endDateTime":"2030-01-01T00:00:00Z"}`}},
+		"null":              {`{"description":null,"requestApprovalSettings":{"stages":null}}`, map[string]string{"description": "null", "requestApprovalSettings/stages": "null", "requestApprovalSettings/isApprovalRequiredForAdd": "true"}},
+		"days of beta":      {`{"durationInDays":7}`, map[string]string{"expiration": `{"duration":"P7D","type":"afterDuration"}`}},
+		"what was read":     {stored, map[string]string{"displayName": `"p"`, "accessPackage/id": `"p"`}},
+		"a new object":      {`{"reviewSettings":{"isEnabled":false,"expirationBehavior":null}}`, map[string]string{"reviewSettings": `{"isEnabled":false}`}},
+		"ids, in any case":  {`{"id":"PO","accessPackageId":"P","catalog":{"id":"C","displayName":"x"}}`, map[string]string{"id": `"po"`}},
+		"nothing but noise": {`{"createdDateTime":"2020-01-01","accessPackage":null}`, map[string]string{"createdDateTime": `"2026-11-20T10:00:00.000Z"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body, err := Policy.Change([]byte(test.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			merged, err := body.Merge([]byte(stored))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for path, want := range test.want {
+				if got := member(t, merged, path); got != want {
+					t.Errorf("%s is %s, want %s", path, got, want)
+				}
+			}
+		})
+	}
+}
+
+// A PUT that says nothing of what is set is refused and names all of it; null takes it away, and what another type excludes is not missing (WIRE's preamble corrects OBJ-05).
+//
+// rules: OBJ-05
+func TestReplace(t *testing.T) {
+	t.Parallel()
+	all := `"displayName":"renamed","description":"d","allowedTargetScope":"allMemberUsers","requestorSettings":{"enableTargetsToSelfAddAccess":true},"requestApprovalSettings":{"isApprovalRequiredForAdd":true,"stages":[]}`
+	for name, test := range map[string]struct {
+		body, target string
+		words        []string
+	}{
+		"renamed": {`{"@odata.etag":"x","displayName":"renamed"}`, "allowedTargetScope", []string{
+			"allowedTargetScope", "description", "expiration/duration", "expiration/type", "requestApprovalSettings/isApprovalRequiredForAdd", "requestApprovalSettings/stages", "requestorSettings/enableTargetsToSelfAddAccess",
+		}},
+		"nothing":                  {`{}`, "allowedTargetScope", []string{"displayName"}},
+		"inside":                   {`{` + strings.Replace(all, `,"stages":[]`, "", 1) + `,"expiration":{"type":"noExpiration"}}`, "requestApprovalSettings/stages", nil},
+		"a type without its time":  {`{` + all + `,"expiration":{"type":"afterDuration"}}`, "expiration/duration", nil},
+		"another type":             {`{` + all + `,"expiration":{"type":"noExpiration"}}`, "", nil},
+		"of beta":                  {`{` + all + `,"durationInDays":0,"expirationDateTime":null}`, "", nil},
+		"nulls":                    {`{"displayName":"x","description":null,"allowedTargetScope":null,"expiration":null,"requestorSettings":null,"requestApprovalSettings":null}`, "", nil},
+		"all of it":                {stored, "", nil},
+		"another package":          {`{` + all + `,"expiration":null,"accessPackage":{"id":"q"}}`, "accessPackage/id", nil},
+		"another package, of beta": {`{` + all + `,"expiration":null,"accessPackageId":"q"}`, "accessPackageId", nil},
+		"another catalog":          {`{` + all + `,"expiration":null,"catalog":{"id":"q"}}`, "catalog/id", nil},
+		"another policy":           {`{` + all + `,"expiration":null,"id":"q"}`, "id", nil},
+		"another link":             {`{` + all + `,"expiration":null,"@odata.id":"assignmentPolicies('q')"}`, "@odata.id", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body, err := Policy.Change([]byte(test.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = body.Replace([]byte(stored))
+			if test.target == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			refuses(t, err, test.target, test.words...)
+		})
+	}
+	// Half of what takes an end away, in beta's words, takes nothing.
+	_, err := Policy.Change([]byte(`{"expirationDateTime":null}`))
+	refuses(t, err, "expirationDateTime", "durationInDays")
+	// Null of what would then be open to more people is refused.
+	for _, name := range []string{"state", "isExternallyVisible"} {
+		_, err := Catalog.Change([]byte(`{"` + name + `":null}`))
+		refuses(t, err, name, "null")
+	}
+}
+
+// What a client read and sends back passes; another right or navigation does not.
+func TestEchoes(t *testing.T) {
+	t.Parallel()
+	const pack = `{"id":"p","displayName":"x","isHidden":false,"catalog":{"id":"c"},"resourceRoleScopes":[{"id":"ro_sc","createdDateTime":"2026-11-20T10:00:00.000Z","role":{"id":"ro","displayName":"Member","originId":"Member_g","originSystem":"AadGroup",
+		"resource":{"id":"r","originId":"g"}},"scope":{"id":"sc","originId":"g","isRootScope":true}}],"assignmentPolicies":[` + stored + `]}`
+	role := func(members string) string {
+		return `{"resourceRoleScopes":[{"id":"RO_SC","createdDateTime":"2026-11-20T10:00:00+00:00",` + members + `}]}`
+	}
+	for body, target := range map[string]string{
+		role(`"role":{"id":"ro","displayName":"Members","originId":"Member_g"},"scope":{"id":"sc","isRootScope":true,"description":"x"}`): "",
+		pack:                          "",
+		`{"catalog":{"id":"C"}}`:      "",
+		`{"resourceRoleScopes":null}`: "",
+		`{"resourceRoleScopes":[]}`:   "resourceRoleScopes",
+		role(`"role":{"id":"ro","originId":"Owner_g"}`):                                               "resourceRoleScopes",
+		role(`"scope":{"id":"sc","resource":{"id":"q"}},"role":{"resource":{"id":"q"}}`):              "resourceRoleScopes",
+		`{"resourceRoleScopes":[{"id":"ro_sc"},{"id":"other"}]}`:                                      "resourceRoleScopes",
+		`{"resourceRoleScopes":[{"id":"other"}]}`:                                                     "resourceRoleScopes",
+		`{"catalog":{"id":"d"}}`:                                                                      "catalog/id",
+		`{"accessPackageCatalog":{"id":"d"}}`:                                                         "accessPackageCatalog/id",
+		`{"catalogId":"d"}`:                                                                           "catalogId",
+		`{"id":"q"}`:                                                                                  "id",
+		`{"assignmentPolicies":[{"id":"po","allowedTargetScope":"allDirectoryUsers"}]}`:               "assignmentPolicies",
+		`{"assignmentPolicies":[{"id":"po","requestApprovalSettings":{"isApprovalRequired":false}}]}`: "assignmentPolicies",
+	} {
+		read, err := Package.Change([]byte(body))
+		if err != nil {
+			t.Errorf("%s: %v", body, err)
+			continue
+		}
+		_, err = read.Merge([]byte(pack))
+		if target == "" {
+			if err != nil {
+				t.Errorf("%s: %v", body, err)
+			}
+			continue
+		}
+		refuses(t, err, target)
+	}
+}
+
+// Whatever a body is, it is refused by name, or what is normal of it is read again as the same, by the types of governance too.
+func FuzzBody(f *testing.F) {
+	for _, seed := range []string{stored, `{"requestApprovalSettings":{"approvalStages":[{"primaryApprovers":[{"isBackup":true}]}]}}`, `{"questions":[{"text":{"defaultText":"x"}}]}`, `{"a":{"b":[null,1,"x"]}}`, `{"requestorSettings":1}`,
+		`{"assignment":{"target":[],"targetId":"x"}}`, `{"accessReviewSettings":{"reviewerType":"Manager","recurrenceType":"weekly"}}`, `{"catalog":{"@odata.id":""}}`, `{"@odata.id":null,"catalog@odata.bind":{}}`, `{"durationInDays":{}}`} {
+		f.Add([]byte(seed))
+	}
+	types := map[*Type]func() any{
+		Policy: func() any { return new(governance.AssignmentPolicy) }, Catalog: func() any { return new(governance.Catalog) }, Package: func() any { return new(governance.AccessPackage) },
+		Request: func() any { return new(governance.AssignmentRequest) }, RoleScope: func() any { return new(governance.ResourceRoleScope) }, ResourceRequest: func() any { return new(governance.ResourceRequest) },
+		Stage: func() any { return new(governance.ApprovalStage) }, Action: func() any { return new(governance.CalloutAction) },
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for of, made := range types {
+			body, err := of.New(data)
+			var coded *governance.Error
+			if err != nil {
+				if !errors.As(err, &coded) || coded.Code != governance.CodeInvalid || coded.Target == "" {
+					t.Fatalf("%s: %v", of.Name, err)
+				}
+				continue
+			}
+			normal, err := body.JSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := of.New(normal)
+			if err != nil {
+				t.Fatalf("%s: %s is normal and refused: %v", of.Name, normal, err)
+			}
+			if second, _ := again.JSON(); string(second) != string(normal) {
+				t.Fatalf("%s: %s, and again %s", of.Name, normal, second)
+			}
+			if err := json.Unmarshal(normal, made()); err != nil && governance.CodeOf(err) != governance.CodeInvalid {
+				t.Fatalf("%s: %s cannot be read: %v", of.Name, normal, err)
+			}
+			if change, err := of.Change(data); err == nil {
+				if merged, err := change.Merge(normal); err == nil && !json.Valid(merged) {
+					t.Fatalf("%s: merged to %s", of.Name, merged)
+				}
+				_, _ = change.Replace(normal)
+			}
+		}
+	})
+}
+
+// What is valid is read as encoding/json reads it.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{`{"a":[1,-2.5e3,"x\u00e4\"",null,true,false,{}],"b":{ }}`, `[ ]`, `"x"`, ` 12 `, `{"a" : "\ud83d\ude00" , "c":[[]]}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		read, err := parse(data)
+		if err != nil || !utf8.Valid(data) {
+			return
+		}
+		var want any
+		decoder := json.NewDecoder(bytes.NewReader(data))
+		decoder.UseNumber()
+		if err := decoder.Decode(&want); err != nil {
+			t.Fatalf("%q is read, and no JSON: %v", data, err)
+		}
+		if got := read.any(); !reflect.DeepEqual(got, want) {
+			t.Fatalf("%q is %v, want %v", data, got, want)
+		}
+	})
+}

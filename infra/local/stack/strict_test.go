@@ -1,0 +1,181 @@
+package stack_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// The conditions of a policy hold in whichever names they come, and no change takes them away by silence.
+//
+// rules: OBJ-02 OBJ-05 APR-01 BEY-01
+func TestConditionsHold(t *testing.T) {
+	ida := administrator(t)
+	boss := hire(t, "")
+	catalog := newCatalog(t)
+	pack := newPackage(t, catalog, newGroup(t))
+	asked := func() {
+		t.Helper()
+		request := person(t, hire(t, boss.ID).UserPrincipalName).post("/assignmentRequests", add("userAdd", pack, nil))
+		same(t, request, "state", "pendingApproval")
+	}
+	// As Terraform writes it (CLIENTS 1).
+	created := ida.post("/assignmentPolicies", `{"@odata.type":"#microsoft.graph.accessPackageAssignmentPolicy","accessPackageId":"`+pack+`","canExtend":false,"description":"d","displayName":"full","durationInDays":0,
+		"expirationDateTime":"2030-01-01T00:00:00Z","questions":[{"@odata.type":"#microsoft.graph.accessPackageTextInputQuestion","isRequired":false,"sequence":1,"text":{"defaultText":"hello?","localizedTexts":[{"languageCode":"de","text":"hallo?"}]}}],
+		"requestApprovalSettings":{"approvalStages":[{"approvalStageTimeOutInDays":14,"escalationApprovers":[],"escalationTimeInMinutes":null,"isApproverJustificationRequired":null,"isEscalationEnabled":null,
+		"primaryApprovers":[{"@odata.type":"#microsoft.graph.requestorManager","isBackup":false},{"@odata.type":"#microsoft.graph.singleUser","id":"`+boss.ID+`","isBackup":true}]}],"isApprovalRequired":true,"isApprovalRequiredForExtension":false,
+		"isRequestorJustificationRequired":false},"requestorSettings":{"acceptRequests":true,"allowedRequestors":[],"scopeType":"AllExistingDirectoryMemberUsers"}}`)
+	policy := "/assignmentPolicies/" + text(t, created, "id")
+	same(t, created, "expiration", object{"type": "afterDateTime", "endDateTime": "2030-01-01T00:00:00Z"})
+	same(t, created, "allowedTargetScope", "allMemberUsers")
+	same(t, created, "questions/0/localizations/0/text", "hallo?")
+	same(t, created, "requestApprovalSettings/stages/0/durationBeforeAutomaticDenial", "P14D")
+	same(t, created, "requestApprovalSettings/stages/0/primaryApprovers", list{manager()})
+	same(t, created, "requestApprovalSettings/stages/0/fallbackPrimaryApprovers/0/userId", boss.ID)
+	asked()
+	ida.call("PATCH", policy, object{"requestApprovalSettings": object{"isRequestorJustificationRequired": false}}).want(http.StatusNoContent)
+	asked()
+	ida.call("PUT", policy, object{"@odata.etag": "x", "displayName": "renamed"}).refused(http.StatusBadRequest, "requestApprovalSettings/stages", "expiration/endDateTime", "allowedTargetScope", "requestorSettings/enableTargetsToSelfAddAccess", "questions")
+	ida.call("PUT", policy, object{"displayName": "renamed", "requestApprovalSettings": object{}}).refused(http.StatusBadRequest, "requestApprovalSettings/isApprovalRequiredForAdd")
+	ida.call("PATCH", policy, `{"requestApprovalSettings":{"isApprovalRequiredForAdd":true,"IsApprovalRequiredForAdd":false}}`).refused(http.StatusBadRequest, "requestApprovalSettings/IsApprovalRequiredForAdd", "twice")
+	asked()
+	// What was read goes back, in PUT and PATCH alike.
+	whole := ida.get(policy + "?$expand=accessPackage,catalog")
+	ida.call("PUT", policy, whole).want(http.StatusOK)
+	ida.call("PATCH", policy, whole).want(http.StatusNoContent)
+	asked()
+	other := newCatalog(t)
+	for _, change := range []object{
+		{"catalog": object{"id": other}}, {"catalogId": other}, {"accessPackage": object{"id": newPackage(t, catalog)}}, {"id": other}, {"accessPackage": object{"displayName": "x"}},
+	} {
+		for name := range change {
+			ida.call("PATCH", policy, change).refused(http.StatusBadRequest, name)
+		}
+	}
+	ida.call("POST", "/assignmentPolicies", policyFor(pack, func(policy object) { policy["catalog"] = object{"id": other} })).refused(http.StatusBadRequest, "catalog/id")
+	ida.call("PATCH", "/catalogs/"+other, object{"state": nil}).refused(http.StatusBadRequest, "state")
+	same(t, ida.get("/catalogs/"+other), "state", "published")
+	// A package with everything that was expanded, as Python's client sends it.
+	full := ida.get("/accessPackages/" + pack + "?$expand=catalog,resourceRoleScopes($expand=role($expand=resource),scope),assignmentPolicies")
+	full["description"] = "sent back"
+	ida.call("PATCH", "/accessPackages/"+pack, full).want(http.StatusNoContent)
+	same(t, ida.get("/accessPackages/"+pack), "description", "sent back")
+	ida.call("PATCH", "/accessPackages/"+pack, object{"resourceRoleScopes": list{}}).refused(http.StatusBadRequest, "resourceRoleScopes")
+	full["assignmentPolicies"] = list{object{"id": other}}
+	ida.call("PATCH", "/accessPackages/"+pack, full).refused(http.StatusBadRequest, "assignmentPolicies")
+	shelf := ida.get("/catalogs/" + catalog + "?$expand=accessPackages,resources")
+	ida.call("PATCH", "/catalogs/"+catalog, shelf).want(http.StatusNoContent)
+	shelf["resources"] = list{object{"id": other}}
+	ida.call("PATCH", "/catalogs/"+catalog, shelf).refused(http.StatusBadRequest, "resources")
+}
+
+// A request that names one person by its words and another by what would be done is nobody's; nor is one that asks for what nobody looks at.
+//
+// rules: REQ-10 REQ-11 REQ-12 REQ-14 QUE-01 QUE-02
+func TestRequestsMeanOneThing(t *testing.T) {
+	ida := administrator(t)
+	mia, bob := hire(t, ""), hire(t, "")
+	self := person(t, mia.UserPrincipalName)
+	o := newOffer(t, func(policy object) {
+		policy["questions"] = list{object{"@odata.type": "#microsoft.graph.accessPackageTextInputQuestion", "text": "why?", "isSingleLineQuestion": true}}
+	})
+	question := text(t, ida.get("/assignmentPolicies/"+o.policy), "questions/0/id")
+	before := documents(t)
+	for name, one := range map[string]struct {
+		who   *actor
+		body  object
+		names string
+	}{
+		"by somebody else":       {self, add("userAdd", o.pack, object{"requestor": object{"objectId": bob.ID}}), "requestor/objectId"},
+		"by another's address":   {self, add("userAdd", o.pack, object{"requestor": object{"email": bob.Mail}}), "requestor/email"},
+		"by another subject":     {self, add("userAdd", o.pack, object{"requestor": object{"id": bob.ID}}), "requestor/id"},
+		"by an administrator":    {ida, object{"requestType": "adminAdd", "requestor": object{"objectId": bob.ID}, "assignment": assign(o, mia.ID)["assignment"]}, "requestor/objectId"},
+		"for two people":         {ida, object{"requestType": "adminAdd", "assignment": object{"targetId": mia.ID, "target": object{"objectId": bob.ID}, "accessPackageId": o.pack, "assignmentPolicyId": o.policy}}, "assignment/targetId"},
+		"with another's address": {ida, object{"requestType": "adminAdd", "assignment": object{"target": object{"objectId": mia.ID, "email": bob.Mail}, "accessPackageId": o.pack, "assignmentPolicyId": o.policy}}, "assignment/target/email"},
+		"of two packages":        {self, add("userAdd", o.pack, object{"accessPackage": object{"id": bob.ID}}), "accessPackage/id"},
+		"only validated":         {self, add("userAdd", o.pack, object{"isValidationOnly": true}), "isValidationOnly"},
+		"with parameters":        {ida, object{"requestType": "adminAdd", "parameters": list{object{"name": "IsApprovalRequired", "value": "true"}}, "assignment": assign(o, mia.ID)["assignment"]}, "parameters"},
+		"for an hour":            {self, object{"requestType": "userAdd", "assignment": object{"accessPackageId": o.pack, "schedule": object{"expiration": object{"duration": "PT1H", "type": "afterDuration"}}}}, "assignment/schedule"},
+		"in two lines":           {self, add("userAdd", o.pack, object{"answers": list{object{"value": "a\nb", "answeredQuestion": object{"id": question}}}}), "one line"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			who := *one.who
+			who.t = t
+			who.call("POST", "/assignmentRequests", one.body).refused(http.StatusBadRequest, one.names)
+		})
+	}
+	unchanged(t, before)
+	made := self.post("/assignmentRequests", add("userAdd", o.pack, object{"requestor": object{"objectId": strings.ToUpper(mia.ID), "email": mia.Mail}, "answers": list{object{"value": "a b", "answeredQuestion": object{"id": question}}}}))
+	for _, body := range []string{"{", `{"reason":"x"}`, "[]"} {
+		self.call("POST", "/assignmentRequests/"+text(t, made, "id")+"/cancel", body).refused(http.StatusBadRequest)
+		ida.call("POST", "/assignmentRequests/"+text(t, made, "id")+"/reprocess", body).refused(http.StatusBadRequest)
+	}
+	drain(t)
+	assignment := at[object](t, ida.get("/assignments?$expand=target,accessPackage,assignmentPolicy&$filter=target/objectId%20eq%20'"+mia.ID+"'"), "value/0")
+	removal := func(path string, value any) object {
+		return object{"requestType": "adminRemove", "assignment": put(assignment, strings.Split(path, "/"), value)}
+	}
+	for path, value := range map[string]any{
+		"target/objectId": bob.ID, "accessPackage/id": bob.ID, "assignmentPolicy/id": bob.ID, "targetId": bob.ID, "schedule/startDateTime": "2031-01-01T00:00:00Z", "schedule/expiration": object{"type": "noExpiration"},
+	} {
+		name, _, _ := strings.Cut(path, "/")
+		ida.call("POST", "/assignmentRequests", removal(path, value)).refused(http.StatusBadRequest, name)
+	}
+	late := removal("status", "Fulfilled")
+	late["schedule"] = object{"startDateTime": "2031-01-01T00:00:00Z"}
+	ida.call("POST", "/assignmentRequests", late).refused(http.StatusBadRequest, "schedule")
+	ida.post("/assignmentRequests", removal("status", "old")) // all that was read
+}
+
+// What is described by several ids is one thing.
+//
+// rules: OBJ-09 OBJ-10 RES-02
+func TestIDsAgree(t *testing.T) {
+	ida := administrator(t)
+	catalog, one, two := newCatalog(t), newGroup(t), newGroup(t)
+	pack := newPackage(t, catalog, one, two)
+	resources := map[string]object{}
+	for _, resource := range ida.values("/catalogs/" + catalog + "/resources?$expand=roles,scopes") {
+		resources[text(t, resource, "originId")] = resource
+	}
+	id := func(group, path string) string { return text(t, resources[group], path) }
+	for path, value := range map[string]string{
+		"role/id": id(two, "roles/0/id"), "role/resource/id": id(two, "id"), "scope/id": id(two, "scopes/0/id"), "scope/originId": two, "role/originSystem": "SharePointOnline", "id": id(one, "id"),
+	} {
+		ida.call("POST", "/accessPackages/"+pack+"/resourceRoleScopes", put(roleScope(one), strings.Split(path, "/"), value)).refused(http.StatusBadRequest, path)
+	}
+	// An id that repeats the originId contradicts nothing (CLIENTS 5).
+	ida.post("/accessPackages/"+pack+"/resourceRoleScopes", put(roleScope(one), []string{"role", "resource", "id"}, one))
+	order := func(kind string, resource object) object {
+		return object{"requestType": kind, "catalog": object{"id": catalog}, "resource": resource}
+	}
+	for range 5 {
+		ida.call("POST", "/resourceRequests", order("adminRemove", object{"id": id(one, "id"), "originId": two})).refused(http.StatusBadRequest, "resource/")
+	}
+	ida.call("POST", "/resourceRequests", order("adminAdd", object{"id": id(one, "id"), "originId": newGroup(t), "originSystem": "AadGroup"})).refused(http.StatusBadRequest, "resource/id")
+	both := order("adminAdd", object{"originId": newGroup(t), "originSystem": "AadGroup"})
+	both["catalogId"] = newCatalog(t)
+	ida.call("POST", "/resourceRequests", both).refused(http.StatusBadRequest, "catalogId")
+}
+
+// A stage that is not as the approver read it any more is a conflict, as a late decision is.
+//
+// rules: APR-03 APR-14
+func TestStaleStage(t *testing.T) {
+	boss := hire(t, "")
+	chief := person(t, boss.UserPrincipalName)
+	o := newOffer(t, approvedBy(manager()))
+	path := stageOf(t, chief, text(t, person(t, hire(t, boss.ID).UserPrincipalName).post("/assignmentRequests", add("userAdd", o.pack, nil)), "id"), 0)
+	read := chief.get(path)
+	for name, value := range map[string]any{"status": "Completed", "reviewedBy": object{"id": o.pack, "displayName": "somebody"}} {
+		stale := put(read, []string{name}, value).(object)
+		stale["reviewResult"] = "Approve"
+		chief.call("PATCH", path, stale).refused(http.StatusConflict)
+	}
+	chief.call("PATCH", path, object{"id": o.pack, "reviewResult": "Approve"}).refused(http.StatusBadRequest, "id")
+	chief.call("PATCH", path, `{"reviewResult":"Deny","reviewResult":"Approve"}`).refused(http.StatusBadRequest, "reviewResult")
+	chief.call("PATCH", path, object{"reviewResult": "Approve", "jusstification": "x"}).refused(http.StatusBadRequest, "justification")
+	read["reviewResult"] = "Approve"
+	chief.call("PATCH", path, read).want(http.StatusNoContent)
+	chief.call("PATCH", path, read).refused(http.StatusConflict)
+}
