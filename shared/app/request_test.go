@@ -267,7 +267,7 @@ func TestAScheduleOfOnesOwn(t *testing.T) {
 	s.refused(err, governance.CodeInvalid, "schedule")
 }
 
-// TestAWindowThatHasPassed before anybody's timer ran cannot be granted any more; the request fails and says so. rules: REQ-06 LIF-05 NOT-06.
+// TestAWindowThatHasPassed before anybody's timer ran cannot be granted any more; the request is closed as expired and says so. rules: REQ-06 LIF-05 NOT-06.
 func TestAWindowThatHasPassed(t *testing.T) {
 	s := newStand(t)
 	packageID, _ := s.openPackage("package", member(g1))
@@ -275,7 +275,9 @@ func TestAWindowThatHasPassed(t *testing.T) {
 	draft.Schedule = &governance.Schedule{StartDateTime: governance.At(noon.Add(48 * time.Hour)), Expiration: &governance.Expiration{Type: governance.ExpirationAfterDateTime, EndDateTime: governance.At(noon.Add(72 * time.Hour))}}
 	made := s.submit(user(alice), draft)
 	s.pass(96 * time.Hour)
-	s.is(made.ID, governance.StateDeliveryFailed)
+	if closed := s.is(made.ID, governance.StateDenied); closed.Status != governance.StatusExpired {
+		t.Errorf("it is %s", closed.Status)
+	}
 	s.isMember(g1, alice, false)
 	if mails := s.mails("alice"); len(mails) != 1 {
 		t.Errorf("alice got %q", mails)

@@ -10,43 +10,67 @@ import (
 	"latchkey/shared/governance"
 )
 
-// newApproval resolves the stages of a policy for a requestor (RULES APR-02, APR-08, APR-10). The requestor never approves (RULES APR-07). Errors: CodeInvalid when
-// a stage has nobody who could decide it.
-func newApproval(requestID string, settings governance.ApprovalSettings, requestor governance.Person) (*governance.Approval, error) {
-	approval := &governance.Approval{ID: requestID}
-	for i, stage := range settings.Stages {
-		users, groups := stage.PrimaryApprovers.Resolve(requestor)
-		if len(users)+len(groups) == 0 {
-			users, groups = stage.FallbackPrimaryApprovers.Resolve(requestor)
-		}
-		if len(users)+len(groups) == 0 {
-			return nil, governance.Invalid("assignment/assignmentPolicyId",
-				"Stage %d of the approval has no approver who can decide this request: its approvers cannot be found or are the requestor. Ask the owner of the access package to add a fallback approver.", i+1)
-		}
-		resolved := governance.ApprovalStage{
-			ID:               governance.NameID(fmt.Sprintf("stage:%s:%d", requestID, i)),
-			DisplayName:      fmt.Sprintf("Stage %d", i+1),
-			Status:           governance.StageInitializing,
-			ReviewResult:     governance.ResultNotReviewed,
-			ReviewedBy:       &governance.Identity{ID: governance.NobodyID},
-			ApproverUserIDs:  users,
-			ApproverGroupIDs: groups,
-		}
-		if stage.IsEscalationEnabled {
-			resolved.AlternateUserIDs, resolved.AlternateGroupIDs = stage.EscalationApprovers.Resolve(requestor)
-			if len(resolved.AlternateUserIDs)+len(resolved.AlternateGroupIDs) == 0 {
-				resolved.AlternateUserIDs, resolved.AlternateGroupIDs = stage.FallbackEscalationApprovers.Resolve(requestor)
+// Approvers are who is asked to decide a stage.
+type Approvers struct {
+	Users, Groups                   []string
+	AlternateUsers, AlternateGroups []string
+}
+
+// IsNobody says whether no one is asked.
+func (a Approvers) IsNobody() bool { return len(a.Users)+len(a.Groups) == 0 }
+
+// Ask picks who is asked in a stage about a person: its approvers if one of them can decide, else those who stand in for them, if one of those can (RULES APR-02, APR-08, APR-10). Nobody decides about
+// themselves (RULES APR-07). can looks whether one of some users and groups can decide. Errors: those of can.
+func Ask(stage governance.ApprovalStageSettings, about governance.Person, can func(users, groups []string) (bool, error)) (Approvers, error) {
+	first := func(either ...governance.SubjectSets) (users, groups []string, err error) {
+		for _, sets := range either {
+			users, groups = sets.Resolve(about)
+			if ok, err := can(users, groups); ok || err != nil {
+				return users, groups, err
 			}
 		}
-		approval.Stages = append(approval.Stages, resolved)
+		return nil, nil, nil
+	}
+	var asked Approvers
+	var err error
+	asked.Users, asked.Groups, err = first(stage.PrimaryApprovers, stage.FallbackPrimaryApprovers)
+	if err == nil && stage.IsEscalationEnabled {
+		asked.AlternateUsers, asked.AlternateGroups, err = first(stage.EscalationApprovers, stage.FallbackEscalationApprovers)
+	}
+	return asked, err
+}
+
+// newApproval has a stage for each of a policy, and who is asked in it as far as that can be told now. Errors: CodeInvalid when a stage has nobody who could decide it.
+func newApproval(requestID string, settings governance.ApprovalSettings, asked []Approvers) (*governance.Approval, error) {
+	approval := &governance.Approval{ID: requestID}
+	for i := range settings.Stages {
+		if i >= len(asked) || asked[i].IsNobody() {
+			return nil, governance.Invalid("assignment/assignmentPolicyId",
+				"Stage %d of the approval has no approver who can decide this request: its approvers cannot be found, are blocked, or are the requestor. Ask the owner of the access package to add a fallback approver.", i+1)
+		}
+		stage := governance.ApprovalStage{
+			ID:           governance.NameID(fmt.Sprintf("stage:%s:%d", requestID, i)),
+			DisplayName:  fmt.Sprintf("Stage %d", i+1),
+			Status:       governance.StageInitializing,
+			ReviewResult: governance.ResultNotReviewed,
+			ReviewedBy:   &governance.Identity{ID: governance.NobodyID},
+		}
+		ask(&stage, asked[i])
+		approval.Stages = append(approval.Stages, stage)
 	}
 	return approval, nil
+}
+
+// ask has a stage ask these.
+func ask(stage *governance.ApprovalStage, asked Approvers) {
+	stage.ApproverUserIDs, stage.ApproverGroupIDs = asked.Users, asked.Groups
+	stage.AlternateUserIDs, stage.AlternateGroupIDs = asked.AlternateUsers, asked.AlternateGroups
 }
 
 // approvalGate is the approval, stage after stage (RULES APR-05).
 var approvalGate = gate{
 	passed: func(request governance.AssignmentRequest, _ time.Time) bool { return nextStage(request) < 0 },
-	wait: func(change *Change, request *governance.AssignmentRequest, _ Facts, now time.Time) error {
+	wait: func(change *Change, request *governance.AssignmentRequest, facts Facts, now time.Time) error {
 		event := EventApprovalNeeded
 		if request.State == governance.StatePendingApproval {
 			event = EventStageApproved
@@ -55,11 +79,17 @@ var approvalGate = gate{
 			return err
 		}
 		index := nextStage(*request)
+		if facts.Asked != nil {
+			ask(&request.Approval.Stages[index], *facts.Asked)
+		}
 		openStage(request, index, now)
 		change.notify(request, governance.NotifyApprovers, index)
 		return nil
 	},
 }
+
+// lookAgain is how often it is looked whether anybody can decide a stage that waits.
+const lookAgain = 24 * time.Hour
 
 // nextStage is the first stage that is not decided, -1 if there is none.
 func nextStage(request governance.AssignmentRequest) int {
@@ -78,7 +108,10 @@ func openStage(request *governance.AssignmentRequest, index int, now time.Time) 
 	if settings.DurationBeforeAutomaticDenial != nil {
 		denial = *settings.DurationBeforeAutomaticDenial
 	}
-	stage.EndsDateTime = governance.At(denial.AddTo(now))
+	stage.EndsDateTime, stage.LookDateTime = governance.At(denial.AddTo(now)), governance.At(now.Add(lookAgain))
+	if len(stage.ApproverUserIDs)+len(stage.ApproverGroupIDs) == 0 {
+		stage.LookDateTime = governance.At(now) // whoever looks tells an administrator
+	}
 	if settings.IsEscalationEnabled && settings.DurationBeforeEscalation != nil && len(stage.AlternateUserIDs)+len(stage.AlternateGroupIDs) > 0 {
 		stage.EscalatesDateTime = governance.At(settings.DurationBeforeEscalation.AddTo(now))
 	}
@@ -107,6 +140,7 @@ type Decision struct {
 	Approver      governance.Caller
 	GroupIDs      []string                  // of the approver, if NeedsGroups
 	Package       *governance.AccessPackage // as it is now; nil if it is gone
+	Next          *Approvers                // who is asked in the next stage; nil if there is none
 	Seen          governance.ApprovalStage  // the stage as the approver read it; what is empty was not said
 }
 
@@ -164,7 +198,7 @@ func Decide(s State, d Decision, now time.Time) (Change, error) {
 	decided.Detail = stage.DisplayName + ": " + string(d.Result)
 	change := Change{Audit: []governance.AuditEntry{decided}}
 	if d.Result == governance.ResultApprove {
-		if err := change.proceed(&request, Facts{Head: s.Head, Package: d.Package, Caller: d.Approver}, now); err != nil {
+		if err := change.proceed(&request, Facts{State: s, Package: d.Package, Caller: d.Approver, Asked: d.Next}, now); err != nil {
 			return Change{}, err
 		}
 	} else {

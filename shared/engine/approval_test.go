@@ -272,6 +272,14 @@ func TestASilentStageEscalates(t *testing.T) {
 	t.Parallel()
 	l := newLedger(t, mo)
 	_, _ = l.submit(submission(t, under(policy(t, "p", escalating(sam)))))
+	for day := 1; day < 7; day++ { // each day it is looked whether anybody can decide, and nothing else happens
+		if l.now = one[governance.AssignmentRequest](l.State, "request-1").Due(); !l.now.Equal(start.AddDate(0, 0, day)) {
+			t.Fatalf("it is due at %v", l.now)
+		}
+		if change := l.requestDue(nil); effects(change) != "" || change.Audit[0].Detail != "Stage 1: somebody can decide it, as before" {
+			t.Fatalf("a look in vain: %s", text(t, change))
+		}
+	}
 	if due := one[governance.AssignmentRequest](l.State, "request-1").Due(); !due.Equal(start.AddDate(0, 0, 7)) {
 		t.Fatalf("it is due at %v", due)
 	}
@@ -287,11 +295,11 @@ func TestASilentStageEscalates(t *testing.T) {
 	if !slices.Equal(activities(change), []governance.Activity{governance.ActivityEscalate}) {
 		t.Errorf("the audit says %q", activities(change))
 	}
-	if again := l.requestDue(nil); !again.IsEmpty() {
+	if again := l.requestDue(nil); effects(again) != "" {
 		t.Errorf("it escalates twice: %s", text(t, again))
 	}
-	if due := one[governance.AssignmentRequest](l.State, "request-1").Due(); !due.Equal(start.AddDate(0, 0, 14)) {
-		t.Errorf("then it is due at %v", due)
+	if due := one[governance.AssignmentRequest](l.State, "request-1").Deadlines()[0].At; !due.Equal(start.AddDate(0, 0, 14)) {
+		t.Errorf("then it is denied at %v", due)
 	}
 	for _, who := range []string{sam, meg} { // the alternate, and still the manager
 		branch := newLedger(t, mo)

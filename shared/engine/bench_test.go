@@ -29,7 +29,7 @@ func with(b *testing.B, s engine.State, change engine.Change, err error) engine.
 }
 
 func BenchmarkSubmit(b *testing.B) {
-	s, cmd := benchSubject(b), submission(b)
+	s, cmd := benchSubject(b), asking(submission(b))
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := engine.Submit(s, cmd, start); err != nil {
@@ -45,7 +45,7 @@ func benchDecision() engine.Decision {
 
 func BenchmarkDecide(b *testing.B) {
 	s := benchSubject(b)
-	change, err := engine.Submit(s, submission(b), start)
+	change, err := engine.Submit(s, asking(submission(b)), start)
 	s = with(b, s, change, err)
 	d := benchDecision()
 	b.ReportAllocs()
@@ -58,7 +58,7 @@ func BenchmarkDecide(b *testing.B) {
 
 func BenchmarkRecord(b *testing.B) {
 	s := benchSubject(b)
-	change, err := engine.Submit(s, submission(b), start)
+	change, err := engine.Submit(s, asking(submission(b)), start)
 	s = with(b, s, change, err)
 	change, err = engine.Decide(s, benchDecision(), start)
 	s = with(b, s, change, err)

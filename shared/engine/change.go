@@ -54,6 +54,12 @@ func (c *Change) write(documents ...governance.Document) { c.Write = append(c.Wr
 // effect adds something that is to be done for a document.
 func (c *Change) effect(effect governance.Effect) { c.Effects = append(c.Effects, effect) }
 
+// add adds what another change decides.
+func (c *Change) add(more Change) {
+	c.Write, c.Delete = append(c.Write, more.Write...), append(c.Delete, more.Delete...)
+	c.Audit, c.Effects = append(c.Audit, more.Audit...), append(c.Effects, more.Effects...)
+}
+
 // IsEmpty says whether there is nothing to write.
 func (c Change) IsEmpty() bool { return len(c.Write)+len(c.Delete)+len(c.Audit)+len(c.Effects) == 0 }
 

@@ -32,7 +32,8 @@ func (c *Change) deliver(request *governance.AssignmentRequest, facts Facts, now
 	if pack == nil {
 		return governance.Conflict("The access package no longer exists, so the request cannot be granted.")
 	}
-	if err := room(facts.Head, *pack); err != nil {
+	taken, err := takenOver(facts.State, pack.ID)
+	if err != nil {
 		return err
 	}
 	fixed := request.Schedule.Expiration
@@ -70,10 +71,51 @@ func (c *Change) deliver(request *governance.AssignmentRequest, facts Facts, now
 			assignment.Deliveries = append(assignment.Deliveries, governance.Delivery{Grant: grant, State: governance.DeliveryPending})
 		}
 	}
+	assignment.Deliveries = c.takeOver(taken, assignment.Deliveries, request, now)
+	if err := room(facts.Head, pack.ID, len(assignment.Deliveries)); err != nil {
+		return err
+	}
 	c.write(assignment)
 	c.Audit = append(c.Audit, entry(governance.ActivityReady, facts.Caller, now, request, assignment.ID))
 	c.provision(request.ID, assignment, time.Time{})
 	return nil
+}
+
+// takenOver is the assignment of a package that a new one takes the place of: one whose delivery has failed; nil if there is none. Errors: CodeConflict for one that lives.
+func takenOver(s State, packageID string) (*governance.Assignment, error) {
+	holding := s.Head.Holds(packageID)
+	if holding == nil {
+		return nil, nil //nolint:nilnil // there is none, and that is fine
+	}
+	assignment, ok := Find[governance.Assignment](s, holding.AssignmentID)
+	if !ok || !holding.HasFailed() {
+		return nil, governance.Conflict("The subject already has this access package: assignment %s is %s.", holding.AssignmentID, holding.State)
+	}
+	return &assignment, nil
+}
+
+// takeOver ends an assignment whose place a new one takes, and answers with the deliveries of the new one: those of its package, and what the other may have granted besides, so that it is taken away
+// with the rest.
+func (c *Change) takeOver(taken *governance.Assignment, deliveries []governance.Delivery, request *governance.AssignmentRequest, now time.Time) []governance.Delivery {
+	if taken == nil {
+		return deliveries
+	}
+	for _, old := range taken.Deliveries {
+		at := slices.IndexFunc(deliveries, func(d governance.Delivery) bool { return d.Grant == old.Grant })
+		if at < 0 {
+			old.State, old.Reason = governance.DeliveryDelivered, ""
+			deliveries = append(deliveries, old)
+		} else {
+			deliveries[at].Handle = old.Handle
+		}
+	}
+	taken.State, taken.Status, taken.ExpiredDateTime = governance.AssignmentExpired, governance.StatusExpired, governance.At(now)
+	taken.RequestID, taken.NextAttempt = "", nil
+	audit := entry(governance.ActivityRemoveAssignment, governance.System(), now, request, taken.ID)
+	audit.Detail = "its delivery had failed; the request " + request.ID + " takes over what it holds"
+	c.Audit = append(c.Audit, audit)
+	c.write(*taken)
+	return deliveries
 }
 
 // provision has what an assignment wants carried out for a request.
@@ -83,13 +125,19 @@ func (c *Change) provision(requestID string, assignment governance.Assignment, n
 	c.effect(effect)
 }
 
-// room refuses a package to a subject that holds so much that its head could not be written with more.
-func room(head governance.Head, pack governance.AccessPackage) error {
-	if len(head.Holdings) >= governance.MaxHoldings {
-		return governance.Conflict("This subject has reached the limit of %d assignments; one of them must end before another can begin.", governance.MaxHoldings)
+// room refuses a package with so many resource roles to a subject that holds so much that its head could not be written with more.
+func room(head governance.Head, packageID string, more int) error {
+	holdings, held := len(head.Holdings), head.Grants()
+	if taken := head.Holds(packageID); taken != nil {
+		holdings, held = holdings-1, held-len(taken.Grants)
 	}
-	if held, more := head.Grants(), len(pack.ResourceRoleScopes); held+more > governance.MaxGrants {
+	switch {
+	case holdings >= governance.MaxHoldings:
+		return governance.Conflict("This subject has reached the limit of %d assignments; one of them must end before another can begin.", governance.MaxHoldings)
+	case held+more > governance.MaxGrants:
 		return governance.Conflict("This subject has %d resource roles, and with the %d of this access package would have more than %d; an assignment must end before another can begin.", held, more, governance.MaxGrants)
+	case more > governance.MaxRoleScopes:
+		return governance.Conflict("With what is left of the assignment whose delivery has failed, this one would have more than %d resource roles; that one must be removed first.", governance.MaxRoleScopes)
 	}
 	return nil
 }
@@ -192,6 +240,7 @@ type Outcome struct {
 	End       time.Time // when the origin takes a grant back by itself; zero: never
 	Reason    string    // why it failed, for an operator
 	Transient bool      // whether trying again may help
+	Absent    bool      // of a removal: whom or what it is about is deleted, and may be restored with the role
 }
 
 // Record writes down how the steps of an assignment went, and settles its request when nothing is left to try (RULES REQ-06, REQ-07). It answers with an empty change
@@ -208,7 +257,7 @@ func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Ch
 	request = clone(request)
 	assignment.Deliveries = slices.Clone(assignment.Deliveries)
 	change := Change{}
-	transient := false
+	transient, absent, failed := false, false, false
 	for i := range assignment.Deliveries {
 		delivery := &assignment.Deliveries[i]
 		at := slices.IndexFunc(outcomes, func(o Outcome) bool { return o.Grant == delivery.Grant })
@@ -218,7 +267,7 @@ func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Ch
 		outcome := outcomes[at]
 		if outcome.Reason != "" {
 			delivery.State, delivery.Reason = governance.DeliveryFailed, governance.Shorten(outcome.Reason, governance.MaxReason)
-			transient = transient || outcome.Transient
+			transient, absent, failed = transient || outcome.Transient, absent || outcome.Absent, failed || !outcome.Transient && !outcome.Absent
 			continue
 		}
 		activity := governance.ActivityFulfillRole
@@ -241,6 +290,13 @@ func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Ch
 		assignment.Attempt++
 		assignment.NextAttempt = governance.At(now.Add(delay + attention))
 		change.provision(request.ID, assignment, now.Add(delay))
+		change.Audit = append(change.Audit, retryEntry(&request, assignment, now))
+		change.write(assignment)
+		return change, nil
+	}
+	if absent && !failed && !transient { // what is away is looked for every day until it is back or gone for good; nobody needs to do anything
+		assignment.NextAttempt = governance.At(now.Add(insistence + attention))
+		change.provision(request.ID, assignment, now.Add(insistence))
 		change.Audit = append(change.Audit, retryEntry(&request, assignment, now))
 		change.write(assignment)
 		return change, nil

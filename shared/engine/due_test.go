@@ -119,7 +119,7 @@ func TestALostMessageIsMadeUpFor(t *testing.T) {
 func TestTimeDoesNothingToWhatIsNotThere(t *testing.T) {
 	t.Parallel()
 	far := start.AddDate(10, 0, 0)
-	if change, err := engine.RequestIsDue(engine.State{}, "other", nil, far); err != nil || !change.IsEmpty() {
+	if change, err := engine.RequestIsDue(engine.State{}, "other", engine.Facts{}, far); err != nil || !change.IsEmpty() {
 		t.Errorf("%v, %s", err, text(t, change))
 	}
 	if change, err := engine.AssignmentIsDue(engine.State{}, "other", far); err != nil || !change.IsEmpty() {

@@ -8,9 +8,10 @@ import (
 
 // Facts are what gates look at beside the request.
 type Facts struct {
-	Head    governance.Head           // what the subject has
+	State                             // of the subject, with the assignment that it has of the package
 	Package *governance.AccessPackage // as it is now; nil if it is gone
 	Caller  governance.Caller         // in whose name the request goes on
+	Asked   *Approvers                // who is asked in the stage that begins, or instead of those who are gone; nil: as it is
 }
 
 // gate is something that a request waits for.
@@ -39,7 +40,7 @@ func Proceed(request *governance.AssignmentRequest, facts Facts, now time.Time) 
 // proceed is Proceed with what it brings about added.
 func (c *Change) proceed(request *governance.AssignmentRequest, facts Facts, now time.Time) error {
 	more, err := Proceed(request, facts, now)
-	c.Write, c.Audit, c.Effects = append(c.Write, more.Write...), append(c.Audit, more.Audit...), append(c.Effects, more.Effects...)
+	c.add(more)
 	return err
 }
 

@@ -79,7 +79,7 @@ func (l *ledger) must(input any, command func(engine.State) (engine.Change, erro
 // submit makes a request at the present time.
 func (l *ledger) submit(cmd engine.Submission) (engine.Change, error) {
 	l.t.Helper()
-	return l.decide(cmd, func(s engine.State) (engine.Change, error) { return engine.Submit(s, cmd, l.now) })
+	return l.decide(cmd, func(s engine.State) (engine.Change, error) { return engine.Submit(s, asking(cmd), l.now) })
 }
 
 // decideStage decides a stage of request-1 in the name of somebody.
@@ -113,7 +113,7 @@ func (l *ledger) record(assignmentID string, fails func(engine.Step) (reason str
 // requestDue does what time does to request-1.
 func (l *ledger) requestDue(pack *governance.AccessPackage) engine.Change {
 	l.t.Helper()
-	return l.must(pack, func(s engine.State) (engine.Change, error) { return engine.RequestIsDue(s, "request-1", pack, l.now) })
+	return l.must(pack, func(s engine.State) (engine.Change, error) { return engine.RequestIsDue(s, "request-1", engine.Facts{Package: pack}, l.now) })
 }
 
 // assignmentDue does what time does to an assignment.

@@ -12,7 +12,7 @@ const (
 	EventBegin          Event = "begin"              // nothing is left to wait for
 	EventPostpone       Event = "postpone"           // everything is decided, the start is in the future
 	EventDeny           Event = "deny"               // an approver said no
-	EventTimeOut        Event = "timeOut"            // no approver said anything in time
+	EventTimeOut        Event = "timeOut"            // no approver said anything in time, or the time that was asked for is over
 	EventCancel         Event = "cancel"             // the requestor or an administrator took it back
 	EventDelivered      Event = "delivered"          // every resource role is as it should be
 	EventPartly         Event = "partiallyDelivered" // some are, and trying again is over
@@ -42,9 +42,10 @@ var transitions = map[governance.RequestState]map[Event]governance.RequestState{
 		EventCancel:        governance.StateCanceled,
 	},
 	governance.StateScheduled: {
-		EventBegin:  governance.StateDelivering,
-		EventCancel: governance.StateCanceled,
-		EventFailed: governance.StateDeliveryFailed,
+		EventBegin:   governance.StateDelivering,
+		EventTimeOut: governance.StateDenied,
+		EventCancel:  governance.StateCanceled,
+		EventFailed:  governance.StateDeliveryFailed,
 	},
 	governance.StateDelivering: {
 		EventDelivered: governance.StateDelivered,

@@ -190,6 +190,22 @@ func submission(t tester, edits ...submissionEdit) engine.Submission {
 	return cmd
 }
 
+// asking fills in who is asked, as where everybody who is named can decide.
+func asking(cmd engine.Submission) engine.Submission {
+	policy, err := engine.PolicyOf(cmd)
+	if err != nil {
+		return cmd
+	}
+	cmd.Asked = nil
+	for _, stage := range policy.Approval().Stages {
+		asked, _ := engine.Ask(stage, cmd.Target, anybody)
+		cmd.Asked = append(cmd.Asked, asked)
+	}
+	return cmd
+}
+
+func anybody(users, groups []string) (bool, error) { return len(users)+len(groups) > 0, nil }
+
 // by makes a request somebody's own.
 func by(id string) submissionEdit {
 	return func(cmd *engine.Submission) {

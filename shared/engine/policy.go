@@ -13,9 +13,7 @@ func NeedsOf(policies []governance.AssignmentPolicy) governance.Needs {
 	for _, policy := range policies {
 		needs = needs.And(policy.SpecificAllowed.Needs())
 		for _, stage := range policy.Approval().Stages {
-			for _, sets := range stage.Approvers() {
-				needs.Managers = max(needs.Managers, sets.Needs().Managers) // approvers' groups are looked at when they decide
-			}
+			needs.Managers = max(needs.Managers, stage.Managers()) // approvers' groups are looked at when they decide
 		}
 	}
 	return needs
@@ -25,7 +23,7 @@ func NeedsOf(policies []governance.AssignmentPolicy) governance.Needs {
 func InScope(policy governance.AssignmentPolicy, person governance.Person) bool {
 	switch policy.AllowedTargetScope {
 	case governance.ScopeAllMemberUsers:
-		return person.User.UserType == governance.UserTypeMember
+		return person.User.ID != "" && person.User.UserType != governance.UserTypeGuest // accounts from before there were guests have no type
 	case governance.ScopeAllDirectoryUsers:
 		return person.User.ID != ""
 	case governance.ScopeSpecificDirectoryUsers:

@@ -115,7 +115,7 @@ func (st *stage) Advance(_ context.Context, until time.Time) error {
 				if p, _ := st.pack(one[governance.AssignmentRequest](l.State, id).AccessPackage.ID); p.ID != "" {
 					present = &p
 				}
-				st.settle(name, l.must(nil, func(s engine.State) (engine.Change, error) { return engine.RequestIsDue(s, id, present, next) }))
+				st.settle(name, l.must(nil, func(s engine.State) (engine.Change, error) { return engine.RequestIsDue(s, id, engine.Facts{Package: present}, next) }))
 			}
 			for _, id := range idsOf[governance.Assignment](l.State) {
 				st.settle(name, l.assignmentDue(id))
@@ -169,7 +169,7 @@ func (st *stage) Do(_ context.Context, step scenario.Step) error {
 			return engine.Cancel(s, step.Request, st.caller(step.Who), st.now)
 		case scenario.Request, scenario.Assign, scenario.Remove, scenario.Wait:
 		}
-		return engine.Submit(s, st.submission(step, s), st.now)
+		return engine.Submit(s, asking(st.submission(step, s)), st.now)
 	})
 	if err != nil {
 		return err

@@ -211,8 +211,11 @@ func TestAScheduledRequestBegins(t *testing.T) {
 
 	over := waiting(t, on(starts.AddDate(0, 0, 5)))
 	over.now = starts.AddDate(0, 0, 5)
-	over.requestDue(&pack)
-	over.expect("request-1", governance.StateDeliveryFailed, "assignment-1", "")
+	change = over.requestDue(&pack)
+	over.expect("request-1", governance.StateDenied, "assignment-1", "")
+	if status := one[governance.AssignmentRequest](over.State, "request-1").Status; status != governance.StatusExpired || effects(change) != "requestEnded:0" {
+		t.Errorf("when its time is over it is %s, and does %s", status, effects(change))
+	}
 
 	canceled := waiting(t, nil)
 	canceled.must(nil, func(s engine.State) (engine.Change, error) {

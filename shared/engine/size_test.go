@@ -455,7 +455,7 @@ func endsOn(t *testing.T, text string) *governance.Expiration {
 // submit makes the request.
 func (f *full) submit(cmd engine.Submission) {
 	f.t.Helper()
-	f.do("submit", func(s engine.State) (engine.Change, error) { return engine.Submit(s, cmd, f.now) })
+	f.do("submit", func(s engine.State) (engine.Change, error) { return engine.Submit(s, asking(cmd), f.now) })
 }
 
 func (f *full) decide(cmd engine.Submission, stage int, result governance.ReviewResult) {
@@ -493,7 +493,7 @@ func (f *full) due(step string, cmd engine.Submission) {
 		}
 		request, _ := engine.Find[governance.AssignmentRequest](s, cmd.RequestID)
 		f.now = request.Due()
-		return engine.RequestIsDue(s, cmd.RequestID, &cmd.Package, f.now)
+		return engine.RequestIsDue(s, cmd.RequestID, engine.Facts{Package: &cmd.Package}, f.now)
 	})
 }
 
@@ -539,7 +539,7 @@ func TestEveryCommitFits(t *testing.T) {
 			f.due("start", cmd)
 			f.record("deliver at once", cmd, 0, false)
 			removal := engine.Submission{RequestID: guid("removal", 0), AssignmentID: cmd.AssignmentID, Type: governance.RequestAdminRemove, Justification: cmd.Justification, Caller: admin, Requestor: cmd.Requestor}
-			f.do("remove by hand", func(s engine.State) (engine.Change, error) { return engine.Submit(s, removal, f.now) })
+			f.do("remove by hand", func(s engine.State) (engine.Change, error) { return engine.Submit(s, asking(removal), f.now) })
 			f.record("removed at once", cmd, 0, false)
 		},
 	} {

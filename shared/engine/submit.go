@@ -24,6 +24,7 @@ type Submission struct {
 	Package       governance.AccessPackage
 	Policies      []governance.AssignmentPolicy // all of the package
 	PolicyID      string                        // empty: the one that applies
+	Asked         []Approvers                   // who is asked in each stage of its approval, if there is one
 }
 
 // Submit decides about a new request. Errors: CodeForbidden when no policy allows it, CodeConflict when the subject has or is getting or losing the package
@@ -43,10 +44,11 @@ func Submit(s State, cmd Submission, now time.Time) (Change, error) {
 }
 
 func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
-	if err := available(s.Head, cmd.Package.ID); err != nil {
+	closed, err := available(s, cmd.Package.ID, now)
+	if err != nil {
 		return Change{}, err
 	}
-	if err := room(s.Head, cmd.Package); err != nil {
+	if err := room(s.Head, cmd.Package.ID, len(cmd.Package.ResourceRoleScopes)); err != nil {
 		return Change{}, err
 	}
 	if s.Head.Additions() >= governance.MaxInFlight {
@@ -58,7 +60,7 @@ func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 	if cmd.Catalog.State != governance.CatalogPublished && cmd.Type == governance.RequestUserAdd {
 		return Change{}, governance.Forbidden("The catalog of this access package is not published, so nothing in it can be requested.")
 	}
-	policy, err := choosePolicy(cmd)
+	policy, err := PolicyOf(cmd)
 	if err != nil {
 		return Change{}, err
 	}
@@ -103,37 +105,45 @@ func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 	change.Audit = append(change.Audit, asked)
 
 	if cmd.Type == governance.RequestUserAdd && policy.Approval().IsApprovalRequiredForAdd {
-		if request.Approval, err = newApproval(request.ID, policy.Approval(), cmd.Target); err != nil {
+		if request.Approval, err = newApproval(request.ID, policy.Approval(), cmd.Asked); err != nil {
 			return Change{}, err
 		}
 	} else if cmd.Type == governance.RequestUserAdd {
 		change.Audit = append(change.Audit, entry(governance.ActivityAutoApprove, governance.System(), now, &request, request.ID))
 	}
-	if err := change.proceed(&request, Facts{Head: s.Head, Package: &cmd.Package, Caller: cmd.Caller}, now); err != nil {
+	if err := change.proceed(&request, Facts{State: s, Package: &cmd.Package, Caller: cmd.Caller}, now); err != nil {
 		return Change{}, err
 	}
 	change.Audit[0].After = state(&request)
 	change.write(request)
+	closed.add(change)
+	return closed, nil
+}
+
+// available refuses a package that the subject has, or that a request in flight is about (DESIGN section 3, RULES REQ-22). What stands in the way no longer, because its time is over, is closed by the change.
+func available(s State, packageID string, now time.Time) (Change, error) {
+	change := Change{}
+	for _, flight := range s.Head.InFlight {
+		if flight.PackageID != packageID {
+			continue
+		}
+		if request, ok := Find[governance.AssignmentRequest](s, flight.RequestID); ok && governance.IsDue(request.Deadlines(), governance.DeadlineEnd, now) {
+			request = clone(request)
+			if err := change.over(&request, now); err != nil {
+				return Change{}, err
+			}
+			continue
+		}
+		return Change{}, governance.Conflict("There is already a request for this access package in flight: %s (%s, %s). Wait for it, or cancel it.", flight.RequestID, flight.Type, flight.State)
+	}
+	if holding := s.Head.Holds(packageID); holding != nil && !holding.HasFailed() {
+		return Change{}, governance.Conflict("The subject already has this access package: assignment %s is %s.", holding.AssignmentID, holding.State)
+	}
 	return change, nil
 }
 
-// available refuses a package that the subject has, or that a request in flight is about (DESIGN section 3, RULES REQ-22).
-func available(head governance.Head, packageID string) error {
-	for _, flight := range head.InFlight {
-		if flight.PackageID == packageID {
-			return governance.Conflict("There is already a request for this access package in flight: %s (%s, %s). Wait for it, or cancel it.", flight.RequestID, flight.Type, flight.State)
-		}
-	}
-	for _, holding := range head.Holdings {
-		if holding.PackageID == packageID {
-			return governance.Conflict("The subject already has this access package: assignment %s is %s.", holding.AssignmentID, holding.State)
-		}
-	}
-	return nil
-}
-
-// choosePolicy finds the policy of an add (RULES POL-05 to POL-08).
-func choosePolicy(cmd Submission) (governance.AssignmentPolicy, error) {
+// PolicyOf finds the policy of an add (RULES POL-05 to POL-08).
+func PolicyOf(cmd Submission) (governance.AssignmentPolicy, error) {
 	named := slices.IndexFunc(cmd.Policies, func(policy governance.AssignmentPolicy) bool { return strings.EqualFold(policy.ID, cmd.PolicyID) })
 	if cmd.PolicyID != "" && named < 0 {
 		return governance.AssignmentPolicy{}, governance.Invalid("assignment/assignmentPolicyId", "The access package has no policy %s.", cmd.PolicyID)
@@ -247,19 +257,24 @@ func submitRemoval(s State, cmd Submission, now time.Time) (Change, error) {
 			return Change{}, governance.Forbidden("The policy of this assignment does not let people give the access back themselves; ask an administrator.")
 		}
 	}
-	for _, flight := range s.Head.InFlight {
-		if flight.PackageID == assignment.AccessPackage.ID {
-			return Change{}, governance.Conflict("There is already a request for this access package in flight: %s (%s, %s).", flight.RequestID, flight.Type, flight.State)
-		}
-	}
 	if assignment.State == governance.AssignmentExpired {
 		return Change{}, governance.Conflict("The assignment has already ended.")
+	}
+	request, inHand := Find[governance.AssignmentRequest](s, assignment.RequestID)
+	inHand = inHand && request.State == governance.StateDelivering
+	if inHand && assignment.Removing {
+		return Change{}, governance.Conflict("There is already a request for this access package in flight: %s (%s, %s).", request.ID, request.RequestType, request.State)
 	}
 	activity := governance.ActivityUserRemoves
 	if cmd.Type == governance.RequestAdminRemove {
 		activity = governance.ActivityAdminRemoves
 	}
 	change := Change{}
+	if inHand { // whatever state a delivery is in, what it may have granted can be taken away
+		if err := change.giveUp(request, assignment, "it was taken away before it was delivered", now); err != nil {
+			return Change{}, err
+		}
+	}
 	change.remove(assignment, removal{requestID: cmd.RequestID, kind: cmd.Type, activity: activity, caller: cmd.Caller, requestor: cmd.Requestor.Bounded(), justification: cmd.Justification}, now)
 	return change, nil
 }
@@ -275,13 +290,7 @@ func Cancel(s State, requestID string, caller governance.Caller, now time.Time) 
 	if err := move(&request, EventCancel, governance.StatusCanceled, now); err != nil {
 		return Change{}, governance.Conflict("A request that is %s can no longer be canceled.", request.State)
 	}
-	if request.Approval != nil {
-		for i := range request.Approval.Stages {
-			if stage := &request.Approval.Stages[i]; stage.Status == governance.StageInProgress || stage.Status == governance.StageInitializing {
-				stage.Status = governance.StageExpired
-			}
-		}
-	}
+	closeStages(&request)
 	audit := entry(governance.ActivityCancel, caller, now, &request, request.ID)
 	audit.Before, audit.After = before, state(&request)
 	return Change{Write: []governance.Document{request}, Audit: []governance.AuditEntry{audit}}, nil

@@ -191,7 +191,7 @@ func TestOnePackageOnce(t *testing.T) {
 		l := newLedger(t, mo)
 		_, _ = l.submit(submission(t, direct("everybody")))
 		l.record("assignment-1", func(engine.Step) (string, bool) { return "no such group", false })
-		try(t, l, governance.CodeConflict, "assignment assignment-1 is deliveryFailed")
+		try(t, l, "", "")
 	})
 	t.Run("after a denial", func(t *testing.T) {
 		t.Parallel()
@@ -230,7 +230,7 @@ func TestASubjectHasLimits(t *testing.T) {
 	for i := range l.Head.InFlight { // a hundred that take something away do not keep anybody from asking
 		l.Head.InFlight[i].Type = governance.RequestSystemRemove
 	}
-	if _, err := engine.Submit(l.State, submission(t), l.now); err != nil {
+	if _, err := engine.Submit(l.State, asking(submission(t)), l.now); err != nil {
 		t.Errorf("refused for the sake of removals: %v", err)
 	}
 }
@@ -250,7 +250,7 @@ func TestASubjectHasSoManyGrantsAndNoMore(t *testing.T) {
 	_, err := l.submit(submission(t))
 	refused(t, err, governance.CodeConflict, "with the 1 of this access package would have more than 2000")
 	l.Head.Holdings[0].Grants = l.Head.Holdings[0].Grants[1:]
-	if _, err := engine.Submit(l.State, submission(t), l.now); err != nil {
+	if _, err := engine.Submit(l.State, asking(submission(t)), l.now); err != nil {
 		t.Errorf("the last grant is refused: %v", err)
 	}
 
@@ -268,7 +268,7 @@ func TestASubjectHasSoManyGrantsAndNoMore(t *testing.T) {
 	}
 	pack := cloudPC()
 	l.Head = holdingAll(l.Head)
-	change, err := engine.RequestIsDue(l.State, "request-1", &pack, start.AddDate(0, 1, 0))
+	change, err := engine.RequestIsDue(l.State, "request-1", engine.Facts{Package: &pack}, start.AddDate(0, 1, 0))
 	if err != nil || len(engine.Written[governance.AssignmentRequest](change)) != 1 || engine.Written[governance.AssignmentRequest](change)[0].State != governance.StateDeliveryFailed || !strings.Contains(change.Audit[0].Detail, "more than 2000") {
 		t.Errorf("the start of one too many is %s, %v", text(t, change), err)
 	}

@@ -119,7 +119,6 @@ func (a Assignment) Due() time.Time { return earliest(a.Deadlines()) }
 
 // What happens to an assignment by itself.
 const (
-	DeadlineEnd     = "end"     // its access ends
 	DeadlineAttempt = "attempt" // its delivery is taken up again
 )
 

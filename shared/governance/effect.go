@@ -22,6 +22,7 @@ const (
 	NotifyAlternates       NotificationKind = "approvalEscalated"
 	NotifyDenied           NotificationKind = "denied"
 	NotifyApprovalTimedOut NotificationKind = "approvalTimedOut"
+	NotifyRequestEnded     NotificationKind = "requestEnded"
 	NotifyDelivered        NotificationKind = "delivered"
 	NotifyEnded            NotificationKind = "ended"
 	NotifyDeliveryFailed   NotificationKind = "deliveryFailed"

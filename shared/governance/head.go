@@ -83,6 +83,21 @@ type Holding struct {
 	EndDateTime  *DateTime       `json:"endDateTime,omitempty"`
 }
 
+// Holds is what the subject has of a package, nil if nothing.
+func (h *Head) Holds(packageID string) *Holding {
+	for i := range h.Holdings {
+		if h.Holdings[i].PackageID == packageID {
+			return &h.Holdings[i]
+		}
+	}
+	return nil
+}
+
+// HasFailed says whether its delivery has failed, in whole or in part: a new request takes it over (BEYOND BEY-13).
+func (h *Holding) HasFailed() bool {
+	return !h.Removing && (h.State == AssignmentDeliveryFailed || h.State == AssignmentPartiallyDelivered)
+}
+
 // InFlight is a request of a subject that still waits for something.
 type InFlight struct {
 	RequestID    string       `json:"requestId"`

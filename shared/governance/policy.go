@@ -82,6 +82,23 @@ type ApprovalStageSettings struct {
 	FallbackEscalationApprovers     SubjectSets `json:"fallbackEscalationApprovers"`
 }
 
+// Managers is how far up the managers are that the stage may ask.
+func (s ApprovalStageSettings) Managers() int {
+	levels := 0
+	for _, sets := range s.Approvers() {
+		levels = max(levels, sets.Needs().Managers)
+	}
+	return levels
+}
+
+// Ends is the expiration, nil if there is none.
+func (p *AssignmentPolicy) Ends() *Expiration {
+	if p == nil {
+		return nil
+	}
+	return p.Expiration
+}
+
 // Approvers are all who may come to decide the stage.
 func (s ApprovalStageSettings) Approvers() []SubjectSets {
 	return []SubjectSets{s.PrimaryApprovers, s.FallbackPrimaryApprovers, s.EscalationApprovers, s.FallbackEscalationApprovers}

@@ -169,6 +169,7 @@ type ApprovalStage struct {
 	AlternateUserIDs  []string  `json:"alternateUserIds,omitempty"` // who joins them when the stage escalates
 	AlternateGroupIDs []string  `json:"alternateGroupIds,omitempty"`
 	EscalatesDateTime *DateTime `json:"escalatesDateTime,omitempty"`
+	LookDateTime      *DateTime `json:"lookDateTime,omitempty"` // when it is looked again whether anybody can decide
 	EndsDateTime      *DateTime `json:"endsDateTime,omitempty"` // then it is denied automatically
 	Escalated         bool      `json:"escalated,omitempty"`
 }
@@ -186,23 +187,36 @@ func (r AssignmentRequest) Due() time.Time { return earliest(r.Deadlines()) }
 const (
 	DeadlineEscalation = "escalation" // the alternates of the stage that waits are asked, too
 	DeadlineDenial     = "denial"     // the stage that waits is denied
+	DeadlineLook       = "look"       // it is looked whether anybody can still decide the stage that waits
 	DeadlineStart      = "start"      // a scheduled request begins
+	DeadlineEnd        = "end"        // the time is over: that of an assignment, or the one that a request asks for
 )
 
 // Deadlines are what happens to a request by itself, and when.
 func (r AssignmentRequest) Deadlines() []Deadline {
 	if r.State == StateScheduled {
-		return []Deadline{{DeadlineStart, r.Schedule.StartDateTime.Instant()}}
+		return []Deadline{{DeadlineStart, r.Schedule.StartDateTime.Instant()}, {DeadlineEnd, r.LastInstant()}}
 	}
 	stage := r.WaitingStage()
 	if r.State != StatePendingApproval || stage == nil {
 		return nil
 	}
-	deadlines := []Deadline{{DeadlineDenial, stage.EndsDateTime.Instant()}}
+	deadlines := []Deadline{{DeadlineDenial, stage.EndsDateTime.Instant()}, {DeadlineLook, stage.LookDateTime.Instant()}, {DeadlineEnd, r.LastInstant()}}
 	if !stage.Escalated {
 		deadlines = append(deadlines, Deadline{DeadlineEscalation, stage.EscalatesDateTime.Instant()})
 	}
 	return deadlines
+}
+
+// LastInstant is when the access that is asked for ends by date, its own or the policy's; zero: it ends by none. From then on nothing can be granted.
+func (r AssignmentRequest) LastInstant() time.Time {
+	var last []Deadline
+	for _, expiration := range []*Expiration{r.Schedule.Ends(), r.Policy.Ends()} {
+		if expiration != nil && expiration.Type == ExpirationAfterDateTime {
+			last = append(last, Deadline{DeadlineEnd, expiration.EndDateTime.Instant()})
+		}
+	}
+	return earliest(last)
 }
 
 // WaitingStage is the stage of the approval that waits for a decision, nil if none does. It is the request's own.

@@ -92,6 +92,14 @@ type Schedule struct {
 	Recurrence    json.RawMessage `json:"recurrence,omitempty"`
 }
 
+// Ends is the expiration, nil if there is none.
+func (s *Schedule) Ends() *Expiration {
+	if s == nil {
+		return nil
+	}
+	return s.Expiration
+}
+
 // repeats says whether what is said of time is what is known of it.
 func (s *Schedule) repeats(known *Schedule) bool {
 	if known == nil {

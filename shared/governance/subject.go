@@ -56,15 +56,13 @@ func NameID(name string) string {
 	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
 }
 
-// SubjectOf is the subject that a directory user is: members by object id, guests by their normalised mail address, so that they keep one subject before
-// and after the invitation (DESIGN section 3). A guest without an address is known by object id.
+// SubjectID is the id of the subject that an object id of the directory leads to. It comes from nothing that may change: whoever gets another name, address or user type stays the same subject (DESIGN section 3).
+func SubjectID(objectID string) string { return NameID("oid:" + strings.ToLower(objectID)) }
+
+// SubjectOf is the subject that a directory user is.
 func SubjectOf(user User) Subject {
-	name := "oid:" + strings.ToLower(user.ID)
-	if user.UserType == UserTypeGuest && user.Mail != "" {
-		name = "mail:" + strings.ToLower(strings.TrimSpace(user.Mail))
-	}
 	return Subject{
-		ID:            NameID(name),
+		ID:            SubjectID(user.ID),
 		ObjectID:      user.ID,
 		DisplayName:   user.DisplayName,
 		Email:         user.Mail,

@@ -46,6 +46,26 @@ func Documents(ids ...string) Read {
 	}
 }
 
+// Following is Documents with those that the head and these lead to.
+func Following(to func(engine.State) []string, ids ...string) Read {
+	first := Documents(ids...)
+	return func(ctx context.Context, l *Ledger, place governance.Place) (*State, error) {
+		state, err := first(ctx, l, place)
+		if err != nil {
+			return nil, err
+		}
+		more := to(state.State)
+		if len(more) == 0 {
+			return state, nil
+		}
+		found, err := l.options.Store.Get(ctx, store.Container(place.Container), place.Partition, more...)
+		if err != nil {
+			return nil, fmt.Errorf("read %s of %s: %w", strings.Join(more, ", "), place.Partition, err)
+		}
+		return state, state.take(found...)
+	}
+}
+
 // Having is a Read that begins with a state in hand, and reads anew when that turns out to be outdated.
 func (s *State) Having(read Read) Read {
 	first := s

@@ -33,7 +33,7 @@ func (a *Approvals) DecideApproval(ctx context.Context, caller governance.Caller
 		return err
 	}
 	id := governance.Fold(approvalID)
-	read := ledger.Documents(requestDocument(id))
+	read := withHeld(id)
 	return a.Ledger.Afresh(ctx, func() error {
 		first, err := a.Ledger.Load(ctx, place, read)
 		if err != nil {
@@ -47,6 +47,9 @@ func (a *Approvals) DecideApproval(ctx context.Context, caller governance.Caller
 			}
 			if decided.ReviewResult == governance.ResultApprove {
 				if decision.Package, rests, err = present(ctx, a.Ledger, request); err != nil {
+					return err
+				}
+				if decision.Next, err = askNext(ctx, a.Directory, request, decision.StageID); err != nil {
 					return err
 				}
 			}

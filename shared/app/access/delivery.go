@@ -12,6 +12,7 @@ import (
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
 	"latchkey/shared/platform"
+	"latchkey/shared/store"
 )
 
 // Delivery carries out what was decided: it grants and takes away, and does what time does to requests and assignments. Each of its methods handles an effect; any number of times the same one.
@@ -54,7 +55,16 @@ func (d *Delivery) Provision(ctx context.Context, effect governance.Effect) erro
 		}
 		steps := engine.Plan(state.State, effect.About)
 		outcomes := make([]engine.Outcome, 0, len(steps))
+		barred, err := d.barred(ctx, assignment.Target.ObjectID, steps)
+		if err != nil {
+			return err
+		}
 		for _, step := range steps {
+			if step.Action == engine.ActionAdd && barred.Reason != "" {
+				barred.Step = step
+				outcomes = append(outcomes, barred)
+				continue
+			}
 			if step.Action != engine.ActionKeep {
 				done = append(slices.DeleteFunc(done, func(d engine.Step) bool { return d.Grant == step.Grant }), step)
 			}
@@ -76,12 +86,42 @@ func (d *Delivery) Provision(ctx context.Context, effect governance.Effect) erro
 		if errors.Is(err, errStale) {
 			continue
 		}
+		if governance.CodeOf(err) == governance.CodeTooLarge || errors.Is(err, store.ErrInvalid) {
+			return d.withdraw(ctx, effect, read, err)
+		}
 		if err == nil {
 			d.report(ctx, effect, recorded.Change)
 		}
 		return err
 	}
 	return ledger.Unavailable("The subject", errStale)
+}
+
+// barred looks at a person again before anything is given to them (DESIGN section 2, 13), and answers with the outcome of every grant if nothing may be; without a reason, if it may. A person who is blocked
+// or not to be found may be so for a while only.
+func (d *Delivery) barred(ctx context.Context, objectID string, steps []engine.Step) (engine.Outcome, error) {
+	if !slices.ContainsFunc(steps, func(s engine.Step) bool { return s.Action == engine.ActionAdd }) {
+		return engine.Outcome{}, nil
+	}
+	user, err := d.Directory.User(ctx, objectID)
+	if err == nil && !user.AccountEnabled {
+		return engine.Outcome{Reason: "the account is blocked from signing in", Transient: true}, nil
+	}
+	return outcomeOf(ctx, engine.Step{Action: engine.ActionAdd}, err)
+}
+
+// withdraw ends a delivery whose outcome the store will never take, and tells an operator.
+func (d *Delivery) withdraw(ctx context.Context, effect governance.Effect, read ledger.Read, why error) error {
+	done, err := update(ctx, d.Ledger, effect.Place, read, func(s engine.State) (engine.Change, error) {
+		return engine.Withdraw(s, effect.About, "the outcome could not be recorded", d.Ledger.Now())
+	})
+	if err != nil {
+		return errors.Join(why, err)
+	}
+	d.Log.ErrorContext(ctx, "the outcome of a delivery cannot be recorded; it has failed, and what it granted is taken back", "alert", true, "requestId", effect.RequestID, "assignmentId", effect.About,
+		"subjectId", effect.Partition, "error", why)
+	d.report(ctx, effect, done.Change)
+	return nil
 }
 
 // undo gives back what this call removed although an assignment of the subject grants it by now, and takes back what it added although none does any more. It says whether there was
@@ -128,19 +168,25 @@ func (d *Delivery) carryOut(ctx context.Context, objectID string, step engine.St
 	case engine.ActionRemove:
 		err = provisioner.Revoke(ctx, step.Grant, objectID, step.Handle)
 	}
+	failed, err := outcomeOf(ctx, step, err)
+	outcome.Reason, outcome.Transient, outcome.Absent = failed.Reason, failed.Transient, failed.Absent
+	return outcome, err
+}
+
+// outcomeOf is how a step went, by the error of its origin. A directory may not know yet whom it has just been told of, so a grant is tried again; and it may bring back what it has deleted, so that a removal
+// waits for it.
+func outcomeOf(ctx context.Context, step engine.Step, err error) (engine.Outcome, error) {
+	known := errors.Is(err, directory.ErrNotFound) || errors.Is(err, directory.ErrForbidden) || errors.Is(err, directory.ErrRefused) || errors.Is(err, directory.ErrThrottled) || errors.Is(err, directory.ErrUnavailable)
 	switch {
 	case err == nil:
-		return outcome, nil
-	case ctx.Err() != nil:
-		return outcome, fmt.Errorf("%s %s of %s: %w", step.Action, step.Grant.Role, step.Grant.ResourceID, err)
-	case errors.Is(err, directory.ErrNotFound), errors.Is(err, directory.ErrForbidden), errors.Is(err, directory.ErrRefused):
-		outcome.Reason = err.Error()
-	case errors.Is(err, directory.ErrThrottled), errors.Is(err, directory.ErrUnavailable):
-		outcome.Reason, outcome.Transient = err.Error(), true
-	default:
-		return outcome, fmt.Errorf("%s %s of %s: %w", step.Action, step.Grant.Role, step.Grant.ResourceID, err)
+		return engine.Outcome{}, nil
+	case ctx.Err() != nil || !known:
+		return engine.Outcome{}, fmt.Errorf("%s %s of %s: %w", step.Action, step.Grant.Role, step.Grant.ResourceID, err)
 	}
-	return outcome, nil
+	return engine.Outcome{
+		Reason: err.Error(), Absent: step.Action == engine.ActionRemove && errors.Is(err, directory.ErrDeleted),
+		Transient: errors.Is(err, directory.ErrThrottled) || errors.Is(err, directory.ErrUnavailable) || step.Action == engine.ActionAdd && errors.Is(err, directory.ErrNotFound),
+	}, nil
 }
 
 // report tells an operator of a delivery that has failed for good.
@@ -184,7 +230,7 @@ func (d *Delivery) AssignmentIsDue(ctx context.Context, effect governance.Effect
 
 // RequestIsDue does what time does to a request. Errors: as those of Provision.
 func (d *Delivery) RequestIsDue(ctx context.Context, effect governance.Effect) error {
-	read := ledger.Documents(requestDocument(effect.About))
+	read := withHeld(effect.About)
 	return d.Ledger.Afresh(ctx, func() error {
 		state, err := d.Ledger.Load(ctx, effect.Place, read)
 		if err != nil {
@@ -194,15 +240,20 @@ func (d *Delivery) RequestIsDue(ctx context.Context, effect governance.Effect) e
 		if !ok {
 			return ledger.ErrNoDocument
 		}
-		var pack *governance.AccessPackage
+		var facts engine.Facts
 		var rests []ledger.Version
-		if request.State == governance.StateScheduled {
-			if pack, rests, err = present(ctx, d.Ledger, request); err != nil {
-				return err
-			}
+		due, now := request.Deadlines(), d.Ledger.Now()
+		switch {
+		case governance.IsDue(due, governance.DeadlineStart, now):
+			facts.Package, rests, err = present(ctx, d.Ledger, request)
+		case governance.IsDue(due, governance.DeadlineLook, now):
+			facts.Asked, err = d.standIns(ctx, request)
+		}
+		if err != nil {
+			return err
 		}
 		_, err = update(ctx, d.Ledger, effect.Place, state.Having(read), func(s engine.State) (engine.Change, error) {
-			return engine.RequestIsDue(s, effect.About, pack, d.Ledger.Now())
+			return engine.RequestIsDue(s, effect.About, facts, d.Ledger.Now())
 		}, rests...)
 		return err
 	})

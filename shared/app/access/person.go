@@ -44,7 +44,7 @@ func subjectOf(caller governance.Caller) governance.Subject {
 		kind = governance.SubjectServicePrincipal
 	}
 	id := governance.Fold(caller.ObjectID)
-	return governance.Subject{ID: governance.NameID("oid:" + id), ObjectID: id, DisplayName: caller.DisplayName, SubjectType: kind}
+	return governance.Subject{ID: governance.SubjectID(id), ObjectID: id, DisplayName: caller.DisplayName, SubjectType: kind}
 }
 
 // groupsOf are the ids of the groups that the caller is in.

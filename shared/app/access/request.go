@@ -68,7 +68,7 @@ func (r *Requests) SubmitRequest(ctx context.Context, caller governance.Caller, 
 		if !draft.RequestType.IsSelf() && !rights.In(prepared.catalogID, operation) {
 			return rights.Require(prepared.catalogID, operation)
 		}
-		done, err := update(ctx, r.Ledger, ledger.SubjectPlace(prepared.subjectID), prepared.reads(draft.ID), func(s engine.State) (engine.Change, error) {
+		done, err := update(ctx, r.Ledger, ledger.SubjectPlace(prepared.subjectID), prepared.reads(), func(s engine.State) (engine.Change, error) {
 			if _, before := engine.Find[governance.AssignmentRequest](s, draft.ID); before { // a repeated command made it
 				return engine.Change{}, nil
 			}
@@ -92,12 +92,44 @@ type prepared struct {
 	rests                []ledger.Version
 }
 
-func (p prepared) reads(requestID string) ledger.Read {
-	ids := []string{requestDocument(requestID)}
-	if p.Type.IsRemoval() {
-		ids = append(ids, assignmentDocument(p.AssignmentID))
+func (p prepared) reads() ledger.Read {
+	if !p.Type.IsRemoval() {
+		return ledger.Following(func(s engine.State) []string { return involved(s.Head, p.Package.ID) }, requestDocument(p.RequestID))
 	}
-	return ledger.Documents(ids...)
+	return ledger.Following(func(s engine.State) []string {
+		if assignment, _ := engine.Find[governance.Assignment](s, p.AssignmentID); assignment.RequestID != "" {
+			return []string{requestDocument(assignment.RequestID)}
+		}
+		return nil
+	}, requestDocument(p.RequestID), assignmentDocument(p.AssignmentID))
+}
+
+// involved are the documents of what a subject has of a package and asks for of it: what a new request may take over or find closed.
+func involved(head governance.Head, packageID string) []string {
+	var ids []string
+	if holding := head.Holds(packageID); holding != nil {
+		ids = append(ids, assignmentDocument(holding.AssignmentID))
+	}
+	for _, flight := range head.InFlight {
+		if flight.PackageID == packageID {
+			ids = append(ids, requestDocument(flight.RequestID))
+		}
+	}
+	return ids
+}
+
+// withHeld reads a request and the assignment that its subject has of the same package.
+func withHeld(requestID string) ledger.Read {
+	return ledger.Following(func(s engine.State) []string {
+		request, ok := engine.Find[governance.AssignmentRequest](s, requestID)
+		if !ok {
+			return nil
+		}
+		if holding := s.Head.Holds(request.AccessPackage.ID); holding != nil {
+			return []string{assignmentDocument(holding.AssignmentID)}
+		}
+		return nil
+	}, requestDocument(requestID))
 }
 
 func requestDocument(id string) string {
@@ -133,10 +165,14 @@ func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, dra
 	if err := namesAnother(draft, subject, requestor); err != nil {
 		return prepared{}, err
 	}
-	return prepared{engine.Submission{
+	submission := engine.Submission{
 		RequestID: draft.ID, AssignmentID: governance.NameID("assignment:" + draft.ID), Type: draft.RequestType, Justification: draft.Justification, Answers: draft.Answers,
 		Schedule: draft.Schedule, Caller: caller, Requestor: requestor, Target: target, Catalog: catalog.Catalog, Package: pack, Policies: policies, PolicyID: policyID,
-	}, subject.ID, catalog.Catalog.ID, []ledger.Version{state.Version()}}, nil
+	}
+	if submission.Asked, err = r.asked(ctx, submission); err != nil {
+		return prepared{}, err
+	}
+	return prepared{submission, subject.ID, catalog.Catalog.ID, []ledger.Version{state.Version()}}, nil
 }
 
 // namesAnother refuses a request that says of its target or requestor what is true of somebody else: it would be theirs by its words and another's by what is done.
@@ -148,6 +184,23 @@ func namesAnother(draft governance.AssignmentRequest, target, requestor governan
 		return governance.Invalid("requestor/"+at, "requestor/%s is not that of the caller, who is the requestor; leave requestor out.", at)
 	}
 	return nil
+}
+
+// asked is who is asked in each stage of the approval that a request comes under, none if it comes under none.
+func (r *Requests) asked(ctx context.Context, submission engine.Submission) ([]engine.Approvers, error) {
+	policy, refused := engine.PolicyOf(submission)
+	if refused != nil || submission.Type != governance.RequestUserAdd || !policy.Approval().IsApprovalRequiredForAdd {
+		return nil, nil // what is refused, Submit refuses
+	}
+	var asked []engine.Approvers
+	for _, stage := range policy.Approval().Stages {
+		one, err := engine.Ask(stage, submission.Target, canDecide(ctx, r.Directory, submission.Target.User.ID))
+		if err != nil {
+			return nil, err
+		}
+		asked = append(asked, one)
+	}
+	return asked, nil
 }
 
 // wantedOf reads which package, policy and person a request to add is about, in either of the forms that clients use (RULES REQ-10).

@@ -64,9 +64,8 @@ func (t Tasks) AcceptTask(ctx context.Context, caller governance.Caller, name st
 		AccessPackage: call.Package, Catalog: call.Catalog, Target: call.Target, Requestor: call.Requestor, Waits: call.Waits,
 		DeadlineTime: governance.At(engine.Deadline(call, t.Ledger.Now())),
 	}
-	// By object id even for guests: a source waits two seconds at most, too short to ask the directory for a mail address first, and the person may be gone from it.
 	if task.Target.ObjectID != "" {
-		task.Target.ID = governance.NameID("oid:" + task.Target.ObjectID)
+		task.Target.ID = governance.SubjectID(task.Target.ObjectID)
 	} else {
 		task.Target.ID = governance.NameID("subject:" + task.Target.ID)
 	}

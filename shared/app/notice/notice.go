@@ -39,6 +39,10 @@ var notices = map[governance.NotificationKind]notice{
 		to: target, subject: "Your request for {package} has expired",
 		lines: []string{"Nobody decided your request for access to {package} in time. You may ask again."},
 	},
+	governance.NotifyRequestEnded: {
+		to: target, subject: "Your request for {package} has expired",
+		lines: []string{"The time for which you asked for access to {package} is over, so your request was closed. You may ask again."},
+	},
 	governance.NotifyDelivered: {
 		to: target, subject: "You now have access to {package}",
 		lines: []string{"You now have access to {package}."},

@@ -1,0 +1,82 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"latchkey/shared/directory"
+	"latchkey/shared/engine"
+	"latchkey/shared/governance"
+)
+
+// canDecide looks in the directory whether one of some users and members of groups can decide about somebody: another person, who is there and not blocked. It stops at the first, and keeps nothing.
+func canDecide(ctx context.Context, d directory.Directory, aboutID string) func(users, groups []string) (bool, error) {
+	can := func(user governance.User) bool { return user.AccountEnabled && !strings.EqualFold(user.ID, aboutID) }
+	return func(users, groups []string) (bool, error) {
+		for _, id := range users {
+			user, err := d.User(ctx, id)
+			if err != nil && !isNotFound(err) {
+				return false, fmt.Errorf("look up an approver: %w", err)
+			}
+			if err == nil && can(user) {
+				return true, nil
+			}
+		}
+		for _, id := range groups {
+			members, err := d.GroupMembers(ctx, id)
+			if err != nil && !isNotFound(err) {
+				return false, fmt.Errorf("look up a group of approvers: %w", err)
+			}
+			if slices.ContainsFunc(members, can) {
+				return true, nil
+			}
+		}
+		return false, nil
+	}
+}
+
+// askNext is who is asked in the stage after one: managers are those of today (RULES APR-05). nil if there is none.
+func askNext(ctx context.Context, d directory.Directory, request governance.AssignmentRequest, stageID string) (*engine.Approvers, error) {
+	next := 1 + slices.IndexFunc(request.Approval.Stages, func(stage governance.ApprovalStage) bool { return strings.EqualFold(stage.ID, stageID) })
+	settings := request.Policy.Approval().Stages
+	if next < 1 || next >= len(settings) {
+		return nil, nil //nolint:nilnil // no stage, nobody
+	}
+	asked, err := ask(ctx, d, request, settings[next])
+	return &asked, err
+}
+
+// ask is who is asked in a stage that begins now.
+func ask(ctx context.Context, d directory.Directory, request governance.AssignmentRequest, stage governance.ApprovalStageSettings) (engine.Approvers, error) {
+	id := request.Assignment.Target.ObjectID
+	about, err := person(ctx, d, id, "assignment/target", governance.Needs{Managers: stage.Managers()})
+	if governance.CodeOf(err) == governance.CodeInvalid && err != nil { // the person has gone; it is for those who remain to say so
+		about, err = governance.Person{User: governance.User{ID: id}}, nil
+	}
+	if err != nil {
+		return engine.Approvers{}, err
+	}
+	return engine.Ask(stage, about, canDecide(ctx, d, id))
+}
+
+// standIns looks whether anybody can still decide the stage that a request waits in; nil if so. Otherwise they are those who are asked instead and, if there are none either, an administrator is told.
+func (d *Delivery) standIns(ctx context.Context, request governance.AssignmentRequest) (*engine.Approvers, error) {
+	at := slices.IndexFunc(request.Approval.Stages, func(stage governance.ApprovalStage) bool { return stage.Status == governance.StageInProgress })
+	stage, settings := request.Approval.Stages[at], request.Policy.Approval().Stages[at]
+	users, groups := stage.ApproverUserIDs, stage.ApproverGroupIDs
+	if stage.Escalated {
+		users, groups = slices.Concat(users, stage.AlternateUserIDs), slices.Concat(groups, stage.AlternateGroupIDs)
+	}
+	if ok, err := canDecide(ctx, d.Directory, request.Assignment.Target.ObjectID)(users, groups); ok || err != nil {
+		return nil, err
+	}
+	settings.PrimaryApprovers, settings.IsEscalationEnabled = nil, false
+	asked, err := ask(ctx, d.Directory, request, settings)
+	if err == nil && asked.IsNobody() {
+		d.Log.ErrorContext(ctx, "nobody can decide a request: its approvers are gone or blocked, and so are the fallback approvers", "alert", true, "requestId", request.ID, "subjectId", request.Assignment.Target.ID,
+			"policyId", request.Policy.ID, "stage", stage.DisplayName, "until", stage.EndsDateTime, "mend", "docs/operate/stuck-request.md")
+	}
+	return &asked, err
+}
