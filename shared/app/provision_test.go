@@ -182,7 +182,7 @@ func TestFailuresThatStay(t *testing.T) {
 	s.must(s.directory.Purge(g2))
 	s.drain()
 	s.is(made.ID, governance.StateDelivering) // a directory may not know yet what it will know in a moment
-	s.pass(6 * time.Hour)
+	s.retries()
 	s.is(made.ID, governance.StatePartiallyDelivered)
 	s.isMember(g1, alice, true)
 	if counts := s.queued(bus.Provisioning); counts.Scheduled != 0 {

@@ -20,6 +20,7 @@ import (
 	"latchkey/shared/bus"
 	busmemory "latchkey/shared/bus/memory"
 	directorymemory "latchkey/shared/directory/memory"
+	"latchkey/shared/engine"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
 	"latchkey/shared/platform"
@@ -394,6 +395,14 @@ func (s *stand) pass(d time.Duration) {
 	_, err = s.app.FlushOutbox(s.Context(), system())
 	s.must(err)
 	s.drain()
+}
+
+// retries lets all retries of a delivery happen.
+func (s *stand) retries() {
+	s.Helper()
+	for _, delay := range engine.RetryDelays {
+		s.pass(delay)
+	}
 }
 
 // isMember wants somebody to be, or not to be, a member of a group.
