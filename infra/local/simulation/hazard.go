@@ -106,7 +106,7 @@ func hazards() []struct {
 }
 
 // shareOfHazards is how many of the operations are those of a hazard, with one that is on, and with each further one.
-const shareOfHazards, shareOfEach = 0.1, 0.02
+const shareOfHazards, shareOfEach = 0.07, 0.015
 
 // hazardOf is the hazard that takes the place of an operation, if one does. Whether it does is decided beside the choices about the operation, so that a run without hazards is as it was.
 func (w *world) hazardOf(number int) (operation, *luck, bool) {

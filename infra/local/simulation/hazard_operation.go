@@ -115,6 +115,19 @@ func (w *world) ask(o op, p *person, kind governance.RequestType, schedule *gove
 	w.submit(o, who, caller, issued{pack: pack.id, target: p}, draft)
 }
 
+// askAgain has a person ask for what they have, or what is on its way: whoever they are by now, they have it.
+func (w *world) askAgain(o op, p *person) {
+	for _, s := range w.ledger.subjectsOf(p) {
+		for _, holding := range s.head.Holdings {
+			at := slices.IndexFunc(w.tenant.packages, func(p place) bool { return p.id == holding.PackageID })
+			if at >= 0 && !holding.Removing {
+				w.ask(o, p, one(o.luck, []governance.RequestType{governance.RequestUserAdd, governance.RequestAdminAdd}), nil, &w.tenant.packages[at])
+				return
+			}
+		}
+	}
+}
+
 // askAnew asks for a package again whose delivery has failed.
 func (w *world) askAnew(o op) {
 	for _, id := range w.ledger.held {
@@ -162,8 +175,7 @@ func (w *world) farDates(o op) {
 func (w *world) fullSizes(o op) {
 	p, pack := one(o.luck, w.tenant.members), one(o.luck, w.tenant.packages)
 	policy := one(o.luck, w.policiesOf(pack.name))
-	step := 200 + o.luck.below(600)
-	w.tryLarge(o, p, pack, policy, store.MaxBatchBytes-1000, step, 12)
+	w.tryLarge(o, p, pack, policy, store.MaxBatchBytes-2000, 100+o.luck.below(200), 40)
 }
 
 func (w *world) tryLarge(o op, p *person, pack, policy place, size, step, left int) {

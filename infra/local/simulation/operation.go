@@ -413,6 +413,9 @@ func (w *world) decide(o op) {
 	if o.luck.odds(0.8) {
 		p = w.approver(o.luck, request, s, index)
 	}
+	if w.on(Approvers) && o.luck.odds(0.5) {
+		p = w.outdated(o.luck, request, s, index, p)
+	}
 	w.decides(o, p, request, s, index, o.luck.odds(0.8))
 }
 
@@ -427,6 +430,21 @@ func (w *world) approver(luck *luck, request governance.AssignmentRequest, s *su
 	}
 	if len(fitting) == 0 {
 		return one(luck, w.tenant.people)
+	}
+	return one(luck, fitting)
+}
+
+// outdated picks somebody whom a stage names and who should not decide it any more, as far as there is somebody.
+func (w *world) outdated(luck *luck, request governance.AssignmentRequest, s *subject, index int, otherwise *person) *person {
+	stage := request.Approval.Stages[index]
+	var fitting []*person
+	for _, id := range stage.ApproverUserIDs {
+		if p := w.tenant.byID[id]; p != nil && p.active() && !w.mayDecide(w.ledger.opened[stage.ID], request.Policy.Approval().Stages[index], p, s.person, stage.Escalated) {
+			fitting = append(fitting, p)
+		}
+	}
+	if len(fitting) == 0 {
+		return otherwise
 	}
 	return one(luck, fitting)
 }

@@ -23,7 +23,10 @@ func TestPending(t *testing.T) {
 			for options.Seed = 1; options.Seed <= pendingSeeds; options.Seed++ {
 				var failure *Failure
 				if _, err := Run(options); errors.As(err, &failure) && failure.Rule == one.rule {
-					t.Log(Explain(Shrink(options, failure)))
+					if *shrinkFlag {
+						t.Log(Explain(Shrink(options, failure)))
+					}
+					t.Log(failure)
 					return
 				}
 			}

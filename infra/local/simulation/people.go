@@ -95,7 +95,11 @@ func (w *world) changeIdentity(o op) {
 		w.edit(p, func(u *governance.User) { u.DisplayName = name })
 		w.observe(o, "%s is called %s", p.name, name)
 	}
+	if o.luck.odds(0.5) {
+		w.askAgain(o, p)
+	}
 }
+
 
 // block blocks an account, for hours or for days, or lets it in again.
 func (w *world) block(o op) {
@@ -136,6 +140,9 @@ func (w *world) changeApprovers(o op) {
 		w.observe(o, "%s in the help desk: %t", p.name, w.directory.IsMember(w.tenant.helpdesk, p.ID))
 	default:
 		report, manager := one(o.luck, w.tenant.members), ""
+		if _, s, waits := w.request(o.luck, governance.StatePendingApproval); waits && o.luck.odds(0.7) {
+			report = s.person
+		}
 		if p != report && !p.away && o.luck.odds(0.8) {
 			manager = p.ID
 		}
@@ -275,7 +282,7 @@ func (w *world) comes(at time.Time, do func()) {
 // eligible says whether a person may be asked about a request of another.
 func eligible(p, requestor *person) bool { return p != requestor && p.active() }
 
-// named says whether there is anybody among these people and the members of these groups who may be asked.
+// anybodyOf says whether there is anybody among these people and the members of these groups who may be asked.
 func (w *world) anybodyOf(users, groups []string, requestor *person) bool {
 	return slices.ContainsFunc(w.tenant.people, func(p *person) bool {
 		return eligible(p, requestor) && (slices.Contains(users, p.ID) || slices.ContainsFunc(groups, func(id string) bool { return slices.Contains(p.groups, id) }))
@@ -346,7 +353,7 @@ func (c *commit) opens(s *subject, request governance.AssignmentRequest, index i
 	steady := w.peopleChanged < since // nobody changed while this was decided
 	o.fallback = !steady
 	w.watch(s.person, request, index)
-	if index == 0 && steady && !o.orphaned.IsZero() {
+	if w.on(Approvers) && index == 0 && steady && !o.orphaned.IsZero() {
 		c.broken("nobody", "the request %s of %s waits for a decision, and nobody can make it", request.ID, s.person.name)
 	}
 }

@@ -71,7 +71,7 @@ func (c *commit) notOvertaken(s *subject, next governance.AssignmentRequest) {
 	}
 }
 
-// grantsOvertaken: an assignment begins with the roles of its package as they are.
+// grantsNotOvertaken: an assignment begins with the roles of its package as they are.
 func (c *commit) grantsNotOvertaken(s *subject, next governance.Assignment) {
 	w := c.ledger.world
 	if !w.on(Overtaking) {
@@ -161,7 +161,7 @@ func (c *commit) checkPerson(s *subject) {
 
 // mayBeGranted: nobody is given anything while they are blocked, as far as it could be known: the invocation has looked at the person, and they were let in (DESIGN section 2, 13).
 func (l *ledger) mayBeGranted(p *person, grant governance.Grant) {
-	if p.AccountEnabled {
+	if p.AccountEnabled || !l.world.on(Blocking) {
 		return
 	}
 	looked, ok := l.world.current.seen[p.ID]
@@ -239,7 +239,7 @@ const patience = 50 * time.Hour
 func (c *commit) timedOut(s *subject, request governance.AssignmentRequest, stage governance.ApprovalStage) {
 	w := c.ledger.world
 	o := c.ledger.opened[stage.ID]
-	if !w.calm || o == nil || o.orphaned.IsZero() || w.decidable(stage, s.person) {
+	if !w.calm || !w.on(Approvers) || o == nil || o.orphaned.IsZero() || w.decidable(stage, s.person) {
 		return
 	}
 	if since := later(o.orphaned, w.calmSince); w.clock.Now().Sub(since) > patience && !c.ledger.told[request.ID].After(o.orphaned) {
@@ -279,7 +279,7 @@ func (w *world) mayAsk(o op, asked issued, began int, err error) {
 		w.fail("conflict", p.subject, "%s asked for %s and was told that it is there or on its way, but it is not: %v", p.name, w.nameOf(asked.pack), err)
 	case code == governance.CodeConflict && o.own && w.on(Overdue) && failed == 1 && live+flying == 0:
 		w.fail("takeover", p.subject, "%s asked anew for %s, whose delivery has failed, and was refused: %v", p.name, w.nameOf(asked.pack), err)
-	case code == governance.CodeForbidden && asked.kind == governance.RequestUserAdd && p.UserType == "" && p.active() && w.forAllMembers(asked.pack):
+	case code == governance.CodeForbidden && w.on(Identity) && asked.kind == governance.RequestUserAdd && p.UserType == "" && p.active() && w.forAllMembers(asked.pack):
 		w.fail("member", p.subject, "%s, whose account has no user type, may request %s as a member does, and was refused: %v", p.name, w.nameOf(asked.pack), err)
 	}
 }
