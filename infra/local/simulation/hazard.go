@@ -56,6 +56,7 @@ var pending = []row{
 	{"B8", Tampering, "panic"},
 	{"B8", Tampering, "disagrees"},
 	{"B9", Restoring, "leak"},
+	{"A4", Restoring, "idempotency"}, // a repetition of what was done is refused, because the person has gone meanwhile
 }
 
 // settled are the hazards that no row is about.

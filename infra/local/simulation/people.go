@@ -100,7 +100,6 @@ func (w *world) changeIdentity(o op) {
 	}
 }
 
-
 // block blocks an account, for hours or for days, or lets it in again.
 func (w *world) block(o op) {
 	p := o.target
@@ -130,6 +129,9 @@ func (w *world) changeApprovers(o op) {
 	case 0:
 		w.block(op{number: o.number, name: o.name, luck: o.luck, target: p})
 	case 1:
+		if slices.Contains(w.tenant.members, p) { // who has access and is deleted is the matter of leave
+			return
+		}
 		w.takeAway(o, p, one(o.luck, []time.Duration{2 * 24 * time.Hour, 20 * 24 * time.Hour, 60 * 24 * time.Hour}))
 	case 2:
 		if w.directory.IsMember(w.tenant.helpdesk, p.ID) {
