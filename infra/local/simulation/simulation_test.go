@@ -18,7 +18,7 @@ var (
 	seedFlag    = flag.Uint64("seed", 0, "replay this one seed and print what happens")
 	aimFlag     = flag.String("aim", "", "with -seed: the crash point that it aims at")
 	shrinkFlag  = flag.Bool("shrink", false, "with -run TestPending: make what is found small, and print what happens")
-	hazardsFlag = flag.String("hazards", "", "with -seed: the hazards of the run, such as identity,blocking; empty: those that the product copes with")
+	hazardsFlag = flag.String("hazards", "", "the hazards of the runs, such as identity,blocking, or all; empty: those that the product copes with")
 )
 
 // TestSeeds plays the seeds. The promises that every one of them must keep are those of shared/engine and shared/app:
@@ -47,11 +47,12 @@ func TestSeeds(t *testing.T) {
 			t.Run(fmt.Sprint(shard), func(t *testing.T) {
 				t.Parallel()
 				for seed := uint64(shard + 1); seed <= uint64(*seedsFlag); seed += uint64(shards) {
-					report, err := Run(Options{Seed: seed})
+					options := Options{Seed: seed, Hazards: parseHazards(*hazardsFlag)}
+					report, err := Run(options)
 					total.add(report)
 					var failure *Failure
 					if errors.As(err, &failure) {
-						t.Fatal(Explain(Shrink(Options{Seed: seed}, failure)))
+						t.Fatal(Explain(Shrink(options, failure)))
 					}
 				}
 			})
@@ -144,6 +145,11 @@ func (s *total) check(t *testing.T) {
 			t.Errorf("the operation %s succeeded %d times in all these seeds", operation.name, s.Operations[operation.name])
 		}
 	}
+	for _, one := range hazards() {
+		if settled()[one.hazard] && s.Operations[one.name] < 5 {
+			t.Errorf("the hazard %s came about %d times by %s", one.hazard, s.Operations[one.name], one.name)
+		}
+	}
 	for _, kind := range []governance.EffectKind{governance.EffectProvision, governance.EffectNotify, governance.EffectDue, governance.EffectCallout} {
 		if s.Operations["effect "+string(kind)] < 100 {
 			t.Errorf("%d effects of the kind %s were carried out", s.Operations["effect "+string(kind)], kind)
@@ -195,6 +201,9 @@ func parseHazards(names string) map[Hazard]bool {
 		return nil
 	}
 	on := map[Hazard]bool{}
+	for _, hazard := range Hazards() {
+		on[hazard] = names == "all"
+	}
 	for name := range strings.SplitSeq(names, ",") {
 		on[Hazard(name)] = true
 	}
