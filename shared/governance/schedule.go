@@ -53,6 +53,9 @@ func (e *Expiration) Validate(target string) error {
 		if e.Duration != nil {
 			return Invalid(target+"/duration", "An expiration of type afterDateTime has no duration.")
 		}
+		if wrong := yearOutOfBounds(e.EndDateTime.Time); wrong != "" {
+			return Invalid(target+"/endDateTime", "endDateTime %s.", wrong)
+		}
 	case ExpirationAfterDuration:
 		if e.Duration == nil || e.Duration.IsZero() {
 			return Invalid(target+"/duration", "An expiration of type afterDuration needs a duration longer than nothing, such as P30D.")

@@ -116,6 +116,9 @@ func (w *world) nextDue() (messages, documents time.Time) {
 	if at, ok := w.broker.NextDue(); ok {
 		messages = at
 	}
+	if len(w.appointments) > 0 && (messages.IsZero() || w.appointments[0].at.Before(messages)) {
+		messages = w.appointments[0].at
+	}
 	return messages, w.ledger.nextDue()
 }
 
@@ -164,6 +167,10 @@ func (w *world) runTimers() {
 		w.startTimer("expire")
 	}
 	w.startTimer("flush")
+	if w.on(Tampering) && w.clock.Now().Sub(w.reconciled) >= 24*time.Hour {
+		w.reconciled = w.clock.Now()
+		w.startTimer("reconcile")
+	}
 }
 
 func (w *world) startTimer(name string) {
@@ -172,10 +179,13 @@ func (w *world) startTimer(name string) {
 	t := w.spawn(fmt.Sprintf("%s.%d", name, w.timers), deliveryDeadline, func(ctx context.Context, t *task) {
 		var sweep ledger.Sweep
 		var err error
-		if name == "expire" {
+		switch name {
+		case "expire":
 			sweep, err = instance.Sweeper.ExpireDue(ctx, governance.System())
-		} else {
+		case "flush":
 			sweep, err = instance.Sweeper.FlushOutbox(ctx, governance.System())
+		default:
+			sweep, err = instance.Reconcile(ctx, governance.System())
 		}
 		w.note(t, "", "found %d, sent %d%s", sweep.Found, sweep.Sent, outcome(err))
 		if err != nil && !t.struck && !passing(err) {

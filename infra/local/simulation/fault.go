@@ -23,6 +23,7 @@ const (
 	DirectoryUnavailable Fault = "directoryUnavailable" // 5xx, nothing is done
 	DirectoryLost        Fault = "directoryLost"        // it is done, the answer is lost
 	DirectoryForbidden   Fault = "directoryForbidden"   // 403: an operator has to grant something first
+	DirectoryLag         Fault = "directoryLag"         // with the hazard Blocking: 404 for somebody who is there
 	OutboundThrottled    Fault = "outboundThrottled"    // 429 with Retry-After
 	OutboundUnavailable  Fault = "outboundUnavailable"  // no answer, or 5xx; nothing is done
 	OutboundLost         Fault = "outboundLost"         // it is done, the answer is lost
@@ -34,7 +35,7 @@ var rates = map[Fault]float64{
 	Crash: 0.012, LockLost: 0.04,
 	StoreConflict: 0.02, StoreThrottled: 0.015, StoreUnavailable: 0.015, StoreLostResponse: 0.02,
 	BusThrottled: 0.03, BusUnavailable: 0.03, BusTorn: 0.03, BusLostResponse: 0.04, BusDuplicate: 0.06, BusDelay: 0.05, BusReorder: 0.3, BusDead: 0.012,
-	DirectoryThrottled: 0.05, DirectoryUnavailable: 0.05, DirectoryLost: 0.06, DirectoryForbidden: 0.08,
+	DirectoryThrottled: 0.05, DirectoryUnavailable: 0.05, DirectoryLost: 0.06, DirectoryForbidden: 0.08, DirectoryLag: 0.08,
 	OutboundThrottled: 0.05, OutboundUnavailable: 0.06, OutboundLost: 0.06,
 }
 
@@ -55,7 +56,7 @@ var unavailable = map[dependency]Fault{ofStore: StoreUnavailable, ofBus: BusUnav
 // Faults lists all of them.
 func Faults() []Fault {
 	return []Fault{Crash, LockLost, StoreConflict, StoreThrottled, StoreUnavailable, StoreLostResponse, BusThrottled, BusUnavailable, BusTorn, BusLostResponse, BusDuplicate,
-		BusDelay, BusReorder, BusDead, DirectoryThrottled, DirectoryUnavailable, DirectoryLost, DirectoryForbidden, OutboundThrottled, OutboundUnavailable, OutboundLost, Outage}
+		BusDelay, BusReorder, BusDead, DirectoryThrottled, DirectoryUnavailable, DirectoryLost, DirectoryForbidden, DirectoryLag, OutboundThrottled, OutboundUnavailable, OutboundLost, Outage}
 }
 
 // strikes decides whether a fault happens to a task now.

@@ -23,6 +23,7 @@ type subject struct {
 	head        governance.Head
 	requests    map[string]governance.AssignmentRequest
 	assignments map[string]governance.Assignment
+	changed     int // the step in which anything in it last did
 }
 
 // key names a document.
@@ -93,6 +94,16 @@ type book struct {
 	tickets   []*ticket
 	passes    []*pass
 	born      map[string]int // by id of a request or assignment: the step in which it was made
+
+	partitions      []string                               // of subjects, as they came
+	entitled        map[string]string                      // by id of a person: the partition of what they have and ask for
+	policy          map[string]governance.AssignmentPolicy // by id: as it is
+	facts           map[string]*fact                       // that decisions about subjects rest on
+	catalogsChanged int                                    // the step in which a catalog last did
+	opened          map[string]*opening                    // by id of a stage
+	told            map[string]time.Time                   // by id of a request or assignment: when an administrator was last told of it
+	foreign         map[key]bool                           // documents that somebody wrote by hand
+	tampered        []string                               // ids of assignments whose document somebody changed by hand
 }
 
 func newBook(w *world) *book {
@@ -100,7 +111,8 @@ func newBook(w *world) *book {
 		world: w, documents: map[key]kept{}, chains: map[string]chain{}, subjects: map[string]*subject{}, where: map[string]string{}, policies: map[string]map[string]governance.AssignmentPolicy{},
 		packages: map[string]governance.AccessPackage{}, catalogs: map[string]string{}, effects: map[string]*effect{}, issued: map[string]*issued{}, decisions: map[decision]bool{}, taken: map[string]int{},
 		callouts: map[string]*called{}, actions: map[string]map[string]bool{},
-		hits: map[int64]int{}, born: map[string]int{},
+		hits: map[int64]int{}, born: map[string]int{}, entitled: map[string]string{}, policy: map[string]governance.AssignmentPolicy{}, facts: map[string]*fact{}, opened: map[string]*opening{},
+		told: map[string]time.Time{}, foreign: map[key]bool{},
 	}
 }
 
@@ -198,7 +210,8 @@ func (l *book) granted(grant governance.Grant, principalID string) {
 		l.world.fail("grant", "", "%v was given to %s, whom nobody asked about", grant, principalID)
 		return
 	}
-	if s := l.subjects[p.subject]; s != nil {
+	l.mayBeGranted(p, grant)
+	for _, s := range l.subjectsOf(p) {
 		for _, assignment := range s.assignments {
 			if slices.ContainsFunc(assignment.Deliveries, func(d governance.Delivery) bool { return d.Grant == grant }) &&
 				!assignment.Schedule.StartDateTime.Instant().After(l.world.clock.Now()) {
@@ -260,8 +273,13 @@ func (c *commit) take(operation store.Operation) {
 		case "package":
 			id := strings.TrimPrefix(document.ID, "package:")
 			delete(l.packages, id)
+			l.learn(document.ID, "")
 			c.changes++
 			c.unused(id)
+		case "policy":
+			delete(l.policy, strings.TrimPrefix(document.ID, "policy:"))
+			l.learn(document.ID, "")
+			c.changes++
 		case "idempotency", "nameClaim": // they guard one command each, and nothing stands in them
 		default:
 			c.changes++
@@ -272,6 +290,7 @@ func (c *commit) take(operation store.Operation) {
 		return
 	}
 	l.world.leaks("the document "+document.ID, string(document.Body))
+	delete(l.foreign, at) // whatever it was before
 	l.documents[at] = kept{body: string(document.Body), due: document.DueAt}
 	c.changes++
 	switch kind {
@@ -293,6 +312,7 @@ func (c *commit) take(operation store.Operation) {
 	case "catalog":
 		catalog := decode[governance.Catalog](c, document)
 		l.catalogs[c.partition] = catalog.DisplayName
+		l.learn("catalog:"+c.partition, string(catalog.State))
 		for _, other := range l.world.tenant.catalogs {
 			if other != c.partition && strings.EqualFold(l.catalogs[other], catalog.DisplayName) {
 				c.broken("name", "two catalogs have the name %q", catalog.DisplayName) // RULES CAT-01
@@ -304,9 +324,12 @@ func (c *commit) take(operation store.Operation) {
 			l.policies[policy.ID] = map[string]governance.AssignmentPolicy{}
 		}
 		l.policies[policy.ID][text(policy)] = policy
+		l.policy[policy.ID] = policy
+		l.learn(document.ID, text(policy))
 	case "package":
 		pack := decode[governance.AccessPackage](c, document)
 		l.packages[pack.ID] = pack
+		l.learn(document.ID, rolesOf(pack))
 	}
 }
 
@@ -332,18 +355,22 @@ func (c *commit) check() {
 	}
 	c.checkChain()
 	if c.container != store.Subjects {
+		c.ledger.catalogsChanged = c.ledger.world.report.Steps
 		return
 	}
 	l := c.ledger
+	p := c.personOf()
 	s := l.subjects[c.partition]
 	if s == nil {
-		s = &subject{person: l.world.tenant.subjects[c.partition], requests: map[string]governance.AssignmentRequest{}, assignments: map[string]governance.Assignment{}}
+		s = &subject{person: p, requests: map[string]governance.AssignmentRequest{}, assignments: map[string]governance.Assignment{}}
 		if s.person == nil {
 			c.broken("subject", "nobody has the partition %s", c.partition)
 			return
 		}
 		l.subjects[c.partition] = s
+		l.partitions = append(l.partitions, c.partition)
 	}
+	s.changed = l.world.report.Steps
 	for _, sent := range c.effects {
 		l.effects[sent.ID] = &effect{Effect: sent}
 		l.sequence = append(l.sequence, sent.ID)
@@ -374,6 +401,7 @@ func (c *commit) check() {
 	}
 	s.head = *c.head
 	c.checkHead(s)
+	c.checkPerson(s)
 	c.checkClaims(s)
 }
 
@@ -491,6 +519,10 @@ func grantsOf(assignment governance.Assignment) []string {
 // handled notes how the handling of a message went.
 func (l *book) handled(t *task, delivery busmemory.Delivery, message governance.Effect, err error) {
 	w := l.world
+	if err != nil && l.byHand(message) {
+		l.killed(delivery) // it cannot be handled, and may end among the dead letters
+		return
+	}
 	if err != nil {
 		if !t.struck && !passing(err) {
 			w.fail("effect", message.Partition, "handling %s failed although nothing was wrong: %v", delivery.Message.ID, err)
@@ -519,8 +551,8 @@ func (l *book) killed(delivery busmemory.Delivery) { l.hits[delivery.SequenceNum
 // nextDue is when the next document is due.
 func (l *book) nextDue() time.Time {
 	var next time.Time
-	for _, document := range l.documents {
-		if !document.due.IsZero() && (next.IsZero() || document.due.Before(next)) {
+	for at, document := range l.documents {
+		if !l.foreign[at] && !document.due.IsZero() && (next.IsZero() || document.due.Before(next)) {
 			next = document.due
 		}
 	}

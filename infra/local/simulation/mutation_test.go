@@ -3,7 +3,9 @@ package simulation
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
+	"time"
 
 	"latchkey/shared/bus"
 	"latchkey/shared/directory"
@@ -29,6 +31,7 @@ func TestMutations(t *testing.T) {
 		{"the store loses audit entries", "", Sabotage{Store: func(inner store.Store) store.Store { return without{inner, "audit"} }}},
 		{"the store loses effects", "", Sabotage{Store: func(inner store.Store) store.Store { return without{inner, "outbox"} }}},
 		{"the store answers from before", "", Sabotage{Store: func(inner store.Store) store.Store { return &stale{Store: inner, seen: map[string]store.Document{}} }}},
+		{"the store forgets when documents are due", "deadline", Sabotage{Store: func(inner store.Store) store.Store { return timeless{inner} }}},
 		{"the bus drops messages", "", Sabotage{Bus: func(inner bus.Bus) bus.Bus { return &dropping{Bus: inner} }}},
 		{"the directory forgets removals", "", Sabotage{Directory: func(inner directory.Directory) directory.Directory {
 			return &forgetful{Directory: inner, removals: true}
@@ -129,6 +132,17 @@ func (s without) Commit(ctx context.Context, container store.Container, partitio
 		etags = append(etags, "")
 	}
 	return etags, err
+}
+
+// timeless keeps no instant at which something is due.
+type timeless struct{ store.Store }
+
+func (s timeless) Commit(ctx context.Context, container store.Container, partition string, operations []store.Operation) ([]string, error) {
+	kept := slices.Clone(operations)
+	for i := range kept {
+		kept[i].Document.DueAt = time.Time{}
+	}
+	return s.Store.Commit(ctx, container, partition, kept)
 }
 
 // stale answers with an old version now and then, and lets it be written over.

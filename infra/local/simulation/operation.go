@@ -29,6 +29,10 @@ type op struct {
 	callout string // that it is about, if it is about one
 	work    string // what crash points on its way are counted by
 	partial bool   // it commits something before it is through
+
+	target *person // whom it is about, if that is given
+	pack   string  // that it asks for
+	own    bool    // its Idempotency-Key was never used before
 }
 
 // done is what the attempts of an operation have committed, and when.
@@ -81,6 +85,10 @@ func (w *world) startOperation() {
 	if w.options.Skip[number] {
 		return
 	}
+	if hazard, l, ok := w.hazardOf(number); ok {
+		hazard.do(w, op{number: number, name: hazard.name, luck: l, done: &done{}})
+		return
+	}
 	l := &luck{chance: w.chance.about(named("operation"), uint64(number))}
 	total, all := 0, operations()
 	for _, operation := range all {
@@ -107,7 +115,7 @@ func (w *world) call(o op, who string, attempt int, do func(context.Context, *pr
 	var err error
 	t := w.spawn(name, callDeadline, func(ctx context.Context, t *task) {
 		instance := w.apps[t.luck.below(2)]
-		t.work, t.callout = o.work, o.callout
+		t.work, t.callout, t.target, t.pack = o.work, o.callout, o.target, o.pack
 		err = do(ctx, instance)
 		if err != nil {
 			w.leaks("an error", err.Error())
@@ -154,6 +162,10 @@ func (w *world) submit(o op, who string, caller governance.Caller, asked issued,
 	body := text(draft)
 	number := w.keyOf(o)
 	o.keyed = number == o.number
+	o.own, o.target, o.pack = o.keyed, asked.target, asked.pack
+	if caller.ObjectID != "" && w.tenant.byID[caller.ObjectID] != nil && !w.tenant.byID[caller.ObjectID].active() {
+		return // who is deleted or blocked cannot sign in
+	}
 	sum := fmt.Sprintf("key-%d-%d", w.options.Seed, number)
 	id := ""
 	w.call(o, who, 1, func(ctx context.Context, a *process) error {
@@ -185,7 +197,7 @@ func (w *world) submit(o op, who string, caller governance.Caller, asked issued,
 		}
 		id = made.ID
 		return nil
-	}, nil)
+	}, func(err error) { w.mayAsk(o, asked, w.current.began, err) })
 }
 
 // keyOf is the Idempotency-Key of an operation: sometimes that of one before, by a careless client.
@@ -358,6 +370,9 @@ func (w *world) cancel(o op) {
 	case 1:
 		p = one(o.luck, w.tenant.people)
 	}
+	if !p.active() {
+		return
+	}
 	command := w.keyed(&o, p.caller, func(ctx context.Context, a *process) error { return a.CancelRequest(ctx, p.caller, request.ID) })
 	w.call(o, p.name, 1, command, func(err error) {
 		if err != nil {
@@ -396,6 +411,9 @@ func (w *world) decide(o op) {
 	if o.luck.odds(0.8) {
 		p = w.approver(o.luck, request, s, index)
 	}
+	if w.on(Approvers) && o.luck.odds(0.5) {
+		p = w.outdated(o.luck, request, s, index, p)
+	}
 	w.decides(o, p, request, s, index, o.luck.odds(0.8))
 }
 
@@ -404,12 +422,27 @@ func (w *world) approver(luck *luck, request governance.AssignmentRequest, s *su
 	stage := request.Approval.Stages[index]
 	var fitting []*person
 	for _, p := range w.tenant.people {
-		if w.mayDecide(request.Policy.Approval().Stages[index], p, s.person, stage.Escalated) {
+		if w.mayDecide(w.ledger.opened[stage.ID], request.Policy.Approval().Stages[index], p, s.person, stage.Escalated) {
 			fitting = append(fitting, p)
 		}
 	}
 	if len(fitting) == 0 {
 		return one(luck, w.tenant.people)
+	}
+	return one(luck, fitting)
+}
+
+// outdated picks somebody whom a stage names and who should not decide it any more, as far as there is somebody.
+func (w *world) outdated(luck *luck, request governance.AssignmentRequest, s *subject, index int, otherwise *person) *person {
+	stage := request.Approval.Stages[index]
+	var fitting []*person
+	for _, id := range stage.ApproverUserIDs {
+		if p := w.tenant.byID[id]; p != nil && p.active() && !w.mayDecide(w.ledger.opened[stage.ID], request.Policy.Approval().Stages[index], p, s.person, stage.Escalated) {
+			fitting = append(fitting, p)
+		}
+	}
+	if len(fitting) == 0 {
+		return otherwise
 	}
 	return one(luck, fitting)
 }
@@ -441,12 +474,15 @@ func (w *world) decides(o op, p *person, request governance.AssignmentRequest, s
 	if o.luck.odds(0.1) {
 		justification = ""
 	}
+	if !p.active() {
+		return
+	}
 	w.ledger.decisions[decision{stage.ID, p.ID, result}] = true
 	w.call(o, p.name, 1, func(ctx context.Context, a *process) error {
 		return a.DecideApproval(ctx, p.caller, request.ID, stage.ID, governance.ApprovalStage{ReviewResult: result, Justification: justification})
 	}, func(err error) {
 		present := s.requests[request.ID].Approval.Stages[index]
-		if governance.CodeOf(err) == governance.CodeForbidden && w.mayDecide(request.Policy.Approval().Stages[index], p, s.person, false) {
+		if w.peopleChanged < 0 && governance.CodeOf(err) == governance.CodeForbidden && w.mayDecide(w.ledger.opened[stage.ID], request.Policy.Approval().Stages[index], p, s.person, false) {
 			w.fail("refused", s.person.subject, "%s may decide stage %d of the request %s, and was told not to: %v", p.name, index+1, request.ID, err)
 		}
 		if err != nil {

@@ -44,7 +44,9 @@ func (p storePort) Get(ctx context.Context, container store.Container, partition
 	if err := storeFault(fault); err != nil {
 		return nil, err
 	}
-	return p.inner.Get(ctx, container, partition, ids...)
+	documents, err := p.inner.Get(ctx, container, partition, ids...)
+	t.sees(container, err)
+	return documents, err
 }
 
 func (p storePort) Commit(ctx context.Context, container store.Container, partition string, operations []store.Operation) ([]string, error) {
@@ -60,6 +62,8 @@ func (p storePort) Commit(ctx context.Context, container store.Container, partit
 		}
 		if err == nil {
 			t.mayCrash(After, point)
+		} else {
+			t.answered = w.report.Steps
 		}
 		if err == nil && fault == StoreLostResponse {
 			return nil, fmt.Errorf("%w: the answer was lost", store.ErrUnavailable)
@@ -69,6 +73,7 @@ func (p storePort) Commit(ctx context.Context, container store.Container, partit
 	if w.tracing {
 		w.note(t, partition, "commit %s%s", describe(operations), injected(fault))
 	}
+	t.answered = w.report.Steps
 	return nil, storeFault(fault)
 }
 
@@ -82,10 +87,18 @@ func (p storePort) Query(ctx context.Context, container store.Container, query s
 		return store.Page{}, err
 	}
 	page, err := p.inner.Query(ctx, container, query)
+	t.sees(container, err)
 	if w.tracing {
 		w.note(t, query.Partition, "query %s %s: %d found%s", query.Kind, query.ID, len(page.Documents), outcome(err))
 	}
 	return page, err
+}
+
+// sees notes that the invocation has looked at catalogs.
+func (t *task) sees(container store.Container, err error) {
+	if container == store.Catalogs && err == nil {
+		t.sighted = t.world.report.Steps
+	}
 }
 
 func storeFault(fault Fault) error {
@@ -193,6 +206,10 @@ func call[T any](w *world, what, about string, change bool, do func() (T, error)
 	default: // struck after the change, or not at all
 	}
 	value, err := do()
+	if w.on(Overtaking) {
+		w.overtake(t)
+	}
+	t.answered = w.report.Steps
 	if w.tracing {
 		w.note(t, "", "directory %s %s%s%s", what, about, outcome(err), injected(fault))
 	}
@@ -206,7 +223,10 @@ func call[T any](w *world, what, about string, change bool, do func() (T, error)
 }
 
 func (p directoryPort) User(ctx context.Context, id string) (governance.User, error) {
-	return call(p.world, "user", id, false, func() (governance.User, error) { return p.inner.User(ctx, id) })
+	return call(p.world, "user", id, false, func() (governance.User, error) {
+		p.world.current.seen[id] = p.world.report.Steps
+		return p.inner.User(ctx, id)
+	})
 }
 
 func (p directoryPort) Group(ctx context.Context, id string) (governance.Group, error) {
@@ -239,7 +259,12 @@ func (p directoryPort) change(what, groupID, principalID string, do func() error
 }
 
 func (p directoryPort) AddMember(ctx context.Context, groupID, principalID string) error {
-	return p.change("addMember", groupID, principalID, func() error { return p.inner.AddMember(ctx, groupID, principalID) })
+	return p.change("addMember", groupID, principalID, func() error {
+		if w := p.world; w.on(Blocking) && !isOfActions(groupID) && w.strikes(w.current, DirectoryLag) {
+			return fmt.Errorf("%w: it lags", directory.ErrNotFound)
+		}
+		return p.inner.AddMember(ctx, groupID, principalID)
+	})
 }
 
 func (p directoryPort) RemoveMember(ctx context.Context, groupID, principalID string) error {

@@ -137,9 +137,19 @@ func (p logPort) WithGroup(string) slog.Handler          { return p }
 
 func (p logPort) Handle(_ context.Context, record slog.Record) error {
 	p.world.leaks("a log line", record.Message)
+	alert := false
+	var about []string
 	record.Attrs(func(a slog.Attr) bool {
-		p.world.leaks("a log line", fmt.Sprint(a.Value))
+		value := fmt.Sprint(a.Value)
+		p.world.leaks("a log line", value)
+		alert = alert || a.Key == "alert" && value == "true"
+		about = append(about, value)
 		return true
 	})
+	for _, id := range about {
+		if alert {
+			p.world.ledger.told[id] = p.world.clock.Now()
+		}
+	}
 	return nil
 }

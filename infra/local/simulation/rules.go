@@ -21,7 +21,9 @@ var follows = map[governance.RequestState][]governance.RequestState{
 
 // requestChanged checks what happened to a request.
 func (c *commit) requestChanged(s *subject, before, next governance.AssignmentRequest) {
-	if !slices.Contains(follows[before.State], next.State) {
+	w := c.ledger.world
+	timed := next.State == governance.StateDenied && before.State == governance.StateScheduled && w.isOver(next) // closed by time
+	if !slices.Contains(follows[before.State], next.State) && !timed {
 		c.broken("transition", "the request %s went from %q to %s", next.ID, before.State, next.State)
 	}
 	if !c.audited(next.ID) {
@@ -33,6 +35,8 @@ func (c *commit) requestChanged(s *subject, before, next governance.AssignmentRe
 	if next.State == governance.StateDelivering && before.State != governance.StateDelivering && !c.provisions(next.ID) {
 		c.broken("effect", "the request %s is being delivered, but nothing will deliver it", next.ID)
 	}
+	c.lasting(next)
+	c.closed(before, next)
 	if before.ID == "" {
 		c.requestMade(s, next)
 	}
@@ -73,7 +77,7 @@ func (c *commit) requestMade(s *subject, next governance.AssignmentRequest) {
 		if next.AccessPackage.ID != made.pack || made.target != s.person || made.caller.ObjectID != s.person.ID {
 			c.broken("request", "the request %s is not what %s asked for", next.ID, w.nameOf(made.caller.ObjectID))
 		}
-		if !next.Policy.Requestor().EnableTargetsToSelfAddAccess || !w.inScope(*next.Policy, s.person) {
+		if !next.Policy.Requestor().EnableTargetsToSelfAddAccess || !w.inScope(*next.Policy, s.person, w.current.began) {
 			c.broken("policy", "%s requested %s under the policy %s, which is not for them", s.person.name, w.nameOf(made.pack), w.nameOf(next.Policy.ID))
 		}
 		own := next.Schedule.StartDateTime != nil || text(next.Schedule.Expiration) != text(next.Policy.Expiration)
@@ -107,6 +111,7 @@ func (c *commit) requestMade(s *subject, next governance.AssignmentRequest) {
 	if _, was := c.ledger.policies[next.Policy.ID][text(next.Policy)]; !was {
 		c.broken("policy", "the policy that the request %s keeps never was like that", next.ID)
 	}
+	c.notOvertaken(s, next)
 }
 
 // stagesChanged: a stage is decided once, by somebody who may, who did say so, in time, and after the stages before it (RULES APR-03 to APR-07, APR-10, APR-11).
@@ -124,8 +129,14 @@ func (c *commit) stagesChanged(s *subject, before, next governance.AssignmentReq
 		if stage.Escalated && !old.Escalated && w.clock.Now().Before(stage.EscalatesDateTime.Instant()) {
 			c.broken("approval", "stage %d of the request %s was forwarded too early", i+1, next.ID)
 		}
-		if stage.Status == governance.StageExpired && old.Status == governance.StageInProgress && next.State == governance.StateDenied && w.clock.Now().Before(stage.EndsDateTime.Instant()) {
+		if stage.Status == governance.StageExpired && old.Status == governance.StageInProgress && next.State == governance.StateDenied && w.clock.Now().Before(stage.EndsDateTime.Instant()) && !w.isOver(next) {
 			c.broken("approval", "stage %d of the request %s was denied for want of a decision before its time was up", i+1, next.ID)
+		}
+		if stage.Status == governance.StageInProgress && old.Status != governance.StageInProgress {
+			c.opens(s, next, i)
+		}
+		if stage.Status == governance.StageExpired && old.Status == governance.StageInProgress && next.State == governance.StateDenied {
+			c.timedOut(s, next, stage)
 		}
 		if stage.Status == governance.StageInProgress && i > 0 && next.Approval.Stages[i-1].ReviewResult != governance.ResultApprove {
 			c.broken("approval", "stage %d of the request %s began before the one before it was approved", i+1, next.ID)
@@ -141,7 +152,7 @@ func (c *commit) stagesChanged(s *subject, before, next governance.AssignmentReq
 		}
 		by := w.tenant.byID[stage.ReviewedBy.ID]
 		switch {
-		case by == nil || !w.mayDecide(settings, by, s.person, stage.Escalated):
+		case by == nil || !w.mayDecide(c.ledger.opened[stage.ID], settings, by, s.person, stage.Escalated):
 			c.broken("approval", "stage %d of the request %s of %s was decided by %s, who may not", i+1, next.ID, s.person.name, w.nameOf(stage.ReviewedBy.ID))
 		case !c.ledger.decisions[decision{stage.ID, by.ID, stage.ReviewResult}]:
 			c.broken("approval", "stage %d of the request %s was decided by %s, who did not say so", i+1, next.ID, by.name)
@@ -181,6 +192,15 @@ func endOf(assignment governance.Assignment) time.Time {
 	return assignment.Schedule.Expiration.EndDateTime.Instant()
 }
 
+// takenOver says whether an assignment whose delivery had failed ended because another of the same package takes over all that it may have granted.
+func (c *commit) takenOver(before, next governance.Assignment) bool {
+	return (before.State == governance.AssignmentDeliveryFailed || before.State == governance.AssignmentPartiallyDelivered) && !before.Removing &&
+		slices.ContainsFunc(c.assignments, func(other governance.Assignment) bool {
+			return other.ID != next.ID && other.AccessPackage.ID == next.AccessPackage.ID && other.State == governance.AssignmentDelivering &&
+				!slices.ContainsFunc(grantsOf(next), func(grant string) bool { return !slices.Contains(grantsOf(other), grant) })
+		})
+}
+
 // assignmentChanged checks what happened to an assignment.
 func (c *commit) assignmentChanged(s *subject, before governance.Assignment, known bool, next governance.Assignment) {
 	w := c.ledger.world
@@ -194,10 +214,10 @@ func (c *commit) assignmentChanged(s *subject, before governance.Assignment, kno
 	if before.Removing && !next.Removing {
 		c.broken("transition", "the removal of the assignment %s was called off", next.ID)
 	}
-	if next.State == governance.AssignmentExpired && !next.Removing {
+	if next.State == governance.AssignmentExpired && !next.Removing && !c.takenOver(before, next) {
 		c.broken("transition", "the assignment %s ended without having been taken away", next.ID)
 	}
-	if !slices.Equal(grantsOf(before), grantsOf(next)) || endOf(before) != endOf(next) {
+	if !slices.Equal(grantsOf(before), grantsOf(next)) || endOf(before) != endOf(next) && !slices.Contains(c.ledger.tampered, next.ID) {
 		c.broken("transition", "the assignment %s of %s grants something else than it did, or for longer", next.ID, w.nameOf(next.AccessPackage.ID))
 	}
 	if before.State != next.State && !c.audited(before.RequestID) && !c.audited(next.RequestID) {
@@ -205,6 +225,9 @@ func (c *commit) assignmentChanged(s *subject, before governance.Assignment, kno
 	}
 	failed := next.State == governance.AssignmentPartiallyDelivered || next.State == governance.AssignmentDeliveryFailed
 	for _, delivery := range next.Deliveries {
+		if failed && before.State != next.State && delivery.State == governance.DeliveryFailed {
+			c.givenUp(before, next, delivery)
+		}
 		passing := strings.Contains(delivery.Reason, directory.ErrUnavailable.Error()) || strings.Contains(delivery.Reason, "retry after")
 		if failed && before.State != next.State && delivery.State == governance.DeliveryFailed && passing && before.Attempt < attempts {
 			c.broken("retry", "the assignment %s was given up after %d tries, although %s of %s failed for a passing reason: %s", next.ID, before.Attempt+1, delivery.Grant.Role, w.nameOf(delivery.Grant.ResourceID), delivery.Reason)
@@ -227,6 +250,7 @@ func (c *commit) assignmentMade(s *subject, next governance.Assignment) {
 		c.broken("grant", "the assignment %s of %s began without a request that is being delivered", next.ID, s.person.name)
 		return
 	}
+	c.grantsNotOvertaken(s, next)
 	request := c.requests[at]
 	start := next.Schedule.StartDateTime.Instant()
 	if start.Before(request.Schedule.StartDateTime.Instant()) || start.After(w.clock.Now()) {

@@ -118,6 +118,9 @@ func Explain(options Options, failure *Failure) string {
 	if options.Aim != (Point{}) {
 		aim = fmt.Sprintf(" -aim %q", options.Aim)
 	}
+	if options.Hazards != nil {
+		aim += " -hazards " + options.named()
+	}
 	return fmt.Sprintf("%v\nreplay all of it: go test ./infra/local/simulation -run TestSeeds -seed %d%s\nthe smallest run that breaks it leaves out %d operations and needs at most the faults %s:\n\t%s",
 		failure, failure.Seed, aim, len(options.Skip), strings.Join(without, " "), strings.Join(failure.Trace, "\n\t"))
 }

@@ -30,22 +30,27 @@ type task struct {
 	yield    func(struct{}) bool
 	ended    bool
 	crashed  bool
-	struck   bool        // a fault was injected into it
-	timeless bool        // its deadline is waived, and no more faults strike it; see world.loseLock
-	lock     func()      // gives up the lock under which it runs; nil if it has none to lose
-	sent     []string    // ids of messages that a queue has accepted from it
-	wrote    bool        // it has changed documents that a head guards
-	wroteAt  time.Time   // when it first did
-	began    int         // the step of the scheduler in which it did
-	callout  string      // the id of the callout that it works on, if it does
-	work     string      // what that is, as crash points are counted by
-	looked   time.Time   // when it last looked at the clock
-	after    func(*task) // runs in the scheduler when it has ended, crashed or not
+	struck   bool           // a fault was injected into it
+	timeless bool           // its deadline is waived, and no more faults strike it; see world.loseLock
+	lock     func()         // gives up the lock under which it runs; nil if it has none to lose
+	sent     []string       // ids of messages that a queue has accepted from it
+	wrote    bool           // it has changed documents that a head guards
+	wroteAt  time.Time      // when it first did
+	began    int            // the step of the scheduler in which it did
+	callout  string         // the id of the callout that it works on, if it does
+	target   *person        // whom it asks for
+	pack     string         // that it asks for
+	work     string         // what that is, as crash points are counted by
+	looked   time.Time      // when it last looked at the clock
+	seen     map[string]int // by id of a person: the step in which it last looked at them
+	sighted  int            // the step in which it last looked at catalogs
+	answered int            // the step in which the directory last answered, or a commit last failed
+	after    func(*task)    // runs in the scheduler when it has ended, crashed or not
 }
 
 // spawn starts an invocation; it first runs when the scheduler picks it.
 func (w *world) spawn(name string, deadline time.Duration, do func(context.Context, *task)) *task {
-	t := &task{world: w, name: name, began: w.report.Steps, luck: luck{chance: w.chance.about(named(name))}}
+	t := &task{world: w, name: name, began: w.report.Steps, sighted: -1, answered: -1, seen: map[string]int{}, luck: luck{chance: w.chance.about(named(name))}}
 	t.wakeAt = w.clock.Now()
 	t.deadline = t.wakeAt.Add(deadline)
 	t.priority = uint64(t.luck.next())

@@ -14,10 +14,12 @@ import (
 type person struct {
 	governance.User
 	name    string
-	subject string // the partition
+	subject string // the partition of what they have and ask for; empty: nothing yet
 	caller  governance.Caller
 	groups  []string // those that no package grants: approvers and scopes
-	gone    bool     // from the directory
+	gone    bool     // from the directory, for good
+	away    bool     // from the directory, maybe for a time
+	past    []version
 }
 
 // place is a package or policy that was made, as the operations pick from.
@@ -32,8 +34,7 @@ type place struct {
 type tenant struct {
 	people   []*person
 	byID     map[string]*person
-	subjects map[string]*person // by partition
-	members  []*person          // who requests
+	members  []*person // who requests
 	admin    *person
 	robot    governance.Caller // an application
 	managed  []string          // ids of the groups that packages grant
@@ -47,6 +48,8 @@ type tenant struct {
 	hires      []*person // whom callouts are about
 	requestors []*person // who ask for what is called out
 	leavers    []*person // who may leave the directory
+	victims    []*person // whom hazards befall
+	deciders   []*person // approvers whom hazards befall
 	clubGone   bool
 }
 
@@ -56,7 +59,7 @@ func groupID(name string) string  { return governance.NameID("group:" + name) }
 // makeTenant fills the directory and makes catalogs, packages and policies through the app.
 func (w *world) makeTenant() {
 	t := &w.tenant
-	t.byID, t.subjects, t.names = map[string]*person{}, map[string]*person{}, map[string]string{}
+	t.byID, t.names = map[string]*person{}, map[string]string{}
 	t.helpdesk, t.sales = groupID("helpdesk"), groupID("sales")
 	group := func(id, name string) {
 		t.names[id] = name
@@ -74,7 +77,6 @@ func (w *world) makeTenant() {
 		if guest {
 			p.UserType = governance.UserTypeGuest
 		}
-		p.subject = governance.SubjectOf(p.User).ID
 		p.caller = governance.Caller{Kind: governance.CallerUser, TenantID: "tenant", ObjectID: p.ID, DisplayName: name, Scopes: []string{governance.PermissionSubjectAccess}}
 		w.directory.PutUser(p.User)
 		for _, id := range groups {
@@ -83,8 +85,8 @@ func (w *world) makeTenant() {
 			}
 		}
 		t.people = append(t.people, p)
-		t.byID[p.ID], t.subjects[p.subject] = p, p
-		t.names[p.ID], t.names[p.subject] = name, name
+		t.byID[p.ID] = p
+		t.names[p.ID] = name
 		return p
 	}
 	max := add("max", "", false)
@@ -100,10 +102,6 @@ func (w *world) makeTenant() {
 	t.admin.caller.DirectoryRoles = []string{governance.RoleIdentityGovernanceAdministrator}
 	t.robot = governance.Caller{Kind: governance.CallerApplication, TenantID: "tenant", ObjectID: personID("robot"), AppID: personID("robotApp"), Permissions: []string{governance.PermissionReadWriteAll}}
 
-	for _, p := range t.people { // callouts are kept by object id, also those about guests
-		at := governance.NameID("oid:" + p.ID)
-		t.subjects[at], t.names[at] = p, p.name
-	}
 	rui, tess := add("rui", "max", false), add("tess", "max", false)
 	t.leavers = []*person{rui, tess}
 
@@ -114,7 +112,12 @@ func (w *world) makeTenant() {
 	}
 	t.hires = append([]*person{rui}, t.members...)
 	t.requestors = []*person{mia, max, tess}
-	for i := range 4 {
+	w.exposePeople(add)
+	groups := 4
+	if w.on(FullSizes) {
+		groups = governance.MaxRoleScopes / 2 // each has members and owners
+	}
+	for i := range groups {
 		id := groupID(fmt.Sprintf("g%d", i))
 		group(id, fmt.Sprintf("g%d", i))
 		if err := w.directory.PutOwner(id, root.ID); err != nil { // so that nobody else is ever the last
@@ -169,7 +172,7 @@ func (w *world) makePackage(luck *luck, name string) {
 		}
 		t.names[pack.id] = name
 		for _, role := range pack.roles {
-			if luck.odds(0.5) {
+			if luck.odds(0.5) || len(t.managed) > 4 && len(t.packages) == 0 {
 				if _, err := a.AddRoleScope(ctx, t.admin.caller, pack.id, governance.ResourceRoleScope{Role: &governance.ResourceRole{OriginID: role}}); err != nil {
 					return err
 				}
@@ -198,6 +201,9 @@ func days(n int) *governance.Duration {
 // policy invents a policy.
 func (w *world) policy(luck *luck, name string) governance.AssignmentPolicy {
 	policy := governance.AssignmentPolicy{DisplayName: name}
+	if w.on(FullSizes) {
+		policy.Questions = governance.Questions{&governance.TextInputQuestion{QuestionBase: governance.QuestionBase{ID: questionOf(name), Text: "what for?"}}}
+	}
 	switch draw := luck.below(20); {
 	case draw < 10:
 		policy.AllowedTargetScope = governance.ScopeAllMemberUsers
@@ -279,82 +285,87 @@ func (w *world) approvers(luck *luck) governance.SubjectSets {
 
 // The simulation's own reading of who is who. It shares nothing with shared/engine but the words of a policy.
 
-// inScope says whether a policy is for a person (RULES POL-02).
-func (w *world) inScope(policy governance.AssignmentPolicy, p *person) bool {
+// inScope says whether a policy is for a person (RULES POL-02), as they are or were since a step.
+func (w *world) inScope(policy governance.AssignmentPolicy, p *person, since int) bool {
+	return slices.ContainsFunc(p.versions(since), func(as version) bool { return isFor(policy, p.ID, as) })
+}
+
+func isFor(policy governance.AssignmentPolicy, id string, as version) bool {
 	switch policy.AllowedTargetScope {
 	case governance.ScopeAllDirectoryUsers:
 		return true
 	case governance.ScopeAllMemberUsers:
-		return p.UserType == governance.UserTypeMember
+		return as.UserType != governance.UserTypeGuest // an old account has no type, and is a member
 	case governance.ScopeSpecificDirectoryUsers:
-		return w.meant(policy.SpecificAllowed, p, nil)
+		return slices.ContainsFunc(policy.SpecificAllowed, func(set governance.SubjectSet) bool {
+			switch set := set.(type) {
+			case governance.SingleUser:
+				return set.UserID == id
+			case governance.GroupMembers:
+				return slices.Contains(as.groups, set.GroupID)
+			}
+			return false
+		})
 	default:
 		return false
 	}
 }
 
-// meant says whether a person is in one of the sets, as seen by a requestor.
-func (w *world) meant(sets governance.SubjectSets, p, requestor *person) bool {
+// meant says whether a person is in one of the sets, as seen by a requestor when a stage opened; nil: as of now.
+func (w *world) meant(sets governance.SubjectSets, p, requestor *person, o *opening) bool {
 	return slices.ContainsFunc(sets, func(set governance.SubjectSet) bool {
 		switch set := set.(type) {
 		case governance.SingleUser:
 			return set.UserID == p.ID
 		case governance.GroupMembers:
-			return slices.Contains(p.groups, set.GroupID)
+			since := -1
+			if w.current != nil {
+				since = w.current.began
+			}
+			return slices.ContainsFunc(p.versions(max(since, 0)), func(as version) bool { return slices.Contains(as.groups, set.GroupID) })
 		case governance.RequestorManager:
-			return requestor != nil && p.ID == w.manager(requestor, int(set.ManagerLevel))
+			return slices.Contains(w.managers(requestor, int(set.ManagerLevel), o), p.ID)
 		}
 		return false
 	})
 }
 
-func (w *world) manager(p *person, level int) string {
+// managers are whom a person may have had as manager, or manager's manager, when a stage opened (RULES APR-05); nil: as of now.
+func (w *world) managers(p *person, level int, o *opening) []string {
+	if o != nil {
+		return o.managers[level]
+	}
 	if level == 2 {
 		manager := w.tenant.byID[p.ManagerID]
 		if manager == nil {
-			return ""
+			return nil
 		}
-		return manager.ManagerID
+		return []string{manager.ManagerID}
 	}
-	return p.ManagerID
+	return []string{p.ManagerID}
 }
 
-// anybody says whether the sets name anyone besides the requestor: only if they do not, the fallback is asked (RULES APR-10).
-func (w *world) anybody(sets governance.SubjectSets, requestor *person) bool {
-	return slices.ContainsFunc(sets, func(set governance.SubjectSet) bool {
-		switch set := set.(type) {
-		case governance.SingleUser:
-			return set.UserID != requestor.ID
-		case governance.GroupMembers:
-			return true
-		case governance.RequestorManager:
-			manager := w.manager(requestor, int(set.ManagerLevel))
-			return manager != "" && manager != requestor.ID
-		}
-		return false
-	})
+// anybody says whether the sets name anyone who could decide a request: only if they do not, the fallback is asked (RULES APR-10).
+func (w *world) anybody(sets governance.SubjectSets, requestor *person, o *opening) bool {
+	return slices.ContainsFunc(w.tenant.people, func(p *person) bool { return eligible(p, requestor) && w.meant(sets, p, requestor, o) })
 }
 
-// mayDecide says whether a person may decide a stage (RULES APR-03, APR-07, APR-08, APR-10, APR-11).
-func (w *world) mayDecide(stage governance.ApprovalStageSettings, p, requestor *person, escalated bool) bool {
+// mayDecide says whether a person may decide a stage (RULES APR-03, APR-07, APR-08, APR-10, APR-11); o: what it opened on, nil if it has not.
+func (w *world) mayDecide(o *opening, stage governance.ApprovalStageSettings, p, requestor *person, escalated bool) bool {
 	if p == requestor {
 		return false
 	}
-	approvers := stage.PrimaryApprovers
-	if !w.anybody(approvers, requestor) {
-		approvers = stage.FallbackPrimaryApprovers
+	if w.meant(stage.PrimaryApprovers, p, requestor, o) {
+		return true
 	}
-	if w.meant(approvers, p, requestor) {
+	if (o != nil && o.fallback || !w.anybody(stage.PrimaryApprovers, requestor, o)) && w.meant(stage.FallbackPrimaryApprovers, p, requestor, o) {
 		return true
 	}
 	if !escalated || !stage.IsEscalationEnabled {
 		return false
 	}
-	alternates := stage.EscalationApprovers
-	if !w.anybody(alternates, requestor) {
-		alternates = stage.FallbackEscalationApprovers
-	}
-	return w.meant(alternates, p, requestor)
+	return w.meant(stage.EscalationApprovers, p, requestor, o) ||
+		(o != nil && o.fallback || !w.anybody(stage.EscalationApprovers, requestor, o)) && w.meant(stage.FallbackEscalationApprovers, p, requestor, o)
 }
 
 // Names, for traces.

@@ -128,7 +128,9 @@ func (d *Delivery) withdraw(ctx context.Context, effect governance.Effect, read 
 // anything to undo, and notes it in done.
 func (d *Delivery) undo(ctx context.Context, state *ledger.State, objectID string, done []engine.Step) (bool, error) {
 	undone := false
-	for i := range done {
+	var failed error
+	for i := range done { // all that can be put right is
+
 		key := done[i].Grant.Key()
 		wanted := slices.ContainsFunc(state.Head.Holdings, func(h governance.Holding) bool { return !h.Removing && slices.Contains(h.Grants, key) })
 		opposite := engine.Step{Grant: done[i].Grant, Action: engine.ActionRemove, Handle: done[i].Handle}
@@ -145,11 +147,12 @@ func (d *Delivery) undo(ctx context.Context, state *ledger.State, objectID strin
 		if err != nil { // a repetition does not know of it any more
 			d.Log.ErrorContext(ctx, "a resource role that changed too late could not be put right", "alert", true, "subjectId", state.Head.ID, "role", opposite.Grant.Role,
 				"groupId", opposite.Grant.ResourceID, "wanted", wanted, "error", err)
-			return undone, err
+			failed = errors.Join(failed, err)
+			continue
 		}
 		done[i], undone = opposite, true
 	}
-	return undone, nil
+	return undone, failed
 }
 
 // carryOut does one step at the origin. An error means that this call is over, not that the step failed.
