@@ -14,8 +14,8 @@ var assignmentRequests = &descriptor{
 		navigation: []string{"accessPackage", "assignment", "requestor"}, internal: []string{"policy", "approval"},
 		fields: map[string]field{
 			"id": identifier, "createdDateTime": instant, "completedDateTime": instant, "state": named(governance.RequestStates()...), "status": text,
-			"accessPackage/id": identifier, "assignment/id": identifier, "assignment/target/objectId": identifier, "assignment/assignmentPolicy/id": identifier,
-			"requestor/id": identifier, "requestor/objectId": identifier,
+			"accessPackage/id": identifier, "accessPackage/catalog/id": identifier, "assignment/id": identifier, "assignment/target/objectId": identifier,
+			"assignment/assignmentPolicy/id": identifier, "requestor/id": identifier, "requestor/objectId": identifier,
 			"requestType": named(governance.RequestUserAdd, governance.RequestUserRemove, governance.RequestAdminAdd, governance.RequestAdminRemove, governance.RequestSystemRemove),
 		},
 	}).expanding(map[string]*kind{

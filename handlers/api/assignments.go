@@ -13,7 +13,7 @@ var (
 		internal: []string{"requestId", "removing", "attempt", "nextAttemptDateTime", "targetId", "accessPackageId", "assignmentPolicyId"},
 		fields: map[string]field{
 			"id": identifier, "state": named(governance.AssignmentStates()...), "status": text, "expiredDateTime": instant, "accessPackage/id": identifier,
-			"assignmentPolicy/id": identifier, "target/id": identifier, "target/objectId": identifier,
+			"accessPackage/catalog/id": identifier, "assignmentPolicy/id": identifier, "target/id": identifier, "target/objectId": identifier,
 		},
 	}
 	subjectKind  = &kind{set: "subjects", beta: "accessPackageSubjects", of: reflect.TypeFor[governance.Subject]()}

@@ -72,9 +72,6 @@ func (c *call) run(e endpoint) (response, error) {
 	return e(c)
 }
 
-// idsKey is where the context of a command under an idempotency key has the source of its ids.
-type idsKey struct{}
-
 // once runs what writes, under its Idempotency-Key if it has one.
 func (c *call) once() (response, error) {
 	keys := c.r.Header.Values("Idempotency-Key")

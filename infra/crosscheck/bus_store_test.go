@@ -116,6 +116,57 @@ func TestPartitionKeysAreIndexed(t *testing.T) {
 	}
 }
 
+// unindexed are the ids that a list may filter by and that are not indexed, with the reason.
+var unindexed = map[string]string{
+	"approval/id":          "only whether there is one is asked, beside what is indexed",
+	"initiatedBy/objectId": "every change writes an entry of the audit, and few ask who did it",
+	"partitionId":          "the audit is asked what happened to one thing, by targetId",
+	"resource/originId":    "requests for resources are few",
+}
+
+// scanned names the ids that lists filter by, those of the API as well as those of use cases, and that no container has indexed.
+func scanned(r repo) []string {
+	indexed := matches(r, cosmosBicep, cosmosBicep, `'/body/([A-Za-z/]+)/\?'`)
+	var found []string
+	look := func(files []string, pattern string, name func(string) string) {
+		seen := 0
+		for _, file := range files {
+			for _, id := range matches(r, file, file, pattern).items {
+				seen++
+				id.name = name(id.name)
+				if _, known := unindexed[id.name]; !known && id.name != "id" { // which is always
+					found = append(found, oneSided("id", side{items: []item{id}}, indexed)...)
+				}
+			}
+		}
+		if seen < 5 {
+			found = append(found, fmt.Sprintf("%s:1: nothing here matches %s", files[0], pattern))
+		}
+	}
+	look(r.sources("handlers/api"), `"([A-Za-z/]+)": identifier\b`, strings.Clone)
+	look(r.sources("shared/app"), `((?:"[A-Za-z]+", )+"(?:id|objectId)")`, func(path string) string { return strings.ReplaceAll(strings.ReplaceAll(path, `", "`, "/"), `"`, "") })
+	return found
+}
+
+// A list by an id reads what it answers with, and not all there is.
+func TestIdsOfFiltersAreIndexed(t *testing.T) {
+	sound := repo{t: t}
+	for _, finding := range scanned(sound) {
+		t.Error(finding)
+	}
+	for _, id := range []string{"accessPackage/catalog/id", "policy/id", "requestId"} {
+		spoilt := strings.Replace(sound.read(cosmosBicep), "'/body/"+id+"/?'", "'/body/"+other(id)+"/?'", 1)
+		if found := scanned(repo{t: t, spoilt: map[string]string{cosmosBicep: spoilt}}); len(found) == 0 || !strings.Contains(strings.Join(found, "\n"), "the id "+id+" is not in "+cosmosBicep) {
+			t.Errorf("without the index on %s nothing is found, but %q", id, found)
+		}
+	}
+	for id := range unindexed {
+		if strings.Contains(sound.read(cosmosBicep), "'/body/"+id+"/?'") {
+			t.Errorf("%s:1: %s is indexed after all", cosmosBicep, id)
+		}
+	}
+}
+
 // What a message may take: the lock, the host's time-out and its renewal of locks, and how often a message is tried.
 func TestTimesOfMessages(t *testing.T) {
 	r := repo{t: t}

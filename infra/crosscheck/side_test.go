@@ -2,6 +2,7 @@ package crosscheck
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -45,6 +46,25 @@ func (r repo) glob(pattern string) []string {
 		found[i] = filepath.ToSlash(relative)
 	}
 	slices.Sort(found)
+	return found
+}
+
+// sources lists the Go files below a folder, but for tests.
+func (r repo) sources(folder string) []string {
+	r.t.Helper()
+	var found []string
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(filepath.Join(root, filepath.FromSlash(folder)), func(name string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		relative, err := filepath.Rel(root, name)
+		found = append(found, filepath.ToSlash(relative))
+		return err
+	})
+	if err != nil || len(found) == 0 {
+		r.t.Fatalf("%s: there is no Go file below it (%v)", folder, err)
+	}
 	return found
 }
 

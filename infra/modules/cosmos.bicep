@@ -70,8 +70,13 @@ var containers = [
       '/body/requestor/objectId/?' // the same, by the directory's id
       '/body/target/id/?' // access of one person
       '/body/target/objectId/?' // the same, by the directory's id
+      '/body/accessPackage/catalog/id/?' // requests and assignments of a catalog, for its owners
       '/body/assignment/id/?' // requests about one assignment
+      '/body/assignment/target/objectId/?' // requests for one person
+      '/body/assignment/assignmentPolicy/id/?' // requests by one policy
+      '/body/policy/id/?' // the same, before it may be deleted
       '/body/assignmentPolicy/id/?' // assignments by one policy, before it may be deleted
+      '/body/requestId/?' // what came of one request that Entra sent, and the assignment of one of ours
       '/body/approval/stages/[]/status/?' // approvals that wait
       '/body/approval/stages/[]/approverUserIds/[]/?' // approvals that wait for me
       '/body/approval/stages/[]/approverGroupIds/[]/?' // or for a group that I am in

@@ -28,7 +28,7 @@ import (
 	storememory "latchkey/shared/store/memory"
 )
 
-// stand is an App on the memory adapters, with a small tenant and a clock that stands still.
+// stand is all use cases on the memory adapters, with a small tenant and a clock that stands still.
 type stand struct {
 	*testing.T
 	app       *everything

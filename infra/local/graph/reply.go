@@ -76,7 +76,7 @@ func problemOf(err error, id string) *problem {
 	}
 }
 
-// appendProblem is the body of an error.
+// append appends the body of an error.
 func (p *problem) append(b []byte, requestID, clientRequestID string, now time.Time) []byte {
 	b = append(b, `{"error":{"code":`...)
 	b = appendString(b, p.code)

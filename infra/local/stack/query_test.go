@@ -126,6 +126,13 @@ func TestFilters(t *testing.T) {
 			t.Errorf("%s?%s: %d found: %v", path, filter, len(found), found)
 		}
 	}
+	for _, path := range []string{"/assignmentRequests", "/assignments"} { // of a catalog
+		for of, want := range map[string]int{o.catalog: 1, catalog: 0} {
+			if found := ida.values(query(path, "filter", "accessPackage/catalog/id eq '"+of+"'")); len(found) != want {
+				t.Errorf("%s of the catalog %s: %d found, want %d", path, of, len(found), want)
+			}
+		}
+	}
 }
 
 // rules: OBJ-15
