@@ -100,7 +100,9 @@ func (c *Change) takeOver(taken *governance.Assignment, deliveries []governance.
 	if taken == nil {
 		return deliveries
 	}
-	for _, old := range taken.Deliveries {
+	taken.Deliveries = slices.Clone(taken.Deliveries)
+	for i, old := range taken.Deliveries {
+		taken.Deliveries[i].State, taken.Deliveries[i].Reason = governance.DeliveryRemoved, "" // it holds nothing any more
 		at := slices.IndexFunc(deliveries, func(d governance.Delivery) bool { return d.Grant == old.Grant })
 		if at < 0 {
 			old.State, old.Reason = governance.DeliveryDelivered, ""

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 	"latchkey/shared/store"
 )
 
@@ -182,19 +183,22 @@ func (w *world) fullSizes(o op) {
 }
 
 func (w *world) tryLarge(o op, p *person, pack, policy place, size, step, left int) {
-	id := governance.NameID(fmt.Sprint("large:", o.number, left))
+	key := fmt.Sprint("large:", o.number, ":", left)
 	asked := issued{caller: w.tenant.admin.caller, kind: governance.RequestAdminAdd, pack: pack.id, target: p}
 	draft := governance.AssignmentRequest{
-		ID: id, RequestType: governance.RequestAdminAdd, Assignment: &governance.Assignment{AccessPackageID: pack.id, AssignmentPolicyID: policy.id, TargetID: p.ID},
+		RequestType: governance.RequestAdminAdd, Assignment: &governance.Assignment{AccessPackageID: pack.id, AssignmentPolicyID: policy.id, TargetID: p.ID},
 		Answers: []governance.Answer{{Value: "x", DisplayValue: strings.Repeat("x", size), AnsweredQuestion: &governance.AnsweredRefers{ID: questionOf(policy.name)}}},
 	}
 	if left%2 == 0 {
 		draft.RequestType, draft.Assignment.TargetID = governance.RequestUserAdd, ""
 		asked.caller, asked.kind = p.caller, draft.RequestType
 	}
-	w.ledger.issued[id] = &asked
+	w.ledger.issued[firstID(asked.caller, key, "")] = &asked
 	w.call(o, fmt.Sprint("size", size), 1, func(ctx context.Context, a *process) error {
-		_, err := a.SubmitRequest(ctx, asked.caller, draft)
+		_, err := a.Once(ctx, asked.caller, key, nil, func(ctx context.Context) (ledger.Answer, error) {
+			_, err := a.SubmitRequest(ctx, asked.caller, draft)
+			return ledger.Answer{Status: 201}, err
+		})
 		return err
 	}, func(err error) {
 		var refused *governance.Error
