@@ -112,7 +112,7 @@ func (c *Change) takeOver(taken *governance.Assignment, deliveries []governance.
 		}
 	}
 	taken.State, taken.Status, taken.ExpiredDateTime = governance.AssignmentExpired, governance.StatusExpired, governance.At(now)
-	taken.RequestID, taken.NextAttempt = "", nil
+	taken.Removing, taken.RequestID, taken.NextAttempt = true, "", nil
 	audit := entry(governance.ActivityRemoveAssignment, governance.System(), now, request, taken.ID)
 	audit.Detail = "its delivery had failed; the request " + request.ID + " takes over what it holds"
 	c.Audit = append(c.Audit, audit)

@@ -214,7 +214,7 @@ func (c *commit) assignmentChanged(s *subject, before governance.Assignment, kno
 	if before.Removing && !next.Removing {
 		c.broken("transition", "the removal of the assignment %s was called off", next.ID)
 	}
-	if next.State == governance.AssignmentExpired && !next.Removing && !c.takenOver(before, next) {
+	if next.State == governance.AssignmentExpired && !before.Removing && !c.takenOver(before, next) {
 		c.broken("transition", "the assignment %s ended without having been taken away", next.ID)
 	}
 	if !slices.Equal(grantsOf(before), grantsOf(next)) || endOf(before) != endOf(next) && !slices.Contains(c.ledger.tampered, next.ID) {
