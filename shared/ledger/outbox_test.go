@@ -153,14 +153,22 @@ func TestAnOutboxThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// access is an assignment that is taken up again at a time.
+func access(id string, at *governance.DateTime) governance.Assignment {
+	return governance.Assignment{
+		ID: ledgertest.ID(id), State: governance.AssignmentDelivering, AccessPackage: &governance.AccessPackage{ID: ledgertest.ID("package"), Catalog: &governance.Catalog{ID: ledgertest.ID("catalog")}},
+		AssignmentPolicy: &governance.AssignmentPolicy{}, Target: &governance.Subject{ID: alice.Partition}, NextAttempt: at,
+	}
+}
+
 // due puts one document of each kind that anything happens to by itself, due at noon, and one that is not.
 func (s stand) due() (ids []string) {
 	s.Helper()
 	at := governance.At(ledgertest.Noon)
-	pack := &governance.AccessPackage{ID: ledgertest.ID("package")}
-	assignment := governance.Assignment{ID: ledgertest.ID("assignment"), State: governance.AssignmentDelivering, AccessPackage: pack, AssignmentPolicy: &governance.AssignmentPolicy{}, NextAttempt: at}
-	request := governance.AssignmentRequest{ID: ledgertest.ID("request"), State: governance.StateScheduled, AccessPackage: pack, Assignment: &assignment, Schedule: &governance.Schedule{StartDateTime: at}}
-	task := governance.Task{ID: ledgertest.ID("task"), State: governance.TaskWorking, Settings: []byte(`{}`), DeadlineTime: at}
+	assignment, request := access("assignment", at), governance.AssignmentRequest{ID: ledgertest.ID("request"), RequestType: governance.RequestUserAdd, State: governance.StateScheduled}
+	request.AccessPackage, request.Assignment, request.Requestor = assignment.AccessPackage, &assignment, assignment.Target
+	request.Policy, request.Schedule = assignment.AssignmentPolicy, &governance.Schedule{StartDateTime: at}
+	task := governance.Task{ID: ledgertest.ID("task"), Kind: "mail", State: governance.TaskWorking, Settings: []byte(`{}`), Target: *assignment.Target, DeadlineTime: at}
 	s.Put(alice, assignment, request, task)
 	s.Put(review, probe{ID: ledgertest.ID("probe"), At: ledgertest.Noon}, probe{ID: ledgertest.ID("later"), At: ledgertest.Noon.Add(time.Hour)}, probe{ID: ledgertest.ID("never")})
 	return []string{"assignment", "request", "task", "probe"}
