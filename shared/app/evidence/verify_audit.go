@@ -51,7 +51,7 @@ func (t *Trail) VerifyAudit(ctx context.Context, caller governance.Caller, place
 func (t *Trail) VerifyFrom(ctx context.Context, container store.Container, head store.Document) (entries int64, whole bool, err error) {
 	place := governance.Place{Container: string(container), Partition: head.Partition}
 	report, err := t.verify(ctx, place, head)
-	if err == nil && !report.Verified {
+	if err == nil && !report.Verified && head.Unreadable == nil {
 		if head, err = t.head(ctx, place); err == nil && head.ID != "" { // else it has gone meanwhile: Latchkey deletes none
 			report, err = t.verify(ctx, place, head)
 		}

@@ -68,8 +68,7 @@ func (s *Sweeper) Reconcile(ctx context.Context, caller governance.Caller) (ledg
 				level = slog.LevelWarn
 			}
 			s.Log.LogAttrs(ctx, level, "every audit chain was verified", slog.Int64("chains", round.Chains), slog.Int64("broken", round.Broken), slog.Int64("newer", round.Newer),
-				slog.Int64("disagreeing", round.Disagreeing),
-				slog.Time("since", round.Began.Instant()))
+				slog.Int64("disagreeing", round.Disagreeing), slog.Time("since", round.Began.Instant()))
 			round = fresh()
 		}
 		etag, err = s.Ledger.SetNote(ctx, ledger.TenantPlace(), scrubID, round, etag, 0)
@@ -108,7 +107,10 @@ func (s *Sweeper) verifyPage(ctx context.Context, round *scrub, size int) (used 
 			next.Chains++
 			next.Broken++
 		}
-		disagree, read, err := s.compare(ctx, governance.Place{Container: string(round.Container), Partition: head.Partition})
+		disagree, read := 0, 0
+		if head.Unreadable == nil {
+			disagree, read, err = s.compare(ctx, governance.Place{Container: string(round.Container), Partition: head.Partition})
+		}
 		if err != nil {
 			return 0, err
 		}
