@@ -77,7 +77,7 @@ func keyOf(partition any) azcosmos.PartitionKey {
 // Whatever somebody writes into the store past Latchkey, of whatever kind and shape: the access of all others ends when it should, lists answer, mail goes out, no invocation fails, and each such
 // document is told by name.
 //
-// rules: LIF-02 NOT-01
+// rules: REQ-18
 func TestABadDocumentStopsNobodyElse(t *testing.T) {
 	s := fresh(t)
 	t.Cleanup(func() { fresh(t) })
@@ -211,7 +211,7 @@ func TestABadDocumentStopsNobodyElse(t *testing.T) {
 
 // What the head of a subject and its documents do not say alike is found by the timer, and left as it is.
 //
-// rules: LIF-02
+// rules: LIF-06
 func TestADisagreementIsFound(t *testing.T) {
 	fresh(t)
 	t.Cleanup(func() { fresh(t) })

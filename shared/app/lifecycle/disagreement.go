@@ -20,7 +20,9 @@ const (
 
 // live are the documents that a head says something of: those that are over are many, and it does not.
 var live = func() map[string]store.Filter {
-	without := func(states ...string) store.Filter { return store.Not{Filter: store.In{Path: []string{"state"}, Values: states}} }
+	without := func(states ...string) store.Filter {
+		return store.Not{Filter: store.In{Path: []string{"state"}, Values: states}}
+	}
 	var over []string
 	for _, state := range governance.RequestStates() {
 		if !state.IsInFlight() {
