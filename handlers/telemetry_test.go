@@ -141,7 +141,7 @@ func TestOneTraceFromTheRequestToGraph(t *testing.T) {
 	}
 	for _, metric := range platform.Metrics() {
 		m := c.metrics[metric.Name]
-		rare := []string{platform.MetricDeliveryFailed, platform.MetricAuditBroken, platform.MetricGraphThrottled} // nothing of this kind has happened
+		rare := []string{platform.MetricDeliveryFailed, platform.MetricAuditBroken, platform.MetricDisagreement, platform.MetricGraphThrottled} // nothing of this kind has happened
 		if (m == nil) != slices.Contains(rare, metric.Name) {
 			t.Errorf("the metric %s is there: %t", metric.Name, m != nil)
 		}

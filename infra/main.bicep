@@ -78,11 +78,11 @@ param expirationsSchedule string = '0 */5 * * * *'
 @minLength(11)
 param outboxSchedule string = '30 * * * * *'
 
-@description('When audit chains are verified (UTC).')
+@description('When audit chains are verified, and documents held against their heads (UTC).')
 @minLength(11)
 param reconciliationSchedule string = '0 20 2 * * *'
 
-@description('Audit chains that each run of the timer reconciliation verifies at most. 0: none.')
+@description('Audit chains that each run of the timer reconciliation verifies at most, each with its documents. 0: none.')
 @minValue(0)
 @maxValue(100000)
 param auditChainsPerRun int = 2000

@@ -39,7 +39,7 @@ func page(prices priceTable, of measured, idle, busy bill, perRun float64) strin
 	for _, name := range slices.Sorted(maps.Keys(of.Timers)) {
 		fmt.Fprintf(&text, "| run of the timer `%s` with nothing due: request units | %.1f |\n", name, of.Timers[name])
 	}
-	fmt.Fprintf(&text, "| audit chain of one lifecycle, verified by the timer `reconciliation`: request units | %.1f |\n", of.Chain)
+	fmt.Fprintf(&text, "| audit chain of one lifecycle, verified by the timer `reconciliation`, with its documents: request units | %.1f |\n", of.Chain)
 	text.WriteString("\n```sh\ngo run ./infra/local bench --json > bench.json && go run ./infra/cost --bench bench.json           # print; --write renews this page\n```\n")
 
 	text.WriteString("\n## What was assumed\n\n| | value | why |\n|---|--:|---|\n")

@@ -73,6 +73,15 @@ var rules = [
     aggregation: 'Total'
     threshold: 0
   }
+  {
+    name: 'disagreement'
+    title: 'Latchkey: a document and its head disagree'
+    text: 'What is stored of a person contradicts itself: something wrote past Latchkey, and access may not end when it should. See docs/operate/bad-documents.md.'
+    severity: 1
+    metric: metrics.disagreement
+    aggregation: 'Total'
+    threshold: 0
+  }
 ]
 
 // The values of a metric. Each is a log line, with or without OpenTelemetry, so nothing is counted twice where a collector hands metrics to the same workspace.

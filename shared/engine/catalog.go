@@ -165,6 +165,9 @@ func DeleteCatalog(s State, by Edit) (Change, error) {
 	if len(c.Packages) > 0 {
 		return Change{}, governance.Conflict("The catalog still has %d access packages; delete them first.", len(c.Packages))
 	}
+	if err := c.allRead(); err != nil {
+		return Change{}, err
+	}
 	var change Change
 	for _, resource := range c.ResourcesSorted() {
 		if len(change.Delete) == maxDeletions {
@@ -176,6 +179,14 @@ func DeleteCatalog(s State, by Edit) (Change, error) {
 		by.put(&change, c.Catalog, nil, governance.ActivityDeleteCatalog, c.Catalog.ID, c.Catalog.DisplayName)
 	}
 	return change, nil
+}
+
+// allRead refuses what is decided by there being nothing of a kind, while there is what cannot be read.
+func (c *Catalog) allRead() error {
+	if len(c.Unread) > 0 {
+		return governance.Conflict("Of what the catalog holds, %s cannot be read; an operator must mend it first (docs/operate/bad-documents.md).", c.Unread[0])
+	}
+	return nil
 }
 
 // nameIsFree refuses a name that another package of the catalog has.
@@ -432,6 +443,9 @@ func RemoveResource(s State, request governance.ResourceRequest, by Edit) (Chang
 		}
 		if at := resource.Contradicts(request.Resource); at != "" {
 			return Change{}, governance.Invalid("resource/"+at, "resource/%s is not that of the resource %q, which the body names too.", at, resource.DisplayName)
+		}
+		if err := c.allRead(); err != nil {
+			return Change{}, err
 		}
 		for _, pack := range c.PackagesSorted() {
 			for _, scope := range pack.ResourceRoleScopes {

@@ -16,6 +16,7 @@ type State struct {
 	Head      governance.Head
 	Documents map[string]governance.Document
 	ETags     map[string]string // the versions of what was read, the head's too
+	Unread    []string          // those that are there and cannot be read
 }
 
 // ETag is the version of a document; empty: it was not there.

@@ -17,6 +17,12 @@ type Dated interface {
 	Due() time.Time // when something must happen next; zero: never
 }
 
+// Whole is a Document that may decode and still lack what everybody relies on.
+type Whole interface {
+	Document
+	Check() error // names what is missing
+}
+
 // Heading is a Document that the head of its partition says something of.
 type Heading interface {
 	Document

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
@@ -23,12 +24,16 @@ type catalogAt struct {
 // Catalogs makes one.
 func (l *Ledger) Catalogs() *Catalogs { return &Catalogs{l, map[string]catalogAt{}} }
 
-// At is a catalog by its id. Errors: CodeNotFound.
+// At is a catalog by its id. Errors: CodeNotFound, also for one whose head cannot be read: that is told, and a list goes on without it.
 func (c *Catalogs) At(ctx context.Context, id string) (*engine.Catalog, *State, error) {
 	id = governance.Fold(id)
 	found, ok := c.known[id]
 	if !ok {
 		found.catalog, found.state, found.err = c.ledger.Catalog(ctx, id)
+		if errors.Is(found.err, ErrUnreadable) {
+			c.ledger.unreadable(ctx, store.Document{Partition: id, ID: headID}, found.err)
+			found.err = governance.NotFound("There is no catalog %q.", id)
+		}
 		c.known[id] = found
 	}
 	return found.catalog, found.state, found.err

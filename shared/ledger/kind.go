@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -72,14 +73,29 @@ func encode(id, kind string, due time.Time, body any) (store.Document, error) {
 	return store.Document{ID: id, Kind: kind, SchemaVersion: SchemaVersion, DueAt: due, Body: data}, nil
 }
 
-// Decode reads the body of a stored document. A document of a later release than the next is refused rather than misread.
+// ErrUnreadable: a stored document is not what it should be. Nobody but a later release, or who writes past us, makes one.
+var ErrUnreadable = errors.New("cannot be read")
+
+// Decode reads the body of a stored document. A document of a later release than the next is refused rather than misread, and so is one that lacks what everybody relies on. Errors: ErrUnreadable,
+// naming the document.
 func Decode[T any](document store.Document) (T, error) {
 	var body T
-	if document.SchemaVersion > SchemaVersion+1 {
-		return body, fmt.Errorf("document %s has schema version %d, this release reads up to %d", document.ID, document.SchemaVersion, SchemaVersion+1)
+	err := document.Unreadable
+	if err == nil && document.SchemaVersion > SchemaVersion+1 {
+		err = fmt.Errorf("it has schema version %d, this release reads up to %d", document.SchemaVersion, SchemaVersion+1)
 	}
-	if err := json.Unmarshal(document.Body, &body); err != nil {
-		return body, fmt.Errorf("decode %s: %w", document.ID, err)
+	if err == nil {
+		err = json.Unmarshal(document.Body, &body)
+	}
+	if one, ok := any(body).(governance.Document); ok && err == nil {
+		if document.Kind != one.DocumentKind() || document.ID != governance.StoredID(one.DocumentKind(), one.DocumentID()) {
+			err = fmt.Errorf("it is stored under another name than its own, or as of the kind %q", document.Kind)
+		} else if whole, ok := any(body).(governance.Whole); ok {
+			err = whole.Check()
+		}
+	}
+	if err != nil {
+		return body, fmt.Errorf("document %s of %s %w: %w", document.ID, document.Partition, ErrUnreadable, err)
 	}
 	return body, nil
 }

@@ -50,7 +50,7 @@ func ListIn[T governance.Document](ctx context.Context, l *Ledger, container sto
 	for _, document := range found.Documents {
 		value, err := Decode[T](document)
 		if err != nil { // one that cannot be read hides no other
-			l.options.Logger.ErrorContext(ctx, "a document cannot be read", "alert", true, "partition", document.Partition, "document", document.ID, "error", err)
+			l.unreadable(ctx, document, err)
 			continue
 		}
 		page.Items = append(page.Items, Versioned[T]{Value: value, ETag: document.ETag})

@@ -18,7 +18,7 @@ import (
 // QueueOf is the queue that an effect goes to.
 func QueueOf(effect governance.Effect) string { return queues[effect.What] }
 
-// Message is an effect on its way.
+// Message is an effect on its way. Errors: those of bus.Message.Validate, and bus.ErrNotFound for an effect that no queue is for.
 func Message(effect governance.Effect) (bus.Message, error) {
 	body, err := json.Marshal(effect)
 	if err != nil {
@@ -31,7 +31,10 @@ func Message(effect governance.Effect) (bus.Message, error) {
 	if effect.TraceParent != "" {
 		m.Properties = map[string]string{platform.TraceParent: effect.TraceParent}
 	}
-	return m, nil
+	if QueueOf(effect) == "" {
+		return bus.Message{}, fmt.Errorf("%w: for effect %s, %q", bus.ErrNotFound, effect.ID, effect.What)
+	}
+	return m, m.Validate(bus.UsesSessions(QueueOf(effect)))
 }
 
 // ErrNoDocument: what an effect is about is not there, although both were committed together. That is a fault and no work done: the effect is put off, told of, and parked in the end.
@@ -51,7 +54,7 @@ func (l *Ledger) flush(ctx context.Context, place governance.Place, effects []go
 	if len(effects) == 0 {
 		return
 	}
-	ids, err := l.send(ctx, effects)
+	ids, err := l.send(ctx, place, effects)
 	if err != nil {
 		l.options.Logger.WarnContext(ctx, "effects stay in the outbox for now", "partition", place.Partition, "error", err)
 	}
@@ -60,19 +63,20 @@ func (l *Ledger) flush(ctx context.Context, place governance.Place, effects []go
 	}
 }
 
-// send puts effects on their queues, in order, and answers with the stored ids of those that are.
-func (l *Ledger) send(ctx context.Context, effects []governance.Effect) (sent []string, err error) {
+// send puts effects of a place on their queues, in order, and answers with the stored ids of those that are. One that the bus would refuse, and the others with it, is told and left where it is.
+func (l *Ledger) send(ctx context.Context, place governance.Place, effects []governance.Effect) (sent []string, err error) {
 	messages := map[string][]bus.Message{}
 	ids := map[string][]string{}
 	for _, effect := range effects {
-		m, encodeErr := Message(effect)
-		if encodeErr != nil {
-			err = errors.Join(err, encodeErr)
+		id := governance.StoredID(effect.DocumentKind(), effect.ID)
+		m, refused := Message(effect)
+		if refused != nil {
+			l.unreadable(ctx, store.Document{Partition: place.Partition, ID: id}, refused)
 			continue
 		}
 		queue := QueueOf(effect)
 		messages[queue] = append(messages[queue], m)
-		ids[queue] = append(ids[queue], governance.StoredID(effect.DocumentKind(), effect.ID))
+		ids[queue] = append(ids[queue], id)
 	}
 	for _, queue := range bus.Queues() {
 		if len(messages[queue]) == 0 {
@@ -123,12 +127,9 @@ type Sweep struct {
 	Lag   time.Duration // how late the oldest of them was
 }
 
-// late takes note of documents that should have been seen to at their dueAt.
-func (s *Sweep) late(now time.Time, documents []store.Document) {
-	s.Found += len(documents)
-	for _, document := range documents {
-		s.Lag = max(s.Lag, now.Sub(document.DueAt))
-	}
+// late takes note of a document that should have been seen to at its dueAt. One that cannot be read never is: it does not count, or nobody could tell whether the others are late.
+func (s *Sweep) late(now time.Time, document store.Document) {
+	s.Lag = max(s.Lag, now.Sub(document.DueAt))
 }
 
 // sweepPage is how many due documents are read at a time.
@@ -141,7 +142,7 @@ func (l *Ledger) FlushOutbox(ctx context.Context) (Sweep, error) {
 	now := l.Now()
 	for _, container := range store.Containers() {
 		err := l.Each(ctx, container, store.Query{Kind: governance.Effect{}.DocumentKind(), DueBefore: now, PageSize: sweepPage}, func(documents []store.Document) error {
-			sweep.late(now.Add(outboxDelay), documents) // from the commit on
+			sweep.Found += len(documents)
 			byPartition := map[string][]governance.Effect{}
 			var order []string
 			for _, document := range documents {
@@ -150,15 +151,17 @@ func (l *Ledger) FlushOutbox(ctx context.Context) (Sweep, error) {
 					l.unreadable(ctx, document, err)
 					continue
 				}
+				sweep.late(now.Add(outboxDelay), document) // from the commit on
 				if byPartition[document.Partition] == nil {
 					order = append(order, document.Partition)
 				}
 				byPartition[document.Partition] = append(byPartition[document.Partition], effect)
 			}
 			for _, partition := range order {
-				sent, err := l.send(ctx, byPartition[partition])
+				place := governance.Place{Container: string(container), Partition: partition}
+				sent, err := l.send(ctx, place, byPartition[partition])
 				sweep.Sent += len(sent)
-				failed = errors.Join(failed, err, l.forget(ctx, governance.Place{Container: string(container), Partition: partition}, sent))
+				failed = errors.Join(failed, err, l.forget(ctx, place, sent))
 			}
 			return nil
 		})
@@ -170,9 +173,10 @@ func (l *Ledger) FlushOutbox(ctx context.Context) (Sweep, error) {
 	return sweep, failed
 }
 
+// unreadable tells of a document that is passed over.
 func (l *Ledger) unreadable(ctx context.Context, document store.Document, err error) {
 	l.options.Logger.ErrorContext(ctx, "a document cannot be read", "alert", true, "partition", document.Partition, "document", document.ID, "error", err,
-		"stops", "what is to happen to it", "mend", "docs/operate/stuck-request.md")
+		"stops", "what is to happen to it, and to nothing else", "mend", "docs/operate/bad-documents.md#a-document-cannot-be-read")
 }
 
 // SendDue finds the documents of every kind whose time has come and sends one message for each (DESIGN section 2, 7): what happens to them is decided where their place's other messages are
@@ -186,15 +190,23 @@ func (l *Ledger) SendDue(ctx context.Context) (Sweep, error) {
 			continue
 		}
 		failed = errors.Join(failed, l.Each(ctx, of.container, store.Query{Kind: of.name, DueBefore: now, PageSize: sweepPage}, func(documents []store.Document) error {
-			sweep.late(now, documents)
+			sweep.Found += len(documents)
 			messages := make([]bus.Message, 0, len(documents))
 			for _, document := range documents {
-				m, err := Message(of.due(document))
+				_, err := of.decode(document) // what nobody could handle would only end among the dead letters
+				var m bus.Message
+				if err == nil {
+					m, err = Message(of.due(document))
+				}
 				if err != nil {
 					l.unreadable(ctx, document, err)
 					continue
 				}
+				sweep.late(now, document)
 				messages = append(messages, m)
+			}
+			if len(messages) == 0 {
+				return nil
 			}
 			if err := l.options.Bus.Send(ctx, queues[of.work], messages...); err != nil {
 				return fmt.Errorf("send what is due: %w", err)

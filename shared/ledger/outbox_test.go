@@ -1,7 +1,9 @@
 package ledger_test
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -153,14 +155,22 @@ func TestAnOutboxThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// access is an assignment that is taken up again at a time.
+func access(id string, at *governance.DateTime) governance.Assignment {
+	return governance.Assignment{
+		ID: ledgertest.ID(id), State: governance.AssignmentDelivering, AccessPackage: &governance.AccessPackage{ID: ledgertest.ID("package"), Catalog: &governance.Catalog{ID: ledgertest.ID("catalog")}},
+		AssignmentPolicy: &governance.AssignmentPolicy{}, Target: &governance.Subject{ID: alice.Partition}, NextAttempt: at,
+	}
+}
+
 // due puts one document of each kind that anything happens to by itself, due at noon, and one that is not.
 func (s stand) due() (ids []string) {
 	s.Helper()
 	at := governance.At(ledgertest.Noon)
-	pack := &governance.AccessPackage{ID: ledgertest.ID("package")}
-	assignment := governance.Assignment{ID: ledgertest.ID("assignment"), State: governance.AssignmentDelivering, AccessPackage: pack, AssignmentPolicy: &governance.AssignmentPolicy{}, NextAttempt: at}
-	request := governance.AssignmentRequest{ID: ledgertest.ID("request"), State: governance.StateScheduled, AccessPackage: pack, Assignment: &assignment, Schedule: &governance.Schedule{StartDateTime: at}}
-	task := governance.Task{ID: ledgertest.ID("task"), State: governance.TaskWorking, Settings: []byte(`{}`), DeadlineTime: at}
+	assignment, request := access("assignment", at), governance.AssignmentRequest{ID: ledgertest.ID("request"), RequestType: governance.RequestUserAdd, State: governance.StateScheduled}
+	request.AccessPackage, request.Assignment, request.Requestor = assignment.AccessPackage, &assignment, assignment.Target
+	request.Policy, request.Schedule = assignment.AssignmentPolicy, &governance.Schedule{StartDateTime: at}
+	task := governance.Task{ID: ledgertest.ID("task"), Kind: "mail", State: governance.TaskWorking, Settings: []byte(`{}`), Target: *assignment.Target, DeadlineTime: at}
 	s.Put(alice, assignment, request, task)
 	s.Put(review, probe{ID: ledgertest.ID("probe"), At: ledgertest.Noon}, probe{ID: ledgertest.ID("later"), At: ledgertest.Noon.Add(time.Hour)}, probe{ID: ledgertest.ID("never")})
 	return []string{"assignment", "request", "task", "probe"}
@@ -228,5 +238,117 @@ func TestAQueueThatIsAway(t *testing.T) {
 	sent := s.Effects(bus.Provisioning)
 	if !slices.ContainsFunc(sent, func(e governance.Effect) bool { return e.Kind == "probe" }) {
 		t.Errorf("sent are %+v", sent)
+	}
+}
+
+// TestABadDocumentStopsNobodyElse: what is due or in an outbox and cannot be sent, for whatever reason, is told and passed over. The others go, the run has not failed, and how late it is says nothing of
+// what will never go. rules: REQ-18
+func TestABadDocumentStopsNobodyElse(t *testing.T) {
+	s := newStand(t)
+	kinds := s.due()
+	long := ledger.SubjectPlace(strings.Repeat("x", bus.MaxIDLength+1)) // the store takes it, a session does not
+	far := access("far", governance.At(ledgertest.Noon.AddDate(-9, 0, 0)))
+	s.Put(long, far)
+	bodiless := access("bodiless", governance.At(ledgertest.Noon.AddDate(-9, 0, 0)))
+	s.Put(alice, bodiless)
+	for _, document := range s.Documents(store.Subjects, "assignment") {
+		if document.ID == "assignment:"+bodiless.ID {
+			s.Rewrite(store.Subjects, document, `{"id":"`+bodiless.ID+`"}`)
+		}
+	}
+	sweep, err := s.Ledger.SendDue(t.Context())
+	s.Must(err)
+	if sweep.Found != len(kinds)+2 || sweep.Sent != len(kinds) || sweep.Lag > time.Hour {
+		t.Errorf("swept %+v", sweep)
+	}
+	s.told("assignment:"+far.ID, "SessionID")
+	s.told("assignment:"+bodiless.ID, "accessPackage/id")
+
+	s.DownBus(true)
+	s.add()
+	good := s.Documents(store.Reviews, "outbox")[0]
+	for id, change := range map[string]func(*governance.Effect){
+		"no queue":                         func(e *governance.Effect) { e.What = "nothing" },
+		"no document":                      func(e *governance.Effect) { e.About = "" },
+		"a long session":                   func(e *governance.Effect) { e.Partition = long.Partition },
+		strings.Repeat("a long id", 20):    func(*governance.Effect) {},
+		"another id than the document has": func(e *governance.Effect) { e.ID = "other" },
+	} {
+		effect, err := ledger.Decode[governance.Effect](good)
+		s.Must(err)
+		effect.ID = id
+		change(&effect)
+		bad := good
+		bad.ID = "outbox:" + id
+		s.Rewrite(store.Reviews, bad, effect)
+	}
+	s.DownBus(false)
+	for range 2 { // they stay where they are, for who mends them
+		sweep, err = s.Ledger.FlushOutbox(t.Context())
+		s.Must(err)
+		s.Clock.Advance(2 * time.Minute)
+	}
+	if sweep, err = s.Ledger.FlushOutbox(t.Context()); err != nil || s.outbox() != 5 {
+		t.Errorf("swept %+v, %d are left: %v", sweep, s.outbox(), err)
+	}
+	if sent := s.Effects(bus.Provisioning); !slices.ContainsFunc(sent, func(e governance.Effect) bool {
+		return e.About == ledgertest.ID("probe") && e.What == governance.WorkProvision
+	}) {
+		t.Errorf("sent are %+v", sent)
+	}
+	for document, words := range map[string]string{"outbox:no queue": "no such queue", "outbox:no document": "documentId", "outbox:a long session": "SessionID", "outbox:another id than the document has": "another name"} {
+		s.told(document, words)
+	}
+}
+
+// told wants an alert about a document, with what is wrong with it.
+func (s stand) told(document, words string) {
+	s.Helper()
+	for _, line := range s.Lines("a document cannot be read") {
+		if line["document"] == document && line["alert"] == true && strings.Contains(line["error"].(string), words) {
+			return
+		}
+	}
+	s.Errorf("that %s is wrong with %q is not told", document, words)
+}
+
+// TestABadDocumentIsNamed where it is asked for itself, and hides no other in what is read as a whole.
+func TestABadDocumentIsNamed(t *testing.T) {
+	s := newStand(t)
+	catalog := &governance.Catalog{ID: other.Partition}
+	resource := func(id string) governance.Resource {
+		return governance.Resource{ID: ledgertest.ID(id), OriginID: "group", Catalog: catalog}
+	}
+	s.Put(other, *catalog, resource("good"), resource("bad"))
+	stored := governance.StoredID("resource", ledgertest.ID("bad"))
+	for _, document := range s.Documents(store.Catalogs, "resource") {
+		if document.ID == stored {
+			s.Rewrite(store.Catalogs, document, `{"id":"`+ledgertest.ID("bad")+`"}`)
+		}
+	}
+	afresh := s.On(s.Store)
+	_, err := ledger.Get[governance.Resource](t.Context(), afresh, ledgertest.ID("bad"), "resource")
+	if !errors.Is(err, ledger.ErrUnreadable) || !strings.Contains(err.Error(), stored) {
+		t.Errorf("it is read: %v", err)
+	}
+	if _, err := afresh.Load(t.Context(), other, ledger.Documents(stored)); !errors.Is(err, ledger.ErrUnreadable) {
+		t.Errorf("it is loaded: %v", err)
+	}
+	whole, state, err := afresh.Catalog(t.Context(), other.Partition)
+	s.Must(err)
+	if len(whole.Resources) != 1 || !slices.Equal(state.Unread, []string{stored}) {
+		t.Errorf("the catalog has %+v, unread are %q", whole.Resources, state.Unread)
+	}
+	if page, err := ledger.List[governance.Resource](t.Context(), afresh, ledger.ListOptions{}); err != nil || len(page.Items) != 1 {
+		t.Errorf("listed are %+v: %v", page.Items, err)
+	}
+	s.told(stored, "originId")
+
+	s.Rewrite(store.Catalogs, s.Documents(store.Catalogs, "head")[0], `{"id":7}`)
+	if _, _, err := afresh.Catalog(t.Context(), other.Partition); !errors.Is(err, ledger.ErrUnreadable) {
+		t.Errorf("with a bad head: %v", err)
+	}
+	if _, _, err := afresh.Catalogs().At(t.Context(), other.Partition); governance.CodeOf(err) != governance.CodeNotFound {
+		t.Errorf("a list sees: %v", err)
 	}
 }

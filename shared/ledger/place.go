@@ -39,10 +39,18 @@ func Locate[T governance.Document](ctx context.Context, l *Ledger, id, what stri
 	partition, known := l.places.get(stored)
 	if !known {
 		query := store.Query{ID: stored, PageSize: 1}
+		var unreadable error
 		err := l.Each(ctx, of.container, query, func(found []store.Document) error {
+			if _, err := of.decode(found[0]); err != nil { // there may be another, where it belongs
+				unreadable = err
+				return nil
+			}
 			partition, known = found[0].Partition, true
 			return errEnough
 		})
+		if err == nil {
+			err = unreadable
+		}
 		if err != nil && !errors.Is(err, errEnough) {
 			return governance.Place{}, fmt.Errorf("locate %s: %w", stored, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
@@ -14,7 +15,8 @@ import (
 // State is a place as it was read: what a decision is made on, and the versions that a commit must still find. It is shared and never changed.
 type State struct {
 	engine.State
-	Place governance.Place
+	Place    governance.Place
+	Misdated []engine.Disagreement // of Fitting: documents that are due at another time than they say
 }
 
 // Exists says whether the place has ever been written to.
@@ -76,6 +78,42 @@ func (s *State) Having(read Read) Read {
 		}
 		return read(ctx, l, place)
 	}
+}
+
+// Fitting reads the head and all documents of some kinds that fit the filter of the kind and can be read; of those that fit, the others are told, and Unread.
+func Fitting(filters map[string]store.Filter) Read {
+	return func(ctx context.Context, l *Ledger, place governance.Place) (*State, error) {
+		state, err := Documents()(ctx, l, place)
+		if err != nil {
+			return nil, err
+		}
+		for kind, filter := range filters {
+			if err := l.takeAll(ctx, state, kind, filter, state.holdToDate); err != nil {
+				return nil, err
+			}
+		}
+		return state, nil
+	}
+}
+
+// holdToDate finds a document for which the timer does not come when it should.
+func (s *State) holdToDate(document governance.Document, stored store.Document) {
+	dated, ok := document.(governance.Dated)
+	if !ok {
+		return
+	}
+	if due := (store.Document{DueAt: dated.Due()}).Normalized().DueAt; !due.Equal(stored.DueAt) {
+		s.Misdated = append(s.Misdated, engine.Disagreement{
+			Document: stored.ID, Differs: fmt.Sprintf("dueAt is %s, and by what the document says %s", spell(stored.DueAt), spell(due)),
+		})
+	}
+}
+
+func spell(at time.Time) string {
+	if at.IsZero() {
+		return "none"
+	}
+	return store.FormatInstant(at)
 }
 
 func newState(place governance.Place) *State {
@@ -158,14 +196,29 @@ func (l *Ledger) whole(ctx context.Context, place governance.Place) (*wholeAt, e
 		if !of.content || of.container != container {
 			continue
 		}
-		query := store.Query{Partition: place.Partition, Kind: of.name, PageSize: store.MaxPageSize}
-		if err := l.Each(ctx, container, query, func(found []store.Document) error { return state.take(found...) }); err != nil {
+		if err := l.takeAll(ctx, state, of.name, nil, func(governance.Document, store.Document) {}); err != nil {
 			return nil, err
 		}
 	}
 	whole := &wholeAt{State: state}
 	l.wholes.put(place.Container+"/"+place.Partition, whole)
 	return whole, nil
+}
+
+// takeAll adds all documents of a kind that fit to a state, and shows each to also. One that cannot be read is told, and stops nothing that the others are needed for.
+func (l *Ledger) takeAll(ctx context.Context, state *State, kind string, filter store.Filter, also func(governance.Document, store.Document)) error {
+	query := store.Query{Partition: state.Place.Partition, Kind: kind, Filter: filter, PageSize: store.MaxPageSize}
+	return l.Each(ctx, store.Container(state.Place.Container), query, func(found []store.Document) error {
+		for _, document := range found {
+			if err := state.take(document); err != nil {
+				l.unreadable(ctx, document, err)
+				state.Unread = append(state.Unread, document.ID)
+				continue
+			}
+			also(state.Documents[document.ID], document)
+		}
+		return nil
+	})
 }
 
 // Each pages through a query.

@@ -147,6 +147,15 @@ func (l *Ledger) stand(ctx context.Context, rests []Version) error {
 	return nil
 }
 
+// Stands says whether a place still has the version that it was read in: then what was read of it in several steps is what was there at one time.
+func (l *Ledger) Stands(ctx context.Context, version Version) (bool, error) {
+	err := l.stand(ctx, []Version{version})
+	if errors.Is(err, errMoved) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // seal lays a change out as the writes of one batch: a document that was read is replaced if it is still the same, any other is created.
 func (l *Ledger) seal(ctx context.Context, state *State, decided engine.Change, commandID string) (engine.Change, []store.Operation, error) {
 	head, sealed := engine.Seal(state.Head, decided, commandID, l.options.Salt())

@@ -18,6 +18,7 @@ const (
 	MetricOutboxLag        = "latchkey.outbox.lag"
 	MetricDeliveryFailed   = "latchkey.delivery.failed"
 	MetricAuditBroken      = "latchkey.audit.broken"
+	MetricDisagreement     = "latchkey.document.disagrees"
 	MetricFunctionDuration = "latchkey.function.duration"
 	MetricStoreCharge      = "latchkey.store.charge"
 	MetricGraphDuration    = "latchkey.graph.duration"
@@ -44,6 +45,7 @@ func Metrics() []Metric {
 		{MetricOutboxLag, Gauge, "s", nil, "outboxLag", "Age of the oldest effect that is committed and not yet on its queue."},
 		{MetricDeliveryFailed, Counter, "{delivery}", []string{"state"}, "deliveryFailed", "Deliveries that have failed for good."},
 		{MetricAuditBroken, Counter, "{chain}", nil, "auditBroken", "Audit chains that were found broken."},
+		{MetricDisagreement, Counter, "{document}", nil, "disagreement", "Documents that were found to say otherwise than the head of their partition."},
 		{MetricFunctionDuration, Histogram, "s", []string{"function", "outcome"}, "", "How long an invocation or a request took: ok, refused (4xx) or failed."},
 		{MetricStoreCharge, Histogram, "{RU}", []string{"operation", "outcome"}, "", "Request units that Cosmos DB charged for an operation."},
 		{MetricGraphDuration, Histogram, "s", []string{"operation", "outcome"}, "", "How long a call of Microsoft Graph took."},

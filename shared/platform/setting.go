@@ -116,7 +116,7 @@ func Declarations() []Declaration {
 		{Name: "CalloutSecrets", Type: "text", Limits: `{"name":"value"}`, Secret: true, Reference: true, Places: OnAzure, Azd: "LATCHKEY_CALLOUT_SECRETS", Description: "Secrets that actions name, such as a webhook's key, as JSON. On Azure the address of the Key Vault secret that holds them is given, and the setting is a reference to it.",
 			set: func(s *Settings, v string) (err error) { s.CalloutSecrets, err = secrets(v); return err }},
 		{Name: "AuditChainsPerRun", Type: "number", Limits: "0 to 100000", Default: "2000", Places: OnAzure | InSample, Azd: "LATCHKEY_AUDIT_CHAINS_PER_RUN",
-			Description: "Audit chains that each run of `reconciliation` verifies at most; the next run goes on where it ended. 0: none are.",
+			Description: "Audit chains that each run of `reconciliation` verifies at most, each with its documents held against its head; the next run goes on where it ended. 0: none are.",
 			set:         func(s *Settings, v string) (err error) { s.AuditChains, err = number(v, 0, 100_000); return err }},
 		{Name: "LogLevel", Type: "level", Limits: "debug, info, warn or error", Default: "info", Places: OnAzure | InSample, Azd: "LATCHKEY_LOG_LEVEL", Description: "The least severe log lines that are written.",
 			set: func(s *Settings, v string) error {
@@ -137,7 +137,7 @@ func Declarations() []Declaration {
 
 		{Name: "ExpirationsSchedule", Type: "NCRONTAB", Limits: sixFields, ByHost: true, Default: "0 */5 * * * *", Places: OnAzure | InSample, Description: "When due requests and assignments are looked for.", set: schedule},
 		{Name: "OutboxSchedule", Type: "NCRONTAB", Limits: sixFields, ByHost: true, Default: "30 * * * * *", Places: OnAzure | InSample, Description: "When effects that a crash left behind are looked for.", set: schedule},
-		{Name: "ReconciliationSchedule", Type: "NCRONTAB", Limits: sixFields, ByHost: true, Default: "0 20 2 * * *", Places: OnAzure | InSample, Description: "When audit chains are verified (UTC).", set: schedule},
+		{Name: "ReconciliationSchedule", Type: "NCRONTAB", Limits: sixFields, ByHost: true, Default: "0 20 2 * * *", Places: OnAzure | InSample, Description: "When audit chains are verified, and documents held against their heads (UTC).", set: schedule},
 		{Name: "ServiceBusConnection__credential", Type: "text", Limits: "managedidentity", ByHost: true, Places: OnAzure, Description: "How the Functions host signs in to Service Bus.", set: only("managedidentity")},
 		{Name: "ServiceBusConnection__clientId", Type: "GUID", ByHost: true, Places: OnAzure, Description: "Client id of the identity that the Functions host signs in to Service Bus with.", set: guidOfHost},
 		{Name: "AzureWebJobsStorage", Type: "text", Secret: true, ByHost: true, Places: InSample, Description: "The Functions host's own storage, for Azurite."},

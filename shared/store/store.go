@@ -60,6 +60,8 @@ type Document struct {
 	TTL           time.Duration // how long after its last write it vanishes; zero: never. Whole seconds, rounded up.
 	ETag          string        // set by the store; ignored in writes
 	Body          json.RawMessage
+	// Unreadable says why what is stored is not a document of ours, where somebody wrote past us; what could be read is in the other members. nil: it is one. Ignored in writes.
+	Unreadable error
 }
 
 // Verb is what an operation does.
@@ -105,7 +107,7 @@ type Page struct {
 // All methods return the sentinels of this package, wrapped, and nothing else that a caller should match, besides the context's errors.
 type Store interface {
 	// Get reads documents of one partition as one snapshot, in the order of ids; a document that does not exist is a zero Document
-	// (its ID is empty). It takes 1 to MaxOperations ids. Errors: ErrThrottled, ErrUnavailable, ErrInvalid.
+	// (its ID is empty), and one that is not ours is Unreadable. It takes 1 to MaxOperations ids. Errors: ErrThrottled, ErrUnavailable, ErrInvalid.
 	Get(ctx context.Context, container Container, partition string, ids ...string) ([]Document, error)
 
 	// Commit applies all operations to one partition, or none, and returns the new ETag of each (empty for deletes). Errors: ErrConflict if
@@ -114,6 +116,6 @@ type Store interface {
 	// so the caller reads before it writes again.
 	Commit(ctx context.Context, container Container, partition string, operations []Operation) ([]string, error)
 
-	// Query returns one page. Errors: ErrInvalid for a bad continuation, filter or page size; ErrThrottled; ErrUnavailable.
+	// Query returns one page; a document that is not ours is Unreadable, and no reason to withhold the others. Errors: ErrInvalid for a bad continuation, filter or page size; ErrThrottled; ErrUnavailable.
 	Query(ctx context.Context, container Container, query Query) (Page, error)
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -92,18 +93,17 @@ func (j *journal) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// alerts are the alert lines that hold text.
-func (j *journal) alerts(text string) []string {
+// matching are the lines that hold all these texts.
+func (j *journal) matching(texts ...string) []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	var found []string
-	for _, line := range j.lines {
-		if strings.Contains(line, `"alert":true`) && strings.Contains(line, text) {
-			found = append(found, line)
-		}
-	}
-	return found
+	return slices.DeleteFunc(slices.Clone(j.lines), func(line string) bool {
+		return slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(line, text) })
+	})
 }
+
+// alerts are the alert lines that hold text.
+func (j *journal) alerts(text string) []string { return j.matching(`"alert":true`, text) }
 
 func drain(t testing.TB) {
 	t.Helper()

@@ -121,11 +121,11 @@ func (c *Catalogs) ListCatalogs(ctx context.Context, caller governance.Caller, o
 		return ledger.Page[Content]{}, err
 	}
 	found, err := ledger.List[governance.Catalog](ctx, c.Ledger, options)
-	page := ledger.Page[Content]{Continuation: found.Continuation}
+	page, catalogs := ledger.Page[Content]{Continuation: found.Continuation}, c.Ledger.Catalogs()
 	for _, item := range found.Items {
 		content := Content{versioned: item}
 		if full {
-			whole, err := contentOf(c.Ledger.Catalog(ctx, item.Value.ID))
+			whole, err := contentOf(catalogs.At(ctx, item.Value.ID))
 			if governance.CodeOf(err) == governance.CodeNotFound && err != nil {
 				continue // deleted meanwhile
 			}

@@ -51,7 +51,7 @@ func (t *Trail) VerifyAudit(ctx context.Context, caller governance.Caller, place
 func (t *Trail) VerifyFrom(ctx context.Context, container store.Container, head store.Document) (entries int64, whole bool, err error) {
 	place := governance.Place{Container: string(container), Partition: head.Partition}
 	report, err := t.verify(ctx, place, head)
-	if err == nil && !report.Verified {
+	if err == nil && !report.Verified && head.Unreadable == nil {
 		if head, err = t.head(ctx, place); err == nil && head.ID != "" { // else it has gone meanwhile: Latchkey deletes none
 			report, err = t.verify(ctx, place, head)
 		}
@@ -92,7 +92,7 @@ func (t *Trail) verify(ctx context.Context, place governance.Place, document sto
 				return errNewer
 			}
 			entry, err := ledger.Decode[governance.AuditEntry](document)
-			if err != nil || document.ID != governance.StoredID(entry.DocumentKind(), entry.DocumentID()) {
+			if err != nil {
 				continue // its place in the chain is empty
 			}
 			youngest = max(youngest, entry.Sequence)

@@ -30,13 +30,15 @@ type scrub struct {
 	Began        governance.DateTime `json:"beganDateTime"`
 	Chains       int64               `json:"chains"` // verified in this round
 	Broken       int64               `json:"broken"`
-	Newer        int64               `json:"newer"` // that only a later release can verify
+	Newer        int64               `json:"newer"`       // that only a later release can verify
+	Disagreeing  int64               `json:"disagreeing"` // documents that say otherwise than their heads
 }
 
-// Reconcile holds what is stored against what must be true of it: it verifies the next of the audit chains, at most as many as the settings say, and goes on tomorrow where it ended. After the
-// last chain the next run begins with the first. A chain of many entries counts once for each thousand, so that what a run costs does not grow with the data.
+// Reconcile holds what is stored against what must be true of it: it verifies the next of the audit chains, at most as many as the settings say, holds the documents beside each against its head,
+// and goes on tomorrow where it ended. After the last chain the next run begins with the first. A chain of many entries counts once for each thousand, and documents do, so that what a run costs does
+// not grow with the data.
 //
-// A broken chain is told and stops nothing. Errors: CodeForbidden, and the store's; what was verified by then is not verified again.
+// A broken chain and a document that disagrees are told and stop nothing. Errors: CodeForbidden, and the store's; what was verified by then is not verified again.
 func (s *Sweeper) Reconcile(ctx context.Context, caller governance.Caller) (ledger.Sweep, error) {
 	var sweep ledger.Sweep
 	if err := authz.Require(caller, authz.OpRunLifecycle); err != nil || s.AuditChains <= 0 {
@@ -66,7 +68,7 @@ func (s *Sweeper) Reconcile(ctx context.Context, caller governance.Caller) (ledg
 				level = slog.LevelWarn
 			}
 			s.Log.LogAttrs(ctx, level, "every audit chain was verified", slog.Int64("chains", round.Chains), slog.Int64("broken", round.Broken), slog.Int64("newer", round.Newer),
-				slog.Time("since", round.Began.Instant()))
+				slog.Int64("disagreeing", round.Disagreeing), slog.Time("since", round.Began.Instant()))
 			round = fresh()
 		}
 		etag, err = s.Ledger.SetNote(ctx, ledger.TenantPlace(), scrubID, round, etag, 0)
@@ -105,7 +107,15 @@ func (s *Sweeper) verifyPage(ctx context.Context, round *scrub, size int) (used 
 			next.Chains++
 			next.Broken++
 		}
-		used += 1 + int(entries/store.MaxPageSize)
+		disagree, read := 0, 0
+		if head.Unreadable == nil {
+			disagree, read, err = s.compare(ctx, governance.Place{Container: string(round.Container), Partition: head.Partition})
+		}
+		if err != nil {
+			return 0, err
+		}
+		next.Disagreeing += int64(disagree)
+		used += 1 + (int(entries)+read)/store.MaxPageSize
 	}
 	next.Continuation = page.Continuation
 	if next.Continuation == "" {

@@ -14,7 +14,7 @@ import (
 // TestTheTimers send on what is due, and what an outbox holds.
 func TestTheTimers(t *testing.T) {
 	s := scrubStand(t, 0)
-	task := governance.Task{ID: ledgertest.ID("task"), State: governance.TaskWorking, Settings: []byte(`{}`), DeadlineTime: governance.At(ledgertest.Noon)}
+	task := governance.Task{ID: ledgertest.ID("task"), Kind: "mail", State: governance.TaskWorking, Settings: []byte(`{}`), Target: governance.Subject{ID: person("alice").Partition}, DeadlineTime: governance.At(ledgertest.Noon)}
 	s.Put(person("alice"), task)
 	sweep, err := s.sweeper.ExpireDue(t.Context(), governance.System())
 	s.Must(err)

@@ -48,7 +48,8 @@ func request() governance.AssignmentRequest {
 	alice := &governance.Subject{ID: place.Partition, ObjectID: ledgertest.ID("alice"), DisplayName: "Alice", PrincipalName: "alice@example.com", Email: "alice@example.com"}
 	return governance.AssignmentRequest{
 		ID: ledgertest.ID("request"), RequestType: governance.RequestUserAdd, State: governance.StatePendingApproval, Justification: "because", CreatedDateTime: governance.At(ledgertest.Noon), Requestor: alice,
-		AccessPackage: &governance.AccessPackage{ID: ledgertest.ID("package"), DisplayName: "the package"}, Assignment: &governance.Assignment{ID: ledgertest.ID("assignment"), Target: alice},
+		AccessPackage: &governance.AccessPackage{ID: ledgertest.ID("package"), DisplayName: "the package", Catalog: &governance.Catalog{}}, Assignment: &governance.Assignment{ID: ledgertest.ID("assignment"), Target: alice},
+		Schedule: &governance.Schedule{}, Policy: &governance.AssignmentPolicy{RequestApprovalSettings: &governance.ApprovalSettings{Stages: []governance.ApprovalStageSettings{{}}}},
 		Approval: &governance.Approval{ID: ledgertest.ID("request"), Stages: []governance.ApprovalStage{{
 			ID: ledgertest.ID("stage"), Status: governance.StageInProgress, EndsDateTime: governance.At(ledgertest.Noon.Add(14 * 24 * time.Hour)),
 			ApproverUserIDs: []string{ledgertest.ID("bob"), ledgertest.ID("gone"), ledgertest.ID("mute"), ledgertest.ID("nobody"), ledgertest.ID("bob")}, ApproverGroupIDs: []string{ledgertest.ID("no group")},
@@ -125,7 +126,7 @@ func TestWithoutAPortal(t *testing.T) {
 	if sent := s.notify(governance.NotifyDenied, nameless); len(sent) != 1 || !strings.HasSuffix(sent[0].Text, "\nReason: not now") {
 		t.Errorf("sent are %+v", sent)
 	}
-	nameless.Approval = nil
+	nameless.State, nameless.Approval = governance.StateDelivered, nil
 	if sent := s.notify(governance.NotifyDenied, nameless); len(sent) != 1 || strings.Contains(sent[0].Text, "Reason") || strings.Contains(sent[0].Text, "\n") {
 		t.Errorf("sent are %+v", sent)
 	}

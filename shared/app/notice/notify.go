@@ -32,6 +32,12 @@ type announced struct {
 	Policy unread `json:"policy"`
 }
 
+// Check implements governance.Whole: as of a request that is over, which needs its policy no more.
+func (a announced) Check() error {
+	a.State = governance.StateDelivered
+	return a.AssignmentRequest.Check()
+}
+
 type unread struct{}
 
 // UnmarshalJSON reads nothing.

@@ -53,12 +53,10 @@ type layout struct {
 	Body          json.RawMessage `json:"body"`
 }
 
-// decode reads what encode wrote, and the ETag that the store added.
-func decode(container store.Container, text []byte) (store.Document, error) {
+// decode reads what encode wrote, and the ETag that the store added. Of what somebody else wrote it reads what it can.
+func decode(container store.Container, text []byte) store.Document {
 	var l layout
-	if err := json.Unmarshal(text, &l); err != nil {
-		return store.Document{}, fmt.Errorf("%w: a document that is not one of ours: %w", store.ErrUnavailable, err)
-	}
+	err := json.Unmarshal(text, &l) // goes on behind a member of the wrong type
 	d := store.Document{
 		ID: l.ID, Kind: l.Kind, SchemaVersion: l.SchemaVersion, TTL: time.Duration(l.TTL) * time.Second, ETag: l.ETag, Body: l.Body,
 	}
@@ -70,12 +68,14 @@ func decode(container store.Container, text []byte) (store.Document, error) {
 	default:
 		d.Partition = l.SubjectID
 	}
-	if l.DueAt != "" {
-		due, err := store.ParseInstant(l.DueAt)
-		if err != nil {
-			return store.Document{}, fmt.Errorf("%w: document %q: dueAt: %w", store.ErrUnavailable, l.ID, err)
-		}
-		d.DueAt = due
+	if err == nil && l.DueAt != "" {
+		d.DueAt, err = store.ParseInstant(l.DueAt)
 	}
-	return d, nil
+	if err == nil { // what cannot be named can be neither read again nor deleted
+		err = store.CheckGet(container, d.Partition, []string{d.ID})
+	}
+	if err != nil {
+		d.Unreadable = fmt.Errorf("not a document of ours: %w", err)
+	}
+	return d
 }

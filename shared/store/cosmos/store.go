@@ -147,7 +147,7 @@ func (s *Store) point(ctx context.Context, c *container, partition, id string) (
 		return store.Document{}, s.failed(ctx, OpRead, err)
 	}
 	s.answered(c, OpRead, response.Response)
-	return decode(c.name, response.Value)
+	return decode(c.name, response.Value), nil
 }
 
 // readBatch reads documents as one transaction. It is not complete if one of them is absent.
@@ -177,9 +177,7 @@ func (s *Store) readBatch(ctx context.Context, c *container, partition string, i
 	}
 	documents = make([]store.Document, len(ids))
 	for i := range documents {
-		if documents[i], err = decode(c.name, response.OperationResults[i].ResourceBody); err != nil {
-			return nil, false, err
-		}
+		documents[i] = decode(c.name, response.OperationResults[i].ResourceBody)
 	}
 	return documents, true, nil
 }
@@ -388,9 +386,7 @@ func (s *Store) page(ctx context.Context, c *container, partition string, q *sta
 	s.answered(c, OpQuery, response.Response)
 	documents := make([]store.Document, len(response.Items))
 	for i, text := range response.Items {
-		if documents[i], err = decode(c.name, text); err != nil {
-			return nil, "", err
-		}
+		documents[i] = decode(c.name, text)
 	}
 	if response.ContinuationToken == nil {
 		return documents, "", nil
