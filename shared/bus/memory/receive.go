@@ -72,14 +72,10 @@ func (q *Queue) ReceiveOrWait(w *Waiter) (Delivery, bool, error) {
 	now := q.lock()
 	defer q.mu.Unlock()
 	if q.ready.len() == 0 {
-		if w != nil {
-			q.waiters.join(w)
-		}
+		q.waiters.join(w)
 		return Delivery{}, false, nil
 	}
-	if w != nil {
-		w.leave()
-	}
+	w.leave()
 	i := q.ready.remove(faults.reorder(q.name, q.ready.len()))
 	q.counts.Active--
 	q.lockItem(i, now)

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"bytes"
 	"time"
 )
 
@@ -127,14 +128,10 @@ func (q *Queue) AcceptNextOrWait(w *Waiter) (*Session, bool, error) {
 	now := q.lock()
 	defer q.mu.Unlock()
 	if q.free.len() == 0 {
-		if w != nil {
-			q.waiters.join(w)
-		}
+		q.waiters.join(w)
 		return nil, false, nil
 	}
-	if w != nil {
-		w.leave()
-	}
+	w.leave()
 	s := q.free.items[faults.reorder(q.name, q.free.len())]
 	return q.hold(s, now), true, nil
 }
@@ -188,14 +185,10 @@ func (s *Session) ReceiveOrWait(w *Waiter) (Delivery, bool, error) {
 	}
 	defer s.queue.mu.Unlock()
 	if s.session.ready.len() == 0 {
-		if w != nil {
-			s.session.waiters.join(w)
-		}
+		s.session.waiters.join(w)
 		return Delivery{}, false, nil
 	}
-	if w != nil {
-		w.leave()
-	}
+	w.leave()
 	i := s.session.ready.pop()
 	s.queue.counts.Active--
 	s.session.lock(i)
@@ -230,10 +223,7 @@ func (s *Session) State() ([]byte, error) {
 		return nil, err
 	}
 	defer s.queue.mu.Unlock()
-	if s.session.state == nil {
-		return nil, nil
-	}
-	return append([]byte{}, s.session.state...), nil
+	return bytes.Clone(s.session.state), nil
 }
 
 // SetState leaves something with the session for the next holder; nil removes it. Errors: ErrSessionLockLost.
@@ -242,10 +232,6 @@ func (s *Session) SetState(state []byte) error {
 		return err
 	}
 	defer s.queue.mu.Unlock()
-	if state == nil {
-		s.session.state = nil
-	} else {
-		s.session.state = append([]byte{}, state...)
-	}
+	s.session.state = bytes.Clone(state)
 	return nil
 }
