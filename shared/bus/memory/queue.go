@@ -282,19 +282,19 @@ func (q *Queue) lock() time.Time {
 }
 
 func (q *Queue) advance(now time.Time) {
-	for q.scheduled.len() > 0 && !q.scheduled.top().visible.After(now) {
-		i := q.scheduled.pop()
+	for q.scheduled.Len() > 0 && !q.scheduled.top().visible.After(now) {
+		i := q.scheduled.remove(0)
 		q.counts.Scheduled--
 		i.enqueued = i.visible
 		q.number(i) // as Service Bus does: it is appended to the queue as if it were sent now
 		q.arrive(i)
 	}
-	for q.locked.len() > 0 && !q.locked.top().lockedUntil.After(now) {
+	for q.locked.Len() > 0 && !q.locked.top().lockedUntil.After(now) {
 		i := q.locked.top()
 		q.unlock(i)
 		q.fail(i)
 	}
-	for q.held.len() > 0 && !q.held.top().lockedUntil.After(now) {
+	for q.held.Len() > 0 && !q.held.top().lockedUntil.After(now) {
 		q.held.top().expire()
 	}
 }
@@ -306,13 +306,13 @@ func (q *Queue) nextDue() time.Time {
 			next = at
 		}
 	}
-	if q.scheduled.len() > 0 {
+	if q.scheduled.Len() > 0 {
 		earliest(q.scheduled.top().visible)
 	}
-	if q.locked.len() > 0 {
+	if q.locked.Len() > 0 {
 		earliest(q.locked.top().lockedUntil)
 	}
-	if q.held.len() > 0 {
+	if q.held.Len() > 0 {
 		earliest(q.held.top().lockedUntil)
 	}
 	return next

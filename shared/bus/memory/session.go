@@ -91,7 +91,7 @@ func (s *session) end(back func(*Queue, *item)) {
 		q.unlock(i)
 		back(q, i)
 	}
-	if s.ready.len() > 0 {
+	if s.ready.Len() > 0 {
 		q.offer(s)
 	}
 	s.forgetIfEmpty()
@@ -127,12 +127,12 @@ func (q *Queue) AcceptNextOrWait(w *Waiter) (*Session, bool, error) {
 	faults := q.broker.faults.Load()
 	now := q.lock()
 	defer q.mu.Unlock()
-	if q.free.len() == 0 {
+	if q.free.Len() == 0 {
 		q.waiters.join(w)
 		return nil, false, nil
 	}
 	w.leave()
-	s := q.free.items[faults.reorder(q.name, q.free.len())]
+	s := q.free.items[faults.reorder(q.name, q.free.Len())]
 	return q.hold(s, now), true, nil
 }
 
@@ -184,12 +184,12 @@ func (s *Session) ReceiveOrWait(w *Waiter) (Delivery, bool, error) {
 		return Delivery{}, false, err
 	}
 	defer s.queue.mu.Unlock()
-	if s.session.ready.len() == 0 {
+	if s.session.ready.Len() == 0 {
 		s.session.waiters.join(w)
 		return Delivery{}, false, nil
 	}
 	w.leave()
-	i := s.session.ready.pop()
+	i := s.session.ready.remove(0)
 	s.queue.counts.Active--
 	s.session.lock(i)
 	return s.queue.delivery(i), true, nil

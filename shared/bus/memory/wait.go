@@ -70,7 +70,7 @@ func (q *Queue) Leave(w *Waiter) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	w.leave()
-	if q.ready.len() > 0 || q.free.len() > 0 {
+	if q.ready.Len() > 0 || q.free.Len() > 0 {
 		q.waiters.wakeOne()
 	}
 }
@@ -80,7 +80,7 @@ func (s *Session) Leave(w *Waiter) {
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
 	w.leave()
-	if s.session.ready.len() > 0 {
+	if s.session.ready.Len() > 0 {
 		s.session.waiters.wakeOne()
 	}
 }
