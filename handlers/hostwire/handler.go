@@ -89,7 +89,7 @@ func adapt(options Options, function func(context.Context, Invocation) ([]slog.A
 		body, err := readBody(w, r, options.MaxBody)
 		if err != nil {
 			status, code := http.StatusBadRequest, "unreadableInvocation"
-			if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+			if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 				status, code = http.StatusRequestEntityTooLarge, "invocationTooLarge"
 			}
 			logger.LogAttrs(r.Context(), slog.LevelError, "invocation refused", slog.String("function", name), slog.Any("error", err))
@@ -118,7 +118,7 @@ func adapt(options Options, function func(context.Context, Invocation) ([]slog.A
 		if errors.Is(err, ErrMalformed) {
 			status, code = http.StatusBadRequest, "malformedInvocation"
 		}
-		if crash := (*panicError)(nil); errors.As(err, &crash) {
+		if crash, ok := errors.AsType[*panicError](err); ok {
 			attrs = append(attrs, slog.String("stack", crash.stack))
 		}
 		logger.LogAttrs(r.Context(), slog.LevelError, "invocation failed", append(attrs, slog.Any("error", err))...)

@@ -113,14 +113,16 @@ func (b *Broker) Tick() {
 func (b *Broker) NextDue() (time.Time, bool) {
 	b.announced.Store(math.MaxInt64)
 	var next time.Time
+	earliest := func(due time.Time) {
+		if next.IsZero() || due.Before(next) {
+			next = due
+		}
+	}
 	for _, name := range b.names {
 		q := b.queues[name]
 		q.mu.Lock()
-		for _, due := range [...]time.Time{q.nextDue(), q.deadLetters.nextDue()} {
-			if !due.IsZero() && (next.IsZero() || due.Before(next)) {
-				next = due
-			}
-		}
+		q.dues(earliest)
+		q.deadLetters.dues(earliest)
 		q.mu.Unlock()
 	}
 	if next.IsZero() {

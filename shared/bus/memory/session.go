@@ -2,6 +2,7 @@ package memory
 
 import (
 	"bytes"
+	"cmp"
 	"time"
 )
 
@@ -23,10 +24,7 @@ type session struct {
 func byTicket(a, b *session) bool { return a.ticket < b.ticket }
 
 func bySessionLock(a, b *session) bool {
-	if !a.lockedUntil.Equal(b.lockedUntil) {
-		return a.lockedUntil.Before(b.lockedUntil)
-	}
-	return a.holder < b.holder
+	return cmp.Or(a.lockedUntil.Compare(b.lockedUntil), cmp.Compare(a.holder, b.holder)) < 0
 }
 
 func placeSession(s *session, index int) { s.index = index }

@@ -46,8 +46,7 @@ func testGroupProvisioner(t *testing.T, tenant Tenant) {
 	}
 	for _, id := range []string{groupID(2), groupID(3), groupID(9), userID(1), "", "../users", "all"} {
 		_, err := provisioner.Describe(ctx, id)
-		var refused *governance.Error
-		if !errors.As(err, &refused) || refused.Code != governance.CodeInvalid || refused.Target != "resource/originId" {
+		if refused, ok := errors.AsType[*governance.Error](err); !ok || refused.Code != governance.CodeInvalid || refused.Target != "resource/originId" {
 			t.Errorf("%q is described with %v", id, err)
 		}
 	}

@@ -408,9 +408,7 @@ func (c *container) batchOptions() *azcosmos.TransactionalBatchOptions {
 
 // answered notes what a response tells besides its content.
 func (s *Store) answered(c *container, operation string, response azcosmos.Response) {
-	if response.RawResponse != nil {
-		c.sessions.learn(response.RawResponse.Header.Get("x-ms-session-token"))
-	}
+	c.sessions.learn(headerOf(response.RawResponse).Get("x-ms-session-token"))
 	s.observe(operation, response.RequestCharge, nil)
 }
 
