@@ -39,31 +39,31 @@ const (
 	Timer      Kind = "timerTrigger"
 )
 
-// Function is one folder, read.
+// Function is one folder, read. What its trigger's binding says has the name that function.json gives it.
 type Function struct {
-	Name     string // the folder's: the host invokes POST /<Name>
-	Kind     Kind
-	Binding  string // the name of the trigger's binding: the member of Data
-	Disabled bool
-	Raw      []byte // function.json as it is
+	Name     string `json:"-"` // the folder's: the host invokes POST /<Name>
+	Kind     Kind   `json:"type"`
+	Binding  string `json:"name"` // the name of the trigger's binding: the member of Data
+	Disabled bool   `json:"-"`
+	Raw      []byte `json:"-"` // function.json as it is
 
 	// Of HTTP functions.
-	Route     string   // below the route prefix
-	Methods   []string // empty: all
-	AuthLevel string
-	Output    string // the name of the http output
+	Route     string   `json:"route"`   // below the route prefix
+	Methods   []string `json:"methods"` // empty: all
+	AuthLevel string   `json:"authLevel"`
+	Output    string   `json:"-"` // the name of the http output
 
 	// Of Service Bus functions.
-	Queue      string // may be %Setting%
-	Connection string // the setting, or the prefix of the settings, that tells the namespace
-	Sessions   bool
-	DataType   string // "binary", "string" or empty, which is string
-	Many       bool   // batches
+	Queue      string `json:"queueName"`  // may be %Setting%
+	Connection string `json:"connection"` // the setting, or the prefix of the settings, that tells the namespace
+	Sessions   bool   `json:"isSessionsEnabled"`
+	DataType   string `json:"dataType"` // "binary", "string" or empty, which is string
+	Many       bool   `json:"-"`        // batches
 
 	// Of timers.
-	Schedule     string // NCRONTAB with seconds, or %Setting%
-	RunOnStartup bool
-	UseMonitor   bool // the host keeps account of occurrences and makes up for a missed one
+	Schedule     string `json:"schedule"` // NCRONTAB with seconds, or %Setting%
+	RunOnStartup bool   `json:"runOnStartup"`
+	UseMonitor   bool   `json:"-"` // the host keeps account of occurrences and makes up for a missed one
 }
 
 // Setting is the name of the app setting that value stands for when it is of the form %Setting%.
@@ -124,59 +124,43 @@ func readFile(fsys fs.FS, path string) ([]byte, error) {
 	return fs.ReadFile(fsys, path)
 }
 
-type binding struct {
-	Type              string   `json:"type"`
-	Direction         string   `json:"direction"`
-	Name              string   `json:"name"`
-	DataType          string   `json:"dataType"`
-	Route             string   `json:"route"`
-	Methods           []string `json:"methods"`
-	AuthLevel         string   `json:"authLevel"`
-	QueueName         string   `json:"queueName"`
-	Connection        string   `json:"connection"`
-	IsSessionsEnabled bool     `json:"isSessionsEnabled"`
-	Cardinality       string   `json:"cardinality"`
-	Schedule          string   `json:"schedule"`
-	RunOnStartup      bool     `json:"runOnStartup"`
-	UseMonitor        *bool    `json:"useMonitor"`
-}
-
 func parse(folder string, raw []byte) (Function, error) {
-	f := Function{Name: folder, Raw: raw}
 	if !name.MatchString(folder) || strings.EqualFold(folder, "host") {
-		return f, errors.New("the host does not take this name")
+		return Function{}, errors.New("the host does not take this name")
 	}
 	var file struct {
-		Bindings []binding `json:"bindings"`
-		Disabled bool      `json:"disabled"`
+		Bindings []struct {
+			Function
+			Direction   string `json:"direction"`
+			Cardinality string `json:"cardinality"`
+			UseMonitor  *bool  `json:"useMonitor"`
+		} `json:"bindings"`
+		Disabled bool `json:"disabled"`
 	}
 	if err := json.Unmarshal(raw, &file); err != nil {
-		return f, err
+		return Function{}, err
 	}
-	f.Disabled = file.Disabled
+	var f Function
+	output := ""
 	for _, b := range file.Bindings {
+		trigger := strings.HasSuffix(string(b.Kind), "Trigger")
 		switch {
-		case b.Name == "":
+		case b.Binding == "":
 			return f, errors.New("a binding has no name")
-		case strings.HasSuffix(b.Type, "Trigger") && b.Direction != "in":
+		case trigger && b.Direction != "in":
 			return f, fmt.Errorf("the trigger's direction is %q, want in", b.Direction)
-		case strings.HasSuffix(b.Type, "Trigger") && f.Kind != "":
+		case trigger && f.Kind != "":
 			return f, errors.New("two triggers")
-		case b.Type == "http" && b.Direction == "out":
-			f.Output = b.Name
-		case b.Type == string(HTTP):
-			f.Kind, f.Binding = HTTP, b.Name
-			f.Route, f.Methods, f.AuthLevel = b.Route, b.Methods, b.AuthLevel
-		case b.Type == string(ServiceBus):
-			f.Kind, f.Binding = ServiceBus, b.Name
-			f.Queue, f.Connection, f.Sessions, f.DataType, f.Many = b.QueueName, b.Connection, b.IsSessionsEnabled, b.DataType, b.Cardinality == "many"
-		case b.Type == string(Timer):
-			f.Kind, f.Binding = Timer, b.Name
-			f.Schedule, f.RunOnStartup, f.UseMonitor = b.Schedule, b.RunOnStartup, b.UseMonitor == nil || *b.UseMonitor
+		case b.Kind == "http" && b.Direction == "out":
+			output = b.Binding
+		case b.Kind == HTTP, b.Kind == ServiceBus, b.Kind == Timer:
+			f = b.Function
+			f.Many, f.UseMonitor = b.Cardinality == "many", b.Kind == Timer && (b.UseMonitor == nil || *b.UseMonitor)
 		default:
-			return f, fmt.Errorf("binding %s: type %q, direction %q is not one that Latchkey uses", b.Name, b.Type, b.Direction)
+			return f, fmt.Errorf("binding %s: type %q, direction %q is not one that Latchkey uses", b.Binding, b.Kind, b.Direction)
 		}
 	}
+	f.Name, f.Raw, f.Disabled, f.Output = folder, raw, file.Disabled, output
 	switch {
 	case f.Kind == "":
 		return f, errors.New("no trigger")

@@ -1,6 +1,7 @@
 package hostwire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,17 +45,6 @@ func ServiceBus(handle func(context.Context, ServiceBusMessage) error, options O
 	})
 }
 
-// ServiceBusBatch runs handle for each batch of a Service Bus trigger with cardinality many. An error gives the whole batch back.
-func ServiceBusBatch(handle func(context.Context, []ServiceBusMessage) error, options Options) http.Handler {
-	return adapt(options, func(ctx context.Context, in Invocation) ([]slog.Attr, error) {
-		messages, err := in.ServiceBusBatch(options.DataType)
-		if err != nil {
-			return nil, err
-		}
-		return []slog.Attr{slog.Int("messages", len(messages))}, handle(ctx, messages)
-	})
-}
-
 // Timer runs handle for each tick of a timer. After an error nothing happens until the next tick.
 func Timer(handle func(context.Context, Tick) error, options Options) http.Handler {
 	return adapt(options, func(ctx context.Context, in Invocation) ([]slog.Attr, error) {
@@ -76,12 +66,7 @@ func InvocationID(ctx context.Context) string {
 
 // adapt makes an http.Handler of a function over invocations: only the host's POST with JSON to one path segment, bounded in size and time, panics contained.
 func adapt(options Options, function func(context.Context, Invocation) ([]slog.Attr, error)) http.Handler {
-	if options.Deadline <= 0 {
-		options.Deadline = DefaultDeadline
-	}
-	if options.MaxBody <= 0 {
-		options.MaxBody = DefaultMaxBody
-	}
+	options.Deadline, options.MaxBody = cmp.Or(options.Deadline, DefaultDeadline), cmp.Or(options.MaxBody, DefaultMaxBody)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		logger := options.Logger
 		if logger == nil {
@@ -97,14 +82,14 @@ func adapt(options Options, function func(context.Context, Invocation) ([]slog.A
 			WriteFailure(w, http.StatusMethodNotAllowed, "methodNotAllowed", "The host invokes functions with POST.")
 			return
 		}
-		if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		if !isJSON(r) {
 			WriteFailure(w, http.StatusUnsupportedMediaType, "unsupportedMediaType", "An invocation is application/json.")
 			return
 		}
 		body, err := readBody(w, r, options.MaxBody)
 		if err != nil {
 			status, code := http.StatusBadRequest, "unreadableInvocation"
-			if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+			if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 				status, code = http.StatusRequestEntityTooLarge, "invocationTooLarge"
 			}
 			logger.LogAttrs(r.Context(), slog.LevelError, "invocation refused", slog.String("function", name), slog.Any("error", err))
@@ -112,34 +97,38 @@ func adapt(options Options, function func(context.Context, Invocation) ([]slog.A
 			return
 		}
 		in, err := Decode(body)
-		in.FunctionName, in.InvocationID = name, invocationID(r)
-		began := time.Now()
+		id, began := RequestInvocation(r), time.Now()
 		var attrs []slog.Attr
 		if err == nil {
-			ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), invocationKey{}, in.InvocationID), options.Deadline)
+			ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), invocationKey{}, id), options.Deadline)
 			attrs, err = contain(ctx, in, function)
 			cancel()
 		}
 		if err == nil && !logger.Enabled(r.Context(), slog.LevelDebug) {
-			WriteResult(w, Result{})
+			writeJSON(w, http.StatusOK, emptyResult)
 			return
 		}
-		attrs = append(attrs, slog.String("function", name), slog.String("invocationId", in.InvocationID), slog.Duration("took", time.Since(began)))
+		attrs = append(attrs, slog.String("function", name), slog.String("invocationId", id), slog.Duration("took", time.Since(began)))
 		if err == nil {
 			logger.LogAttrs(r.Context(), slog.LevelDebug, "invocation succeeded", attrs...)
-			WriteResult(w, Result{})
+			writeJSON(w, http.StatusOK, emptyResult)
 			return
 		}
 		status, code := http.StatusInternalServerError, "invocationFailed"
 		if errors.Is(err, ErrMalformed) {
 			status, code = http.StatusBadRequest, "malformedInvocation"
 		}
-		if crash := (*panicError)(nil); errors.As(err, &crash) {
+		if crash, ok := errors.AsType[*panicError](err); ok {
 			attrs = append(attrs, slog.String("stack", crash.stack))
 		}
 		logger.LogAttrs(r.Context(), slog.LevelError, "invocation failed", append(attrs, slog.Any("error", err))...)
 		WriteFailure(w, status, code, "The invocation failed; the handler's log tells why.")
 	})
+}
+
+func isJSON(r *http.Request) bool {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && media == "application/json"
 }
 
 // maxStack bounds what a panic adds to the log.
@@ -179,9 +168,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 const maxInvocationID = 64
 
 // RequestInvocation is the host's id of the invocation that a request is, as it came: also of those that it proxies.
-func RequestInvocation(r *http.Request) string { return invocationID(r) }
-
-func invocationID(r *http.Request) string {
+func RequestInvocation(r *http.Request) string {
 	id := r.Header.Get("X-Azure-Functions-InvocationId")
 	return id[:min(len(id), maxInvocationID)]
 }

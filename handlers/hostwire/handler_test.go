@@ -3,7 +3,6 @@ package hostwire
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -87,12 +86,6 @@ func TestFunctionSeesTheMessageAndItsInvocation(t *testing.T) {
 	if got.MessageID != "m-1" || got.SessionID != "s-1" || id != "i-1" {
 		t.Errorf("got %+v in invocation %q", got, id)
 	}
-	var batch []ServiceBusMessage
-	hb := ServiceBusBatch(func(_ context.Context, m []ServiceBusMessage) error { batch = m; return nil }, Options{Logger: quiet()})
-	invoke(t, hb, http.MethodPost, "/batch", hostJSON, bytes.NewReader(golden(t, "servicebus_batch_binary")))
-	if len(batch) != 2 {
-		t.Errorf("a batch of %d", len(batch))
-	}
 	var tick Tick
 	ht := Timer(func(_ context.Context, got Tick) error { tick = got; return nil }, Options{Logger: quiet()})
 	invoke(t, ht, http.MethodPost, "/outbox", hostJSON, bytes.NewReader(golden(t, "timer")))
@@ -149,47 +142,6 @@ func TestDeadlineEndsTheFunctionBeforeTheHostWould(t *testing.T) {
 	})
 	if DefaultDeadline >= 5*time.Minute {
 		t.Error("the default deadline is not below functionTimeout")
-	}
-}
-
-func TestResults(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		result Result
-		status int
-		body   string
-	}{
-		{"empty", Result{}, 200, `{}`},
-		{"empty outputs", Result{Outputs: map[string]any{}}, 200, `{}`},
-		{"logs", Result{Logs: []string{"one", "two"}}, 200, `{"Logs":["one","two"]}`},
-		{"text", Result{Outputs: map[string]any{"out": "hello, world"}}, 200, `{"Outputs":{"out":"hello, world"}}`},
-		{"text that is base64", Result{Outputs: map[string]any{"out": "test"}}, 200, `{"Outputs":{"out":"dGVzdA=="}}`},
-		{"digest", Result{ReturnValue: "deadbeefdeadbeef"}, 200, `{"ReturnValue":"ZGVhZGJlZWZkZWFkYmVlZg=="}`},
-		{"objects are left alone", Result{Outputs: map[string]any{"res": map[string]any{"body": "test"}}}, 200, `{"Outputs":{"res":{"body":"test"}}}`},
-		{"unencodable", Result{ReturnValue: func() {}}, 500, ""},
-	} {
-		w := httptest.NewRecorder()
-		WriteResult(w, c.result)
-		wellFormed(t, w)
-		if w.Code != c.status || c.body != "" && w.Body.String() != c.body {
-			t.Errorf("%s: %d %s, want %d %s", c.name, w.Code, w.Body, c.status, c.body)
-		}
-	}
-}
-
-// TestProtectedTextSurvivesTheHost does what the host does to a string output, and expects the text back.
-func TestProtectedTextSurvivesTheHost(t *testing.T) {
-	host := func(s string) string {
-		stripped := strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "").Replace(s)
-		if decoded, err := base64.StdEncoding.DecodeString(stripped); err == nil {
-			return string(decoded)
-		}
-		return s
-	}
-	for _, s := range []string{"", "test", "12345678", "te st", "abcd\n", "dGVzdA==", "a", "hello, world", "====", "YQ==YQ==", "Zoë!", "deadbeef", "test test test"} {
-		if got := host(protect(s)); got != s {
-			t.Errorf("%q comes out as %q", s, got)
-		}
 	}
 }
 

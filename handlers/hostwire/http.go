@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -30,14 +29,15 @@ func (u unproxied) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a := &answer{header: http.Header{}}
 	u.api.ServeHTTP(a, request)
-	WriteResult(w, Result{Outputs: map[string]any{HTTPOutput: a.output()}})
+	body, _ := json.Marshal(map[string]any{"Outputs": map[string]any{HTTPOutput: a.output()}}) // text always marshals
+	writeJSON(w, http.StatusOK, body)
 }
 
 var errNoRequest = errors.New("hostwire: no request in an envelope")
 
 // unwrap makes the request that the client sent of that which the host posts. Its path must be one from outside; its headers say of its origin what a proxying host would.
 func unwrap(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); r.Method != http.MethodPost || err != nil || media != "application/json" {
+	if r.Method != http.MethodPost || !isJSON(r) {
 		return nil, errNoRequest
 	}
 	envelope, err := readBody(w, r, maxHTTPEnvelope)
@@ -80,7 +80,7 @@ func unwrap(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
 	}
 	request.Header.Set("X-Forwarded-Host", at.Host)
 	request.Header.Set("X-Forwarded-Proto", at.Scheme)
-	request.Header.Set("X-Azure-Functions-Invocationid", invocationID(r))
+	request.Header.Set("X-Azure-Functions-Invocationid", RequestInvocation(r))
 	return request, nil
 }
 

@@ -11,26 +11,19 @@ var ErrMalformed = errors.New("hostwire: malformed invocation")
 
 // Invocation is one call of the host: the value of each input binding by name, and what the trigger says about it.
 type Invocation struct {
-	FunctionName string
-	InvocationID string
-	Data         map[string]json.RawMessage
-	Metadata     map[string]json.RawMessage
+	Data     map[string]json.RawMessage
+	Metadata map[string]json.RawMessage
 }
 
 // Decode reads the envelope {"Data":{...},"Metadata":{...}}. Its values stay as the host encoded them. Errors: ErrMalformed.
 func Decode(body []byte) (Invocation, error) {
 	var in Invocation
-	var envelope struct {
-		Data     map[string]json.RawMessage
-		Metadata map[string]json.RawMessage
+	if err := json.Unmarshal(body, &in); err != nil {
+		return Invocation{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	if err := json.Unmarshal(body, &envelope); err != nil {
-		return in, fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	if envelope.Data == nil {
+	if in.Data == nil {
 		return in, fmt.Errorf("%w: no Data", ErrMalformed)
 	}
-	in.Data, in.Metadata = envelope.Data, envelope.Metadata
 	return in, nil
 }
 

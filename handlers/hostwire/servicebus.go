@@ -49,94 +49,42 @@ func (in Invocation) ServiceBusMessage(as DataType) (ServiceBusMessage, error) {
 	if err != nil {
 		return ServiceBusMessage{}, err
 	}
-	body, scanned, err := decodeBody(raw, as, true)
+	body, scanned, err := decodeBody(raw, as)
 	if err != nil {
 		return ServiceBusMessage{}, err
 	}
-	forged := forgedKeys(body, scanned)
-	message := ServiceBusMessage{Body: body}
-	message.fill(func(name string) json.RawMessage {
-		value := in.Metadata[name]
-		if value != nil && forged[strings.ToLower(name)] {
-			message.Forged = append(message.Forged, name)
-			return nil
-		}
-		return value
-	})
-	slices.Sort(message.Forged)
-	return message, nil
-}
-
-// ServiceBusBatch reads the messages of a trigger with cardinality many. Errors: ErrMalformed, also when the metadata does not tell of as many messages as
-// there are bodies: a message with another's identity would be worse than none.
-func (in Invocation) ServiceBusBatch(as DataType) ([]ServiceBusMessage, error) {
-	raw, err := in.only()
-	if err != nil {
-		return nil, err
-	}
-	bodies, ok := array(raw)
-	if !ok {
-		return nil, fmt.Errorf("%w: a batch must be an array", ErrMalformed)
-	}
-	columns := make(map[string][]json.RawMessage)
-	for name, value := range in.Metadata {
-		field, isArray := strings.CutSuffix(name, "Array")
-		if !isArray {
-			continue
-		}
-		column, ok := array(value)
-		if !ok || len(column) != len(bodies) {
-			return nil, fmt.Errorf("%w: %s does not match %d messages", ErrMalformed, name, len(bodies))
-		}
-		columns[field] = column
-	}
-	messages := make([]ServiceBusMessage, len(bodies))
-	for i, raw := range bodies {
-		body, _, err := decodeBody(raw, as, false)
-		if err != nil {
-			return nil, fmt.Errorf("message %d: %w", i, err)
-		}
-		messages[i].Body = body
-		messages[i].fill(func(name string) json.RawMessage {
-			if column := columns[name]; column != nil {
-				return column[i]
-			}
-			return nil
-		})
-	}
-	return messages, nil
-}
-
-func (m *ServiceBusMessage) fill(get func(name string) json.RawMessage) {
-	first := func(names ...string) json.RawMessage {
+	overwritten := forgedKeys(body, scanned)
+	var forged []string
+	get := func(names ...string) json.RawMessage { // the first that is there and nobody forged
 		for _, name := range names {
-			if value := get(name); value != nil {
+			switch value := in.Metadata[name]; {
+			case value == nil:
+			case overwritten[strings.ToLower(name)]:
+				forged = append(forged, name)
+			default:
 				return value
 			}
 		}
 		return nil
 	}
-	m.MessageID, _ = text(get("MessageId"))
-	m.SessionID, _ = text(get("SessionId"))
-	m.CorrelationID, _ = text(get("CorrelationId"))
-	m.Subject, _ = text(first("Subject", "Label"))
-	m.ContentType, _ = text(get("ContentType"))
-	m.To, _ = text(get("To"))
-	m.ReplyTo, _ = text(get("ReplyTo"))
-	m.ReplyToSessionID, _ = text(get("ReplyToSessionId"))
-	m.PartitionKey, _ = text(get("PartitionKey"))
-	m.DeadLetterSource, _ = text(get("DeadLetterSource"))
-	count, _ := integer(get("DeliveryCount"))
-	m.DeliveryCount = int(count)
-	m.SequenceNumber, _ = integer(get("SequenceNumber"))
-	m.EnqueuedTime, _ = instant(first("EnqueuedTimeUtc", "EnqueuedTime"))
-	m.ExpiresAt, _ = instant(first("ExpiresAtUtc", "ExpiresAt"))
-	m.ApplicationProperties = properties(first("ApplicationProperties", "UserProperties"))
+	word := func(names ...string) string {
+		found, _ := text(get(names...))
+		return found
+	}
+	message := ServiceBusMessage{
+		Body: body, MessageID: word("MessageId"), SessionID: word("SessionId"), CorrelationID: word("CorrelationId"), Subject: word("Subject", "Label"), ContentType: word("ContentType"),
+		To: word("To"), ReplyTo: word("ReplyTo"), ReplyToSessionID: word("ReplyToSessionId"), PartitionKey: word("PartitionKey"), DeadLetterSource: word("DeadLetterSource"),
+		DeliveryCount: int(integer(get("DeliveryCount"))), SequenceNumber: integer(get("SequenceNumber")),
+		EnqueuedTime: instant(get("EnqueuedTimeUtc", "EnqueuedTime")), ExpiresAt: instant(get("ExpiresAtUtc", "ExpiresAt")),
+		ApplicationProperties: properties(get("ApplicationProperties", "UserProperties")),
+	}
+	slices.Sort(forged)
+	message.Forged = forged
+	return message, nil
 }
 
-// decodeBody returns the bytes of a body and whether the host scanned it for properties, which it does with everything but binary. The single trigger's
-// strings are encoded twice, the elements of a batch once.
-func decodeBody(raw json.RawMessage, as DataType, twice bool) (body []byte, scanned bool, err error) {
+// decodeBody returns the bytes of a body and whether the host scanned it for properties, which it does with everything but binary. Strings are encoded twice.
+func decodeBody(raw json.RawMessage, as DataType) (body []byte, scanned bool, err error) {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 || raw[0] == 'n' {
 		return nil, false, nil
@@ -148,10 +96,8 @@ func decodeBody(raw json.RawMessage, as DataType, twice bool) (body []byte, scan
 	if !ok {
 		return nil, false, fmt.Errorf("%w: the body is no string", ErrMalformed)
 	}
-	if twice {
-		if inner, ok := unquote([]byte(once)); ok { // base64 holds no quotes
-			return []byte(inner), true, nil
-		}
+	if inner, ok := unquote([]byte(once)); ok { // base64 holds no quotes
+		return []byte(inner), true, nil
 	}
 	if as == Text {
 		return []byte(once), true, nil

@@ -28,13 +28,9 @@ func (in Invocation) Tick() (Tick, error) {
 	if !ok {
 		return Tick{}, fmt.Errorf("%w: a timer must be an object", ErrMalformed)
 	}
-	var t Tick
-	t.IsPastDue, _ = boolean(members["IsPastDue"])
+	t := Tick{IsPastDue: boolean(members["IsPastDue"])}
 	if status, ok := object(members["ScheduleStatus"]); ok {
-		t.ScheduleStatus = new(ScheduleStatus)
-		t.ScheduleStatus.Last, _ = instant(status["Last"])
-		t.ScheduleStatus.Next, _ = instant(status["Next"])
-		t.ScheduleStatus.LastUpdated, _ = instant(status["LastUpdated"])
+		t.ScheduleStatus = &ScheduleStatus{Last: instant(status["Last"]), Next: instant(status["Next"]), LastUpdated: instant(status["LastUpdated"])}
 	}
 	return t, nil
 }

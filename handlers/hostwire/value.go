@@ -9,7 +9,7 @@ import (
 )
 
 // The host encodes most values of Data and Metadata twice: the string abc arrives as "\"abc\"" and the number 4 as "4". Its documentation shows them
-// encoded once. The functions below read both, and say with their second result whether there was a value of that type at all.
+// encoded once. The functions below read both; what is no value of their type is the zero value.
 
 // unquote decodes a JSON string. Strings without escapes, and strings whose only escapes are the two quotes of a second encoding, take no detour.
 func unquote(raw []byte) (string, bool) {
@@ -66,42 +66,30 @@ func text(raw json.RawMessage) (string, bool) {
 }
 
 // integer reads a whole number.
-func integer(raw json.RawMessage) (int64, bool) {
-	s, ok := text(raw)
-	if !ok {
-		return 0, false
-	}
+func integer(raw json.RawMessage) int64 {
+	s, _ := text(raw)
 	n, err := strconv.ParseInt(s, 10, 64)
-	return n, err == nil
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
-// boolean reads true or false in any case: .NET writes True.
-func boolean(raw json.RawMessage) (value, ok bool) {
-	s, ok := text(raw)
-	if !ok {
-		return false, false
-	}
-	switch {
-	case strings.EqualFold(s, "true"):
-		return true, true
-	case strings.EqualFold(s, "false"):
-		return false, true
-	}
-	return false, false
+// boolean reads true in any case: .NET writes True.
+func boolean(raw json.RawMessage) bool {
+	s, _ := text(raw)
+	return strings.EqualFold(s, "true")
 }
 
 // instant reads a date. The host drops the zone of what it holds as UTC: a date without one is UTC.
-func instant(raw json.RawMessage) (time.Time, bool) {
-	s, ok := text(raw)
-	if !ok {
-		return time.Time{}, false
-	}
+func instant(raw json.RawMessage) time.Time {
+	s, _ := text(raw)
 	for _, layout := range [...]string{time.RFC3339, "2006-01-02T15:04:05"} {
 		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC(), true
+			return t.UTC()
 		}
 	}
-	return time.Time{}, false
+	return time.Time{}
 }
 
 // object reads a JSON object, or a string that holds one.
@@ -115,19 +103,6 @@ func object(raw json.RawMessage) (map[string]json.RawMessage, bool) {
 		return nil, false
 	}
 	return m, true
-}
-
-// array reads a JSON array, or a string that holds one.
-func array(raw json.RawMessage) ([]json.RawMessage, bool) {
-	raw = nested(raw, '[')
-	if raw == nil {
-		return nil, false
-	}
-	var a []json.RawMessage
-	if json.Unmarshal(raw, &a) != nil {
-		return nil, false
-	}
-	return a, true
 }
 
 // nested returns the JSON value that begins with open: raw itself, or what a string holds, once or twice encoded. Otherwise nil.

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -42,12 +43,9 @@ func secrets(text string) (Secrets, error) {
 
 // guids reads a list of application ids.
 func guids(text string) ([]string, error) {
-	list, err := items(text)
-	for i := range list {
-		list[i] = strings.ToLower(list[i])
-		if err == nil {
-			err = isGUID(list[i])
-		}
+	list, err := items(strings.ToLower(text))
+	for _, id := range list {
+		err = cmp.Or(err, isGUID(id))
 	}
 	return list, err
 }

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -49,22 +50,15 @@ func (c *ManualClock) Set(now time.Time) {
 }
 
 // OffsetClock runs with the machine's clock, shifted by an amount that can be moved forward: time passes, and time can be advanced.
-type OffsetClock struct {
-	mu     sync.RWMutex
-	offset time.Duration
-}
+type OffsetClock struct{ offset atomic.Int64 }
 
 // Now is the machine's time plus the offset, in UTC.
 func (c *OffsetClock) Now() time.Time {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return time.Now().UTC().Add(c.offset)
+	return time.Now().UTC().Add(time.Duration(c.offset.Load()))
 }
 
 // Advance moves it forward by d and returns the new instant.
 func (c *OffsetClock) Advance(d time.Duration) time.Time {
-	c.mu.Lock()
-	c.offset += d
-	c.mu.Unlock()
+	c.offset.Add(int64(d))
 	return c.Now()
 }

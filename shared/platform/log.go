@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -51,7 +52,7 @@ func (h *logHandler) Handle(ctx context.Context, record slog.Record) error {
 		case LogMetric:
 			metric = attr.Value.String()
 		case LogValue:
-			value = number64(attr.Value)
+			value, _ = strconv.ParseFloat(attr.Value.String(), 64)
 		default:
 			attributes = append(attributes, attr.Key, attr.Value.String())
 		}
@@ -68,19 +69,6 @@ func (h *logHandler) Handle(ctx context.Context, record slog.Record) error {
 		Measure(ctx, metric, value, attributes...)
 	}
 	return h.next.Handle(ctx, line)
-}
-
-func number64(value slog.Value) float64 {
-	switch value.Kind() {
-	case slog.KindFloat64:
-		return value.Float64()
-	case slog.KindInt64:
-		return float64(value.Int64())
-	case slog.KindUint64:
-		return float64(value.Uint64())
-	default:
-		return 0
-	}
 }
 
 // address is what looks like somebody's: of mail, or the principal name of a user.

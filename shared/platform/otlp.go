@@ -47,8 +47,8 @@ func (o *otlp) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) e
 }
 
 // Temporality implements sdkmetric.Exporter.
-func (*otlp) Temporality(kind sdkmetric.InstrumentKind) metricdata.Temporality {
-	return sdkmetric.DefaultTemporalitySelector(kind)
+func (*otlp) Temporality(sdkmetric.InstrumentKind) metricdata.Temporality {
+	return metricdata.CumulativeTemporality
 }
 
 // Aggregation implements sdkmetric.Exporter.

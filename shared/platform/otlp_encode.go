@@ -126,6 +126,9 @@ func (w *wire) span(span sdktrace.ReadOnlySpan) {
 	}
 }
 
+// cumulative is the temporality of everything that Temporality chooses.
+const cumulative = 2
+
 // encodeMetrics writes metrics as an ExportMetricsServiceRequest. Those of Telemetry are all of float64.
 func encodeMetrics(of *metricdata.ResourceMetrics) []byte {
 	var w wire
@@ -153,7 +156,7 @@ func (w *wire) metric(of metricdata.Metrics) {
 	case metricdata.Sum[float64]:
 		w.message(7, func(w *wire) {
 			w.points(data.DataPoints)
-			w.number(2, temporality(data.Temporality))
+			w.number(2, cumulative)
 			if data.IsMonotonic {
 				w.number(3, 1)
 			}
@@ -163,7 +166,7 @@ func (w *wire) metric(of metricdata.Metrics) {
 			for _, point := range data.DataPoints {
 				w.message(1, func(w *wire) { w.spread(point) })
 			}
-			w.number(2, temporality(data.Temporality))
+			w.number(2, cumulative)
 		})
 	}
 }
@@ -200,11 +203,4 @@ func (w *wire) spread(point metricdata.HistogramDataPoint[float64]) {
 	if most, ok := point.Max.Value(); ok {
 		w.double(12, most)
 	}
-}
-
-func temporality(of metricdata.Temporality) uint64 {
-	if of == metricdata.DeltaTemporality {
-		return 1
-	}
-	return 2
 }

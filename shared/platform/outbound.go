@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -131,13 +132,8 @@ var special = func() []netip.Prefix {
 
 func checkAddress(ip netip.Addr) error {
 	ip = ip.WithZone("").Unmap()
-	if !ip.IsValid() || !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() {
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() || slices.ContainsFunc(special, func(prefix netip.Prefix) bool { return prefix.Contains(ip) }) {
 		return fmt.Errorf("%w: %s is not public", ErrNotAllowed, ip)
-	}
-	for _, prefix := range special {
-		if prefix.Contains(ip) {
-			return fmt.Errorf("%w: %s is not public", ErrNotAllowed, ip)
-		}
 	}
 	return nil
 }
@@ -151,15 +147,11 @@ func (o *Outbound) Send(ctx context.Context, call OutboundCall) (OutboundReply, 
 	if err != nil {
 		return OutboundReply{}, fmt.Errorf("%w: the request cannot be made", ErrNotAllowed)
 	}
-	request.Header = call.Header.Clone()
-	if request.Header == nil {
-		request.Header = http.Header{}
-	}
+	maps.Copy(request.Header, call.Header)
 	request.Header.Set("User-Agent", "Latchkey")
 	response, err := o.client.Do(request)
 	if err != nil {
-		var wrapped *url.Error
-		if errors.As(err, &wrapped) { // its text has the whole address, which may hold a secret
+		if wrapped, ok := errors.AsType[*url.Error](err); ok { // its text has the whole address, which may hold a secret
 			err = wrapped.Err
 		}
 		return OutboundReply{}, fmt.Errorf("outbound: %s: %w", request.URL.Hostname(), err)

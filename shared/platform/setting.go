@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/google/uuid"
 )
 
 // Settings are what the process is told by its environment, checked. Each is declared once, in Declarations.
@@ -61,7 +64,7 @@ type Declaration struct {
 	Azd         string // variable of the azd environment that its value comes from; empty: the Bicep files know it
 	Description string
 
-	set func(*Settings, string) error
+	set func(string) error // checks a value and keeps it; nil: nobody looks at it
 }
 
 // The Limits that several settings share.
@@ -71,83 +74,78 @@ const (
 )
 
 // Declarations lists every setting, those of the handler first.
-func Declarations() []Declaration {
+func Declarations() []Declaration { return declarations(new(Settings)) }
+
+// declarations are those whose values go into s.
+func declarations(s *Settings) []Declaration {
 	return []Declaration{
 		{Name: "FUNCTIONS_CUSTOMHANDLER_PORT", Type: "number", Limits: "0 to 65535", Default: "8080", Description: "Port on 127.0.0.1 that the handler listens on; the Functions host sets it.",
-			set: func(s *Settings, v string) (err error) { s.Port, err = number(v, 0, 65535); return err }},
+			set: into(&s.Port, numberFrom(0, 65535))},
 		{Name: "TenantId", Type: "GUID", Required: true, Places: OnAzure | InSample, Description: "The Entra tenant whose tokens are accepted.",
-			set: func(s *Settings, v string) error { s.TenantID = strings.ToLower(v); return isGUID(v) }},
+			set: into(&s.TenantID, guid)},
 		{Name: "Audience", Type: "list", Limits: "at least one, separated by commas", Required: true, Places: OnAzure | InSample, Azd: "LATCHKEY_AUDIENCE",
 			Description: "Identifiers of the API as tokens name them: the application id, and its identifier URI for v1 tokens.",
-			set:         func(s *Settings, v string) (err error) { s.Audiences, err = items(v); return err }},
+			set:         into(&s.Audiences, items)},
 		{Name: "TokenAuthority", Type: "URL", Limits: webAddress, Default: "https://login.microsoftonline.com", Places: OnAzure | InSample, Description: "Who issues tokens; the signing keys are found below it.",
-			set: func(s *Settings, v string) (err error) { s.TokenAuthority, err = webURL(v); return err }},
+			set: into(&s.TokenAuthority, webURL)},
 		{Name: "GraphEndpoint", Type: "URL", Limits: webAddress, Default: "https://graph.microsoft.com/v1.0", Places: OnAzure | InSample, Description: "Microsoft Graph, with its version.",
-			set: func(s *Settings, v string) (err error) { s.GraphEndpoint, err = graphURL(v); return err }},
+			set: into(&s.GraphEndpoint, graphURL)},
 		{Name: "MailSender", Type: "text", Limits: "object id or user principal name", Places: OnAzure | InSample, Azd: "LATCHKEY_MAIL_SENDER",
 			Description: "Mailbox that notifications are sent from. Without it no mail is sent.",
-			set:         func(s *Settings, v string) error { s.MailSender = v; return mailbox(v) }},
+			set:         checked(&s.MailSender, mailbox)},
 		{Name: "CosmosConnection__accountEndpoint", Type: "URL", Limits: webAddress, Required: true, Places: OnAzure, Description: "The Cosmos DB account, reached with the managed identity.",
-			set: func(s *Settings, v string) (err error) { s.CosmosEndpoint, err = webURL(v); return err }},
+			set: into(&s.CosmosEndpoint, webURL)},
 		{Name: "CosmosConnection", Type: "text", Limits: "AccountEndpoint=…;AccountKey=…", Secret: true, Places: InSample, Description: "Instead of the endpoint: a connection string with a key, for emulators.",
-			set: func(s *Settings, v string) error {
-				s.CosmosConnection = v
-				return connection(v, "AccountEndpoint=http", "AccountKey=")
-			}},
+			set: checked(&s.CosmosConnection, connection("AccountEndpoint=http", "AccountKey="))},
 		{Name: "CosmosDatabase", Type: "text", Limits: "1 to 255 characters, none of / \\ # ?", Default: "latchkey", Places: OnAzure | InSample, Description: "The database with the containers subjects, catalogs and reviews.",
-			set: func(s *Settings, v string) error { s.CosmosDatabase = v; return databaseName(v) }},
+			set: checked(&s.CosmosDatabase, databaseName)},
 		{Name: "ServiceBusConnection__fullyQualifiedNamespace", Type: "text", Limits: "a host name such as name.servicebus.windows.net", Required: true, Places: OnAzure,
 			Description: "The Service Bus namespace, reached with the managed identity; the Functions host reads it too.",
-			set:         func(s *Settings, v string) error { s.ServiceBusNamespace = v; return hostName(v) }},
+			set:         checked(&s.ServiceBusNamespace, hostName)},
 		{Name: "ServiceBusConnection", Type: "text", Limits: "Endpoint=sb://…", Secret: true, Places: InSample, Description: "Instead of the namespace: a connection string with a key, for emulators.",
-			set: func(s *Settings, v string) error { s.ServiceBusConnection = v; return connection(v, "Endpoint=sb://") }},
+			set: checked(&s.ServiceBusConnection, connection("Endpoint=sb://"))},
 		{Name: "AZURE_CLIENT_ID", Type: "GUID", Places: OnAzure, Description: "Client id of the user-assigned managed identity; empty means the system-assigned one.",
-			set: func(s *Settings, v string) error { s.ManagedIdentityClientID = v; return isGUID(v) }},
+			set: checked(&s.ManagedIdentityClientID, isGUID)},
 		{Name: "PortalUrl", Type: "URL", Limits: webAddress, Places: OnAzure | InSample, Azd: "LATCHKEY_PORTAL_URL", Description: "Where the links in mails lead. Without it mails have no links.",
-			set: func(s *Settings, v string) (err error) { s.PortalURL, err = webURL(v); return err }},
+			set: into(&s.PortalURL, webURL)},
 		{Name: "PublicUrl", Type: "URL", Limits: webAddress, Places: OnAzure | InSample, Azd: "LATCHKEY_PUBLIC_URL", Description: "What links to the next page begin with. Without it, the address that the request was sent to.",
-			set: func(s *Settings, v string) (err error) { s.PublicURL, err = webURL(v); return err }},
+			set: into(&s.PublicURL, webURL)},
 		{Name: "CalloutCallers", Type: "list", Limits: "application ids, separated by commas", Places: OnAzure, Azd: "LATCHKEY_CALLOUT_CALLERS", Description: "Who may call custom extensions: the Logic Apps' managed identities, or Entra itself. Without it nobody may.",
-			set: func(s *Settings, v string) (err error) { s.CalloutCallers, err = guids(v); return err }},
+			set: into(&s.CalloutCallers, guids)},
 		{Name: "CalloutAudience", Type: "list", Limits: "at least one, separated by commas", Places: OnAzure, Azd: "LATCHKEY_CALLOUT_AUDIENCE", Description: "Audiences of the tokens that custom extensions are called with. Without it, those of Audience.",
-			set: func(s *Settings, v string) (err error) { s.CalloutAudiences, err = items(v); return err }},
+			set: into(&s.CalloutAudiences, items)},
 		{Name: "CalloutPrivateHosts", Type: "list", Limits: "host names, separated by commas", Places: OnAzure, Azd: "LATCHKEY_CALLOUT_PRIVATE_HOSTS", Description: "Hosts that webhooks and tickets may call though their addresses are private. Without it, only public addresses are called.",
-			set: func(s *Settings, v string) (err error) { s.CalloutPrivateHosts, err = hosts(v); return err }},
+			set: into(&s.CalloutPrivateHosts, hosts)},
 		{Name: "CalloutSecrets", Type: "text", Limits: `{"name":"value"}`, Secret: true, Reference: true, Places: OnAzure, Azd: "LATCHKEY_CALLOUT_SECRETS", Description: "Secrets that actions name, such as a webhook's key, as JSON. On Azure the address of the Key Vault secret that holds them is given, and the setting is a reference to it.",
-			set: func(s *Settings, v string) (err error) { s.CalloutSecrets, err = secrets(v); return err }},
+			set: into(&s.CalloutSecrets, secrets)},
 		{Name: "AuditChainsPerRun", Type: "number", Limits: "0 to 100000", Default: "2000", Places: OnAzure | InSample, Azd: "LATCHKEY_AUDIT_CHAINS_PER_RUN",
 			Description: "Audit chains that each run of `reconciliation` verifies at most, each with its documents held against its head; the next run goes on where it ended. 0: none are.",
-			set:         func(s *Settings, v string) (err error) { s.AuditChains, err = number(v, 0, 100_000); return err }},
+			set:         into(&s.AuditChains, numberFrom(0, 100_000))},
 		{Name: "LogLevel", Type: "level", Limits: "debug, info, warn or error", Default: "info", Places: OnAzure | InSample, Azd: "LATCHKEY_LOG_LEVEL", Description: "The least severe log lines that are written.",
-			set: func(s *Settings, v string) error {
-				if s.LogLevel.UnmarshalText([]byte(v)) != nil {
-					return errors.New("must be debug, info, warn or error")
-				}
-				return nil
-			}},
+			set: into(&s.LogLevel, level)},
 		{Name: "IDENTITY_ENDPOINT", Type: "URL", Limits: "http://… or https://…", Places: InSample, Description: "Where App Service gives tokens of the managed identity; it sets it itself. Without it a developer's own sign-in is used.",
-			set: func(s *Settings, v string) error { s.IdentityEndpoint = v; return endpoint(v) }},
+			set: checked(&s.IdentityEndpoint, endpoint)},
 		{Name: "IDENTITY_HEADER", Type: "text", Secret: true, ByHost: true, Places: InSample, Description: "What that endpoint asks for; App Service sets it, the Azure SDK sends it."},
 
 		{Name: "OTEL_EXPORTER_OTLP_ENDPOINT", Type: "URL", Limits: "http://… or https://…", Places: OnAzure | InSample, Azd: "LATCHKEY_OTLP_ENDPOINT",
 			Description: "OpenTelemetry collector that takes OTLP over HTTP. Without it there is no telemetry; docs/observe.md names the other variables.",
-			set:         func(s *Settings, v string) error { s.OTLPEndpoint = v; return endpoint(v) }},
+			set:         checked(&s.OTLPEndpoint, endpoint)},
 		{Name: "OTEL_EXPORTER_OTLP_HEADERS", Type: "list", Limits: "name=value, separated by commas", Secret: true, Places: InSample, Description: "Headers that a collector elsewhere asks for.",
-			set: func(s *Settings, v string) (err error) { s.OTLPHeaders, err = headers(v); return err }},
+			set: into(&s.OTLPHeaders, headers)},
 
 		{Name: "ExpirationsSchedule", Type: "NCRONTAB", Limits: sixFields, ByHost: true, Default: "0 */5 * * * *", Places: OnAzure | InSample, Description: "When due requests and assignments are looked for.", set: schedule},
 		{Name: "OutboxSchedule", Type: "NCRONTAB", Limits: sixFields, ByHost: true, Default: "30 * * * * *", Places: OnAzure | InSample, Description: "When effects that a crash left behind are looked for.", set: schedule},
 		{Name: "ReconciliationSchedule", Type: "NCRONTAB", Limits: sixFields, ByHost: true, Default: "0 20 2 * * *", Places: OnAzure | InSample, Description: "When audit chains are verified, and documents held against their heads (UTC).", set: schedule},
 		{Name: "ServiceBusConnection__credential", Type: "text", Limits: "managedidentity", ByHost: true, Places: OnAzure, Description: "How the Functions host signs in to Service Bus.", set: only("managedidentity")},
-		{Name: "ServiceBusConnection__clientId", Type: "GUID", ByHost: true, Places: OnAzure, Description: "Client id of the identity that the Functions host signs in to Service Bus with.", set: guidOfHost},
+		{Name: "ServiceBusConnection__clientId", Type: "GUID", ByHost: true, Places: OnAzure, Description: "Client id of the identity that the Functions host signs in to Service Bus with.", set: isGUID},
 		{Name: "AzureWebJobsStorage", Type: "text", Secret: true, ByHost: true, Places: InSample, Description: "The Functions host's own storage, for Azurite."},
 		{Name: "AzureWebJobsStorage__accountName", Type: "text", ByHost: true, Places: OnAzure, Description: "The Functions host's own storage: leases of timers, and the published package."},
 		{Name: "AzureWebJobsStorage__credential", Type: "text", Limits: "managedidentity", ByHost: true, Places: OnAzure, Description: "How the Functions host signs in to its storage.", set: only("managedidentity")},
-		{Name: "AzureWebJobsStorage__clientId", Type: "GUID", ByHost: true, Places: OnAzure, Description: "Client id of the identity that the Functions host signs in to its storage with.", set: guidOfHost},
+		{Name: "AzureWebJobsStorage__clientId", Type: "GUID", ByHost: true, Places: OnAzure, Description: "Client id of the identity that the Functions host signs in to its storage with.", set: isGUID},
 		{Name: "FUNCTIONS_WORKER_RUNTIME", Type: "text", Limits: "custom", ByHost: true, Places: InSample, Description: "What runs the functions; on Flex Consumption it is part of the app, not a setting."},
 		{Name: "APPLICATIONINSIGHTS_CONNECTION_STRING", Type: "text", ByHost: true, Places: OnAzure, Description: "Where the Functions host sends its telemetry and the handler's log lines. It holds no secret: local authentication is off."},
 		{Name: "APPLICATIONINSIGHTS_AUTHENTICATION_STRING", Type: "text", ByHost: true, Places: OnAzure, Description: "That the Functions host signs in to Application Insights with the identity."},
-		{Name: "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID", Type: "GUID", ByHost: true, Places: OnAzure, Description: "With pages: the identity that App Service authentication proves itself with, instead of a client secret.", set: guidOfHost},
+		{Name: "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID", Type: "GUID", ByHost: true, Places: OnAzure, Description: "With pages: the identity that App Service authentication proves itself with, instead of a client secret.", set: isGUID},
 	}
 }
 
@@ -160,27 +158,23 @@ func Load(getenv func(string) string) (Settings, error) {
 	var settings Settings
 	var wrong []error
 	given := map[string]bool{}
-	for _, declaration := range Declarations() {
+	all := declarations(&settings)
+	for _, declaration := range all {
 		if declaration.set == nil {
 			continue
 		}
 		value := strings.TrimSpace(getenv(declaration.Name))
 		given[declaration.Name] = value != ""
-		if value == "" {
-			value = declaration.Default
-		}
-		if value == "" {
+		if value = cmp.Or(value, declaration.Default); value == "" {
 			continue
 		}
 		if len(value) > maxSetting {
 			wrong = append(wrong, fmt.Errorf("setting %s must not be longer than %d bytes%s", declaration.Name, maxSetting, declaration.mend()))
-			continue
-		}
-		if err := declaration.set(&settings, value); err != nil {
+		} else if err := declaration.set(value); err != nil {
 			wrong = append(wrong, fmt.Errorf("setting %s %w%s%s", declaration.Name, err, declaration.shown(value), declaration.mend()))
 		}
 	}
-	for _, declaration := range Declarations() {
+	for _, declaration := range all {
 		alternative, _, _ := strings.Cut(declaration.Name, "__")
 		if declaration.Required && !given[declaration.Name] && !given[alternative] {
 			wrong = append(wrong, fmt.Errorf("setting %s is missing: %s%s", declaration.Name, strings.TrimSuffix(declaration.Description, "."), declaration.mend()))
@@ -225,22 +219,41 @@ func (d Declaration) shown(value string) string {
 	return fmt.Sprintf(" (it is %q)", value)
 }
 
-func number(text string, least, most int) (int, error) {
-	n, err := strconv.Atoi(text)
-	if err != nil || n < least || n > most {
-		return 0, fmt.Errorf("must be a whole number from %d to %d", least, most)
+// into keeps at a place what a value is read as.
+func into[T any](at *T, read func(string) (T, error)) func(string) error {
+	return func(value string) (err error) {
+		*at, err = read(value)
+		return err
 	}
-	return n, nil
 }
 
-func isGUID(text string) error {
-	groups := strings.Split(text, "-")
-	lengths := []int{8, 4, 4, 4, 12}
-	valid := len(groups) == len(lengths) && strings.Trim(strings.ToLower(text), "0123456789abcdef-") == ""
-	for i := range groups {
-		valid = valid && len(groups[i]) == lengths[i]
+// checked keeps a value as it is.
+func checked(at *string, check func(string) error) func(string) error {
+	return into(at, func(value string) (string, error) { return value, check(value) })
+}
+
+func numberFrom(least, most int) func(string) (int, error) {
+	return func(text string) (int, error) {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < least || n > most {
+			return 0, fmt.Errorf("must be a whole number from %d to %d", least, most)
+		}
+		return n, nil
 	}
-	if !valid {
+}
+
+func level(text string) (slog.Level, error) {
+	var level slog.Level
+	if level.UnmarshalText([]byte(text)) != nil {
+		return level, errors.New("must be debug, info, warn or error")
+	}
+	return level, nil
+}
+
+func guid(text string) (string, error) { return strings.ToLower(text), isGUID(text) }
+
+func isGUID(text string) error {
+	if len(text) != 36 || uuid.Validate(text) != nil { // it takes other spellings, too, of other lengths
 		return errors.New("must be a GUID")
 	}
 	return nil
@@ -282,14 +295,16 @@ func hostName(text string) error {
 }
 
 // connection checks a connection string: each part is there, and more behind it.
-func connection(text string, parts ...string) error {
-	for _, part := range parts {
-		_, rest, found := strings.Cut(strings.ToLower(text), strings.ToLower(part))
-		if !found || rest == "" || rest[0] == ';' {
-			return fmt.Errorf("must be a connection string with %s…", part)
+func connection(parts ...string) func(string) error {
+	return func(text string) error {
+		for _, part := range parts {
+			_, rest, found := strings.Cut(strings.ToLower(text), strings.ToLower(part))
+			if !found || rest == "" || rest[0] == ';' {
+				return fmt.Errorf("must be a connection string with %s…", part)
+			}
 		}
+		return nil
 	}
-	return nil
 }
 
 // endpoint checks the address that App Service gives for tokens: a private one, over http.
@@ -324,7 +339,7 @@ func databaseName(text string) error {
 var scheduleBounds = [6][2]int{{0, 59}, {0, 59}, {0, 23}, {1, 31}, {1, 12}, {0, 6}}
 
 // schedule checks a timer's schedule as far as a typing error goes; the host has the last word.
-func schedule(_ *Settings, text string) error {
+func schedule(text string) error {
 	fields := strings.Fields(text)
 	valid := len(fields) == len(scheduleBounds)
 	for i := 0; valid && i < len(fields); i++ {
@@ -364,17 +379,14 @@ func hosts(text string) ([]string, error) {
 }
 
 // only takes one value, in any case of letters.
-func only(value string) func(*Settings, string) error {
-	return func(_ *Settings, text string) error {
+func only(value string) func(string) error {
+	return func(text string) error {
 		if !strings.EqualFold(text, value) {
 			return errors.New("must be " + value)
 		}
 		return nil
 	}
 }
-
-// guidOfHost checks a GUID that the Functions host reads.
-func guidOfHost(_ *Settings, text string) error { return isGUID(text) }
 
 // headers reads the list of name=value of OpenTelemetry's variables, percent-encoded.
 func headers(text string) (map[string]string, error) {

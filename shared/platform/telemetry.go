@@ -23,15 +23,13 @@ const TraceParent = "traceparent"
 
 // Telemetry is OpenTelemetry: traces and metrics, sent by OTLP. A nil Telemetry is off; everything that is done with it then does nothing.
 type Telemetry struct {
-	tracer    trace.Tracer
-	counters  map[string]metric.Float64Counter
-	gauges    map[string]metric.Float64Gauge
-	spreads   map[string]metric.Float64Histogram
-	splits    map[string][]string // the attributes of each
-	providers []interface {
-		ForceFlush(ctx context.Context) error
-		Shutdown(ctx context.Context) error
-	}
+	spans    *sdktrace.TracerProvider
+	values   *sdkmetric.MeterProvider
+	tracer   trace.Tracer
+	counters map[string]metric.Float64Counter
+	gauges   map[string]metric.Float64Gauge
+	spreads  map[string]metric.Float64Histogram
+	splits   map[string][]string // the attributes of each
 }
 
 // durations are the bounds of a histogram of seconds: a lag may be of days.
@@ -59,9 +57,8 @@ func NewTelemetry(ctx context.Context, settings Settings, failed func(error)) (*
 	}
 	values := sdkmetric.NewMeterProvider(sdkmetric.WithResource(about), sdkmetric.WithReader(sdkmetric.NewPeriodicReader(sender)), sdkmetric.WithView(views("s", durations), views("{RU}", charges)))
 
-	t := &Telemetry{tracer: spans.Tracer("latchkey"), counters: map[string]metric.Float64Counter{}, gauges: map[string]metric.Float64Gauge{}, spreads: map[string]metric.Float64Histogram{},
+	t := &Telemetry{spans: spans, values: values, tracer: spans.Tracer("latchkey"), counters: map[string]metric.Float64Counter{}, gauges: map[string]metric.Float64Gauge{}, spreads: map[string]metric.Float64Histogram{},
 		splits: map[string][]string{}}
-	t.providers = append(t.providers, spans, values)
 	meter := values.Meter("latchkey")
 	for _, m := range Metrics() {
 		t.splits[m.Name] = m.Attributes
@@ -85,11 +82,7 @@ func (t *Telemetry) Flush(ctx context.Context) error {
 	if t == nil {
 		return nil
 	}
-	var failed error
-	for _, provider := range t.providers {
-		failed = errors.Join(failed, provider.ForceFlush(ctx))
-	}
-	return failed
+	return errors.Join(t.spans.ForceFlush(ctx), t.values.ForceFlush(ctx))
 }
 
 // Close sends what is waiting and stops.
@@ -97,11 +90,7 @@ func (t *Telemetry) Close(ctx context.Context) error {
 	if t == nil {
 		return nil
 	}
-	var failed error
-	for _, provider := range t.providers {
-		failed = errors.Join(failed, provider.Shutdown(ctx))
-	}
-	return failed
+	return errors.Join(t.spans.Shutdown(ctx), t.values.Shutdown(ctx))
 }
 
 // Measure adds a value of one of Metrics. attributes are names and values in turn; those that the metric does not declare are left out.
@@ -109,7 +98,8 @@ func (t *Telemetry) Measure(ctx context.Context, name string, value float64, att
 	if t == nil {
 		return
 	}
-	set := attribute.NewSet(pairs(attributes, t.splits[name])...)
+	undeclared := func(one attribute.KeyValue) bool { return !slices.Contains(t.splits[name], string(one.Key)) }
+	set := attribute.NewSet(slices.DeleteFunc(pairs(attributes), undeclared)...)
 	with := metric.WithAttributeSet(set)
 	if counter, ok := t.counters[name]; ok {
 		counter.Add(ctx, value, with)
@@ -120,15 +110,11 @@ func (t *Telemetry) Measure(ctx context.Context, name string, value float64, att
 	}
 }
 
-// everything is the choice of all attributes.
-var everything = []string{"*"}
-
-// pairs makes attributes of names and values in turn; only those that are named.
-func pairs(list, only []string) []attribute.KeyValue {
-	all := len(only) == 1 && only[0] == everything[0]
+// pairs makes attributes of names and values in turn.
+func pairs(list []string) []attribute.KeyValue {
 	made := make([]attribute.KeyValue, 0, len(list)/2)
 	for i := 0; i+1 < len(list); i += 2 {
-		if list[i+1] != "" && (all || slices.Contains(only, list[i])) {
+		if list[i+1] != "" {
 			made = append(made, attribute.String(list[i], list[i+1]))
 		}
 	}
@@ -136,20 +122,16 @@ func pairs(list, only []string) []attribute.KeyValue {
 }
 
 // SpanKind says on which side of a call a span is.
-type SpanKind int
+type SpanKind = trace.SpanKind
 
 // The kinds.
 const (
-	Internal SpanKind = iota
-	Server
-	Client
-	Producer
-	Consumer
+	Internal = trace.SpanKindInternal
+	Server   = trace.SpanKindServer
+	Client   = trace.SpanKindClient
+	Producer = trace.SpanKindProducer
+	Consumer = trace.SpanKindConsumer
 )
-
-func (k SpanKind) otel() trace.SpanKind {
-	return [...]trace.SpanKind{trace.SpanKindInternal, trace.SpanKindServer, trace.SpanKindClient, trace.SpanKindProducer, trace.SpanKindConsumer}[k]
-}
 
 // Span is one step of a trace. A nil Span is none.
 type Span struct{ span trace.Span }
@@ -160,7 +142,7 @@ func Start(ctx context.Context, kind SpanKind, name string, attributes ...string
 	if t == nil {
 		return ctx, nil
 	}
-	ctx, span := t.tracer.Start(ctx, name, trace.WithSpanKind(kind.otel()), trace.WithAttributes(pairs(attributes, everything)...))
+	ctx, span := t.tracer.Start(ctx, name, trace.WithSpanKind(kind), trace.WithAttributes(pairs(attributes)...))
 	return ctx, &Span{span}
 }
 
@@ -174,7 +156,7 @@ func (s *Span) Name(name string) {
 // Set adds attributes: names and values in turn.
 func (s *Span) Set(attributes ...string) {
 	if s != nil {
-		s.span.SetAttributes(pairs(attributes, everything)...)
+		s.span.SetAttributes(pairs(attributes)...)
 	}
 }
 

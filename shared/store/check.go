@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -157,12 +158,10 @@ func checkOperation(partition string, operation *Operation) error {
 }
 
 func checkContainer(container Container) error {
-	for _, known := range Containers() {
-		if container == known {
-			return nil
-		}
+	if !slices.Contains(Containers(), container) {
+		return fmt.Errorf("%w: container %q", ErrInvalid, string(container))
 	}
-	return fmt.Errorf("%w: container %q", ErrInvalid, string(container))
+	return nil
 }
 
 func checkPlace(container Container, partition string) error {

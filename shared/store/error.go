@@ -37,8 +37,7 @@ func (e *ThrottledError) Is(target error) bool { return target == ErrThrottled }
 
 // RetryAfter is the wait that a throttled store asked for, or zero if it asked for none.
 func RetryAfter(err error) time.Duration {
-	var throttled *ThrottledError
-	if errors.As(err, &throttled) {
+	if throttled, ok := errors.AsType[*ThrottledError](err); ok {
 		return throttled.After
 	}
 	return 0

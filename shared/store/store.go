@@ -42,6 +42,8 @@ const (
 	MaxBatchBytes = 2 << 20
 	// MaxPageSize bounds the documents of one page of a query.
 	MaxPageSize = 1000
+	// DefaultPageSize is that of a query that names none.
+	DefaultPageSize = 100
 )
 
 // Document is one stored item: an envelope that the store understands, and a body that only its owner does.
@@ -91,7 +93,7 @@ type Query struct {
 	Kind         string    // empty: any
 	DueBefore    time.Time // only documents whose DueAt is set and not after this instant; zero: any
 	Filter       Filter    // over the body; nil: any
-	PageSize     int       // at most MaxPageSize; 0 means 100
+	PageSize     int       // at most MaxPageSize; 0 means DefaultPageSize
 	Continuation string    // from the page before
 }
 

@@ -1,10 +1,12 @@
 package memory
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"math"
-	"sort"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,7 +42,7 @@ func New(clock platform.Clock, queues ...QueueOptions) *Broker {
 		b.queues[q.name] = q
 		b.names = append(b.names, q.name)
 	}
-	sort.Strings(b.names)
+	slices.Sort(b.names)
 	return b
 }
 
@@ -54,7 +56,7 @@ func Queues() []QueueOptions {
 }
 
 // Names lists the queues in alphabetical order.
-func (b *Broker) Names() []string { return append([]string(nil), b.names...) }
+func (b *Broker) Names() []string { return slices.Clone(b.names) }
 
 // Queue is the queue of that name. Errors: bus.ErrNotFound.
 func (b *Broker) Queue(name string) (*Queue, error) {
@@ -90,14 +92,7 @@ func (b *Broker) Send(ctx context.Context, queue string, messages ...bus.Message
 
 // own copies what the sender may change after Send returned.
 func own(m bus.Message) bus.Message {
-	m.Body = append([]byte(nil), m.Body...)
-	if len(m.Properties) > 0 {
-		properties := make(map[string]string, len(m.Properties))
-		for name, value := range m.Properties {
-			properties[name] = value
-		}
-		m.Properties = properties
-	}
+	m.Body, m.Properties = bytes.Clone(m.Body), maps.Clone(m.Properties)
 	return m
 }
 
@@ -118,14 +113,16 @@ func (b *Broker) Tick() {
 func (b *Broker) NextDue() (time.Time, bool) {
 	b.announced.Store(math.MaxInt64)
 	var next time.Time
+	earliest := func(due time.Time) {
+		if next.IsZero() || due.Before(next) {
+			next = due
+		}
+	}
 	for _, name := range b.names {
 		q := b.queues[name]
 		q.mu.Lock()
-		for _, due := range [...]time.Time{q.nextDue(), q.deadLetters.nextDue()} {
-			if !due.IsZero() && (next.IsZero() || due.Before(next)) {
-				next = due
-			}
-		}
+		q.dues(earliest)
+		q.deadLetters.dues(earliest)
 		q.mu.Unlock()
 	}
 	if next.IsZero() {

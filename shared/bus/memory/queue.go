@@ -109,17 +109,11 @@ type item struct {
 func bySequence(a, b *item) bool { return a.sequence < b.sequence }
 
 func byVisible(a, b *item) bool {
-	if !a.visible.Equal(b.visible) {
-		return a.visible.Before(b.visible)
-	}
-	return a.sequence < b.sequence
+	return cmp.Or(a.visible.Compare(b.visible), cmp.Compare(a.sequence, b.sequence)) < 0
 }
 
 func byLock(a, b *item) bool {
-	if !a.lockedUntil.Equal(b.lockedUntil) {
-		return a.lockedUntil.Before(b.lockedUntil)
-	}
-	return a.sequence < b.sequence
+	return cmp.Or(a.lockedUntil.Compare(b.lockedUntil), cmp.Compare(a.sequence, b.sequence)) < 0
 }
 
 func placeItem(i *item, index int) { i.index = index }
@@ -282,40 +276,34 @@ func (q *Queue) lock() time.Time {
 }
 
 func (q *Queue) advance(now time.Time) {
-	for q.scheduled.len() > 0 && !q.scheduled.top().visible.After(now) {
-		i := q.scheduled.pop()
+	for q.scheduled.Len() > 0 && !q.scheduled.top().visible.After(now) {
+		i := q.scheduled.remove(0)
 		q.counts.Scheduled--
 		i.enqueued = i.visible
 		q.number(i) // as Service Bus does: it is appended to the queue as if it were sent now
 		q.arrive(i)
 	}
-	for q.locked.len() > 0 && !q.locked.top().lockedUntil.After(now) {
+	for q.locked.Len() > 0 && !q.locked.top().lockedUntil.After(now) {
 		i := q.locked.top()
 		q.unlock(i)
 		q.fail(i)
 	}
-	for q.held.len() > 0 && !q.held.top().lockedUntil.After(now) {
+	for q.held.Len() > 0 && !q.held.top().lockedUntil.After(now) {
 		q.held.top().expire()
 	}
 }
 
-func (q *Queue) nextDue() time.Time {
-	var next time.Time
-	earliest := func(at time.Time) {
-		if next.IsZero() || at.Before(next) {
-			next = at
-		}
+// dues tells when something becomes due next: a scheduled message, the lock of one, that of a session.
+func (q *Queue) dues(tell func(time.Time)) {
+	if q.scheduled.Len() > 0 {
+		tell(q.scheduled.top().visible)
 	}
-	if q.scheduled.len() > 0 {
-		earliest(q.scheduled.top().visible)
+	if q.locked.Len() > 0 {
+		tell(q.locked.top().lockedUntil)
 	}
-	if q.locked.len() > 0 {
-		earliest(q.locked.top().lockedUntil)
+	if q.held.Len() > 0 {
+		tell(q.held.top().lockedUntil)
 	}
-	if q.held.len() > 0 {
-		earliest(q.held.top().lockedUntil)
-	}
-	return next
 }
 
 // CancelScheduled removes scheduled messages. If one of them is not there any more, or is visible already, none is removed. Errors: ErrNoMessage.

@@ -71,16 +71,12 @@ func (q *Queue) ReceiveOrWait(w *Waiter) (Delivery, bool, error) {
 	faults := q.broker.faults.Load()
 	now := q.lock()
 	defer q.mu.Unlock()
-	if q.ready.len() == 0 {
-		if w != nil {
-			q.waiters.join(w)
-		}
+	if q.ready.Len() == 0 {
+		q.waiters.join(w)
 		return Delivery{}, false, nil
 	}
-	if w != nil {
-		w.leave()
-	}
-	i := q.ready.remove(faults.reorder(q.name, q.ready.len()))
+	w.leave()
+	i := q.ready.remove(faults.reorder(q.name, q.ready.Len()))
 	q.counts.Active--
 	q.lockItem(i, now)
 	return q.delivery(i), true, nil

@@ -1,6 +1,8 @@
 package memory
 
 import (
+	"bytes"
+	"cmp"
 	"time"
 )
 
@@ -22,10 +24,7 @@ type session struct {
 func byTicket(a, b *session) bool { return a.ticket < b.ticket }
 
 func bySessionLock(a, b *session) bool {
-	if !a.lockedUntil.Equal(b.lockedUntil) {
-		return a.lockedUntil.Before(b.lockedUntil)
-	}
-	return a.holder < b.holder
+	return cmp.Or(a.lockedUntil.Compare(b.lockedUntil), cmp.Compare(a.holder, b.holder)) < 0
 }
 
 func placeSession(s *session, index int) { s.index = index }
@@ -90,7 +89,7 @@ func (s *session) end(back func(*Queue, *item)) {
 		q.unlock(i)
 		back(q, i)
 	}
-	if s.ready.len() > 0 {
+	if s.ready.Len() > 0 {
 		q.offer(s)
 	}
 	s.forgetIfEmpty()
@@ -126,16 +125,12 @@ func (q *Queue) AcceptNextOrWait(w *Waiter) (*Session, bool, error) {
 	faults := q.broker.faults.Load()
 	now := q.lock()
 	defer q.mu.Unlock()
-	if q.free.len() == 0 {
-		if w != nil {
-			q.waiters.join(w)
-		}
+	if q.free.Len() == 0 {
+		q.waiters.join(w)
 		return nil, false, nil
 	}
-	if w != nil {
-		w.leave()
-	}
-	s := q.free.items[faults.reorder(q.name, q.free.len())]
+	w.leave()
+	s := q.free.items[faults.reorder(q.name, q.free.Len())]
 	return q.hold(s, now), true, nil
 }
 
@@ -187,16 +182,12 @@ func (s *Session) ReceiveOrWait(w *Waiter) (Delivery, bool, error) {
 		return Delivery{}, false, err
 	}
 	defer s.queue.mu.Unlock()
-	if s.session.ready.len() == 0 {
-		if w != nil {
-			s.session.waiters.join(w)
-		}
+	if s.session.ready.Len() == 0 {
+		s.session.waiters.join(w)
 		return Delivery{}, false, nil
 	}
-	if w != nil {
-		w.leave()
-	}
-	i := s.session.ready.pop()
+	w.leave()
+	i := s.session.ready.remove(0)
 	s.queue.counts.Active--
 	s.session.lock(i)
 	return s.queue.delivery(i), true, nil
@@ -230,10 +221,7 @@ func (s *Session) State() ([]byte, error) {
 		return nil, err
 	}
 	defer s.queue.mu.Unlock()
-	if s.session.state == nil {
-		return nil, nil
-	}
-	return append([]byte{}, s.session.state...), nil
+	return bytes.Clone(s.session.state), nil
 }
 
 // SetState leaves something with the session for the next holder; nil removes it. Errors: ErrSessionLockLost.
@@ -242,10 +230,6 @@ func (s *Session) SetState(state []byte) error {
 		return err
 	}
 	defer s.queue.mu.Unlock()
-	if state == nil {
-		s.session.state = nil
-	} else {
-		s.session.state = append([]byte{}, state...)
-	}
+	s.session.state = bytes.Clone(state)
 	return nil
 }

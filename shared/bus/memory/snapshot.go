@@ -56,17 +56,15 @@ func (b *Broker) Snapshot(w io.Writer) error {
 }
 
 func (q *Queue) save() savedQueue {
-	saved := savedQueue{Sequence: q.sequence}
+	saved := savedQueue{Sequence: q.sequence, States: make(map[string][]byte)}
 	for _, i := range q.items {
 		message := savedMessage{
 			Message: i.Message, Wire: i.Wire, Sequence: i.sequence, Original: i.original, Enqueued: i.enqueued, Failures: i.failures,
 			State: i.state, Reason: i.reason, Description: i.description,
 		}
-		switch i.state {
-		case Active, Deferred:
-		case Locked:
+		if i.state == Locked {
 			message.State = Active
-		case Scheduled:
+		} else if i.state == Scheduled {
 			message.Visible = i.visible
 		}
 		saved.Messages = append(saved.Messages, message)
@@ -74,9 +72,6 @@ func (q *Queue) save() savedQueue {
 	slices.SortFunc(saved.Messages, func(a, b savedMessage) int { return int(a.Sequence - b.Sequence) })
 	for id, s := range q.sessions {
 		if s.state != nil {
-			if saved.States == nil {
-				saved.States = make(map[string][]byte)
-			}
 			saved.States[id] = s.state
 		}
 	}

@@ -1,6 +1,9 @@
 package memory
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Waiter is one who waits for a message or a session. It belongs to one goroutine.
 //
@@ -21,8 +24,9 @@ func NewWaiter() *Waiter {
 // waiters is a line of those who wait for the same; the mutex of the queue guards it.
 type waiters struct{ line []*Waiter }
 
+// join puts a waiter in the line, if there is one.
 func (w *waiters) join(waiter *Waiter) {
-	if waiter.line == w {
+	if waiter == nil || waiter.line == w {
 		return
 	}
 	waiter.leave()
@@ -34,17 +38,12 @@ func (w *waiters) join(waiter *Waiter) {
 	w.line = append(w.line, waiter)
 }
 
+// leave takes a waiter, if there is one, out of the line that it stands in.
 func (w *Waiter) leave() {
-	if w.line == nil {
+	if w == nil || w.line == nil {
 		return
 	}
-	line := w.line.line
-	for i := range line {
-		if line[i] == w {
-			w.line.line = append(line[:i], line[i+1:]...)
-			break
-		}
-	}
+	w.line.line = slices.DeleteFunc(w.line.line, func(one *Waiter) bool { return one == w })
 	w.line = nil
 }
 
@@ -53,10 +52,7 @@ func (w *waiters) wakeOne() {
 		return
 	}
 	first := w.line[0]
-	copy(w.line, w.line[1:])
-	w.line[len(w.line)-1] = nil
-	w.line = w.line[:len(w.line)-1]
-	first.line = nil
+	first.leave()
 	select {
 	case first.signal <- struct{}{}:
 	default:
@@ -74,7 +70,7 @@ func (q *Queue) Leave(w *Waiter) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	w.leave()
-	if q.ready.len() > 0 || q.free.len() > 0 {
+	if q.ready.Len() > 0 || q.free.Len() > 0 {
 		q.waiters.wakeOne()
 	}
 }
@@ -84,7 +80,7 @@ func (s *Session) Leave(w *Waiter) {
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
 	w.leave()
-	if s.session.ready.len() > 0 {
+	if s.session.ready.Len() > 0 {
 		s.session.waiters.wakeOne()
 	}
 }

@@ -41,8 +41,7 @@ func meaning(err error) error {
 	if errors.Is(err, azservicebus.ErrMessageTooLarge) {
 		return bus.ErrTooLarge
 	}
-	var condition *amqp.Error
-	if errors.As(err, &condition) {
+	if condition, ok := errors.AsType[*amqp.Error](err); ok {
 		switch condition.Condition {
 		case amqp.ErrCondNotFound:
 			return bus.ErrNotFound
@@ -56,8 +55,7 @@ func meaning(err error) error {
 			return bus.ErrInvalid
 		}
 	}
-	var coded *azservicebus.Error
-	if errors.As(err, &coded) {
+	if coded, ok := errors.AsType[*azservicebus.Error](err); ok {
 		switch coded.Code {
 		case azservicebus.CodeNotFound:
 			return bus.ErrNotFound
@@ -71,8 +69,7 @@ func meaning(err error) error {
 
 // broken says that the link of a sender has ended for good: the SDK makes a new one after some errors, and after others returns the same for ever.
 func broken(err error) bool {
-	var link *amqp.LinkError
-	var coded *azservicebus.Error
-	return errors.As(err, &link) ||
-		errors.As(err, &coded) && (coded.Code == azservicebus.CodeClosed || coded.Code == azservicebus.CodeUnauthorizedAccess)
+	_, link := errors.AsType[*amqp.LinkError](err)
+	coded, ok := errors.AsType[*azservicebus.Error](err)
+	return link || ok && (coded.Code == azservicebus.CodeClosed || coded.Code == azservicebus.CodeUnauthorizedAccess)
 }

@@ -46,8 +46,7 @@ func testGroupProvisioner(t *testing.T, tenant Tenant) {
 	}
 	for _, id := range []string{groupID(2), groupID(3), groupID(9), userID(1), "", "../users", "all"} {
 		_, err := provisioner.Describe(ctx, id)
-		var refused *governance.Error
-		if !errors.As(err, &refused) || refused.Code != governance.CodeInvalid || refused.Target != "resource/originId" {
+		if refused, ok := errors.AsType[*governance.Error](err); !ok || refused.Code != governance.CodeInvalid || refused.Target != "resource/originId" {
 			t.Errorf("%q is described with %v", id, err)
 		}
 	}
@@ -70,10 +69,8 @@ func testGroupProvisioner(t *testing.T, tenant Tenant) {
 				}
 			}
 		}
-		_, _, err := provisioner.Grant(ctx, grant, userID(9))
-		wantError(t, "Grant to nobody", err, directory.ErrNotFound)
-		_, err = provisioner.Held(ctx, grant, userID(9))
-		wantError(t, "Held by nobody", err, directory.ErrNotFound)
+		wantError(t, "Grant to nobody", errOf(provisioner.Grant(ctx, grant, userID(9))), directory.ErrNotFound)
+		wantError(t, "Held by nobody", errOf(provisioner.Held(ctx, grant, userID(9))), directory.ErrNotFound)
 	}
 	wantError(t, "Revoke from the last owner", provisioner.Revoke(ctx, governance.Grant{OriginSystem: origin, ResourceID: groupID(1), Role: governance.GrantOwner}, userID(3), ""), directory.ErrRefused)
 }

@@ -165,7 +165,7 @@ func (d *Directory) IssuePass(ctx context.Context, userID string, order director
 
 // DeletePass takes a pass away.
 func (d *Directory) DeletePass(ctx context.Context, userID, passID string) error {
-	if !isObjectID(passID) || !isUserID(userID) {
+	if !governance.IsGUID(passID) || !isUserID(userID) {
 		return nil // there is no such pass
 	}
 	return gone(d.raw(ctx, operationDeletePass, ifIdempotent, abstractions.DELETE, passesPath+"/{other}", map[string]string{"id": userID, "other": passID}, nil, nil))
@@ -193,7 +193,7 @@ type assignmentAnswer struct {
 
 // App reads an Intune app with its assignments.
 func (d *Directory) App(ctx context.Context, appID string) (governance.MobileApp, error) {
-	if !isObjectID(appID) {
+	if !governance.IsGUID(appID) {
 		return governance.MobileApp{}, noSuch("mobileApp", appID)
 	}
 	var found struct {

@@ -9,6 +9,7 @@ import (
 	abstractions "github.com/microsoft/kiota-abstractions-go"
 
 	"latchkey/shared/directory"
+	"latchkey/shared/governance"
 )
 
 // HasMember looks through the user's groups, of which there are fewer than a group has members, and without a type cast, as MemberOf does.
@@ -57,7 +58,7 @@ func (d *Directory) RemoveOwner(ctx context.Context, groupID, principalID string
 
 // add posts the reference that joins a principal to an edge of a group: its members or its owners.
 func (d *Directory) add(ctx context.Context, operation Operation, edge, groupID, principalID string) error {
-	if !isObjectID(groupID) || !isObjectID(principalID) {
+	if !governance.IsGUID(groupID) || !governance.IsGUID(principalID) {
 		return noSuch("group or principal", groupID+" or "+principalID)
 	}
 	reference := map[string]string{"@odata.id": d.base + "/directoryObjects/" + principalID}
@@ -67,7 +68,7 @@ func (d *Directory) add(ctx context.Context, operation Operation, edge, groupID,
 // remove deletes that reference. When it is not there, Graph answers 404; so it does when an end of it lies among the deleted items, and a restored one has it again. So both ends are looked at, and if
 // both are there it is tried once more: one of them may have been restored meanwhile.
 func (d *Directory) remove(ctx context.Context, operation Operation, edge, groupID, principalID string) error {
-	if !isObjectID(groupID) || !isObjectID(principalID) {
+	if !governance.IsGUID(groupID) || !governance.IsGUID(principalID) {
 		return nil // there is no such reference
 	}
 	for again := false; ; again = true {

@@ -83,8 +83,7 @@ func (e *answerError) Unwrap() error { return e.kind }
 
 // answered is Graph's answer in an error, if there was one.
 func answered(err error) (answer, bool) {
-	var from *answerError
-	if errors.As(err, &from) {
+	if from, ok := errors.AsType[*answerError](err); ok {
 		return from.answer, true
 	}
 	return answer{}, false

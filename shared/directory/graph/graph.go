@@ -8,6 +8,7 @@
 package graph
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -22,6 +23,8 @@ import (
 	"github.com/microsoftgraph/msgraph-sdk-go/users"
 
 	"latchkey/shared/directory"
+	"latchkey/shared/governance"
+	"latchkey/shared/platform"
 )
 
 // DefaultBaseURL is Graph of the global cloud.
@@ -58,10 +61,7 @@ func New(credential azcore.TokenCredential, options Options) (*Directory, error)
 	if credential == nil {
 		return nil, errors.New("graph: a credential is needed")
 	}
-	base := strings.TrimRight(options.BaseURL, "/")
-	if base == "" {
-		base = DefaultBaseURL
-	}
+	base := cmp.Or(strings.TrimRight(options.BaseURL, "/"), DefaultBaseURL)
 	at, err := url.Parse(base)
 	if err != nil {
 		return nil, fmt.Errorf("graph: base URL: %w", err)
@@ -70,14 +70,14 @@ func New(credential azcore.TokenCredential, options Options) (*Directory, error)
 	case at.Host == "" || at.User != nil || at.RawQuery != "" || at.Fragment != "":
 		return nil, errors.New("graph: the base URL is not of the form https://host/v1.0")
 	case at.Scheme == "https":
-	case at.Scheme == "http" && isLoopback(at.Hostname()):
+	case at.Scheme == "http" && platform.IsLoopback(at.Hostname()):
 	default:
 		return nil, fmt.Errorf("graph: %s is not https: a token would cross the network in the clear", at.Redacted())
 	}
 	scope := options.Scope
 	if scope == "" {
 		scope = "https://graph.microsoft.com/.default"
-		if !isLoopback(at.Hostname()) {
+		if !platform.IsLoopback(at.Hostname()) {
 			scope = "https://" + at.Host + "/.default"
 		}
 	}
@@ -103,30 +103,9 @@ func New(credential azcore.TokenCredential, options Options) (*Directory, error)
 	return d, nil
 }
 
-// isObjectID says whether id can be the id of a directory object: a GUID. Anything else in a path could name another resource of Graph.
-func isObjectID(id string) bool {
-	if len(id) != 36 {
-		return false
-	}
-	for n := range len(id) {
-		c := id[n]
-		switch n {
-		case 8, 13, 18, 23:
-			if c != '-' {
-				return false
-			}
-		default:
-			if !('0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F') {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// isUserID says whether id can name a user: an object id or a user principal name.
+// isUserID says whether id can name a user: an object id, which is a GUID, or a user principal name. Anything else in a path could name another resource of Graph.
 func isUserID(id string) bool {
-	return isObjectID(id) || len(id) <= 256 && strings.Contains(id, "@") && !strings.ContainsAny(id, "/\\?%\x00 ")
+	return governance.IsGUID(id) || len(id) <= 256 && strings.Contains(id, "@") && !strings.ContainsAny(id, "/\\?%\x00 ")
 }
 
 func noSuch(what, id string) error {

@@ -72,7 +72,7 @@ func (d *Directory) User(ctx context.Context, id string) (governance.User, error
 
 // Group reads a group.
 func (d *Directory) Group(ctx context.Context, id string) (governance.Group, error) {
-	if !isObjectID(id) {
+	if !governance.IsGUID(id) {
 		return governance.Group{}, noSuch("group", id)
 	}
 	request, err := d.groups.ByGroupId(id).ToGetRequestInformation(ctx, &groups.GroupItemRequestBuilderGetRequestConfiguration{
@@ -130,7 +130,7 @@ func (d *Directory) MemberOf(ctx context.Context, userID string) ([]string, erro
 
 // GroupMembers returns the users in a group, nested membership included, at most directory.MaxGroupMembers.
 func (d *Directory) GroupMembers(ctx context.Context, groupID string) ([]governance.User, error) {
-	if !isObjectID(groupID) {
+	if !governance.IsGUID(groupID) {
 		return nil, noSuch("group", groupID)
 	}
 	top, count := int32(directory.MaxGroupMembers), true

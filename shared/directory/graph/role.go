@@ -9,6 +9,7 @@ import (
 	abstractions "github.com/microsoft/kiota-abstractions-go"
 
 	"latchkey/shared/directory"
+	"latchkey/shared/governance"
 )
 
 // maxHolders bounds how many groups are asked for their roles; a tenant has 500 that may hold any. Who is in more of them has a role that cannot be told.
@@ -17,7 +18,7 @@ const maxHolders = 50
 // DirectoryRoles asks in turn which groups a person is in or may join, and which roles the person and those groups hold or may activate. Graph has one call for all that is held, but not in v1.0, and
 // none that follows eligibility through groups. Memberships name built-in roles for the whole tenant only; custom ones and those of an administrative unit are among the assignments.
 func (d *Directory) DirectoryRoles(ctx context.Context, userID string) ([]directory.Role, error) {
-	if !isObjectID(userID) {
+	if !governance.IsGUID(userID) {
 		return nil, noSuch("user", userID)
 	}
 	roles, groups, err := d.memberships(ctx, userID)

@@ -5,8 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net"
-	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -54,13 +52,4 @@ func (b *bearer) AuthenticateRequest(ctx context.Context, request *abstractions.
 	request.Headers.Remove("Authorization") // of an earlier try
 	request.Headers.Add("Authorization", "Bearer "+token.Token)
 	return nil
-}
-
-// isLoopback says whether a host name or address is this machine's own.
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }

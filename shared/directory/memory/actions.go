@@ -38,7 +38,7 @@ type IssuedPass struct {
 	Live   bool
 }
 
-// actions is the state behind directory.Actions. Its zero value has a policy that allows passes, and nothing else.
+// actions is the state behind directory.Actions. At first it has a policy that allows passes, and nothing else.
 type actions struct {
 	granted []string
 	policy  *governance.PassPolicy
@@ -253,9 +253,6 @@ func (d *Directory) PutEligibleRole(principalID, roleTemplateID string) {
 func (d *Directory) putRole(principalID string, role directory.Role) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.actions.roles == nil {
-		d.actions.roles = map[string][]directory.Role{}
-	}
 	d.actions.roles[key(principalID)] = append(d.actions.roles[key(principalID)], role)
 }
 
@@ -263,9 +260,6 @@ func (d *Directory) putRole(principalID string, role directory.Role) {
 func (d *Directory) PutEligibleMember(groupID, userID string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.actions.joins == nil {
-		d.actions.joins = map[string][]string{}
-	}
 	d.actions.joins[key(userID)] = append(d.actions.joins[key(userID)], key(groupID))
 }
 
@@ -273,9 +267,6 @@ func (d *Directory) PutEligibleMember(groupID, userID string) {
 func (d *Directory) PutApp(app governance.MobileApp) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.actions.apps == nil {
-		d.actions.apps = map[string]*governance.MobileApp{}
-	}
 	d.actions.apps[key(app.ID)] = &app
 }
 

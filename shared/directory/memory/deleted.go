@@ -45,11 +45,10 @@ func (d *Directory) discard(r *record) {
 			item.ties = append(item.ties, tie{e, group, k})
 		}
 		if gone.Kind == KindGroup {
-			r.has[e].each(func(principal string) bool {
+			for principal := range r.has[e].keys {
 				d.records[principal].in[e] = without(d.records[principal].in[e], k)
 				item.ties = append(item.ties, tie{e, k, principal})
-				return true
-			})
+			}
 		}
 	}
 	for _, report := range item.reports {
@@ -60,13 +59,12 @@ func (d *Directory) discard(r *record) {
 	d.items[k] = item
 	d.itemOrder.add(k)
 	var stale []string
-	d.itemOrder.each(func(oldest string) bool {
+	for oldest := range d.itemOrder.keys {
 		if d.item(oldest) != nil && d.itemOrder.len()-len(stale) <= maxDeleted {
-			return false
+			break
 		}
 		stale = append(stale, oldest)
-		return true
-	})
+	}
 	for _, oldest := range stale {
 		d.clearAway(oldest)
 	}
@@ -150,12 +148,11 @@ func (d *Directory) DeletedItems(kind Kind) []*Object {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	var list []*Object
-	d.itemOrder.each(func(k string) bool {
+	for k := range d.itemOrder.keys {
 		if item := d.item(k); item != nil && item.object.Kind == kind {
 			list = append(list, item.object)
 		}
-		return true
-	})
+	}
 	return list
 }
 

@@ -55,10 +55,6 @@ type FaultFunc func(Operation) Fault
 
 // SetFault sets the hook that decides which calls go wrong; nil removes it.
 func (d *Directory) SetFault(hook FaultFunc) {
-	if hook == nil {
-		d.fault.Store(nil)
-		return
-	}
 	d.fault.Store(&hook)
 }
 
@@ -89,7 +85,7 @@ func strike[T any](ctx Context, d *Directory, operation Operation, lock sync.Loc
 		return none, fmt.Errorf("%w: %w", directory.ErrUnavailable, err)
 	}
 	var fault Fault
-	if hook := d.fault.Load(); hook != nil {
+	if hook := d.fault.Load(); hook != nil && *hook != nil {
 		fault = (*hook)(operation)
 	}
 	switch fault.Kind {

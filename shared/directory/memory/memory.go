@@ -5,6 +5,7 @@
 package memory
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -142,13 +143,11 @@ var _ directory.Directory = (*Directory)(nil)
 
 // New makes an empty directory.
 func New(options Options) *Directory {
-	d := &Directory{clock: options.Clock, maxSent: options.MaxSent}
+	d := &Directory{clock: options.Clock, maxSent: cmp.Or(options.MaxSent, DefaultMaxSent)}
 	if d.clock == nil {
 		d.clock = platform.SystemClock{}
 	}
-	if d.maxSent <= 0 {
-		d.maxSent = DefaultMaxSent
-	}
+	d.actions = actions{roles: map[string][]directory.Role{}, joins: map[string][]string{}, apps: map[string]*governance.MobileApp{}}
 	d.clear()
 	return d
 }
@@ -187,18 +186,16 @@ func (d *Directory) find(id string) *record {
 	return nil
 }
 
-func (d *Directory) group(id string) *record {
-	if r := d.records[key(id)]; r != nil && r.object.Kind == KindGroup {
-		return r
-	}
-	return nil
-}
+func (d *Directory) group(id string) *record { return d.records[key(id)].as(KindGroup) }
 
-func (d *Directory) user(id string) *record {
-	if r := d.find(id); r != nil && r.object.Kind == KindUser {
-		return r
+func (d *Directory) user(id string) *record { return d.find(id).as(KindUser) }
+
+// as is the record if there is one and it is of a kind, else nil.
+func (r *record) as(kind Kind) *record {
+	if r == nil || r.object.Kind != kind {
+		return nil
 	}
-	return nil
+	return r
 }
 
 func notFound(what Kind, id string) error {
@@ -271,14 +268,16 @@ func (d *Directory) GroupMembers(ctx Context, groupID string) ([]governance.User
 			return nil, notFound(KindGroup, groupID)
 		}
 		var users []governance.User
-		d.walkMembers(r, func(object *Object) bool {
+		for object := range d.transitiveMembers(r) {
 			if object.Kind == KindUser {
 				user := object.User
 				user.ManagerID = "" // a list does not carry the manager: Graph expands it on a single user only
 				users = append(users, user)
 			}
-			return len(users) < directory.MaxGroupMembers
-		})
+			if len(users) == directory.MaxGroupMembers {
+				break
+			}
+		}
 		return users, nil
 	})
 }
@@ -398,12 +397,11 @@ func (d *Directory) mayTake(e edge, group *record, principal *Object) error {
 
 func (d *Directory) userOwners(group *record) int {
 	count := 0
-	group.has[ownership].each(func(owner string) bool {
+	for owner := range group.has[ownership].keys {
 		if d.records[owner].object.Kind == KindUser {
 			count++
 		}
-		return true
-	})
+	}
 	return count
 }
 

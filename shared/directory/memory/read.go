@@ -1,6 +1,10 @@
 package memory
 
-import "slices"
+import (
+	"cmp"
+	"iter"
+	"slices"
+)
 
 // The methods of this file are what the emulator and tests read by. They pass the fault hook by.
 
@@ -47,26 +51,22 @@ const scanChunk = 2048
 // List returns at most limit objects of a kind that match, in the order in which they were made, and the number to go on after; 0 says that there are no more.
 func (d *Directory) List(kind Kind, after uint64, limit int, match func(*Object) bool) (page []*Object, next uint64) {
 	for {
-		looked, full := 0, false
+		looked := 0
 		d.mu.RLock()
-		d.kinds[kind].after(after, func(number uint64, k string) bool {
-			object := d.records[k].object
-			matches := match == nil || match(object)
-			if matches && len(page) == limit {
-				full = true // there is one more
-				return false
-			}
-			if matches {
+		for number, k := range d.kinds[kind].after(after) {
+			if object := d.records[k].object; match == nil || match(object) {
+				if len(page) == limit { // there is one more
+					d.mu.RUnlock()
+					return page, after
+				}
 				page = append(page, object)
 			}
 			after = number
-			looked++
-			return looked < scanChunk
-		})
-		d.mu.RUnlock()
-		if full {
-			return page, after
+			if looked++; looked == scanChunk {
+				break
+			}
 		}
+		d.mu.RUnlock()
 		if looked < scanChunk {
 			return page, 0
 		}
@@ -97,16 +97,14 @@ func (d *Directory) edges(groupID string, after uint64, limit int, e edge) (page
 	if r == nil {
 		return nil, 0, false
 	}
-	r.has[e].after(after, func(number uint64, k string) bool {
+	for number, k := range r.has[e].after(after) {
 		if len(page) == limit {
-			next = after
-			return false
+			return page, after, true
 		}
 		page = append(page, d.records[k].object)
 		after = number
-		return true
-	})
-	return page, next, true
+	}
+	return page, 0, true
 }
 
 // IsMember says whether a principal is a direct member of a group.
@@ -135,83 +133,58 @@ func (d *Directory) MemberIDs(groupID string) []string {
 		return nil
 	}
 	ids := make([]string, 0, r.has[membership].len())
-	r.has[membership].each(func(k string) bool {
+	for k := range r.has[membership].keys {
 		ids = append(ids, d.records[k].object.ID())
-		return true
-	})
+	}
 	return ids
 }
 
 // DirectMemberOf returns the groups that an object is directly in; false if there is no such object.
-func (d *Directory) DirectMemberOf(id string) ([]*Object, bool) { return d.joinedBy(membership, id) }
+func (d *Directory) DirectMemberOf(id string) ([]*Object, bool) {
+	return d.around(d.find, id, func(r *record) []*Object { return d.objects(r.in[membership]) })
+}
 
 // OwnedGroups returns the groups that an object owns; false if there is no such object.
-func (d *Directory) OwnedGroups(id string) ([]*Object, bool) { return d.joinedBy(ownership, id) }
-
-func (d *Directory) joinedBy(e edge, id string) ([]*Object, bool) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	r := d.find(id)
-	if r == nil {
-		return nil, false
-	}
-	return d.objects(r.in[e]), true
+func (d *Directory) OwnedGroups(id string) ([]*Object, bool) {
+	return d.around(d.find, id, func(r *record) []*Object { return d.objects(r.in[ownership]) })
 }
 
 // TransitiveMemberOf returns the groups that an object is in, nested membership included; false if there is no such object.
 func (d *Directory) TransitiveMemberOf(id string) ([]*Object, bool) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	r := d.find(id)
-	if r == nil {
-		return nil, false
-	}
-	return d.transitiveMemberOf(r), true
+	return d.around(d.find, id, d.transitiveMemberOf)
 }
 
 // TransitiveMembers returns what is in a group, nested membership included; false if there is no such group.
 func (d *Directory) TransitiveMembers(groupID string) ([]*Object, bool) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	r := d.group(groupID)
-	if r == nil {
-		return nil, false
-	}
-	var list []*Object
-	d.walkMembers(r, func(object *Object) bool {
-		list = append(list, object)
-		return true
-	})
-	return list, true
+	return d.around(d.group, groupID, func(r *record) []*Object { return slices.Collect(d.transitiveMembers(r)) })
 }
 
 // Reports returns the users whose manager a user is; false if there is no such user.
 func (d *Directory) Reports(userID string) ([]*Object, bool) {
+	return d.around(d.user, userID, func(r *record) []*Object { return d.objects(d.reports[key(r.object.ID())]) })
+}
+
+// around reads what is around an object; false if it is not found.
+func (d *Directory) around(find func(id string) *record, id string, read func(*record) []*Object) ([]*Object, bool) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	r := d.user(userID)
+	r := find(id)
 	if r == nil {
 		return nil, false
 	}
-	return d.objects(d.reports[key(r.object.ID())]), true
+	return read(r), true
 }
 
 // Changes returns the users or groups that changed after a number, and those that went, oldest change first, with the number of the latest change.
 func (d *Directory) Changes(kind Kind, after uint64) (changed []*Object, deleted []Deleted, latest uint64) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	d.kinds[kind].each(func(k string) bool {
+	for k := range d.kinds[kind].keys {
 		if object := d.records[k].object; object.Changed > after {
 			changed = append(changed, object)
 		}
-		return true
-	})
-	slices.SortFunc(changed, func(a, b *Object) int {
-		if a.Changed < b.Changed {
-			return -1
-		}
-		return 1
-	})
+	}
+	slices.SortFunc(changed, func(a, b *Object) int { return cmp.Compare(a.Changed, b.Changed) })
 	for _, gone := range d.tombstones {
 		if gone.Kind == kind && gone.Changed > after {
 			deleted = append(deleted, gone)
@@ -249,31 +222,27 @@ func (d *Directory) transitiveMemberOf(r *record) []*Object {
 	return found
 }
 
-// walkMembers walks down, each object once, until yield returns false.
-func (d *Directory) walkMembers(group *record, yield func(*Object) bool) {
-	visited := map[string]struct{}{}
-	queue := []*record{group}
-	for len(queue) > 0 {
-		next := queue[0]
-		queue = queue[1:]
-		stopped := false
-		next.has[membership].each(func(k string) bool {
-			if _, seen := visited[k]; seen {
-				return true
+// transitiveMembers walks down, each object once.
+func (d *Directory) transitiveMembers(group *record) iter.Seq[*Object] {
+	return func(yield func(*Object) bool) {
+		visited := map[string]struct{}{}
+		queue := []*record{group}
+		for len(queue) > 0 {
+			next := queue[0]
+			queue = queue[1:]
+			for k := range next.has[membership].keys {
+				if _, seen := visited[k]; seen {
+					continue
+				}
+				visited[k] = struct{}{}
+				member := d.records[k]
+				if !yield(member.object) {
+					return
+				}
+				if member.object.Kind == KindGroup {
+					queue = append(queue, member)
+				}
 			}
-			visited[k] = struct{}{}
-			member := d.records[k]
-			if !yield(member.object) {
-				stopped = true
-				return false
-			}
-			if member.object.Kind == KindGroup {
-				queue = append(queue, member)
-			}
-			return true
-		})
-		if stopped {
-			return
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package memory
 
-import "sort"
+import (
+	"iter"
+	"slices"
+	"sort"
+)
 
 // series is a set that remembers the order of arrival and can be read in pages: a page starts after a number, and numbers never change, so that a reader
 // who pages while others add and remove sees each one that stays exactly once.
@@ -53,19 +57,14 @@ func (s *series) remove(key string) bool {
 }
 
 func (s *series) compact() {
-	kept := s.items[:0]
-	for _, it := range s.items {
-		if it.key != "" {
-			s.at[it.key] = len(kept)
-			kept = append(kept, it)
-		}
+	s.items = slices.DeleteFunc(s.items, func(it item) bool { return it.key == "" })
+	for n, it := range s.items {
+		s.at[it.key] = n
 	}
-	clear(s.items[len(kept):])
-	s.items = kept
 }
 
-// each calls yield for every key in order until it returns false.
-func (s *series) each(yield func(key string) bool) {
+// keys calls yield for every key in order until it returns false.
+func (s *series) keys(yield func(key string) bool) {
 	for _, it := range s.items {
 		if it.key != "" && !yield(it.key) {
 			return
@@ -73,12 +72,14 @@ func (s *series) each(yield func(key string) bool) {
 	}
 }
 
-// after calls yield for the keys that came after a number, in order, until it returns false.
-func (s *series) after(number uint64, yield func(number uint64, key string) bool) {
-	start := sort.Search(len(s.items), func(n int) bool { return s.items[n].number > number })
-	for _, it := range s.items[start:] {
-		if it.key != "" && !yield(it.number, it.key) {
-			return
+// after are the numbers and keys that came after a number, in order.
+func (s *series) after(number uint64) iter.Seq2[uint64, string] {
+	return func(yield func(uint64, string) bool) {
+		start := sort.Search(len(s.items), func(n int) bool { return s.items[n].number > number })
+		for _, it := range s.items[start:] {
+			if it.key != "" && !yield(it.number, it.key) {
+				return
+			}
 		}
 	}
 }

@@ -56,32 +56,23 @@ type savedApp struct {
 // Snapshot writes everything as JSON.
 func (d *Directory) Snapshot(w io.Writer) error {
 	d.mu.RLock()
-	image := snapshot{SchemaVersion: snapshotVersion, Changes: d.changes, Deleted: d.tombstones, Sent: d.sent}
-	d.kinds[KindUser].each(func(k string) bool {
+	image := snapshot{SchemaVersion: snapshotVersion, Changes: d.changes, Deleted: slices.Clone(d.tombstones), Sent: slices.Clone(d.sent)}
+	for k := range d.kinds[KindUser].keys {
 		object := d.records[k].object
 		image.Users = append(image.Users, savedUser{object.User, savedOf(object)})
-		return true
-	})
-	d.kinds[KindGroup].each(func(k string) bool {
+	}
+	for k := range d.kinds[KindGroup].keys {
 		r := d.records[k]
-		group := savedGroup{Group: r.object.Group, saved: savedOf(r.object)}
-		r.has[membership].each(func(m string) bool { group.Members = append(group.Members, m); return true })
-		r.has[ownership].each(func(o string) bool { group.Owners = append(group.Owners, o); return true })
-		image.Groups = append(image.Groups, group)
-		return true
-	})
-	d.kinds[KindServicePrincipal].each(func(k string) bool {
+		image.Groups = append(image.Groups, savedGroup{r.object.Group, savedOf(r.object), slices.Collect(r.has[membership].keys), slices.Collect(r.has[ownership].keys)})
+	}
+	for k := range d.kinds[KindServicePrincipal].keys {
 		object := d.records[k].object
 		image.ServicePrincipals = append(image.ServicePrincipals, savedApp{object.ServicePrincipal, savedOf(object)})
-		return true
-	})
-	d.itemOrder.each(func(k string) bool {
+	}
+	for k := range d.itemOrder.keys {
 		item := d.items[k]
 		image.Items = append(image.Items, savedItem{*item.object, slices.Clone(item.ties), slices.Clone(item.reports)})
-		return true
-	})
-	image.Deleted = append([]Deleted(nil), image.Deleted...)
-	image.Sent = append([]Sent(nil), image.Sent...)
+	}
 	d.mu.RUnlock()
 	if err := json.NewEncoder(w).Encode(image); err != nil {
 		return fmt.Errorf("memory: write the snapshot: %w", err)

@@ -26,14 +26,18 @@ const (
 	headerCharge     = "x-ms-request-charge"
 )
 
+// headerOf is the header of a response, if there was one.
+func headerOf(response *http.Response) http.Header {
+	if response == nil {
+		return nil
+	}
+	return response.Header
+}
+
 // mapError is the port's error for what the SDK returned. It says the status and the activity, by which Azure support finds the request, and no content.
 func mapError(ctx context.Context, err error) error {
-	var response *azcore.ResponseError
-	if errors.As(err, &response) {
-		header := http.Header{}
-		if response.RawResponse != nil {
-			header = response.RawResponse.Header
-		}
+	if response, ok := errors.AsType[*azcore.ResponseError](err); ok {
+		header := headerOf(response.RawResponse)
 		return fmt.Errorf("%w (activity %q)", mapStatus(response.StatusCode, header), header.Get("x-ms-activity-id"))
 	}
 	if cause := ctx.Err(); cause != nil {
@@ -70,17 +74,13 @@ func mapStatus(status int, header http.Header) error {
 
 // batchError is why a transaction failed: the first operation that failed of itself and not because another did.
 func batchError(response azcosmos.TransactionalBatchResponse) error {
-	header := http.Header{}
-	if response.RawResponse != nil {
-		header = response.RawResponse.Header
-	}
 	for i, result := range response.OperationResults {
 		if status := int(result.StatusCode); status >= http.StatusBadRequest && status != http.StatusFailedDependency {
 			if status == http.StatusNotFound {
 				// The header's substatus is that of the batch, not of its operation.
 				return fmt.Errorf("operation %d: %w", i, errAbsent)
 			}
-			return fmt.Errorf("operation %d: %w", i, mapStatus(status, header))
+			return fmt.Errorf("operation %d: %w", i, mapStatus(status, headerOf(response.RawResponse)))
 		}
 	}
 	return fmt.Errorf("%w: the batch failed without a reason", store.ErrUnavailable)
@@ -95,11 +95,8 @@ func asConflict(err error) error {
 }
 
 func isAbsent(err error) bool {
-	var response *azcore.ResponseError
-	if !errors.As(err, &response) || response.StatusCode != http.StatusNotFound || response.RawResponse == nil {
-		return false
-	}
-	return errors.Is(mapStatus(response.StatusCode, response.RawResponse.Header), errAbsent)
+	response, ok := errors.AsType[*azcore.ResponseError](err)
+	return ok && response.RawResponse != nil && errors.Is(mapStatus(response.StatusCode, response.RawResponse.Header), errAbsent)
 }
 
 // retryAfter is the wait that a throttled account asked for.
@@ -113,13 +110,10 @@ func retryAfter(header http.Header) time.Duration {
 
 // charge is what a failed request cost.
 func charge(err error) float32 {
-	var response *azcore.ResponseError
-	if !errors.As(err, &response) || response.RawResponse == nil {
+	response, ok := errors.AsType[*azcore.ResponseError](err)
+	if !ok {
 		return 0
 	}
-	units, err := strconv.ParseFloat(response.RawResponse.Header.Get(headerCharge), 32)
-	if err != nil {
-		return 0
-	}
+	units, _ := strconv.ParseFloat(headerOf(response.RawResponse).Get(headerCharge), 32) // 0 when it is none
 	return float32(units)
 }

@@ -1,10 +1,6 @@
 package cosmos
 
 import (
-	"encoding/base64"
-	"encoding/json"
-	"fmt"
-	"hash/fnv"
 	"strconv"
 	"strings"
 
@@ -24,30 +20,25 @@ type statement struct {
 func compile(query store.Query) *statement {
 	q := &statement{}
 	q.text.WriteString("SELECT * FROM c")
-	clauses := 0
-	clause := func(text string, value any) {
-		if clauses == 0 {
-			q.text.WriteString(" WHERE ")
-		} else {
-			q.text.WriteString(" AND ")
-		}
-		clauses++
-		q.text.WriteString(text)
-		if value != nil {
-			q.parameter(value)
-		}
+	joint := " WHERE "
+	clause := func(text string) {
+		q.text.WriteString(joint + text)
+		joint = " AND "
 	}
 	if query.ID != "" {
-		clause("c.id = ", query.ID)
+		clause("c.id = ")
+		q.parameter(query.ID)
 	}
 	if query.Kind != "" {
-		clause("c.kind = ", query.Kind)
+		clause("c.kind = ")
+		q.parameter(query.Kind)
 	}
 	if !query.DueBefore.IsZero() {
-		clause("c.dueAt <= ", store.FormatInstant(query.DueBefore))
+		clause("c.dueAt <= ")
+		q.parameter(store.FormatInstant(query.DueBefore))
 	}
 	if query.Filter != nil {
-		clause("", nil)
+		clause("")
 		q.filter(query.Filter, `c["body"]`, false)
 	}
 	return q
@@ -181,63 +172,9 @@ func (q *statement) typed(check, path string, total bool, condition func()) {
 
 // at is a path in bracket notation, in which any property name can be said.
 func at(root string, path []string) string {
-	var text strings.Builder
-	text.WriteString(root)
+	text := []byte(root)
 	for _, name := range path {
-		quoted, err := json.Marshal(name)
-		if err != nil { // a string always marshals
-			continue
-		}
-		text.WriteString("[")
-		text.Write(quoted)
-		text.WriteString("]")
+		text = append(appendString(append(text, '['), name), ']')
 	}
-	return text.String()
-}
-
-// continuation is what a caller's continuation token says: the query it belongs to, and Cosmos DB's own token.
-type continuation struct {
-	Query uint64 `json:"q,string"`
-	Token string `json:"t"`
-}
-
-func formatContinuation(token string, print uint64) string {
-	text, err := json.Marshal(continuation{print, token})
-	if err != nil { // a struct of a number and a string always marshals
-		return ""
-	}
-	return base64.RawURLEncoding.EncodeToString(text)
-}
-
-func parseContinuation(text string, print uint64) (string, error) {
-	decoded, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil {
-		return "", fmt.Errorf("%w: continuation", store.ErrInvalid)
-	}
-	var c continuation
-	if err := json.Unmarshal(decoded, &c); err != nil || c.Token == "" || c.Query != print {
-		return "", fmt.Errorf("%w: the continuation is not one of this query", store.ErrInvalid)
-	}
-	for _, r := range c.Token {
-		if r < ' ' || r > '~' { // it goes into a header
-			return "", fmt.Errorf("%w: continuation", store.ErrInvalid)
-		}
-	}
-	return c.Token, nil
-}
-
-// fingerprint tells queries apart. The instant of DueBefore and the page size may differ from page to page.
-func fingerprint(container store.Container, query store.Query, q *statement) uint64 {
-	hash := fnv.New64a()
-	fmt.Fprintf(hash, "%q %q %q", container, query.Partition, q.text.String())
-	due := ""
-	if !query.DueBefore.IsZero() {
-		due = store.FormatInstant(query.DueBefore)
-	}
-	for _, parameter := range q.parameters {
-		if parameter.Value != due || due == "" {
-			fmt.Fprintf(hash, " %#v", parameter.Value)
-		}
-	}
-	return hash.Sum64()
+	return string(text)
 }

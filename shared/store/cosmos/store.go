@@ -5,12 +5,13 @@
 package cosmos
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -332,32 +333,15 @@ func (s *Store) query(ctx context.Context, name store.Container, query store.Que
 	if err := store.CheckQuery(name, query); err != nil {
 		return store.Page{}, err
 	}
-	statement := compile(query)
-	var print uint64
-	var token string
-	if query.Continuation != "" {
-		print = fingerprint(name, query, statement)
-		var err error
-		if token, err = parseContinuation(query.Continuation, print); err != nil {
-			return store.Page{}, err
-		}
-	}
-	size := query.PageSize
-	if size == 0 {
-		size = 100
-	}
-	documents, next, err := s.page(ctx, s.containers[name], query.Partition, statement, size, token)
+	token, err := store.ParseContinuation(name, query)
 	if err != nil {
 		return store.Page{}, err
 	}
-	page := store.Page{Documents: documents}
-	if next != "" {
-		if print == 0 {
-			print = fingerprint(name, query, statement)
-		}
-		page.Continuation = formatContinuation(next, print)
+	if strings.ContainsFunc(token, func(r rune) bool { return r < ' ' || r > '~' }) { // it goes into a header
+		return store.Page{}, fmt.Errorf("%w: continuation", store.ErrInvalid)
 	}
-	return page, nil
+	documents, next, err := s.page(ctx, s.containers[name], query.Partition, compile(query), cmp.Or(query.PageSize, store.DefaultPageSize), token)
+	return store.Page{Documents: documents, Continuation: store.FormatContinuation(name, query, next)}, err
 }
 
 // page runs a statement for one page. Without a partition the gateway asks all of them, which it can do for filters only.
@@ -404,9 +388,7 @@ func (c *container) batchOptions() *azcosmos.TransactionalBatchOptions {
 
 // answered notes what a response tells besides its content.
 func (s *Store) answered(c *container, operation string, response azcosmos.Response) {
-	if response.RawResponse != nil {
-		c.sessions.learn(response.RawResponse.Header.Get("x-ms-session-token"))
-	}
+	c.sessions.learn(headerOf(response.RawResponse).Get("x-ms-session-token"))
 	s.observe(operation, response.RequestCharge, nil)
 }
 
@@ -427,9 +409,6 @@ func match(etag string) *azcore.ETag {
 
 // escaped is an id as the SDK's batch needs it: it writes ids between quotes as they are.
 func escaped(id string) string {
-	text, err := json.Marshal(id)
-	if err != nil { // a string always marshals
-		return id
-	}
+	text := appendString(nil, id)
 	return string(text[1 : len(text)-1])
 }

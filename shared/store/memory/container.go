@@ -24,8 +24,9 @@ type Item[T any] struct {
 	Modified time.Time // when it was written
 }
 
+// expires is the key of its expiry; empty if there is none.
 func (i *Item[T]) expires() string {
-	if i.TTL <= 0 {
+	if i == nil || i.TTL <= 0 {
 		return ""
 	}
 	return numberKey(uint64(i.Modified.Add(i.TTL).UnixNano()))
@@ -382,7 +383,7 @@ func (c *Container[T]) store(at place, item *Item[T]) {
 	if c.changes {
 		move(&c.byVersion, s, versionOf(old), versionOf(item))
 	}
-	move(&c.byExpiry, s, expiryOf(old), expiryOf(item))
+	move(&c.byExpiry, s, old.expires(), item.expires())
 	if item != nil {
 		s.current = item
 	}
@@ -414,18 +415,9 @@ func versionOf[T any](item *Item[T]) string {
 	return numberKey(item.Version)
 }
 
-func expiryOf[T any](item *Item[T]) string {
-	if item == nil {
-		return ""
-	}
-	return item.expires()
-}
-
 // numberKey sorts as the number does.
 func numberKey(n uint64) string {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], n)
-	return string(b[:])
+	return string(binary.BigEndian.AppendUint64(nil, n))
 }
 
 // etag writes a version the way Cosmos DB does: a quoted GUID-like text.

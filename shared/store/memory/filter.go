@@ -1,6 +1,8 @@
 package memory
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"latchkey/shared/store"
@@ -18,20 +20,14 @@ func matches(filter store.Filter, value rawjson.Value) bool {
 	case store.Match:
 		return match(f, value.At(f.Path))
 	case store.In:
-		at := value.At(f.Path)
-		for _, text := range f.Values {
-			if at.Is(text) {
+		return slices.ContainsFunc(f.Values, value.At(f.Path).Is)
+	case store.Any:
+		for element := range value.At(f.Path).Elements {
+			if matches(f.Filter, element) {
 				return true
 			}
 		}
 		return false
-	case store.Any:
-		found := false
-		value.At(f.Path).Elements(func(element rawjson.Value) bool {
-			found = matches(f.Filter, element)
-			return !found
-		})
-		return found
 	case store.And:
 		for _, part := range f {
 			if !matches(part, value) {
@@ -64,9 +60,9 @@ func compare(f store.Compare, at rawjson.Value) bool {
 	case string:
 		return kind == rawjson.String && compareText(f, at, want)
 	case float64:
-		return kind == rawjson.Number && holds(f.Comparison, order(at.Number(), want))
+		return kind == rawjson.Number && holds(f.Comparison, cmp.Compare(at.Number(), want))
 	case int64:
-		return kind == rawjson.Number && holds(f.Comparison, order(at.Number(), float64(want)))
+		return kind == rawjson.Number && holds(f.Comparison, cmp.Compare(at.Number(), float64(want)))
 	default:
 		return false
 	}
@@ -100,17 +96,6 @@ func match(f store.Match, at rawjson.Value) bool {
 		return strings.HasSuffix(text, part)
 	default:
 		return false
-	}
-}
-
-func order(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	default:
-		return 0
 	}
 }
 

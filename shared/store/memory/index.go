@@ -1,6 +1,9 @@
 package memory
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // index keeps slots sorted by a key, and by sequence where keys are equal. It is a list of short sorted runs: finding a place is two binary searches,
 // inserting moves at most one run, and walking is a loop over slices.
@@ -44,18 +47,14 @@ func (x *index[T]) insert(key string, s *slot[T]) {
 		x.runs = append(x.runs, []entry[T]{added})
 		return
 	}
-	entries := append(x.runs[run], entry[T]{})
-	copy(entries[at+1:], entries[at:])
-	entries[at] = added
+	entries := slices.Insert(x.runs[run], at, added)
 	x.runs[run] = entries
 	if len(entries) > runLength {
 		half := len(entries) / 2
 		upper := append(make([]entry[T], 0, runLength), entries[half:]...)
 		clear(entries[half:])
 		x.runs[run] = entries[:half]
-		x.runs = append(x.runs, nil)
-		copy(x.runs[run+2:], x.runs[run+1:])
-		x.runs[run+1] = upper
+		x.runs = slices.Insert(x.runs, run+1, upper)
 	}
 }
 
@@ -64,17 +63,9 @@ func (x *index[T]) remove(key string, s *slot[T]) {
 	if run == len(x.runs) || at == len(x.runs[run]) || x.runs[run][at].slot != s {
 		return
 	}
-	entries := x.runs[run]
-	copy(entries[at:], entries[at+1:])
-	entries[len(entries)-1] = entry[T]{}
-	entries = entries[:len(entries)-1]
-	if len(entries) > 0 {
-		x.runs[run] = entries
-		return
+	if x.runs[run] = slices.Delete(x.runs[run], at, at+1); len(x.runs[run]) == 0 {
+		x.runs = slices.Delete(x.runs, run, run+1)
 	}
-	copy(x.runs[run:], x.runs[run+1:])
-	x.runs[len(x.runs)-1] = nil
-	x.runs = x.runs[:len(x.runs)-1]
 }
 
 // walk visits entries from (key, sequence) on until visit answers false.

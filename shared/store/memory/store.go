@@ -6,11 +6,11 @@ package memory
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"hash/fnv"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -67,10 +67,6 @@ func New(clock platform.Clock) *Store {
 
 // SetFault sets what decides, before each operation, how it goes wrong; nil: never. The hook may be called from several goroutines.
 func (s *Store) SetFault(hook func(operation string) Fault) {
-	if hook == nil {
-		s.fault.Store(nil)
-		return
-	}
 	s.fault.Store(&hook)
 }
 
@@ -83,26 +79,31 @@ func (s *Store) Len(container store.Container) int {
 	return c.Len()
 }
 
-func (s *Store) strike(operation string) Fault {
-	if hook := s.fault.Load(); hook != nil {
-		return (*hook)(operation)
+// begin is what comes before the work of an operation: the end of its context, what is wrong with the call, and the fault that a test makes happen instead. One that happens after a commit
+// is returned alone.
+func (s *Store) begin(ctx context.Context, operation string, wrong error) (Fault, error) {
+	if err := cmp.Or(ctx.Err(), wrong); err != nil {
+		return NoFault, err
 	}
-	return NoFault
+	hook := s.fault.Load()
+	if hook == nil || *hook == nil {
+		return NoFault, nil
+	}
+	fault := (*hook)(operation)
+	switch {
+	case fault == Throttle:
+		return fault, &store.ThrottledError{After: ThrottleTime}
+	case fault == Unavailable:
+		return fault, fmt.Errorf("%w: injected", store.ErrUnavailable)
+	case fault == Conflict && operation == OpCommit:
+		return fault, fmt.Errorf("%w: injected", store.ErrConflict)
+	case fault == LostResponse && operation != OpCommit:
+		return fault, errLost
+	}
+	return fault, nil
 }
 
-// before is the error of a fault that happens instead of the work.
-func before(fault Fault) error {
-	switch fault {
-	case Throttle:
-		return &store.ThrottledError{After: ThrottleTime}
-	case Unavailable:
-		return fmt.Errorf("%w: injected", store.ErrUnavailable)
-	case Conflict, LostResponse, NoFault:
-		return nil
-	default:
-		return nil
-	}
-}
+var errLost = fmt.Errorf("%w: injected: the response was lost", store.ErrUnavailable)
 
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, container store.Container, partition string, ids ...string) ([]store.Document, error) {
@@ -114,18 +115,8 @@ func (s *Store) Get(ctx context.Context, container store.Container, partition st
 }
 
 func (s *Store) get(ctx context.Context, container store.Container, partition string, ids []string) ([]store.Document, error) {
-	if err := ctx.Err(); err != nil {
+	if _, err := s.begin(ctx, OpGet, store.CheckGet(container, partition, ids)); err != nil {
 		return nil, err
-	}
-	if err := store.CheckGet(container, partition, ids); err != nil {
-		return nil, err
-	}
-	fault := s.strike(OpGet)
-	if err := before(fault); err != nil {
-		return nil, err
-	}
-	if fault == LostResponse {
-		return nil, fmt.Errorf("%w: injected: the response was lost", store.ErrUnavailable)
 	}
 	documents := make([]store.Document, len(ids))
 	for i, item := range s.containers[container].Get(partition, ids...) {
@@ -146,18 +137,9 @@ func (s *Store) Commit(ctx context.Context, container store.Container, partition
 }
 
 func (s *Store) commit(ctx context.Context, container store.Container, partition string, operations []store.Operation) ([]string, error) {
-	if err := ctx.Err(); err != nil {
+	fault, err := s.begin(ctx, OpCommit, store.CheckCommit(container, partition, operations))
+	if err != nil {
 		return nil, err
-	}
-	if err := store.CheckCommit(container, partition, operations); err != nil {
-		return nil, err
-	}
-	fault := s.strike(OpCommit)
-	if err := before(fault); err != nil {
-		return nil, err
-	}
-	if fault == Conflict {
-		return nil, fmt.Errorf("%w: injected", store.ErrConflict)
 	}
 	items := make([]Item[store.Document], len(operations))
 	for i := range operations {
@@ -166,7 +148,7 @@ func (s *Store) commit(ctx context.Context, container store.Container, partition
 		}
 	}
 	etags := make([]string, len(operations))
-	err := s.containers[container].Update(partition, func(tx *Tx[store.Document]) error {
+	err = s.containers[container].Update(partition, func(tx *Tx[store.Document]) error {
 		for i := range operations {
 			etag, err := apply(tx, &operations[i], items[i])
 			if err != nil {
@@ -180,7 +162,7 @@ func (s *Store) commit(ctx context.Context, container store.Container, partition
 		return nil, err
 	}
 	if fault == LostResponse {
-		return nil, fmt.Errorf("%w: injected: the response was lost", store.ErrUnavailable)
+		return nil, errLost
 	}
 	return etags, nil
 }
@@ -233,27 +215,13 @@ func (s *Store) Query(ctx context.Context, container store.Container, query stor
 }
 
 func (s *Store) query(ctx context.Context, container store.Container, query store.Query) (store.Page, error) {
-	if err := ctx.Err(); err != nil {
-		return store.Page{}, err
-	}
-	if err := store.CheckQuery(container, query); err != nil {
+	place, foreign := store.ParseContinuation(container, query)
+	after, broken := cursor(place)
+	if _, err := s.begin(ctx, OpQuery, cmp.Or(store.CheckQuery(container, query), foreign, broken)); err != nil {
 		return store.Page{}, err
 	}
 	scan := plan(query)
-	if query.Continuation != "" {
-		cursor, err := parseContinuation(container, query)
-		if err != nil {
-			return store.Page{}, err
-		}
-		scan.After = cursor
-	}
-	fault := s.strike(OpQuery)
-	if err := before(fault); err != nil {
-		return store.Page{}, err
-	}
-	if fault == LostResponse {
-		return store.Page{}, fmt.Errorf("%w: injected: the response was lost", store.ErrUnavailable)
-	}
+	scan.After = after
 	due := ""
 	if !query.DueBefore.IsZero() {
 		due = store.FormatInstant(query.DueBefore)
@@ -269,17 +237,14 @@ func (s *Store) query(ctx context.Context, container store.Container, query stor
 		page.Documents[i] = document(item)
 	}
 	if more {
-		page.Continuation = formatContinuation(container, query, next)
+		page.Continuation = store.FormatContinuation(container, query, placeOf(next))
 	}
 	return page, nil
 }
 
 // plan picks the index that leaves the least to look at.
 func plan(query store.Query) Scan {
-	scan := Scan{Index: ByPartition, Limit: query.PageSize}
-	if scan.Limit == 0 {
-		scan.Limit = 100
-	}
+	scan := Scan{Index: ByPartition, Limit: cmp.Or(query.PageSize, store.DefaultPageSize)}
 	switch {
 	case query.ID != "":
 		scan.Index, scan.From, scan.To = ByID, query.ID, query.ID
@@ -306,36 +271,17 @@ func selected(query store.Query, due string, item *Item[store.Document]) bool {
 	return query.Filter == nil || Matches(query.Filter, item.Value.Body)
 }
 
-// continuation is what a continuation token says: where to go on, and in which query.
-type continuation struct {
-	Query    uint64 `json:"q,string"`
-	Key      string `json:"k"`
-	Sequence uint64 `json:"s"`
-}
+// placeOf writes a cursor for a continuation token, cursor reads it.
+func placeOf(of Cursor) string { return strconv.FormatUint(of.Sequence, 10) + " " + of.Key }
 
-func formatContinuation(container store.Container, query store.Query, next Cursor) string {
-	text, err := json.Marshal(continuation{fingerprint(container, query), next.Key, next.Sequence})
-	if err != nil { // a struct of strings and numbers always marshals
-		return ""
+func cursor(place string) (Cursor, error) {
+	if place == "" {
+		return Cursor{}, nil
 	}
-	return base64.RawURLEncoding.EncodeToString(text)
-}
-
-func parseContinuation(container store.Container, query store.Query) (Cursor, error) {
-	text, err := base64.RawURLEncoding.DecodeString(query.Continuation)
-	if err != nil {
+	number, key, _ := strings.Cut(place, " ")
+	sequence, err := strconv.ParseUint(number, 10, 64)
+	if err != nil || sequence == 0 {
 		return Cursor{}, fmt.Errorf("%w: continuation", store.ErrInvalid)
 	}
-	var token continuation
-	if err := json.Unmarshal(text, &token); err != nil || token.Sequence == 0 || token.Query != fingerprint(container, query) {
-		return Cursor{}, fmt.Errorf("%w: the continuation is not one of this query", store.ErrInvalid)
-	}
-	return Cursor{token.Key, token.Sequence}, nil
-}
-
-// fingerprint tells queries apart. The instant of DueBefore and the page size may differ from page to page.
-func fingerprint(container store.Container, query store.Query) uint64 {
-	hash := fnv.New64a()
-	fmt.Fprintf(hash, "%q %q %q %q %t %#v", container, query.Partition, query.ID, query.Kind, query.DueBefore.IsZero(), query.Filter)
-	return hash.Sum64()
+	return Cursor{key, sequence}, nil
 }

@@ -5,6 +5,7 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -159,11 +160,7 @@ func (f *fixture) all(query store.Query) []store.Document {
 		if err != nil {
 			f.Fatalf("query: %v", err)
 		}
-		limit := query.PageSize
-		if limit == 0 {
-			limit = 100
-		}
-		if len(page.Documents) > limit {
+		if limit := cmp.Or(query.PageSize, store.DefaultPageSize); len(page.Documents) > limit {
 			f.Fatalf("a page of %d documents, at most %d were asked for", len(page.Documents), limit)
 		}
 		for _, d := range page.Documents {

@@ -6,7 +6,9 @@ package rawjson
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -57,10 +59,7 @@ func OfNumber(n float64) Value { return Value(strconv.AppendFloat(nil, n, 'g', -
 func AppendString(dst []byte, s string) []byte {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			text, err := json.Marshal(s)
-			if err != nil { // a string always marshals
-				return append(dst, `""`...)
-			}
+			text, _ := json.Marshal(s) // a string always marshals
 			return append(dst, text...)
 		}
 	}
@@ -92,15 +91,12 @@ func (v Value) Kind() Kind {
 
 // Get is the value of a property of an object, or the undefined value.
 func (v Value) Get(name string) Value {
-	var found Value
-	v.Members(func(key []byte, value Value) bool {
+	for key, value := range v.Members {
 		if keyIs(key, name) {
-			found = value
-			return false
+			return value
 		}
-		return true
-	})
-	return found
+	}
+	return nil
 }
 
 // At follows a path of property names.
@@ -171,10 +167,7 @@ func (v Value) Text() string {
 
 // Number is the number that a Number value is.
 func (v Value) Number() float64 {
-	n, err := strconv.ParseFloat(string(v), 64)
-	if err != nil && n == 0 {
-		return 0
-	}
+	n, _ := strconv.ParseFloat(string(v), 64) // 0 if it is none
 	return n
 }
 
@@ -183,10 +176,7 @@ func (v Value) Bool() bool { return len(v) > 0 && v[0] == 't' }
 
 // Is says whether the value is this string, without decoding it where it can.
 func (v Value) Is(s string) bool {
-	if v.Kind() != String || len(v) < 2 {
-		return false
-	}
-	return keyIs(v[1:len(v)-1], s)
+	return v.Kind() == String && len(v) >= 2 && keyIs(v[1:len(v)-1], s)
 }
 
 // Unquote decodes the text between the quotes of a JSON string.
@@ -227,10 +217,7 @@ func Equal(a, b Value) bool {
 	case Number:
 		return a.Number() == b.Number()
 	case String:
-		if bytes.Equal(a, b) {
-			return true
-		}
-		return (bytes.IndexByte(a, '\\') >= 0 || bytes.IndexByte(b, '\\') >= 0) && a.Text() == b.Text()
+		return bytes.Equal(a, b) || (bytes.IndexByte(a, '\\') >= 0 || bytes.IndexByte(b, '\\') >= 0) && a.Text() == b.Text()
 	case Array:
 		return equalArrays(a, b)
 	default:
@@ -251,15 +238,7 @@ func Compare(a, b Value) int {
 			return 1
 		}
 	case Number:
-		x, y := a.Number(), b.Number()
-		switch {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
-		default:
-			return 0
-		}
+		return cmp.Compare(a.Number(), b.Number())
 	case String:
 		if bytes.IndexByte(a, '\\') < 0 && bytes.IndexByte(b, '\\') < 0 && len(a) > 1 && len(b) > 1 {
 			return bytes.Compare(a[1:len(a)-1], b[1:len(b)-1])
@@ -273,36 +252,25 @@ func Compare(a, b Value) int {
 }
 
 func equalArrays(a, b Value) bool {
-	var left, right []Value
-	a.Elements(func(v Value) bool { left = append(left, v); return true })
-	b.Elements(func(v Value) bool { right = append(right, v); return true })
-	if len(left) != len(right) {
-		return false
-	}
-	for i := range left {
-		if !Equal(left[i], right[i]) {
-			return false
-		}
-	}
-	return true
+	return slices.EqualFunc(slices.Collect(a.Elements), slices.Collect(b.Elements), Equal)
 }
 
 func equalObjects(a, b Value) bool {
-	count, same := 0, true
-	a.Members(func(key []byte, value Value) bool {
+	count := 0
+	for key, value := range a.Members {
+		if !Equal(value, b.Get(Unquote(key))) {
+			return false
+		}
 		count++
-		same = Equal(value, b.Get(Unquote(key)))
-		return same
-	})
-	b.Members(func([]byte, Value) bool { count--; return true })
-	return same && count == 0
+	}
+	for range b.Members {
+		count--
+	}
+	return count == 0
 }
 
 func keyIs(key []byte, name string) bool {
-	if string(key) == name {
-		return true
-	}
-	return bytes.IndexByte(key, '\\') >= 0 && Unquote(key) == name
+	return string(key) == name || bytes.IndexByte(key, '\\') >= 0 && Unquote(key) == name
 }
 
 func space(v []byte, i int) int {
