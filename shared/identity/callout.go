@@ -9,12 +9,13 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"math/big"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/MicahParks/jwkset"
 
 	"latchkey/shared/governance"
 )
@@ -42,7 +43,7 @@ func NewCallouts(ctx context.Context, options Options, callers []string) (*Callo
 	}
 	v := &Callouts{tokens: tokens, seen: map[[32]byte]time.Time{}}
 	for _, caller := range callers {
-		if !isGUID(caller) {
+		if !governance.IsGUID(caller) {
 			return nil, errors.New("identity: a caller must be an application's GUID")
 		}
 		v.callers = append(v.callers, strings.ToLower(caller))
@@ -203,20 +204,16 @@ func (v *Callouts) first(digest [32]byte, now time.Time) bool {
 
 // keyOf makes a public key of its published form, with the thumbprint that a token is bound to it by (RFC 7638).
 func keyOf(kind, modulus, exponent string) (*rsa.PublicKey, string, error) {
-	n, err := base64.RawURLEncoding.Strict().DecodeString(modulus)
-	if err != nil {
-		return nil, "", err
+	key, why := usable(jwkset.JWKMarshal{KTY: jwkset.KTY(kind), N: modulus, E: exponent})
+	if why != "" {
+		return nil, "", errors.New("identity: the key of the proof is not one that is accepted: " + why)
 	}
-	e, err := base64.RawURLEncoding.Strict().DecodeString(exponent)
-	if err != nil {
-		return nil, "", err
-	}
-	key := &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}
-	if bits := key.N.BitLen(); kind != "RSA" || bits < minKeyBits || bits > maxKeyBits || len(e) > 4 || key.E < 3 {
+	public, _ := key.Key().(*rsa.PublicKey) // usable has seen to it
+	if public.E < 3 {
 		return nil, "", errors.New("identity: the key of the proof is not one that is accepted")
 	}
 	sum := sha256.Sum256([]byte(`{"e":"` + exponent + `","kty":"RSA","n":"` + modulus + `"}`))
-	return key, base64.RawURLEncoding.EncodeToString(sum[:]), nil
+	return public, base64.RawURLEncoding.EncodeToString(sum[:]), nil
 }
 
 func decodePart(token string, part int, into any) error {

@@ -67,11 +67,10 @@ func checkHeader(token string) error {
 			return skip(value)
 		}
 	})
-	switch {
-	case err != nil && isCoded(err):
+	if err := orRefuse("The access token's header is not valid.", err); err != nil {
 		return err
-	case err != nil:
-		return refuse(err, "The access token's header is not valid.")
+	}
+	switch {
 	case alg != algorithm:
 		return refuse(nil, "The access token is not signed with %s.", algorithm)
 	case !strings.EqualFold(typ, "JWT"):
@@ -100,15 +99,12 @@ func eachMember(data []byte, visit func(name string, value *json.Decoder) error)
 		return errObject
 	}
 	decoder := json.NewDecoder(strings.NewReader(string(data)))
-	if first, err := decoder.Token(); err != nil || first != json.Delim('{') {
+	if first, _ := decoder.Token(); first != json.Delim('{') { // no token of what is valid is an error
 		return errObject
 	}
 	seen := make(map[string]struct{}, 32)
 	for decoder.More() {
-		token, err := decoder.Token()
-		if err != nil {
-			return err
-		}
+		token, _ := decoder.Token()
 		name, _ := token.(string)
 		if _, twice := seen[name]; twice || len(seen) == maxMembers {
 			return errObject

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,13 +65,12 @@ func newKeySource(life context.Context, clock platform.Clock, from *publisher) *
 	}
 }
 
-// generation names the keys that hold now, after fetching them again if they are old; false means that there are none yet.
-func (k *keySource) generation(ctx context.Context, now time.Time) (uint64, bool) {
-	set := k.current(ctx, now)
-	if set == nil {
-		return 0, false
+// generation names the keys that hold now, after fetching them again if they are old; 0: there are none yet.
+func (k *keySource) generation(ctx context.Context, now time.Time) uint64 {
+	if set := k.current(ctx, now); set != nil {
+		return set.generation
 	}
-	return set.generation, true
+	return 0
 }
 
 // KeyRead finds the key of a token. Errors: CodeUnauthorized if the tenant does not publish a usable key of that id, CodeUnavailable if that cannot be
@@ -81,16 +81,11 @@ func (k *keySource) KeyRead(ctx context.Context, kid string) (jwkset.JWK, error)
 	if key, found, err := set.find(kid); found {
 		return key, err
 	}
-	done, wait := k.start(now, set != nil)
-	if wait {
-		select {
-		case <-done:
-		case <-ctx.Done():
-			return jwkset.JWK{}, unavailable(ctx.Err())
-		}
-		if key, found, err := k.set.Load().find(kid); found {
-			return key, err
-		}
+	if err := k.refresh(ctx, now, set != nil); err != nil {
+		return jwkset.JWK{}, unavailable(err)
+	}
+	if key, found, err := k.set.Load().find(kid); found {
+		return key, err
 	}
 	if err := k.lastFailure(); err != nil {
 		return jwkset.JWK{}, unavailable(err)
@@ -104,12 +99,10 @@ func (k *keySource) current(ctx context.Context, now time.Time) *keySet {
 	if set == nil || now.Sub(set.fetched) < refreshAfter {
 		return set
 	}
-	done, started := k.start(now, false)
-	if started && now.Sub(set.fetched) >= waitAfter {
-		select {
-		case <-done:
-		case <-ctx.Done():
-		}
+	if now.Sub(set.fetched) < waitAfter {
+		k.start(now, false)
+	} else {
+		_ = k.refresh(ctx, now, false) // the old ones still serve
 	}
 	return k.set.Load()
 }
@@ -119,12 +112,8 @@ func (k *keySource) check(ctx context.Context, now time.Time) error {
 	if k.current(ctx, now) != nil {
 		return nil
 	}
-	if done, wait := k.start(now, false); wait {
-		select {
-		case <-done:
-		case <-ctx.Done():
-			return unavailable(ctx.Err())
-		}
+	if err := k.refresh(ctx, now, false); err != nil {
+		return unavailable(err)
 	}
 	if k.set.Load() != nil {
 		return nil
@@ -132,21 +121,32 @@ func (k *keySource) check(ctx context.Context, now time.Time) error {
 	return unavailable(k.lastFailure())
 }
 
-// start joins the fetch under way or begins one, and returns what is closed when it ends. It returns false while a failure is backed off from, and
-// for an unknown key id when there were too many of those.
-func (k *keySource) start(now time.Time, forUnknown bool) (<-chan struct{}, bool) {
+// refresh is start, and waits for the end of the fetch. Errors: the context's.
+func (k *keySource) refresh(ctx context.Context, now time.Time, forUnknown bool) error {
+	select {
+	case <-k.start(now, forUnknown):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// start joins the fetch under way or begins one, and returns what is closed when it ends. It is closed already, and nothing is fetched, while a failure is
+// backed off from, and for an unknown key id when there were too many of those.
+func (k *keySource) start(now time.Time, forUnknown bool) <-chan struct{} {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.flight != nil {
-		return k.flight, true
-	}
-	if now.Before(k.retryAt) || forUnknown && !k.limiter.AllowN(now, 1) {
-		return nil, false
+		return k.flight
 	}
 	done := make(chan struct{})
+	if now.Before(k.retryAt) || forUnknown && !k.limiter.AllowN(now, 1) {
+		close(done)
+		return done
+	}
 	k.flight = done
 	go k.fetch(done) // not in the request that happens to be first: its end must not fail the others
-	return done, true
+	return done
 }
 
 func (k *keySource) fetch(done chan struct{}) {
@@ -158,21 +158,17 @@ func (k *keySource) fetch(done chan struct{}) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	defer close(done)
-	k.flight = nil
-	k.failure = err
+	k.flight, k.failure = nil, err
 	if err != nil {
-		pause := min(time.Second<<min(k.failures, 10), backOffLimit)
+		k.retryAt = now.Add(min(time.Second<<min(k.failures, 10), backOffLimit))
 		k.failures++
-		k.retryAt = now.Add(pause)
 		return
 	}
-	k.failures = 0
-	k.retryAt = time.Time{}
-	fresh.fetched = now
-	fresh.generation = 1
+	k.failures, k.retryAt = 0, time.Time{}
+	fresh.fetched, fresh.generation = now, 1
 	if old := k.set.Load(); old != nil {
 		fresh.generation = old.generation
-		if !fresh.sameKeys(old) {
+		if !maps.EqualFunc(fresh.keys, old.keys, sameKey) {
 			fresh.generation++
 		}
 	}
@@ -197,17 +193,8 @@ func (s *keySet) find(kid string) (jwkset.JWK, bool, error) {
 	return key, ok, nil
 }
 
-func (s *keySet) sameKeys(old *keySet) bool {
-	if len(s.keys) != len(old.keys) {
-		return false
-	}
-	for kid, key := range s.keys {
-		before, ok := old.keys[kid]
-		if !ok || before.Marshal().N != key.Marshal().N || before.Marshal().E != key.Marshal().E {
-			return false
-		}
-	}
-	return true
+func sameKey(x, y jwkset.JWK) bool {
+	return x.Marshal().N == y.Marshal().N && x.Marshal().E == y.Marshal().E
 }
 
 var errUnreachable = errors.New("identity: the tenant's keys cannot be fetched")
