@@ -2,9 +2,11 @@ package companion
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -69,7 +71,7 @@ func (p *passPlan) validate() error {
 		return governance.Invalid("lifetimeInMinutes", "lifetimeInMinutes is from 10 to 43200.")
 	case !slices.Contains([]string{toManager, toRequestor, byTeams, byShow}, p.DeliverTo):
 		return governance.Invalid("deliverTo", "deliverTo is manager, requestor, teams or show.")
-	case p.DeliverTo == byTeams && !isSecretName(p.TeamsSecret):
+	case p.DeliverTo == byTeams && !secretName.MatchString(p.TeamsSecret):
 		return governance.Invalid("teamsSecret", "teamsSecret names the secret that holds the webhook's address: letters, digits and _.")
 	case p.DeliverTo != byTeams && p.TeamsSecret != "":
 		return governance.Invalid("teamsSecret", "teamsSecret is for deliverTo teams.")
@@ -324,7 +326,10 @@ func (p *passPlan) deliver(ctx context.Context, w *work, ordered passOrder, pass
 		if address.IsZero() {
 			return giveUpf(nil, "No pass was issued: the secret %s is not set.", p.TeamsSecret)
 		}
-		_, err := w.post(ctx, address.Reveal(), nil, teamsCard(ordered, pass, value))
+		card, err := json.Marshal(teamsCard(ordered, pass, value))
+		if err == nil {
+			_, err = w.post(ctx, address.Reveal(), http.Header{}, card)
+		}
 		return blandly(err, "Sending the pass by Teams")
 	}
 	err := w.Directory.SendMail(ctx, passMail(ordered, pass, value))

@@ -41,14 +41,14 @@ func (p *mailPlan) validate() error {
 	case len(p.Lines) == 0 || len(p.Lines) > 50:
 		return governance.Invalid("lines", "lines has 1 to 50 paragraphs.")
 	}
-	if err := checkTemplate("subject", p.Subject); err != nil {
+	if err := checkTemplate("subject", p.Subject, noTask); err != nil {
 		return err
 	}
 	for _, line := range p.Lines {
 		if len(line) > 2000 {
 			return governance.Invalid("lines", "A paragraph has at most 2000 bytes.")
 		}
-		if err := checkTemplate("lines", line); err != nil {
+		if err := checkTemplate("lines", line, noTask); err != nil {
 			return err
 		}
 	}
@@ -62,16 +62,14 @@ func (p *mailPlan) preflight(ctx context.Context, ports *Ports) []governance.Fin
 }
 
 func (p *mailPlan) compose(w *work) governance.Mail {
-	mail := governance.Mail{Subject: governance.OneLine(fill(w, p.Subject, nil))}
-	var text []string
-	var body strings.Builder
-	for _, line := range p.Lines {
-		line = governance.OneLine(fill(w, line, nil))
-		text = append(text, line)
-		body.WriteString("<p>" + html.EscapeString(line) + "</p>")
+	values := placeholders(w.task)
+	lines := make([]string, len(p.Lines))
+	body := ""
+	for i, line := range p.Lines {
+		lines[i] = governance.OneLine(fill(line, values))
+		body += "<p>" + html.EscapeString(lines[i]) + "</p>"
 	}
-	mail.Text, mail.HTML = strings.Join(text, "\n"), body.String()
-	return mail
+	return governance.Mail{Subject: governance.OneLine(fill(p.Subject, values)), Text: strings.Join(lines, "\n"), HTML: body}
 }
 
 func (p *mailPlan) run(ctx context.Context, w *work) (outcome, error) {

@@ -78,8 +78,6 @@ func (s *ticketSearch) validate(desk string) error {
 	return nil
 }
 
-var ticketFields = []string{"ticket.id", "ticket.url", "ticket.key"}
-
 var numberPath = regexp.MustCompile(`^[A-Za-z0-9_]{1,40}(\.[A-Za-z0-9_]{1,40}){0,5}$`)
 
 func (p *ticketPlan) validate() error {
@@ -87,9 +85,9 @@ func (p *ticketPlan) validate() error {
 		return err
 	}
 	switch {
-	case p.Authorization != "" && !isSecretName(p.Authorization):
+	case p.Authorization != "" && !secretName.MatchString(p.Authorization):
 		return governance.Invalid("authorizationSecret", "authorizationSecret is the name of a secret: letters, digits and _.")
-	case p.Wait && !isSecretName(p.AnswerSecret):
+	case p.Wait && !secretName.MatchString(p.AnswerSecret):
 		return governance.Invalid("answerSecret", "answerSecret names the secret that the key for the answer is made with; without it, set waitForAnswer to false.")
 	case p.NumberPath != "" && !numberPath.MatchString(p.NumberPath):
 		return governance.Invalid("numberPath", "numberPath is names with full stops between them, such as result.number.")
@@ -104,7 +102,7 @@ func (p *ticketPlan) validate() error {
 	if err := checkHeaders(p.Headers); err != nil {
 		return err
 	}
-	return checkJSONTemplate("body", p.Body, ticketFields...)
+	return checkJSONTemplate("body", p.Body, ticketPlaceholders(governance.Task{}, "", "", ""))
 }
 
 func (p *ticketPlan) claim(governance.Task) string { return "" }
@@ -131,13 +129,11 @@ func ticketKey(secret governance.Secret, id string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-func (p *ticketPlan) fields(w *work) map[string]string {
-	id := ticketID(w.place.Partition, w.task.ID)
-	fields := map[string]string{"ticket.id": id, "ticket.url": strings.TrimRight(w.PublicURL, "/") + "/api/callouts/tickets/" + id, "ticket.key": ""}
-	if p.Wait {
-		fields["ticket.key"] = ticketKey(w.Secret(p.AnswerSecret), id)
-	}
-	return fields
+// ticketPlaceholders are those of a task, and those of its ticket.
+func ticketPlaceholders(task governance.Task, id, address, key string) map[string]string {
+	values := placeholders(task)
+	values["ticket.id"], values["ticket.url"], values["ticket.key"] = id, address, key
+	return values
 }
 
 // The steps of a ticket.
@@ -148,8 +144,7 @@ const (
 
 func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 	err := w.once(ctx, stepOpened, func() (string, error) {
-		header := headersOf(p.Headers)
-		header.Set("Latchkey-Delivery", w.task.ID)
+		header := w.header(p.Headers)
 		if p.Authorization != "" {
 			secret := w.Secret(p.Authorization)
 			if secret.IsZero() {
@@ -157,10 +152,15 @@ func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 			}
 			header.Set("Authorization", secret.Reveal())
 		}
-		if p.Wait && w.Secret(p.AnswerSecret).IsZero() {
-			return "", giveUpf(nil, "The secret %s is not set.", p.AnswerSecret)
+		id, key := ticketID(w.place.Partition, w.task.ID), ""
+		if p.Wait {
+			secret := w.Secret(p.AnswerSecret)
+			if secret.IsZero() {
+				return "", giveUpf(nil, "The secret %s is not set.", p.AnswerSecret)
+			}
+			key = ticketKey(secret, id)
 		}
-		body, err := bodyOf(w, p.Body, p.fields(w))
+		body, err := fillJSON(p.Body, ticketPlaceholders(w.task, id, strings.TrimRight(w.PublicURL, "/")+"/api/callouts/tickets/"+id, key))
 		if err != nil {
 			return "", err
 		}
@@ -237,7 +237,7 @@ func textAt(body []byte, path string) (string, bool) {
 }
 
 func (p *ticketPlan) rehearse(_ context.Context, w *work) ([]string, error) {
-	body, err := bodyOf(w, p.Body, map[string]string{"ticket.id": "…", "ticket.url": "…", "ticket.key": "…"})
+	body, err := fillJSON(p.Body, ticketPlaceholders(w.task, "…", "…", "…"))
 	if err != nil {
 		return nil, err
 	}

@@ -38,14 +38,14 @@ func (p *webhookPlan) validate() error {
 	if err := checkURL(p.URL); err != nil {
 		return err
 	}
-	if !isSecretName(p.Secret) {
+	if !secretName.MatchString(p.Secret) {
 		return governance.Invalid("secret", "secret names the secret that calls are signed with: letters, digits and _.")
 	}
 	if err := checkHeaders(p.Headers); err != nil {
 		return err
 	}
 	if len(p.Body) > 0 {
-		return checkJSONTemplate("body", p.Body)
+		return checkJSONTemplate("body", p.Body, noTask)
 	}
 	return nil
 }
@@ -82,23 +82,17 @@ func addressFinding(ports *Ports, address string) []governance.Finding {
 	return nil
 }
 
-// taskBody is what a webhook is told when the settings do not say.
-func taskBody(w *work) any {
-	c := w.task
-	return map[string]any{
+// body is what a webhook is told: the template, filled, or everything.
+func (p *webhookPlan) body(c governance.Task) (json.RawMessage, error) {
+	if len(p.Body) > 0 {
+		return fillJSON(p.Body, placeholders(c))
+	}
+	return json.Marshal(map[string]any{
 		"version": 1, "calloutId": c.ID, "action": c.Action, "source": c.Source, "stage": c.Stage, "requestId": c.RequestID,
 		"accessPackage": c.AccessPackage, "catalog": c.Catalog,
 		"target":    map[string]string{"objectId": c.Target.ObjectID, "displayName": c.Target.DisplayName, "principalName": c.Target.PrincipalName},
 		"requestor": map[string]string{"objectId": c.Requestor.ObjectID, "displayName": c.Requestor.DisplayName},
-	}
-}
-
-// bodyOf is the body of a request: the template, filled, or everything.
-func bodyOf(w *work, template json.RawMessage, extra map[string]string) (json.RawMessage, error) {
-	if len(template) == 0 {
-		return json.Marshal(taskBody(w))
-	}
-	return fillJSON(w, template, extra)
+	})
 }
 
 // sign is the HMAC-SHA256 of a timestamp, a full stop and a body.
@@ -115,15 +109,13 @@ func (p *webhookPlan) run(ctx context.Context, w *work) (outcome, error) {
 		if secret.IsZero() {
 			return "", giveUpf(nil, "The secret %s is not set.", p.Secret)
 		}
-		body, err := bodyOf(w, p.Body, nil)
+		body, err := p.body(w.task)
 		if err != nil {
 			return "", err
 		}
-		header := headersOf(p.Headers)
-		timestamp := stampOf(w.Ledger.Now())
+		header, timestamp := w.header(p.Headers), fmt.Sprint(w.Ledger.Now().Unix())
 		header.Set("Latchkey-Timestamp", timestamp)
 		header.Set("Latchkey-Signature", sign(secret, timestamp, body))
-		header.Set("Latchkey-Delivery", w.task.ID)
 		reply, err := w.post(ctx, p.URL, header, body)
 		return fmt.Sprint(reply.Status), err
 	})
@@ -131,7 +123,7 @@ func (p *webhookPlan) run(ctx context.Context, w *work) (outcome, error) {
 }
 
 func (p *webhookPlan) rehearse(ctx context.Context, w *work) ([]string, error) {
-	body, err := bodyOf(w, p.Body, nil)
+	body, err := p.body(w.task)
 	if err != nil {
 		return nil, err
 	}
