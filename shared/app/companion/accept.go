@@ -70,7 +70,9 @@ func (t Tasks) AcceptTask(ctx context.Context, caller governance.Caller, name st
 	} else {
 		task.Target.ID = governance.NameID("subject:" + task.Target.ID)
 	}
-	task.Claim = p.claim(task)
+	if claims, ok := p.(claimer); ok {
+		task.Claim = claims.claim()
+	}
 	done, err := t.Ledger.Update(ctx, ledger.SubjectPlace(task.Target.ID), stored[governance.Task](task.ID), func(s engine.State) (engine.Change, error) {
 		return engine.AcceptTask(s, caller, task, call.RequestState, t.Ledger.Now())
 	})

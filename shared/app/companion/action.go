@@ -35,10 +35,8 @@ type action struct {
 type plan interface {
 	// validate checks the settings and sets what they leave out. Errors: CodeInvalid naming the setting.
 	validate() error
-	// claim names what two tasks must not work on at a time; empty: nothing.
-	claim(task governance.Task) string
-	// preflight looks for what is missing: a group, a policy, a sender. Permissions are checked for it.
-	preflight(ctx context.Context, ports *Ports) []governance.Finding
+	// preflight looks for what is missing: a group, a policy, a sender. The permissions of the kind are checked for it.
+	preflight(ctx context.Context, c *checkup)
 	run(ctx context.Context, w *work) (outcome, error)
 	// rehearse says in words what run would do for a task, and changes nothing.
 	rehearse(ctx context.Context, w *work) ([]string, error)
@@ -53,6 +51,9 @@ type follower interface {
 type abandoner interface {
 	abandon(ctx context.Context, w *work) error
 }
+
+// claimer is a plan for something that two tasks must not work on at a time: claim names it.
+type claimer interface{ claim() string }
 
 // personless is a plan that does nothing to the person whom the task is about, so that they need not be in the directory.
 type personless interface {
@@ -318,22 +319,6 @@ func inWords(err error, what string) error {
 		return giveUpf(err, "%s failed: the directory refuses it.", what)
 	}
 	return err
-}
-
-// groupFinding looks whether a group is there and takes members.
-func groupFinding(ctx context.Context, ports *Ports, id, setting string) []governance.Finding {
-	group, err := ports.Directory.Group(ctx, id)
-	switch {
-	case errors.Is(err, directory.ErrNotFound):
-		return []governance.Finding{{Severity: "error", Target: setting, Message: "The group does not exist."}}
-	case err != nil:
-		return []governance.Finding{{Severity: "warning", Target: setting, Message: "The group could not be looked up: " + classOf(err) + "."}}
-	case slices.Contains(group.GroupTypes, "DynamicMembership"):
-		return []governance.Finding{{Severity: "error", Target: setting, Message: "The members of the group follow a rule; choose a group with assigned members."}}
-	case group.OnPremisesSync:
-		return []governance.Finding{{Severity: "error", Target: setting, Message: "The group is synchronised from on-premises; choose one of the cloud."}}
-	}
-	return nil
 }
 
 // classOf says in words of what kind an error of the directory is, without what it holds.

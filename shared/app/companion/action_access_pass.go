@@ -88,31 +88,32 @@ func (p *passPlan) validate() error {
 	return nil
 }
 
-func (p *passPlan) claim(governance.Task) string { return "temporaryAccessPass" }
+func (p *passPlan) claim() string { return "temporaryAccessPass" }
 
-func (p *passPlan) preflight(ctx context.Context, ports *Ports) []governance.Finding {
-	var findings []governance.Finding
-	policy, err := ports.Actions.PassPolicy(ctx)
+func (p *passPlan) preflight(ctx context.Context, c *checkup) {
+	policy, err := c.Actions.PassPolicy(ctx)
 	switch {
 	case err != nil:
-		findings = append(findings, governance.Finding{Severity: "error", Target: "policy", Message: "The policy of Temporary Access Passes cannot be read: " + classOf(err) + "."})
+		c.wrong("policy", "The policy of Temporary Access Passes cannot be read: "+classOf(err)+".")
 	case !policy.Enabled:
-		findings = append(findings, governance.Finding{Severity: "error", Target: "policy", Message: "The authentication methods policy does not allow Temporary Access Passes; enable them in Entra."})
+		c.wrong("policy", "The authentication methods policy does not allow Temporary Access Passes; enable them in Entra.")
 	default:
 		if minutes, cut := within(int(p.Minutes), policy); cut != "" {
-			findings = append(findings, governance.Finding{Severity: "warning", Target: "lifetimeInMinutes", Message: fmt.Sprintf("The policy allows from %d to %d minutes: passes will be valid for %d.", policy.MinimumMinutes, policy.MaximumMinutes, minutes)})
+			c.warn("lifetimeInMinutes", fmt.Sprintf("The policy allows from %d to %d minutes: passes will be valid for %d.", policy.MinimumMinutes, policy.MaximumMinutes, minutes))
 		}
 		if policy.OnlyOnce && !p.UsableOnce {
-			findings = append(findings, governance.Finding{Severity: "warning", Target: "isUsableOnce", Message: "The policy allows passes that are usable once only: they will be."})
+			c.warn("isUsableOnce", "The policy allows passes that are usable once only: they will be.")
 		}
 	}
 	switch p.DeliverTo {
 	case byTeams:
-		findings = append(findings, secretFinding(ports, p.TeamsSecret, "teamsSecret", true)...)
+		if address := c.secret("teamsSecret", p.TeamsSecret); !address.IsZero() && c.Outbound.Allowed(address.Reveal()) != nil {
+			c.wrong("teamsSecret", "The secret "+p.TeamsSecret+" is no address that may be called.")
+		}
 	case toManager, toRequestor:
-		findings = append(findings, senderFinding(ctx, ports)...)
+		c.permission("Mail.Send")
+		c.sender()
 	}
-	return findings
 }
 
 // within cuts a lifetime to the policy, and says so.

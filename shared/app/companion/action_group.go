@@ -32,11 +32,9 @@ func (p *groupPlan) validate() error {
 	return validDirection(&p.Direction)
 }
 
-func (p *groupPlan) claim(governance.Task) string { return "group:" + governance.Fold(p.GroupID) }
+func (p *groupPlan) claim() string { return "group:" + governance.Fold(p.GroupID) }
 
-func (p *groupPlan) preflight(ctx context.Context, ports *Ports) []governance.Finding {
-	return groupFinding(ctx, ports, p.GroupID, "groupId")
-}
+func (p *groupPlan) preflight(ctx context.Context, c *checkup) { c.group(ctx, "groupId", p.GroupID) }
 
 func (p *groupPlan) run(ctx context.Context, w *work) (outcome, error) {
 	add, err := direction(p.Direction, w.task.Stage)

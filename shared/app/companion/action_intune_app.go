@@ -52,25 +52,25 @@ func (p *appPlan) validate() error {
 	return validDirection(&p.Direction)
 }
 
-func (p *appPlan) claim(governance.Task) string {
+func (p *appPlan) claim() string {
 	return "intuneApp:" + governance.Fold(p.AppID) + ":" + governance.Fold(p.UninstallGroupID)
 }
 
-func (p *appPlan) preflight(ctx context.Context, ports *Ports) []governance.Finding {
-	findings := append(groupFinding(ctx, ports, p.InstallGroupID, "installGroupId"), groupFinding(ctx, ports, p.UninstallGroupID, "uninstallGroupId")...)
-	app, err := ports.Actions.App(ctx, p.AppID)
+func (p *appPlan) preflight(ctx context.Context, c *checkup) {
+	c.group(ctx, "installGroupId", p.InstallGroupID)
+	c.group(ctx, "uninstallGroupId", p.UninstallGroupID)
+	app, err := c.Actions.App(ctx, p.AppID)
 	if err != nil {
-		return append(findings, governance.Finding{Severity: "error", Target: "mobileAppId", Message: "The Intune app cannot be read: " + classOf(err) + "."})
+		c.wrong("mobileAppId", "The Intune app cannot be read: "+classOf(err)+".")
 	}
 	for _, assignment := range app.Assignments {
 		switch {
 		case strings.EqualFold(assignment.GroupID, p.UninstallGroupID) && assignment.Intent != governance.IntentUninstall:
-			findings = append(findings, governance.Finding{Severity: "error", Target: "uninstallGroupId", Message: "The app is assigned to the uninstall group with the intent " + string(assignment.Intent) + "."})
+			c.wrong("uninstallGroupId", "The app is assigned to the uninstall group with the intent "+string(assignment.Intent)+".")
 		case strings.EqualFold(assignment.GroupID, p.InstallGroupID) && assignment.Intent == governance.IntentUninstall:
-			findings = append(findings, governance.Finding{Severity: "error", Target: "installGroupId", Message: "The app is assigned to the install group for uninstalling."})
+			c.wrong("installGroupId", "The app is assigned to the install group for uninstalling.")
 		}
 	}
-	return findings
 }
 
 func (p *appPlan) run(ctx context.Context, w *work) (outcome, error) {

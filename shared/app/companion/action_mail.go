@@ -55,11 +55,7 @@ func (p *mailPlan) validate() error {
 	return nil
 }
 
-func (p *mailPlan) claim(governance.Task) string { return "" }
-
-func (p *mailPlan) preflight(ctx context.Context, ports *Ports) []governance.Finding {
-	return slices.DeleteFunc(senderFinding(ctx, ports), func(f governance.Finding) bool { return f.Target == "permissions" }) // said before
-}
+func (p *mailPlan) preflight(_ context.Context, c *checkup) { c.sender() }
 
 func (p *mailPlan) compose(w *work) governance.Mail {
 	values := placeholders(w.task)

@@ -21,30 +21,6 @@ import (
 
 var secretName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,59}$`)
 
-func secretFinding(ports *Ports, name, setting string, isAddress bool) []governance.Finding {
-	value := ports.Secret(name)
-	if value.IsZero() {
-		return []governance.Finding{{Severity: "error", Target: setting, Message: "The secret " + name + " is not set: add it to the app setting CalloutSecrets."}}
-	}
-	if isAddress && ports.Outbound.Allowed(value.Reveal()) != nil {
-		return []governance.Finding{{Severity: "error", Target: setting, Message: "The secret " + name + " is no address that may be called."}}
-	}
-	return nil
-}
-
-// senderFinding looks whether mail can be sent.
-func senderFinding(ctx context.Context, ports *Ports) []governance.Finding {
-	var findings []governance.Finding
-	granted, err := ports.Actions.Granted(ctx)
-	if err == nil && !slices.Contains(granted, "Mail.Send") {
-		findings = append(findings, governance.Finding{Severity: "error", Target: "permissions", Message: "Latchkey's identity lacks the application permission Mail.Send in Microsoft Graph."})
-	}
-	if checked, ok := ports.Directory.(interface{ HasSender() bool }); ok && !checked.HasSender() {
-		findings = append(findings, governance.Finding{Severity: "error", Target: "sender", Message: "No mailbox is set to send mail from: set the app setting MailSender."})
-	}
-	return findings
-}
-
 // post sends JSON. Errors: a giveUp for what waiting does not mend, CodeUnavailable or a ThrottledError for the rest.
 func (ports *Ports) post(ctx context.Context, address string, header http.Header, body json.RawMessage) (platform.OutboundReply, error) {
 	header.Set("Content-Type", "application/json")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"latchkey/shared/directory"
-	"latchkey/shared/governance"
 )
 
 // Signing out (RULES PRV-13).
@@ -21,9 +20,8 @@ var _ = declare(action{
 
 type sessionsPlan struct{}
 
-func (*sessionsPlan) validate() error                                        { return nil }
-func (*sessionsPlan) claim(governance.Task) string                           { return "" }
-func (*sessionsPlan) preflight(context.Context, *Ports) []governance.Finding { return nil }
+func (*sessionsPlan) validate() error                     { return nil }
+func (*sessionsPlan) preflight(context.Context, *checkup) {}
 
 func (*sessionsPlan) run(ctx context.Context, w *work) (outcome, error) {
 	err := w.once(ctx, "revoked", func() (string, error) {

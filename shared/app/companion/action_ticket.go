@@ -105,18 +105,16 @@ func (p *ticketPlan) validate() error {
 	return checkJSONTemplate("body", p.Body, ticketPlaceholders(governance.Task{}, "", "", ""))
 }
 
-func (p *ticketPlan) claim(governance.Task) string { return "" }
-func (p *ticketPlan) withoutPerson()               {}
+func (p *ticketPlan) withoutPerson() {}
 
-func (p *ticketPlan) preflight(_ context.Context, ports *Ports) []governance.Finding {
-	findings := addressFinding(ports, p.URL)
+func (p *ticketPlan) preflight(_ context.Context, c *checkup) {
+	c.address(p.URL)
 	if p.Authorization != "" {
-		findings = append(findings, secretFinding(ports, p.Authorization, "authorizationSecret", false)...)
+		c.secret("authorizationSecret", p.Authorization)
 	}
 	if p.Wait {
-		findings = append(findings, secretFinding(ports, p.AnswerSecret, "answerSecret", false)...)
+		c.secret("answerSecret", p.AnswerSecret)
 	}
-	return findings
 }
 
 // ticketID is what a ticket knows a task by: the partition and the task, so that no list has to be searched for it.

@@ -68,18 +68,11 @@ func isPort(text string) bool {
 	return text == "" || err == nil
 }
 
-func (p *webhookPlan) claim(governance.Task) string { return "" }
-func (p *webhookPlan) withoutPerson()               {}
+func (p *webhookPlan) withoutPerson() {}
 
-func (p *webhookPlan) preflight(_ context.Context, ports *Ports) []governance.Finding {
-	return append(addressFinding(ports, p.URL), secretFinding(ports, p.Secret, "secret", false)...)
-}
-
-func addressFinding(ports *Ports, address string) []governance.Finding {
-	if err := ports.Outbound.Allowed(address); err != nil {
-		return []governance.Finding{{Severity: "error", Target: "url", Message: "The address may not be called: it must be https and public, or its host be named in the app setting CalloutPrivateHosts."}}
-	}
-	return nil
+func (p *webhookPlan) preflight(_ context.Context, c *checkup) {
+	c.address(p.URL)
+	c.secret("secret", p.Secret)
 }
 
 // body is what a webhook is told: the template, filled, or everything.

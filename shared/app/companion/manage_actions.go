@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"latchkey/shared/app/authz"
 	"latchkey/shared/engine"
@@ -183,21 +181,18 @@ func (a Actions) RehearseAction(ctx context.Context, caller governance.Caller, n
 
 // preflight checks the permissions of a kind and what its plan looks for. A check that fails is a finding itself.
 func (a Actions) preflight(ctx context.Context, kind string, p plan) []governance.Finding {
-	findings := []governance.Finding{}
-	if needs := a.Permissions(kind); len(needs) > 0 {
-		granted, err := a.Actions.Granted(ctx)
-		if err != nil {
-			findings = append(findings, governance.Finding{Severity: "warning", Message: "The permissions could not be checked: " + classOf(err) + "."})
-		}
-		for _, any := range needs {
-			if err == nil && !slices.ContainsFunc(any, func(one string) bool { return slices.Contains(granted, one) }) {
-				message := "Latchkey's identity lacks the application permission " + any[0] + " in Microsoft Graph"
-				if len(any) > 1 {
-					message += " (" + strings.Join(any[1:], " or ") + " would do, too)"
-				}
-				findings = append(findings, governance.Finding{Severity: "error", Target: "permissions", Message: message + "."})
-			}
+	c := &checkup{Ports: a.Ports, findings: []governance.Finding{}}
+	needs := a.Permissions(kind)
+	if len(needs) > 0 {
+		var err error
+		if c.granted, err = a.Actions.Granted(ctx); err != nil {
+			c.blind = true
+			c.warn("", "The permissions could not be checked: "+classOf(err)+".")
 		}
 	}
-	return append(findings, p.preflight(ctx, a.Ports)...)
+	for _, any := range needs {
+		c.permission(any...)
+	}
+	p.preflight(ctx, c)
+	return c.findings
 }
