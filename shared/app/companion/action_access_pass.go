@@ -19,27 +19,26 @@ import (
 )
 
 // The Temporary Access Pass (BEY-26, BEY-27).
-var _ = declare(action{
-	kind:        "temporaryAccessPass",
-	displayName: "Temporary Access Pass",
-	description: "Issues a Temporary Access Pass to the person whom the request is for, within the tenant's policy, and delivers it to the manager, to the person who asked, by Teams, or shows it once.",
-	schema: `{"type":"object","additionalProperties":false,"properties":{
+var _ = declare(ActionKind{
+	Kind:        "temporaryAccessPass",
+	DisplayName: "Temporary Access Pass",
+	Description: "Issues a Temporary Access Pass to the person whom the request is for, within the tenant's policy, and delivers it to the manager, to the person who asked, by Teams, or shows it once.",
+	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"properties":{
 		"lifetimeInMinutes":{"type":"integer","minimum":10,"maximum":43200,"default":60},
 		"isUsableOnce":{"type":"boolean","default":true},
 		"startsAfter":{"type":"string","format":"duration","description":"How long after the callout the pass becomes valid, such as PT8H."},
 		"deliverTo":{"enum":["manager","requestor","teams","show"],"default":"manager"},
 		"teamsSecret":{"type":"string","description":"With teams: the name of the secret that holds the address of the webhook."},
 		"allowPrivileged":{"type":"boolean","default":false,"description":"Also for those who hold directory roles or are eligible for them."},
-		"allowedRoles":{"type":"array","items":{"type":"string","format":"uuid"},"description":"Template ids of the directory roles whose holders, and those who are eligible for them, may have a pass all the same."}}}`,
-	permissions: [][]string{
+		"allowedRoles":{"type":"array","items":{"type":"string","format":"uuid"},"description":"Template ids of the directory roles whose holders, and those who are eligible for them, may have a pass all the same."}}}`),
+	Permissions: [][]string{
 		{"UserAuthMethod-TAP.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All"},
 		{"Policy.Read.AuthenticationMethod", "Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod"},
 		{"RoleManagement.Read.Directory", "RoleManagement.Read.All", "RoleManagement.ReadWrite.Directory"},
 		{"PrivilegedEligibilitySchedule.Read.AzureADGroup", "PrivilegedEligibilitySchedule.ReadWrite.AzureADGroup"},
 		{"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"},
 	},
-	settings: func() plan { return &passPlan{UsableOnce: true} },
-})
+}, func() plan { return &passPlan{UsableOnce: true} })
 
 // The ways to deliver a pass beside those of an addressee.
 const (
@@ -312,8 +311,7 @@ func (p *passPlan) abandon(ctx context.Context, w *work) error {
 		return nil
 	}
 	err := clearPasses(ctx, w, w.task.Target.ObjectID)
-	var final *giveUpError
-	if errors.As(err, &final) {
+	if _, ok := errors.AsType[*giveUpError](err); ok {
 		w.Log.WarnContext(ctx, "a pass that was not delivered stays until it is replaced or over", "calloutId", w.task.ID, "error", err)
 		return nil
 	}
@@ -339,11 +337,11 @@ func (p *passPlan) deliver(ctx context.Context, w *work, ordered passOrder, pass
 
 // blandly keeps of an error only its kind.
 func blandly(err error, what string) error {
-	var final *giveUpError
+	_, gaveUp := errors.AsType[*giveUpError](inWords(err, what))
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, directory.ErrForbidden), errors.Is(err, directory.ErrRefused), errors.Is(err, directory.ErrNotFound), errors.As(err, &final):
+	case gaveUp:
 		return giveUpf(nil, "%s failed; the pass was taken away again.", what)
 	case errors.Is(err, directory.ErrThrottled):
 		return ledger.Unavailable(what, &directory.ThrottledError{After: directory.RetryAfter(err)})
@@ -437,18 +435,17 @@ func (t Tasks) ShowPass(ctx context.Context, caller governance.Caller, id string
 	if err != nil {
 		return ShownPass{}, err
 	}
-	w, _, err := t.openTask(ctx, place, governance.Fold(id))
+	w, err := t.openTask(ctx, place, governance.Fold(id))
 	if err != nil {
 		return ShownPass{}, err
 	}
 	if !strings.EqualFold(w.task.Requestor.ObjectID, caller.ObjectID) {
 		return ShownPass{}, governance.NotFound("There is no callout %s.", id)
 	}
-	read, err := planOf(w.task.Kind, w.task.Settings)
-	if err != nil {
-		return ShownPass{}, err
+	if w.unreadable != nil {
+		return ShownPass{}, w.unreadable
 	}
-	p, ok := read.(*passPlan)
+	p, ok := w.plan.(*passPlan)
 	if !ok || p.DeliverTo != byShow {
 		return ShownPass{}, governance.NotFound("The callout %s has no pass to show.", id)
 	}
@@ -469,8 +466,7 @@ func (t Tasks) ShowPass(ctx context.Context, caller governance.Caller, id string
 			}))
 		})
 	}
-	var final *giveUpError
-	if errors.As(err, &final) {
+	if final, ok := errors.AsType[*giveUpError](err); ok {
 		return ShownPass{}, &governance.Error{Code: governance.CodeConflict, Message: final.detail, Err: final.cause}
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package companion
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,17 +14,16 @@ import (
 )
 
 // An Intune app that comes with access and goes with it (BEY-29, RULES PRV-21).
-var _ = declare(action{
-	kind:        "intuneApp",
-	displayName: "Install and uninstall an Intune app",
-	description: "When access is granted the person is in the install group and out of the uninstall group; when it is removed the other way round, for as long as set. The app's uninstall assignment is made sure of, its other assignments stay. Intune uninstalls what it has installed itself.",
-	schema: `{"type":"object","additionalProperties":false,"required":["mobileAppId","installGroupId","uninstallGroupId"],"properties":{
+var _ = declare(ActionKind{
+	Kind:        "intuneApp",
+	DisplayName: "Install and uninstall an Intune app",
+	Description: "When access is granted the person is in the install group and out of the uninstall group; when it is removed the other way round, for as long as set. The app's uninstall assignment is made sure of, its other assignments stay. Intune uninstalls what it has installed itself.",
+	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["mobileAppId","installGroupId","uninstallGroupId"],"properties":{
 		"mobileAppId":{"type":"string","format":"uuid"},"installGroupId":{"type":"string","format":"uuid"},"uninstallGroupId":{"type":"string","format":"uuid"},
 		"uninstallFor":{"type":"string","format":"duration","default":"P30D","description":"How long the person stays in the uninstall group, so that every device hears of it: P1D to P365D."},
-		"direction":{"enum":["byStage","add","remove"],"default":"byStage"}}}`,
-	permissions: [][]string{{"GroupMember.ReadWrite.All", "Group.ReadWrite.All"}, {"DeviceManagementApps.ReadWrite.All"}, {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"}},
-	settings:    func() plan { return &appPlan{} },
-})
+		"direction":{"enum":["byStage","add","remove"],"default":"byStage"}}}`),
+	Permissions: [][]string{{"GroupMember.ReadWrite.All", "Group.ReadWrite.All"}, {"DeviceManagementApps.ReadWrite.All"}, {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"}},
+}, func() plan { return &appPlan{} })
 
 type appPlan struct {
 	AppID            string              `json:"mobileAppId"`

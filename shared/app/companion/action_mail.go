@@ -2,6 +2,7 @@ package companion
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"html"
 	"slices"
@@ -11,17 +12,16 @@ import (
 )
 
 // A mail from a template.
-var _ = declare(action{
-	kind:        "sendMail",
-	displayName: "Send a mail",
-	description: "Sends a mail from a template to the person, their manager or the person who asked.",
-	schema: `{"type":"object","additionalProperties":false,"required":["subject","lines"],"properties":{
+var _ = declare(ActionKind{
+	Kind:        "sendMail",
+	DisplayName: "Send a mail",
+	Description: "Sends a mail from a template to the person, their manager or the person who asked.",
+	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["subject","lines"],"properties":{
 		"to":{"enum":["target","manager","requestor"],"default":"target"},
 		"subject":{"type":"string","maxLength":200},
-		"lines":{"type":"array","minItems":1,"maxItems":50,"items":{"type":"string","maxLength":2000},"description":"Paragraphs of plain text; {{target.displayName}} and the like are filled in."}}}`,
-	permissions: [][]string{{"Mail.Send"}, {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"}},
-	settings:    func() plan { return &mailPlan{} },
-})
+		"lines":{"type":"array","minItems":1,"maxItems":50,"items":{"type":"string","maxLength":2000},"description":"Paragraphs of plain text; {{target.displayName}} and the like are filled in."}}}`),
+	Permissions: [][]string{{"Mail.Send"}, {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"}},
+}, func() plan { return &mailPlan{} })
 
 type mailPlan struct {
 	To      string   `json:"to"`

@@ -167,9 +167,9 @@ func checkHeaders(headers map[string]string) error {
 	return nil
 }
 
-// header are the headers that settings set, and what stays the same when a call is repeated.
-func (w *work) header(settings map[string]string) http.Header {
-	header := http.Header{"Latchkey-Delivery": {w.task.ID}}
+// headerOf are the headers that settings set, and the name of a delivery, which stays the same when the call is repeated.
+func headerOf(delivery string, settings map[string]string) http.Header {
+	header := http.Header{"Latchkey-Delivery": {delivery}}
 	for name, value := range settings {
 		header.Set(name, value)
 	}

@@ -21,11 +21,11 @@ import (
 )
 
 // A ticket in a service desk (BEY-28, RULES EXT-26).
-var _ = declare(action{
-	kind:        "ticket",
-	displayName: "Open a ticket",
-	description: "Opens a ticket by REST and, if set, waits for its answer at /api/callouts/tickets/{id}, which the request then goes on with. docs/companion/ticket.md has templates for ServiceNow and Jira.",
-	schema: `{"type":"object","additionalProperties":false,"required":["url","body"],"properties":{
+var _ = declare(ActionKind{
+	Kind:        "ticket",
+	DisplayName: "Open a ticket",
+	Description: "Opens a ticket by REST and, if set, waits for its answer at /api/callouts/tickets/{id}, which the request then goes on with. docs/companion/ticket.md has templates for ServiceNow and Jira.",
+	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["url","body"],"properties":{
 		"url":{"type":"string","format":"uri"},
 		"authorizationSecret":{"type":"string","description":"The name of the secret that holds the Authorization header, such as Basic … or Bearer …."},
 		"headers":{"type":"object","additionalProperties":{"type":"string"}},
@@ -35,9 +35,8 @@ var _ = declare(action{
 			"url":{"type":"string","format":"uri","description":"An address of the same host that lists the tickets with {{ticket.id}}."},
 			"numberPath":{"type":"string","description":"Where the answer has the number of the first, such as result.0.number; nothing there means that there is none."}}},
 		"waitForAnswer":{"type":"boolean","default":true},
-		"answerSecret":{"type":"string","description":"The name of the secret that the key for the answer is made with; needed to wait."}}}`,
-	settings: func() plan { return &ticketPlan{Wait: true} },
-})
+		"answerSecret":{"type":"string","description":"The name of the secret that the key for the answer is made with; needed to wait."}}}`),
+}, func() plan { return &ticketPlan{Wait: true} })
 
 type ticketPlan struct {
 	URL           string            `json:"url"`
@@ -142,7 +141,7 @@ const (
 
 func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 	err := w.once(ctx, stepOpened, func() (string, error) {
-		header := w.header(p.Headers)
+		header := headerOf(w.task.ID, p.Headers)
 		if p.Authorization != "" {
 			secret := w.Secret(p.Authorization)
 			if secret.IsZero() {
@@ -260,16 +259,15 @@ func (t Tasks) AnswerTicket(ctx context.Context, id, key string, answer TicketAn
 	if !ok || !governance.IsGUID(subjectID) || !governance.IsGUID(taskID) || len(key) != 43 {
 		return governance.Task{}, refused
 	}
-	w, _, err := t.openTask(ctx, ledger.SubjectPlace(governance.Fold(subjectID)), governance.Fold(taskID))
+	w, err := t.openTask(ctx, ledger.SubjectPlace(governance.Fold(subjectID)), governance.Fold(taskID))
 	if governance.CodeOf(err) == governance.CodeNotFound {
 		return governance.Task{}, refused
 	}
 	if err != nil {
 		return governance.Task{}, err
 	}
-	read, err := planOf(w.task.Kind, w.task.Settings)
-	p, isTicket := read.(*ticketPlan)
-	if err != nil || !isTicket || !p.Wait {
+	p, isTicket := w.plan.(*ticketPlan)
+	if w.unreadable != nil || !isTicket || !p.Wait {
 		return governance.Task{}, refused
 	}
 	secret := t.Secret(p.AnswerSecret)

@@ -15,17 +15,16 @@ import (
 )
 
 // A signed webhook (BEY-24).
-var _ = declare(action{
-	kind:        "webhook",
-	displayName: "Call a webhook",
-	description: "Posts JSON to an address. The header Latchkey-Signature is sha256= and the HMAC of the header Latchkey-Timestamp, a full stop and the body; Latchkey-Delivery stays the same when the call is repeated.",
-	schema: `{"type":"object","additionalProperties":false,"required":["url","secret"],"properties":{
+var _ = declare(ActionKind{
+	Kind:        "webhook",
+	DisplayName: "Call a webhook",
+	Description: "Posts JSON to an address. The header Latchkey-Signature is sha256= and the HMAC of the header Latchkey-Timestamp, a full stop and the body; Latchkey-Delivery stays the same when the call is repeated.",
+	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["url","secret"],"properties":{
 		"url":{"type":"string","format":"uri"},
 		"secret":{"type":"string","description":"The name of the secret that the call is signed with."},
 		"headers":{"type":"object","additionalProperties":{"type":"string"}},
-		"body":{"type":"object","description":"JSON whose texts may hold placeholders. Without it: everything about the callout."}}}`,
-	settings: func() plan { return &webhookPlan{} },
-})
+		"body":{"type":"object","description":"JSON whose texts may hold placeholders. Without it: everything about the callout."}}}`),
+}, func() plan { return &webhookPlan{} })
 
 type webhookPlan struct {
 	URL     string            `json:"url"`
@@ -106,7 +105,7 @@ func (p *webhookPlan) run(ctx context.Context, w *work) (outcome, error) {
 		if err != nil {
 			return "", err
 		}
-		header, timestamp := w.header(p.Headers), fmt.Sprint(w.Ledger.Now().Unix())
+		header, timestamp := headerOf(w.task.ID, p.Headers), fmt.Sprint(w.Ledger.Now().Unix())
 		header.Set("Latchkey-Timestamp", timestamp)
 		header.Set("Latchkey-Signature", sign(secret, timestamp, body))
 		reply, err := w.post(ctx, p.URL, header, body)

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"latchkey/shared/app/authz"
 	"latchkey/shared/engine"
@@ -12,24 +14,14 @@ import (
 	"latchkey/shared/ledger"
 )
 
-// ActionKind describes a kind of action to those who configure one.
-type ActionKind struct {
-	Kind        string          `json:"kind"`
-	DisplayName string          `json:"displayName"`
-	Description string          `json:"description"`
-	Permissions [][]string      `json:"permissions"` // of Microsoft Graph; of each line one will do
-	Schema      json.RawMessage `json:"settingsSchema"`
-}
-
 // ActionKinds lists what actions can do. Errors: CodeForbidden.
 func (a Actions) ActionKinds(caller governance.Caller) ([]ActionKind, error) {
 	if err := authz.Require(caller, authz.OpReadActions); err != nil {
 		return nil, err
 	}
 	var kinds []ActionKind
-	for _, name := range actionKinds() {
-		one := actions[name]
-		kinds = append(kinds, ActionKind{one.kind, one.displayName, one.description, one.permissions, json.RawMessage(one.schema)})
+	for _, name := range slices.Sorted(maps.Keys(actions)) {
+		kinds = append(kinds, actions[name].ActionKind)
 	}
 	return kinds, nil
 }
@@ -126,10 +118,7 @@ func (a Actions) DeleteAction(ctx context.Context, caller governance.Caller, nam
 
 // CheckAction says what an action lacks to do its work. Errors: CodeForbidden, CodeNotFound.
 func (a Actions) CheckAction(ctx context.Context, caller governance.Caller, name string) (ConfiguredAction, error) {
-	if err := authz.Require(caller, authz.OpReadActions); err != nil {
-		return ConfiguredAction{}, err
-	}
-	found, err := a.action(ctx, name)
+	found, err := a.CalloutAction(ctx, caller, name)
 	if err != nil {
 		return ConfiguredAction{}, err
 	}
@@ -142,10 +131,7 @@ func (a Actions) CheckAction(ctx context.Context, caller governance.Caller, name
 
 // RehearseAction says in words what an action would do for a payload, and changes nothing. Errors: CodeForbidden, CodeNotFound, CodeInvalid.
 func (a Actions) RehearseAction(ctx context.Context, caller governance.Caller, name string, payload []byte) ([]string, error) {
-	if err := authz.Require(caller, authz.OpReadActions); err != nil {
-		return nil, err
-	}
-	found, err := a.action(ctx, name)
+	found, err := a.CalloutAction(ctx, caller, name)
 	if err != nil {
 		return nil, err
 	}
@@ -164,16 +150,15 @@ func (a Actions) RehearseAction(ctx context.Context, caller governance.Caller, n
 	if err != nil {
 		return nil, err
 	}
-	w := &work{Ports: a.Ports, task: governance.Task{
+	w := &work{Ports: a.Ports, plan: p, task: governance.Task{
 		ID: governance.NobodyID, Action: configured.Name, Kind: configured.Kind, Source: call.Source, Stage: call.Stage, RequestID: call.RequestID,
 		AccessPackage: call.Package, Catalog: call.Catalog, Target: call.Target, Requestor: call.Requestor, Waits: call.Waits,
 	}}
 	var lines []string
-	if err = present(p, w.task); err == nil {
+	if err = w.present(); err == nil {
 		lines, err = p.rehearse(ctx, w)
 	}
-	var final *giveUpError
-	if errors.As(err, &final) {
+	if final, ok := errors.AsType[*giveUpError](err); ok {
 		return append(lines, "It would fail: "+final.detail), nil
 	}
 	return lines, err
