@@ -58,12 +58,9 @@ func (t Tasks) AcceptTask(ctx context.Context, caller governance.Caller, name st
 	if err != nil {
 		return Accepted{}, err
 	}
-	task := governance.Task{
-		ID: engine.TaskID(configured.Name, call), Action: configured.Name, Kind: configured.Kind, Settings: configured.Settings, OnFailure: configured.OnFailure,
-		Source: call.Source, Stage: call.Stage, RequestID: call.RequestID, StageInstanceID: call.StageInstanceID, ResumePath: call.ResumePath,
-		AccessPackage: call.Package, Catalog: call.Catalog, Target: call.Target, Requestor: call.Requestor, Waits: call.Waits,
-		DeadlineTime: governance.At(engine.Deadline(call, t.Ledger.Now())),
-	}
+	task := call.Task
+	task.ID, task.DeadlineTime = engine.TaskID(configured.Name, call), governance.At(engine.Deadline(call, t.Ledger.Now()))
+	task.Action, task.Kind, task.Settings, task.OnFailure = configured.Name, configured.Kind, configured.Settings, configured.OnFailure
 	// By object id even for guests: a source waits two seconds at most, too short to ask the directory for a mail address first, and the person may be gone from it.
 	if task.Target.ObjectID != "" {
 		task.Target.ID = governance.NameID("oid:" + task.Target.ObjectID)

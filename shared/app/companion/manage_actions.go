@@ -150,10 +150,8 @@ func (a Actions) RehearseAction(ctx context.Context, caller governance.Caller, n
 	if err != nil {
 		return nil, err
 	}
-	w := &work{Ports: a.Ports, plan: p, task: governance.Task{
-		ID: governance.NobodyID, Action: configured.Name, Kind: configured.Kind, Source: call.Source, Stage: call.Stage, RequestID: call.RequestID,
-		AccessPackage: call.Package, Catalog: call.Catalog, Target: call.Target, Requestor: call.Requestor, Waits: call.Waits,
-	}}
+	w := &work{Ports: a.Ports, plan: p, task: call.Task}
+	w.task.ID, w.task.Action, w.task.Kind = governance.NobodyID, configured.Name, configured.Kind
 	var lines []string
 	if err = w.present(); err == nil {
 		lines, err = p.rehearse(ctx, w)
