@@ -81,13 +81,11 @@ func (k *keySource) KeyRead(ctx context.Context, kid string) (jwkset.JWK, error)
 	if key, found, err := set.find(kid); found {
 		return key, err
 	}
-	if err := k.refresh(ctx, now, set != nil); err != nil {
-		return jwkset.JWK{}, unavailable(err)
-	}
+	err := k.refresh(ctx, now, set != nil)
 	if key, found, err := k.set.Load().find(kid); found {
 		return key, err
 	}
-	if err := k.lastFailure(); err != nil {
+	if err != nil {
 		return jwkset.JWK{}, unavailable(err)
 	}
 	return jwkset.JWK{}, refuse(nil, "The access token is signed with a key that the tenant does not publish (kid).")
@@ -112,20 +110,19 @@ func (k *keySource) check(ctx context.Context, now time.Time) error {
 	if k.current(ctx, now) != nil {
 		return nil
 	}
-	if err := k.refresh(ctx, now, false); err != nil {
+	if err := k.refresh(ctx, now, false); k.set.Load() == nil {
 		return unavailable(err)
 	}
-	if k.set.Load() != nil {
-		return nil
-	}
-	return unavailable(k.lastFailure())
+	return nil
 }
 
-// refresh is start, and waits for the end of the fetch. Errors: the context's.
+// refresh is start, and waits for the end of the fetch. Errors: that of the last fetch, also if none is made now; the context's.
 func (k *keySource) refresh(ctx context.Context, now time.Time, forUnknown bool) error {
 	select {
 	case <-k.start(now, forUnknown):
-		return nil
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return k.failure
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -173,12 +170,6 @@ func (k *keySource) fetch(done chan struct{}) {
 		}
 	}
 	k.set.Store(fresh)
-}
-
-func (k *keySource) lastFailure() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.failure
 }
 
 // find looks a key up; an error says why a published key is not accepted. A nil set has no keys.

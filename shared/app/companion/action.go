@@ -2,6 +2,7 @@ package companion
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -332,27 +333,19 @@ func classOf(err error) string {
 
 // direction says whether something is given or taken away: as the settings say, or by the stage. Nothing is given by the stage before somebody has approved it.
 func direction(setting string, stage governance.TaskStage) (give bool, err error) {
-	switch setting {
-	case "add":
+	byStage := setting != "add" && setting != "remove"
+	switch {
+	case setting == "add", byStage && (stage == governance.StageRequestApproved || stage == governance.StageRequestGranted):
 		return true, nil
-	case "remove":
-		return false, nil
-	}
-	if stage == governance.StageRequestApproved || stage == governance.StageRequestGranted {
-		return true, nil
-	}
-	if stage.IsRemoval() {
+	case setting == "remove", byStage && stage.IsRemoval():
 		return false, nil
 	}
 	return false, giveUpf(nil, "The action does not say whether it gives or takes away, and the stage %s does not tell; its settings must say so.", stage)
 }
 
 func validDirection(setting *string) error {
-	switch *setting {
-	case "":
-		*setting = "byStage"
-	case "byStage", "add", "remove":
-	default:
+	*setting = cmp.Or(*setting, "byStage")
+	if !slices.Contains([]string{"byStage", "add", "remove"}, *setting) {
 		return governance.Invalid("direction", "direction is byStage, add or remove.")
 	}
 	return nil

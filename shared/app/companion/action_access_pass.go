@@ -1,6 +1,7 @@
 package companion
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -58,12 +59,7 @@ type passPlan struct {
 }
 
 func (p *passPlan) validate() error {
-	if p.Minutes == 0 {
-		p.Minutes = 60
-	}
-	if p.DeliverTo == "" {
-		p.DeliverTo = toManager
-	}
+	p.Minutes, p.DeliverTo = cmp.Or(p.Minutes, 60), cmp.Or(p.DeliverTo, toManager)
 	epoch := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	switch {
 	case p.Minutes < 10 || p.Minutes > 43200:
@@ -226,18 +222,20 @@ func (p *passPlan) run(ctx context.Context, w *work) (outcome, error) {
 		if err := p.deliver(ctx, w, ordered, pass, value); err != nil {
 			return false, err
 		}
-		text = describePass(ordered, pass)
-		switch p.DeliverTo {
-		case byTeams:
-			text += " It was sent by Teams."
-		default:
-			text += fmt.Sprintf(" It was sent to %s alone.", nameOf(ordered.to))
-		}
+		text = describePass(ordered, pass) + " It was sent " + p.way(ordered) + "."
 		return true, w.update(ctx, w.inTurn(func(s engine.State) (engine.Change, error) {
 			return engine.RecordTaskStep(s, w.task.ID, stepDeliver, text+ordered.note, w.Ledger.Now())
 		}))
 	})
 	return outcome{detail: text + ordered.note}, err
+}
+
+// way says how a pass is sent.
+func (p *passPlan) way(ordered passOrder) string {
+	if p.DeliverTo == byTeams {
+		return "by Teams"
+	}
+	return fmt.Sprintf("to %s alone", nameOf(ordered.to))
 }
 
 // issue makes a pass and hands it on. Its value is in one variable from the call to its end. A pass of before is replaced: its value cannot be read again, so after a crash nobody has it. If the pass
@@ -373,13 +371,14 @@ func passLines(ordered passOrder, pass governance.AccessPass) []string {
 
 func passMail(ordered passOrder, pass governance.AccessPass, value governance.Secret) governance.Mail {
 	lines := passLines(ordered, pass)
-	mail := governance.Mail{To: []string{ordered.to.Mail}, Subject: governance.OneLine("Temporary Access Pass for " + string(nameOf(ordered.user))), Text: lines[0] + "\n" + value.Reveal() + "\n" + strings.Join(lines[1:], "\n")}
 	body := "<p>" + html.EscapeString(lines[0]) + "</p><p><code>" + html.EscapeString(value.Reveal()) + "</code></p>"
 	for _, line := range lines[1:] {
 		body += "<p>" + html.EscapeString(line) + "</p>"
 	}
-	mail.HTML = body
-	return mail
+	return governance.Mail{
+		To: []string{ordered.to.Mail}, Subject: governance.OneLine("Temporary Access Pass for " + string(nameOf(ordered.user))),
+		Text: lines[0] + "\n" + value.Reveal() + "\n" + strings.Join(lines[1:], "\n"), HTML: body,
+	}
 }
 
 func teamsCard(ordered passOrder, pass governance.AccessPass, value governance.Secret) any {
@@ -407,15 +406,10 @@ func (p *passPlan) rehearse(ctx context.Context, w *work) ([]string, error) {
 	if len(existing) > 0 {
 		lines = append(lines, "The pass that the person has would be replaced.")
 	}
-	switch p.DeliverTo {
-	case byTeams:
-		lines = append(lines, "It would be sent by Teams.")
-	case byShow:
-		lines = append(lines, "It would be issued when the person who asked asks to see it.")
-	default:
-		lines = append(lines, fmt.Sprintf("It would be sent to %s alone.", nameOf(ordered.to)))
+	if p.DeliverTo == byShow {
+		return append(lines, "It would be issued when the person who asked asks to see it."), nil
 	}
-	return lines, nil
+	return append(lines, "It would be sent "+p.way(ordered)+"."), nil
 }
 
 // ShownPass is a pass in front of the person who asked for it. Nothing keeps it.

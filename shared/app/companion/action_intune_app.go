@@ -1,6 +1,7 @@
 package companion
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,9 +43,7 @@ func (p *appPlan) validate() error {
 	if strings.EqualFold(p.InstallGroupID, p.UninstallGroupID) {
 		return governance.Invalid("uninstallGroupId", "The install group and the uninstall group must be two.")
 	}
-	if p.UninstallFor.IsZero() {
-		p.UninstallFor = governance.Days(30)
-	}
+	p.UninstallFor = cmp.Or(p.UninstallFor, governance.Days(30))
 	epoch := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	if least, most := epoch.AddDate(0, 0, 1), epoch.AddDate(0, 0, 366); p.UninstallFor.AddTo(epoch).Before(least) || p.UninstallFor.AddTo(epoch).After(most) {
 		return governance.Invalid("uninstallFor", "uninstallFor is from P1D to P365D.")

@@ -1,6 +1,7 @@
 package companion
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -30,9 +31,7 @@ type mailPlan struct {
 }
 
 func (p *mailPlan) validate() error {
-	if p.To == "" {
-		p.To = toTarget
-	}
+	p.To = cmp.Or(p.To, toTarget)
 	switch {
 	case !slices.Contains([]string{toTarget, toManager, toRequestor}, p.To):
 		return governance.Invalid("to", "to is target, manager or requestor.")

@@ -251,6 +251,9 @@ type TicketAnswer struct {
 	Detail string `json:"detail"`
 }
 
+// ticketEnds are what a ticket's status means.
+var ticketEnds = map[string]engine.TaskResult{"completed": {Detail: "was completed."}, "failed": {Failed: true, Detail: "was not completed."}}
+
 // AnswerTicket ends the wait for a ticket. key proves that the answer is from whom the ticket went to. Errors: CodeUnauthorized for a key that is not the ticket's, also when there is no such ticket;
 // CodeInvalid; CodeConflict when another answer came before, or the time is over.
 func (t Tasks) AnswerTicket(ctx context.Context, id, key string, answer TicketAnswer) (governance.Task, error) {
@@ -274,35 +277,27 @@ func (t Tasks) AnswerTicket(ctx context.Context, id, key string, answer TicketAn
 	if secret.IsZero() || subtle.ConstantTimeCompare([]byte(key), []byte(ticketKey(secret, ticketID(w.place.Partition, w.task.ID)))) != 1 {
 		return governance.Task{}, refused
 	}
-	result := engine.TaskResult{Detail: "The ticket was completed."}
-	switch strings.ToLower(answer.Status) {
-	case "completed":
-	case "failed":
-		result = engine.TaskResult{Failed: true, Detail: "The ticket was not completed."}
-	default:
+	ended, known := ticketEnds[strings.ToLower(answer.Status)]
+	if !known {
 		return governance.Task{}, governance.Invalid("status", "status is completed or failed.")
 	}
 	if len(answer.Detail) > 2000 {
 		return governance.Task{}, governance.Invalid("detail", "detail has at most 2000 bytes.")
 	}
-	if detail := governance.OneLine(answer.Detail); detail != "" {
-		result.Detail += " " + detail
-	}
-	if number, _ := w.task.Done(stepOpened); number != "" {
-		result.Detail = strings.Replace(result.Detail, "The ticket", "The ticket "+number, 1)
-	}
+	number, _ := w.task.Done(stepOpened)
+	ended.Detail = governance.OneLine(fmt.Sprintf("The ticket %s %s %s", number, ended.Detail, answer.Detail))
 	if !engine.MayTell(w.task, t.Ledger.Now()) {
 		return governance.Task{}, governance.Conflict("The time for an answer is over.")
 	}
 	desk := governance.Caller{Kind: governance.CallerExtension, DisplayName: "service desk"}
 	err = w.update(ctx, func(s engine.State) (engine.Change, error) {
-		return engine.EndTask(s, w.task.ID, result, desk, t.Ledger.Now())
+		return engine.EndTask(s, w.task.ID, ended, desk, t.Ledger.Now())
 	})
 	if err != nil {
 		return governance.Task{}, err
 	}
-	if result.Failed {
-		w.alert(ctx, "a ticket was not completed", result.Detail, nil)
+	if ended.Failed {
+		w.alert(ctx, "a ticket was not completed", ended.Detail, nil)
 	}
 	return w.task, nil
 }

@@ -74,11 +74,9 @@ func (a Actions) PutAction(ctx context.Context, caller governance.Caller, name s
 	if err != nil {
 		return none, err
 	}
-	normal, err := json.Marshal(p)
-	if err != nil {
+	if draft.Settings, err = json.Marshal(p); err != nil {
 		return none, fmt.Errorf("encode the settings: %w", err)
 	}
-	draft.Settings = normal
 	by := engine.Edit{Caller: caller, Now: a.Ledger.Now()}
 	draft.ModifiedDateTime = governance.At(by.Now)
 	done, err := a.Ledger.Update(ctx, ledger.TenantPlace(), stored[governance.CalloutAction](name), func(s engine.State) (engine.Change, error) {

@@ -163,7 +163,7 @@ func (w *work) followUp(ctx context.Context) error {
 		return err
 	}
 	result := engine.TaskResult{Detail: "A newer request sees to it; nothing was left to undo."}
-	if undo, ok := w.plan.(follower); ok && (newest == nil || newest.task.FollowUpDateTime == nil) {
+	if undo, ok := w.plan.(follower); ok && (newest.task.ID == w.task.ID || newest.task.FollowUpDateTime == nil) {
 		if err := w.update(ctx, func(s engine.State) (engine.Change, error) {
 			return engine.BeginFollowUp(s, w.task.ID, w.Ledger.Now())
 		}); err != nil {
@@ -189,20 +189,13 @@ func (w *work) followUp(ctx context.Context) error {
 	return err
 }
 
-// newest is the work for the task that was accepted last about the same, nil if it is this one.
+// newest is the work for the task that was accepted last about the same, which may be this one.
 func (w *work) newest(ctx context.Context) (*work, error) {
-	if w.task.Claim == "" {
-		return nil, nil
-	}
 	state, err := w.Ledger.Load(ctx, w.place, ledger.Documents())
 	if err != nil {
 		return nil, err
 	}
-	id := engine.NewestTask(state.State, w.task)
-	if id == "" || id == w.task.ID {
-		return nil, nil
-	}
-	return w.openTask(ctx, w.place, id)
+	return w.openTask(ctx, w.place, cmp.Or(engine.NewestTask(state.State, w.task), w.task.ID))
 }
 
 // putRight does again what the newest task about the same has done, or is doing, until that does not change under it. It is for who may have changed the directory too late: a lock was lost without its knowing,
@@ -215,10 +208,7 @@ func (w *work) putRight(ctx context.Context) error {
 	done, steps := "", 0
 	for range maxPlans {
 		var newest *work
-		if newest, err = w.newest(ctx); err == nil && newest == nil {
-			newest, err = w.openTask(ctx, w.place, w.task.ID)
-		}
-		if err != nil {
+		if newest, err = w.newest(ctx); err != nil {
 			break
 		}
 		if newest.task.ID == done && len(newest.task.Steps) == steps {
