@@ -14,7 +14,7 @@ const algorithm = "RS256"
 const maxKidBytes = 128
 
 // FromHeader takes the bearer token out of an HTTP header. Errors: CodeUnauthorized if there is no Authorization header, more than one, or
-// one that is not a single bearer token of at most MaxTokenBytes.
+// one that is not a single bearer token. How long it may be, Validate says.
 func FromHeader(header http.Header) (string, error) {
 	var values []string
 	for name, of := range header { // by hand: a header that the Functions host wrote into JSON need not be in canonical case
@@ -31,9 +31,6 @@ func FromHeader(header http.Header) (string, error) {
 	scheme, token, _ := strings.Cut(values[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") { // schemes have no case: RFC 9110, section 11.1
 		return "", refuse(nil, "The Authorization header is not of the Bearer scheme.")
-	}
-	if len(token) > MaxTokenBytes {
-		return "", refuse(nil, "The access token is longer than %d bytes.", MaxTokenBytes)
 	}
 	if token == "" || strings.IndexFunc(token, func(c rune) bool { return c != '.' && !isBase64URL(c) }) >= 0 {
 		return "", refuse(nil, "The Authorization header does not hold exactly one access token.") // two that a proxy joined have a comma

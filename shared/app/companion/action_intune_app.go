@@ -92,7 +92,13 @@ func (p *appPlan) run(ctx context.Context, w *work) (outcome, error) {
 		return outcome{}, err
 	}
 	if !give {
-		if err := w.once(ctx, "assigned", func() (string, error) { return "", p.assign(ctx, w) }); err != nil {
+		if err := w.once(ctx, "assigned", func() (string, error) {
+			err := w.Actions.AssignApp(ctx, p.AppID, p.UninstallGroupID, governance.IntentUninstall)
+			if errors.Is(err, directory.ErrNotFound) {
+				return "", giveUpf(err, "The Intune app no longer exists.")
+			}
+			return "", inWords(err, "Assigning the app for uninstalling")
+		}); err != nil {
 			return outcome{}, err
 		}
 		if w.again && w.task.FollowUpDateTime == nil { // nobody has joined yet
@@ -118,14 +124,6 @@ func (p *appPlan) run(ctx context.Context, w *work) (outcome, error) {
 	}
 	until := w.task.FollowUpDateTime.Instant()
 	return outcome{detail: "The app is being uninstalled by Intune; the person stays in the uninstall group until " + until.Format("2 January 2006") + "."}, nil
-}
-
-func (p *appPlan) assign(ctx context.Context, w *work) error {
-	err := w.Actions.AssignApp(ctx, p.AppID, p.UninstallGroupID, governance.IntentUninstall)
-	if errors.Is(err, directory.ErrNotFound) {
-		return giveUpf(err, "The Intune app no longer exists.")
-	}
-	return inWords(err, "Assigning the app for uninstalling")
 }
 
 func (p *appPlan) followUp(ctx context.Context, w *work) (string, error) {

@@ -1,6 +1,7 @@
 package companion
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -55,16 +56,13 @@ func checkURL(text string) error {
 		return governance.Invalid("url", "url takes no placeholders: what is filled in is not Latchkey's.")
 	}
 	at, err := url.Parse(text)
-	if err != nil || at.Host == "" || at.User != nil || at.Fragment != "" || at.Scheme != "https" && at.Scheme != "http" || len(text) > 2000 || !isPort(at.Port()) {
+	if err == nil { // which takes any number for a port
+		_, err = strconv.ParseUint(cmp.Or(at.Port(), "443"), 10, 16)
+	}
+	if err != nil || at.Host == "" || at.User != nil || at.Fragment != "" || at.Scheme != "https" && at.Scheme != "http" || len(text) > 2000 {
 		return governance.Invalid("url", "url must be an https address without credentials.")
 	}
 	return nil
-}
-
-// isPort says whether a URL's port can be one; without one it is that of the scheme.
-func isPort(text string) bool {
-	_, err := strconv.ParseUint(text, 10, 16)
-	return text == "" || err == nil
 }
 
 func (p *webhookPlan) withoutPerson() {}
