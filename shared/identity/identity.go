@@ -114,7 +114,7 @@ func New(ctx context.Context, options Options) (*Validator, error) {
 }
 
 // Check says whether tokens can be checked: whether the tenant's signing keys are there, or can be fetched. Errors: CodeUnavailable.
-func (v *Validator) Check(ctx context.Context) error { return v.keys.check(ctx, v.clock.Now()) }
+func (v *Validator) Check(ctx context.Context) error { return v.keys.check(ctx) }
 
 // Validate makes the Caller of a token. Errors: CodeUnauthorized with a message that says which check failed, CodeUnavailable when the keys that would
 // decide cannot be had; then the token may be good, and the caller may retry.
@@ -128,7 +128,7 @@ func (v *Validator) Validate(ctx context.Context, token string) (governance.Call
 	now := v.clock.Now()
 	digest := sha256.Sum256([]byte(token))
 	// The generation is read before the keys are used: if they change in between, what is remembered below is of an older generation and never served.
-	generation := v.keys.generation(ctx, now)
+	generation := v.keys.generation(ctx)
 	if caller, ok := v.cache.get(digest, generation, now); ok {
 		return caller, nil
 	}

@@ -66,8 +66,8 @@ func newKeySource(life context.Context, clock platform.Clock, from *publisher) *
 }
 
 // generation names the keys that hold now, after fetching them again if they are old; 0: there are none yet.
-func (k *keySource) generation(ctx context.Context, now time.Time) uint64 {
-	if set := k.current(ctx, now); set != nil {
+func (k *keySource) generation(ctx context.Context) uint64 {
+	if set := k.current(ctx); set != nil {
 		return set.generation
 	}
 	return 0
@@ -76,12 +76,11 @@ func (k *keySource) generation(ctx context.Context, now time.Time) uint64 {
 // KeyRead finds the key of a token. Errors: CodeUnauthorized if the tenant does not publish a usable key of that id, CodeUnavailable if that cannot be
 // known now because its keys cannot be fetched.
 func (k *keySource) KeyRead(ctx context.Context, kid string) (jwkset.JWK, error) {
-	now := k.clock.Now()
-	set := k.current(ctx, now)
+	set := k.current(ctx)
 	if key, found, err := set.find(kid); found {
 		return key, err
 	}
-	err := k.refresh(ctx, now, set != nil)
+	err := k.refresh(ctx, set != nil)
 	if key, found, err := k.set.Load().find(kid); found {
 		return key, err
 	}
@@ -92,34 +91,37 @@ func (k *keySource) KeyRead(ctx context.Context, kid string) (jwkset.JWK, error)
 }
 
 // current is the newest set there is, or nil. It starts a fetch for an old set, and waits for it if the set is very old.
-func (k *keySource) current(ctx context.Context, now time.Time) *keySet {
+func (k *keySource) current(ctx context.Context) *keySet {
 	set := k.set.Load()
-	if set == nil || now.Sub(set.fetched) < refreshAfter {
-		return set
+	if set == nil {
+		return nil
 	}
-	if now.Sub(set.fetched) < waitAfter {
-		k.start(now, false)
-	} else {
-		_ = k.refresh(ctx, now, false) // the old ones still serve
+	switch age := k.clock.Now().Sub(set.fetched); {
+	case age < refreshAfter:
+		return set
+	case age < waitAfter:
+		k.start(false)
+	default:
+		_ = k.refresh(ctx, false) // the old ones still serve
 	}
 	return k.set.Load()
 }
 
 // check says whether there are keys, after fetching them if there are none. Errors: CodeUnavailable.
-func (k *keySource) check(ctx context.Context, now time.Time) error {
-	if k.current(ctx, now) != nil {
+func (k *keySource) check(ctx context.Context) error {
+	if k.current(ctx) != nil {
 		return nil
 	}
-	if err := k.refresh(ctx, now, false); k.set.Load() == nil {
+	if err := k.refresh(ctx, false); k.set.Load() == nil {
 		return unavailable(err)
 	}
 	return nil
 }
 
 // refresh is start, and waits for the end of the fetch. Errors: that of the last fetch, also if none is made now; the context's.
-func (k *keySource) refresh(ctx context.Context, now time.Time, forUnknown bool) error {
+func (k *keySource) refresh(ctx context.Context, forUnknown bool) error {
 	select {
-	case <-k.start(now, forUnknown):
+	case <-k.start(forUnknown):
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		return k.failure
@@ -130,13 +132,13 @@ func (k *keySource) refresh(ctx context.Context, now time.Time, forUnknown bool)
 
 // start joins the fetch under way or begins one, and returns what is closed when it ends. It is closed already, and nothing is fetched, while a failure is
 // backed off from, and for an unknown key id when there were too many of those.
-func (k *keySource) start(now time.Time, forUnknown bool) <-chan struct{} {
+func (k *keySource) start(forUnknown bool) <-chan struct{} {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.flight != nil {
 		return k.flight
 	}
-	done := make(chan struct{})
+	done, now := make(chan struct{}), k.clock.Now()
 	if now.Before(k.retryAt) || forUnknown && !k.limiter.AllowN(now, 1) {
 		close(done)
 		return done

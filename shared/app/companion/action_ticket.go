@@ -61,14 +61,13 @@ func (s *ticketSearch) address(id string) string {
 }
 
 // validate takes an address of the service desk's own host only: the Authorization header goes with it.
-func (s *ticketSearch) validate(desk string) error {
+func (s *ticketSearch) validate(desk *url.URL) error {
 	filled := s.address(ticketID(governance.NameID("subject"), governance.NameID("callout")))
-	if checkURL(filled) != nil || filled == s.URL {
+	found, err := checkURL(filled)
+	if err != nil || filled == s.URL {
 		return governance.Invalid("find/url", "find.url must be an https address without credentials, with {{ticket.id}} and no other placeholder.")
 	}
-	there, err := url.Parse(filled)
-	here, hereErr := url.Parse(desk)
-	if err != nil || hereErr != nil || !strings.EqualFold(there.Host, here.Host) || there.Scheme != here.Scheme {
+	if !strings.EqualFold(found.Host, desk.Host) || found.Scheme != desk.Scheme {
 		return governance.Invalid("find/url", "find.url must begin as url does: https:// and the same host.")
 	}
 	if !numberPath.MatchString(s.NumberPath) {
@@ -80,7 +79,8 @@ func (s *ticketSearch) validate(desk string) error {
 var numberPath = regexp.MustCompile(`^[A-Za-z0-9_]{1,40}(\.[A-Za-z0-9_]{1,40}){0,5}$`)
 
 func (p *ticketPlan) validate() error {
-	if err := checkURL(p.URL); err != nil {
+	desk, err := checkURL(p.URL)
+	if err != nil {
 		return err
 	}
 	switch {
@@ -94,7 +94,7 @@ func (p *ticketPlan) validate() error {
 		return governance.Invalid("body", "body is the ticket, as JSON.")
 	}
 	if p.Find != nil {
-		if err := p.Find.validate(p.URL); err != nil {
+		if err := p.Find.validate(desk); err != nil {
 			return err
 		}
 	}

@@ -35,7 +35,7 @@ type webhookPlan struct {
 }
 
 func (p *webhookPlan) validate() error {
-	if err := checkURL(p.URL); err != nil {
+	if _, err := checkURL(p.URL); err != nil {
 		return err
 	}
 	if !secretName.MatchString(p.Secret) {
@@ -51,18 +51,18 @@ func (p *webhookPlan) validate() error {
 }
 
 // checkURL refuses what can be no address to call; which addresses may be called, the outbound client decides.
-func checkURL(text string) error {
+func checkURL(text string) (*url.URL, error) {
 	if strings.ContainsAny(text, "{}") {
-		return governance.Invalid("url", "url takes no placeholders: what is filled in is not Latchkey's.")
+		return nil, governance.Invalid("url", "url takes no placeholders: what is filled in is not Latchkey's.")
 	}
 	at, err := url.Parse(text)
 	if err == nil { // which takes any number for a port
 		_, err = strconv.ParseUint(cmp.Or(at.Port(), "443"), 10, 16)
 	}
 	if err != nil || at.Host == "" || at.User != nil || at.Fragment != "" || at.Scheme != "https" && at.Scheme != "http" || len(text) > 2000 {
-		return governance.Invalid("url", "url must be an https address without credentials.")
+		return nil, governance.Invalid("url", "url must be an https address without credentials.")
 	}
-	return nil
+	return at, nil
 }
 
 func (p *webhookPlan) withoutPerson() {}
