@@ -113,7 +113,9 @@ func (l *ledger) record(assignmentID string, fails func(engine.Step) (reason str
 // requestDue does what time does to request-1.
 func (l *ledger) requestDue(pack *governance.AccessPackage) engine.Change {
 	l.t.Helper()
-	return l.must(pack, func(s engine.State) (engine.Change, error) { return engine.RequestIsDue(s, "request-1", engine.Facts{Package: pack}, l.now) })
+	return l.must(pack, func(s engine.State) (engine.Change, error) {
+		return engine.RequestIsDue(s, "request-1", engine.Facts{Package: pack}, l.now)
+	})
 }
 
 // assignmentDue does what time does to an assignment.

@@ -209,7 +209,9 @@ func (w *walk) pass(d time.Duration) {
 			continue
 		}
 		pack := w.packageOf(one[governance.AssignmentRequest](w.State, id))
-		w.must(nil, func(s engine.State) (engine.Change, error) { return engine.RequestIsDue(s, id, engine.Facts{Package: pack}, w.now) })
+		w.must(nil, func(s engine.State) (engine.Change, error) {
+			return engine.RequestIsDue(s, id, engine.Facts{Package: pack}, w.now)
+		})
 	}
 	for _, id := range idsOf[governance.Assignment](w.State) {
 		if isDue(one[governance.Assignment](w.State, id).Due()) {

@@ -115,7 +115,9 @@ func (st *stage) Advance(_ context.Context, until time.Time) error {
 				if p, _ := st.pack(one[governance.AssignmentRequest](l.State, id).AccessPackage.ID); p.ID != "" {
 					present = &p
 				}
-				st.settle(name, l.must(nil, func(s engine.State) (engine.Change, error) { return engine.RequestIsDue(s, id, engine.Facts{Package: present}, next) }))
+				st.settle(name, l.must(nil, func(s engine.State) (engine.Change, error) {
+					return engine.RequestIsDue(s, id, engine.Facts{Package: present}, next)
+				}))
 			}
 			for _, id := range idsOf[governance.Assignment](l.State) {
 				st.settle(name, l.assignmentDue(id))

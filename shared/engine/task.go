@@ -23,11 +23,6 @@ const (
 	TaskLapses   TaskEvent = "lapses"   // the source cannot be told any more
 )
 
-// TaskEvents lists all of them.
-func TaskEvents() []TaskEvent {
-	return []TaskEvent{TaskBegins, TaskWaits, TaskSucceeds, TaskFails, TaskTimesOut, TaskIsTold, TaskLapses}
-}
-
 // taskTransitions is the life of a task: the only place that says which state follows which. What is not in it does not happen, so a wait is answered or timed out, never both.
 var taskTransitions = map[governance.TaskState]map[TaskEvent]governance.TaskState{
 	governance.TaskAccepted: {
@@ -130,9 +125,9 @@ func AcceptTask(s State, by governance.Caller, task governance.Task, requestStat
 		}
 	}
 	task.State, task.AcceptedDateTime = governance.TaskAccepted, governance.At(now)
-	audit := taskEntry(task, now, fmt.Sprintf("accepted: %s for the stage %s", task.Action, task.Stage))
-	audit.InitiatedBy = by.Initiator()
-	return Change{Write: []governance.Document{task}, Audit: []governance.AuditEntry{audit}, Effects: []governance.Effect{taskEffect(task)}}, nil
+	change := changedTask(task, by, true, fmt.Sprintf("accepted: %s for the stage %s", task.Action, task.Stage), now)
+	change.effect(taskEffect(task))
+	return change, nil
 }
 
 // BeginTask marks the work as begun. An empty change means that it was before. Errors: CodeConflict if it is over or was never accepted.
@@ -141,7 +136,7 @@ func BeginTask(s State, id string, now time.Time) (Change, error) {
 	if err != nil || task.State == governance.TaskWorking {
 		return Change{}, err
 	}
-	if err := moveTask(&task, TaskBegins); err != nil {
+	if task.State, err = NextTask(task.State, TaskBegins); err != nil {
 		return Change{}, err
 	}
 	task.BeganDateTime = governance.At(now)
@@ -196,15 +191,12 @@ func PromiseFollowUp(s State, id string, when time.Time) (Change, error) {
 
 // WaitTask leaves the task to somebody else.
 func WaitTask(s State, id, detail string, now time.Time) (Change, error) {
-	task, err := openTask(s, id)
+	task, err := movedTask(s, id, TaskWaits)
 	if err != nil {
 		return Change{}, err
 	}
-	if err := moveTask(&task, TaskWaits); err != nil {
-		return Change{}, err
-	}
 	task.Detail = clipDetail(detail)
-	return Change{Write: []governance.Document{task}, Audit: []governance.AuditEntry{taskEntry(task, now, detail)}}, nil
+	return changedTask(task, governance.System(), true, detail, now), nil
 }
 
 // TaskResult is how the work for a task ended, or its undoing.
@@ -218,40 +210,29 @@ const stepTelling = "telling"
 
 // EndTask records how the work ended. byWho is who ended it: Latchkey's own worker tells the source right away; when it is somebody else, an effect sees to the rest.
 func EndTask(s State, id string, result TaskResult, byWho governance.Caller, now time.Time) (Change, error) {
-	task, err := openTask(s, id)
-	if err != nil {
-		return Change{}, err
-	}
 	event := TaskSucceeds
 	if result.Failed {
 		event = TaskFails
 	}
-	if err := moveTask(&task, event); err != nil {
+	task, err := movedTask(s, id, event)
+	if err != nil {
 		return Change{}, err
 	}
 	task.Succeeded, task.Detail, task.EndedDateTime = !result.Failed, clipDetail(result.Detail), governance.At(now)
 	if task.Waits && byWho.Kind == governance.CallerSystem {
 		task.Steps = append(slices.Clone(task.Steps), governance.TaskStep{Name: stepTelling, DateTime: governance.At(now)})
 	}
-	audit := taskEntry(task, now, task.Detail)
-	audit.InitiatedBy = byWho.Initiator()
-	if result.Failed {
-		audit.Result = "failure"
-	}
-	change := Change{Write: []governance.Document{task}, Audit: []governance.AuditEntry{audit}}
+	change := changedTask(task, byWho, task.Succeeded, task.Detail, now)
 	if task.Waits && byWho.Kind != governance.CallerSystem {
-		change.Effects = append(change.Effects, taskEffect(task))
+		change.effect(taskEffect(task))
 	}
 	return change, nil
 }
 
 // TimeOutTask gives the work up because its time is over.
 func TimeOutTask(s State, id string, now time.Time) (Change, error) {
-	task, err := openTask(s, id)
+	task, err := movedTask(s, id, TaskTimesOut)
 	if err != nil {
-		return Change{}, err
-	}
-	if err := moveTask(&task, TaskTimesOut); err != nil {
 		return Change{}, err
 	}
 	task.EndedDateTime = governance.At(now)
@@ -259,9 +240,7 @@ func TimeOutTask(s State, id string, now time.Time) (Change, error) {
 	if task.Waits {
 		task.Detail = "The work did not end before the request stopped waiting; no answer was sent."
 	}
-	audit := taskEntry(task, now, task.Detail)
-	audit.Result = "failure"
-	return Change{Write: []governance.Document{task}, Audit: []governance.AuditEntry{audit}}, nil
+	return changedTask(task, governance.System(), false, task.Detail, now), nil
 }
 
 // BeginTelling records that the source is about to be told. before says that it was recorded before: somebody may have told it already. Errors: CodeConflict if there is nothing to tell any more.
@@ -290,15 +269,14 @@ func TellTask(s State, id string, told bool, detail string, now time.Time) (Chan
 	if !told {
 		event = TaskLapses
 	}
-	if err := moveTask(&task, event); err != nil {
+	var err error
+	if task.State, err = NextTask(task.State, event); err != nil {
 		return Change{}, err
 	}
-	audit := taskEntry(task, now, detail)
 	if !told {
 		task.Detail = clipDetail(strings.TrimSpace(task.Detail + " " + detail))
-		audit.Result = "failure"
 	}
-	return Change{Write: []governance.Document{task}, Audit: []governance.AuditEntry{audit}}, nil
+	return changedTask(task, governance.System(), told, detail, now), nil
 }
 
 // The steps of a task whose follow-up has begun, and is done.
@@ -328,11 +306,7 @@ func FollowUpTask(s State, id string, result TaskResult, now time.Time) (Change,
 	}
 	task.FollowUpDateTime = nil
 	task.Steps = append(slices.Clone(task.Steps), governance.TaskStep{Name: StepFollowUp, Note: clipDetail(result.Detail), DateTime: governance.At(now)})
-	audit := taskEntry(task, now, result.Detail)
-	if result.Failed {
-		audit.Result = "failure"
-	}
-	return Change{Write: []governance.Document{task}, Audit: []governance.AuditEntry{audit}}, nil
+	return changedTask(task, governance.System(), !result.Failed, result.Detail, now), nil
 }
 
 // MayTell says whether there is still time to tell the source of a task how its work ended.
@@ -351,13 +325,13 @@ func openTask(s State, id string) (governance.Task, error) {
 	return task, nil
 }
 
-func moveTask(task *governance.Task, event TaskEvent) error {
-	next, err := NextTask(task.State, event)
-	if err != nil {
-		return err
+// movedTask is an open task after an event.
+func movedTask(s State, id string, event TaskEvent) (governance.Task, error) {
+	task, err := openTask(s, id)
+	if err == nil {
+		task.State, err = NextTask(task.State, event)
 	}
-	task.State = next
-	return nil
+	return task, err
 }
 
 func taskEffect(task governance.Task) governance.Effect {
@@ -366,11 +340,16 @@ func taskEffect(task governance.Task) governance.Effect {
 	return effect
 }
 
-func taskEntry(task governance.Task, now time.Time, detail string) governance.AuditEntry {
-	return governance.AuditEntry{
-		Activity: governance.ActivityTask, ActivityDateTime: governance.At(now), Result: "success", InitiatedBy: governance.System().Initiator(),
-		TargetID: task.ID, CorrelationID: task.RequestID, AuditPersonal: governance.AuditPersonal{Detail: clipDetail(detail)},
+// changedTask is the change of a task that the audit trail tells of.
+func changedTask(task governance.Task, by governance.Caller, well bool, detail string, now time.Time) Change {
+	result := "success"
+	if !well {
+		result = "failure"
 	}
+	return Change{Write: []governance.Document{task}, Audit: []governance.AuditEntry{{
+		Activity: governance.ActivityTask, ActivityDateTime: governance.At(now), Result: result, InitiatedBy: by.Initiator(),
+		TargetID: task.ID, CorrelationID: task.RequestID, AuditPersonal: governance.AuditPersonal{Detail: clipDetail(detail)},
+	}}}
 }
 
 func clipDetail(text string) string {

@@ -255,7 +255,7 @@ func taskAudit(by governance.Caller, result, detail string) governance.AuditEntr
 // A task is the same when it is repeated, and another one when anything of it is another.
 func TestTaskIDs(t *testing.T) {
 	t.Parallel()
-	call := governance.TaskCall{Source: governance.SourceEntitlement, Stage: governance.StageRequestGranted, RequestID: "r", StageInstanceID: "i"}
+	call := governance.TaskCall{Task: governance.Task{Source: governance.SourceEntitlement, Stage: governance.StageRequestGranted, RequestID: "r", StageInstanceID: "i"}}
 	again := call
 	again.Timeout, again.RequestState, again.SentAt = governance.Hours(1), "delivered", start
 	if engine.TaskID("a", call) != engine.TaskID("a", again) {

@@ -2,6 +2,7 @@ package governance
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -13,20 +14,13 @@ import (
 
 // TaskCall is what a source sent, read: the same whichever form it came in.
 type TaskCall struct {
-	Source          TaskSource
-	Stage           TaskStage
-	RequestID       string // of entitlement management's request, or the task's processing result
-	StageInstanceID string
-	ResumePath      string // below the version of Graph
-	Waits           bool
-	Timeout         Duration // how long the source waits; zero: it did not say
-	SentAt          time.Time
-	Package         Named
-	Catalog         Named
-	Target          Subject // only what the payload says; the directory is asked for the rest. Without an object id it has the source's own: who is not in the directory yet
-	Requestor       Subject
-	RequestState    string // of the request, as the source sees it
-	TenantID        string // that the payload names, if it names one
+	// Task is as much of the task as the payload says. RequestID is of entitlement management's request, or the task's processing result. Target without an object id has the source's own id: who is not in
+	// the directory yet.
+	Task
+	Timeout      Duration // how long the source waits; zero: it did not say
+	SentAt       time.Time
+	RequestState string // of the request, as the source sees it
+	TenantID     string // that the payload names, if it names one
 }
 
 // callBody is entitlement management's payload: in camelCase within the documented envelope (RULES EXT-12), and in PascalCase without one as it is really sent (RULES EXT-11).
@@ -77,15 +71,11 @@ type callWho struct {
 const maxCallName = 256
 
 func (w *callWho) subject(objectID string) Subject {
-	name := w.PrincipalName
-	if name == "" {
-		name = w.UserPrincipalName
-	}
-	return Subject{ObjectID: strings.ToLower(objectID), DisplayName: cut(w.DisplayName), PrincipalName: cut(name), SubjectType: SubjectUser}
+	return Subject{ObjectID: strings.ToLower(objectID), DisplayName: cut(w.DisplayName), PrincipalName: cut(cmp.Or(w.PrincipalName, w.UserPrincipalName)), SubjectType: SubjectUser}
 }
 
 func cut(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
+	text = OneLine(text)
 	if len(text) > maxCallName {
 		text = strings.ToValidUTF8(text[:maxCallName], "")
 	}
@@ -113,8 +103,7 @@ func ParseTask(data []byte) (TaskCall, error) {
 		return TaskCall{}, Invalid("data", "data must be an object.")
 	}
 	call, err := parseCallBody(TaskCall{TenantID: envelope.TenantID}, envelope.Data)
-	var wrong *Error
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*Error](err); ok {
 		within := *wrong
 		within.Target = "data/" + wrong.Target
 		err = &within
@@ -125,8 +114,7 @@ func ParseTask(data []byte) (TaskCall, error) {
 func parseCallBody(call TaskCall, payload []byte) (TaskCall, error) {
 	var body callBody
 	if err := json.Unmarshal(payload, &body); err != nil {
-		var wrong *json.UnmarshalTypeError
-		if errors.As(err, &wrong) {
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			return TaskCall{}, Invalid(strings.ReplaceAll(wrong.Field, ".", "/"), "%s has the wrong type.", wrong.Field)
 		}
 		return TaskCall{}, Invalid("body", "The payload is not one of a custom extension.")
@@ -157,10 +145,7 @@ func (c TaskCall) entitlement(body callBody) (TaskCall, error) {
 		return c, Invalid("Stage", "The stage %q is not known.", Clip(body.Stage))
 	}
 	c.Stage = TaskStages()[known]
-	c.RequestID = body.AccessPackageAssignmentRequestID
-	if c.RequestID == "" {
-		c.RequestID = body.RequestID
-	}
+	c.RequestID = cmp.Or(body.AccessPackageAssignmentRequestID, body.RequestID)
 	if c.RequestID == "" && !c.Stage.MayWait() && body.Assignment != nil { // before an expiry there is no request
 		c.RequestID = body.Assignment.ID
 	}
@@ -175,7 +160,7 @@ func (c TaskCall) entitlement(body callBody) (TaskCall, error) {
 	}
 	c.RequestID, c.StageInstanceID = strings.ToLower(c.RequestID), strings.ToLower(body.StageInstanceID)
 	c.RequestState = body.State
-	c.Package, c.Catalog = body.AccessPackage.cut(), body.AccessPackageCatalog.cut()
+	c.AccessPackage, c.Catalog = body.AccessPackage.cut(), body.AccessPackageCatalog.cut()
 	if c.Catalog.ID == "" {
 		c.Catalog = body.Catalog.cut()
 	}
@@ -193,10 +178,7 @@ func (c TaskCall) entitlement(body callBody) (TaskCall, error) {
 		return c, Invalid("CallbackUriPath", "CallbackUriPath is not that of the request %s.", c.RequestID)
 	}
 	c.ResumePath = "/identityGovernance/entitlementManagement/assignmentRequests/" + c.RequestID + "/resume"
-	text := body.CallbackConfiguration.DurationBeforeTimeout
-	if text == "" {
-		text = body.CallbackConfiguration.TimeoutDuration
-	}
+	text := cmp.Or(body.CallbackConfiguration.DurationBeforeTimeout, body.CallbackConfiguration.TimeoutDuration)
 	if text == "" {
 		return c, nil
 	}
@@ -236,10 +218,7 @@ func (c *TaskCall) people(body callBody) error {
 
 func (c TaskCall) lifecycle(body callBody) (TaskCall, error) {
 	c.Source, c.Stage = SourceLifecycle, StageLifecycleTask
-	subject := body.Subject
-	if subject == nil {
-		subject = body.TargetSubject
-	}
+	subject := cmp.Or(body.Subject, body.TargetSubject)
 	switch {
 	case subject == nil || !IsGUID(subject.ID):
 		return c, Invalid("subject/id", "subject/id must be the object id of the person whom the task is for.")
@@ -253,7 +232,7 @@ func (c TaskCall) lifecycle(body callBody) (TaskCall, error) {
 	}
 	c.Target = subject.subject(subject.ID)
 	if body.Workflow != nil {
-		c.Package = body.Workflow.cut()
+		c.AccessPackage = body.Workflow.cut()
 	}
 	if body.CallbackURIPath == "" {
 		return c, nil

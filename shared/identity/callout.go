@@ -2,19 +2,20 @@ package identity
 
 import (
 	"context"
-	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"math/big"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/golang-jwt/jwt/v5"
 
 	"latchkey/shared/governance"
 )
@@ -42,7 +43,7 @@ func NewCallouts(ctx context.Context, options Options, callers []string) (*Callo
 	}
 	v := &Callouts{tokens: tokens, seen: map[[32]byte]time.Time{}}
 	for _, caller := range callers {
-		if !isGUID(caller) {
+		if !governance.IsGUID(caller) {
 			return nil, errors.New("identity: a caller must be an application's GUID")
 		}
 		v.callers = append(v.callers, strings.ToLower(caller))
@@ -77,10 +78,11 @@ func (v *Callouts) Validate(ctx context.Context, header http.Header, request Req
 
 // boundClaims are the claims of proof of possession, of a token or of what is signed around it.
 type boundClaims struct {
-	Method       *string `json:"m"`
-	Host         *string `json:"u"`
-	Path         *string `json:"p"`
-	Confirmation *struct {
+	jwt.RegisteredClaims         // for the library, which takes tokens apart
+	Method               *string `json:"m"`
+	Host                 *string `json:"u"`
+	Path                 *string `json:"p"`
+	Confirmation         *struct {
 		KeyID string `json:"kid"`
 		Key   *struct {
 			Type     string `json:"kty"`
@@ -115,7 +117,7 @@ func (v *Callouts) validateToken(ctx context.Context, token string) (governance.
 		return governance.Caller{}, boundClaims{}, governance.Forbidden("The application %s may not call custom extensions; the setting CalloutCallers names those that may.", caller.AppID)
 	}
 	var bound boundClaims
-	if err := decodePart(token, 1, &bound); err != nil {
+	if _, _, err := v.tokens.parser.ParseUnverified(token, &bound); err != nil {
 		return governance.Caller{}, boundClaims{}, refuse(err, "The access token's claims are not valid.")
 	}
 	caller.Kind, caller.Permissions = governance.CallerExtension, nil
@@ -139,15 +141,12 @@ const (
 )
 
 func (v *Callouts) validateProof(ctx context.Context, proof string, request Request) (governance.Caller, error) {
-	if len(proof) > 2*MaxTokenBytes || strings.Count(proof, ".") != 2 {
+	if len(proof) > 2*MaxTokenBytes {
 		return governance.Caller{}, refuse(nil, "The proof of possession is not well formed.")
 	}
-	var head struct {
-		Algorithm string `json:"alg"`
-		Type      string `json:"typ"`
-	}
-	var outer, inner boundClaims
-	if decodePart(proof, 0, &head) != nil || decodePart(proof, 1, &outer) != nil || head.Algorithm != algorithm || !strings.EqualFold(head.Type, "pop") {
+	var outer boundClaims
+	parsed, parts, err := v.tokens.parser.ParseUnverified(proof, &outer)
+	if err != nil || parsed.Method.Alg() != algorithm || !strings.EqualFold(fmt.Sprint(parsed.Header["typ"]), "pop") {
 		return governance.Caller{}, refuse(nil, "The proof of possession is not well formed.")
 	}
 	if outer.Method == nil || outer.Host == nil || outer.Path == nil || outer.Token == "" || outer.Confirmation == nil || outer.Confirmation.Key == nil {
@@ -161,10 +160,8 @@ func (v *Callouts) validateProof(ctx context.Context, proof string, request Requ
 	if err != nil || inner.Confirmation == nil || subtle.ConstantTimeCompare([]byte(inner.Confirmation.KeyID), []byte(thumbprint)) != 1 {
 		return governance.Caller{}, refuse(err, "The access token is not bound to the key of the proof.")
 	}
-	signed := proof[:strings.LastIndexByte(proof, '.')]
-	signature, err := base64.RawURLEncoding.Strict().DecodeString(proof[len(signed)+1:])
-	digest := sha256.Sum256([]byte(signed))
-	if err != nil || rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], signature) != nil {
+	signed := parts[0] + "." + parts[1]
+	if err := parsed.Method.Verify(signed, parsed.Signature, key); err != nil {
 		return governance.Caller{}, refuse(err, "The proof of possession's signature is not valid.")
 	}
 	now := v.tokens.clock.Now()
@@ -174,7 +171,7 @@ func (v *Callouts) validateProof(ctx context.Context, proof string, request Requ
 	if err := outer.covers(request); err != nil {
 		return governance.Caller{}, err
 	}
-	if !v.first(digest, now) {
+	if !v.first(sha256.Sum256([]byte(signed)), now) {
 		return governance.Caller{}, refuse(nil, "The proof of possession was used before.")
 	}
 	return caller, inner.covers(request)
@@ -203,30 +200,14 @@ func (v *Callouts) first(digest [32]byte, now time.Time) bool {
 
 // keyOf makes a public key of its published form, with the thumbprint that a token is bound to it by (RFC 7638).
 func keyOf(kind, modulus, exponent string) (*rsa.PublicKey, string, error) {
-	n, err := base64.RawURLEncoding.Strict().DecodeString(modulus)
-	if err != nil {
-		return nil, "", err
+	key, why := usable(jwkset.JWKMarshal{KTY: jwkset.KTY(kind), N: modulus, E: exponent})
+	if why != "" {
+		return nil, "", errors.New("identity: the key of the proof is not one that is accepted: " + why)
 	}
-	e, err := base64.RawURLEncoding.Strict().DecodeString(exponent)
-	if err != nil {
-		return nil, "", err
-	}
-	key := &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}
-	if bits := key.N.BitLen(); kind != "RSA" || bits < minKeyBits || bits > maxKeyBits || len(e) > 4 || key.E < 3 {
+	public, _ := key.Key().(*rsa.PublicKey) // usable has seen to it
+	if public.E < 3 {
 		return nil, "", errors.New("identity: the key of the proof is not one that is accepted")
 	}
 	sum := sha256.Sum256([]byte(`{"e":"` + exponent + `","kty":"RSA","n":"` + modulus + `"}`))
-	return key, base64.RawURLEncoding.EncodeToString(sum[:]), nil
-}
-
-func decodePart(token string, part int, into any) error {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return errors.New("identity: it does not have three parts")
-	}
-	data, err := base64.RawURLEncoding.Strict().DecodeString(parts[part])
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(data, into)
+	return public, base64.RawURLEncoding.EncodeToString(sum[:]), nil
 }

@@ -13,6 +13,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -66,7 +67,7 @@ type Validator struct {
 // New makes a Validator. It touches no network: the keys are fetched when the first token arrives. ctx bounds the fetches of the Validator's whole life.
 func New(ctx context.Context, options Options) (*Validator, error) {
 	tenantID := strings.ToLower(options.TenantID)
-	if !isGUID(tenantID) {
+	if !governance.IsGUID(tenantID) {
 		return nil, errors.New("identity: TenantID must be the tenant's GUID")
 	}
 	if len(options.Audiences) == 0 {
@@ -77,27 +78,21 @@ func New(ctx context.Context, options Options) (*Validator, error) {
 			return nil, errors.New("identity: Audiences must not hold an empty name")
 		}
 	}
-	authority := strings.TrimRight(options.Authority, "/")
-	if authority == "" {
-		authority = DefaultAuthority
-	}
-	if err := checkEndpoint(authority, options.AllowInsecureLoopback); err != nil {
+	authority := cmp.Or(strings.TrimRight(options.Authority, "/"), DefaultAuthority)
+	host, err := endpoint(authority, options.AllowInsecureLoopback)
+	if err != nil {
 		return nil, fmt.Errorf("identity: Authority %w", err)
 	}
-	if options.JWKSURL != "" {
-		if err := checkEndpoint(options.JWKSURL, options.AllowInsecureLoopback); err != nil {
-			return nil, fmt.Errorf("identity: JWKSURL %w", err)
-		}
+	if _, err := endpoint(cmp.Or(options.JWKSURL, authority), options.AllowInsecureLoopback); err != nil {
+		return nil, fmt.Errorf("identity: JWKSURL %w", err)
 	}
-	clock := options.Clock
-	if clock == nil {
-		clock = platform.SystemClock{}
-	}
+	clock := cmp.Or[platform.Clock](options.Clock, platform.SystemClock{})
 	issuer := authority + "/" + tenantID + "/v2.0"
 	keys := newKeySource(ctx, clock, &publisher{
 		client:        fetchClient(options.HTTPClient),
 		configuration: issuer + "/.well-known/openid-configuration",
 		issuer:        issuer,
+		authority:     host,
 		jwksURL:       options.JWKSURL,
 		allowLoopback: options.AllowInsecureLoopback,
 	})
@@ -119,7 +114,7 @@ func New(ctx context.Context, options Options) (*Validator, error) {
 }
 
 // Check says whether tokens can be checked: whether the tenant's signing keys are there, or can be fetched. Errors: CodeUnavailable.
-func (v *Validator) Check(ctx context.Context) error { return v.keys.check(ctx, v.clock.Now()) }
+func (v *Validator) Check(ctx context.Context) error { return v.keys.check(ctx) }
 
 // Validate makes the Caller of a token. Errors: CodeUnauthorized with a message that says which check failed, CodeUnavailable when the keys that would
 // decide cannot be had; then the token may be good, and the caller may retry.
@@ -133,11 +128,9 @@ func (v *Validator) Validate(ctx context.Context, token string) (governance.Call
 	now := v.clock.Now()
 	digest := sha256.Sum256([]byte(token))
 	// The generation is read before the keys are used: if they change in between, what is remembered below is of an older generation and never served.
-	generation, known := v.keys.generation(ctx, now)
-	if known {
-		if caller, ok := v.cache.get(digest, generation, now); ok {
-			return caller, nil
-		}
+	generation := v.keys.generation(ctx)
+	if caller, ok := v.cache.get(digest, generation, now); ok {
+		return caller, nil
 	}
 
 	if err := checkHeader(token); err != nil {
@@ -159,12 +152,12 @@ func (v *Validator) Validate(ctx context.Context, token string) (governance.Call
 	if err != nil {
 		return governance.Caller{}, err
 	}
-	if known {
+	if generation > 0 {
 		v.cache.put(digest, entry{
 			caller:     caller,
 			generation: generation,
-			from:       claimed.notBefore.Add(-Leeway),
-			until:      claimed.expires.Add(Leeway),
+			from:       claimed.NotBefore.Add(-Leeway),
+			until:      claimed.ExpiresAt.Add(Leeway),
 		}, now)
 	}
 	return copyOf(caller), nil
@@ -175,12 +168,20 @@ func refuse(cause error, format string, args ...any) error {
 	return &governance.Error{Code: governance.CodeUnauthorized, Message: fmt.Sprintf(format, args...), Err: cause}
 }
 
+// orRefuse is an error that says what it is to say to the client, as it is; any other is refused in these words.
+func orRefuse(words string, err error) error {
+	if _, coded := errors.AsType[*governance.Error](err); coded || err == nil {
+		return err
+	}
+	return refuse(err, "%s", words)
+}
+
 // explain makes the error for the client of what the jwt library found. A check of this package has said it already.
 func explain(err error) error {
-	var coded *governance.Error
-	switch {
-	case errors.As(err, &coded):
+	if coded, ok := errors.AsType[*governance.Error](err); ok {
 		return coded
+	}
+	switch {
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
 		return refuse(err, "The access token's signature is not valid.")
 	case errors.Is(err, jwt.ErrTokenMalformed):
@@ -188,22 +189,4 @@ func explain(err error) error {
 	default:
 		return refuse(err, "The access token cannot be verified.")
 	}
-}
-
-// isGUID says whether s is a GUID as Entra writes one: 8-4-4-4-12 hexadecimal digits.
-func isGUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i, c := range []byte(s) {
-		switch {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if c != '-' {
-				return false
-			}
-		case (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F'):
-			return false
-		}
-	}
-	return true
 }

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,89 +65,87 @@ func newKeySource(life context.Context, clock platform.Clock, from *publisher) *
 	}
 }
 
-// generation names the keys that hold now, after fetching them again if they are old; false means that there are none yet.
-func (k *keySource) generation(ctx context.Context, now time.Time) (uint64, bool) {
-	set := k.current(ctx, now)
-	if set == nil {
-		return 0, false
+// generation names the keys that hold now, after fetching them again if they are old; 0: there are none yet.
+func (k *keySource) generation(ctx context.Context) uint64 {
+	if set := k.current(ctx); set != nil {
+		return set.generation
 	}
-	return set.generation, true
+	return 0
 }
 
 // KeyRead finds the key of a token. Errors: CodeUnauthorized if the tenant does not publish a usable key of that id, CodeUnavailable if that cannot be
 // known now because its keys cannot be fetched.
 func (k *keySource) KeyRead(ctx context.Context, kid string) (jwkset.JWK, error) {
-	now := k.clock.Now()
-	set := k.current(ctx, now)
+	set := k.current(ctx)
 	if key, found, err := set.find(kid); found {
 		return key, err
 	}
-	done, wait := k.start(now, set != nil)
-	if wait {
-		select {
-		case <-done:
-		case <-ctx.Done():
-			return jwkset.JWK{}, unavailable(ctx.Err())
-		}
-		if key, found, err := k.set.Load().find(kid); found {
-			return key, err
-		}
+	err := k.refresh(ctx, set != nil)
+	if key, found, err := k.set.Load().find(kid); found {
+		return key, err
 	}
-	if err := k.lastFailure(); err != nil {
+	if err != nil {
 		return jwkset.JWK{}, unavailable(err)
 	}
 	return jwkset.JWK{}, refuse(nil, "The access token is signed with a key that the tenant does not publish (kid).")
 }
 
 // current is the newest set there is, or nil. It starts a fetch for an old set, and waits for it if the set is very old.
-func (k *keySource) current(ctx context.Context, now time.Time) *keySet {
+func (k *keySource) current(ctx context.Context) *keySet {
 	set := k.set.Load()
-	if set == nil || now.Sub(set.fetched) < refreshAfter {
-		return set
+	if set == nil {
+		return nil
 	}
-	done, started := k.start(now, false)
-	if started && now.Sub(set.fetched) >= waitAfter {
-		select {
-		case <-done:
-		case <-ctx.Done():
-		}
+	switch age := k.clock.Now().Sub(set.fetched); {
+	case age < refreshAfter:
+		return set
+	case age < waitAfter:
+		k.start(false)
+	default:
+		_ = k.refresh(ctx, false) // the old ones still serve
 	}
 	return k.set.Load()
 }
 
 // check says whether there are keys, after fetching them if there are none. Errors: CodeUnavailable.
-func (k *keySource) check(ctx context.Context, now time.Time) error {
-	if k.current(ctx, now) != nil {
+func (k *keySource) check(ctx context.Context) error {
+	if k.current(ctx) != nil {
 		return nil
 	}
-	if done, wait := k.start(now, false); wait {
-		select {
-		case <-done:
-		case <-ctx.Done():
-			return unavailable(ctx.Err())
-		}
+	if err := k.refresh(ctx, false); k.set.Load() == nil {
+		return unavailable(err)
 	}
-	if k.set.Load() != nil {
-		return nil
-	}
-	return unavailable(k.lastFailure())
+	return nil
 }
 
-// start joins the fetch under way or begins one, and returns what is closed when it ends. It returns false while a failure is backed off from, and
-// for an unknown key id when there were too many of those.
-func (k *keySource) start(now time.Time, forUnknown bool) (<-chan struct{}, bool) {
+// refresh is start, and waits for the end of the fetch. Errors: that of the last fetch, also if none is made now; the context's.
+func (k *keySource) refresh(ctx context.Context, forUnknown bool) error {
+	select {
+	case <-k.start(forUnknown):
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return k.failure
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// start joins the fetch under way or begins one, and returns what is closed when it ends. It is closed already, and nothing is fetched, while a failure is
+// backed off from, and for an unknown key id when there were too many of those.
+func (k *keySource) start(forUnknown bool) <-chan struct{} {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.flight != nil {
-		return k.flight, true
+		return k.flight
 	}
+	done, now := make(chan struct{}), k.clock.Now()
 	if now.Before(k.retryAt) || forUnknown && !k.limiter.AllowN(now, 1) {
-		return nil, false
+		close(done)
+		return done
 	}
-	done := make(chan struct{})
 	k.flight = done
 	go k.fetch(done) // not in the request that happens to be first: its end must not fail the others
-	return done, true
+	return done
 }
 
 func (k *keySource) fetch(done chan struct{}) {
@@ -158,31 +157,21 @@ func (k *keySource) fetch(done chan struct{}) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	defer close(done)
-	k.flight = nil
-	k.failure = err
+	k.flight, k.failure = nil, err
 	if err != nil {
-		pause := min(time.Second<<min(k.failures, 10), backOffLimit)
+		k.retryAt = now.Add(min(time.Second<<min(k.failures, 10), backOffLimit))
 		k.failures++
-		k.retryAt = now.Add(pause)
 		return
 	}
-	k.failures = 0
-	k.retryAt = time.Time{}
-	fresh.fetched = now
-	fresh.generation = 1
+	k.failures, k.retryAt = 0, time.Time{}
+	fresh.fetched, fresh.generation = now, 1
 	if old := k.set.Load(); old != nil {
 		fresh.generation = old.generation
-		if !fresh.sameKeys(old) {
+		if !maps.EqualFunc(fresh.keys, old.keys, sameKey) {
 			fresh.generation++
 		}
 	}
 	k.set.Store(fresh)
-}
-
-func (k *keySource) lastFailure() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.failure
 }
 
 // find looks a key up; an error says why a published key is not accepted. A nil set has no keys.
@@ -197,17 +186,8 @@ func (s *keySet) find(kid string) (jwkset.JWK, bool, error) {
 	return key, ok, nil
 }
 
-func (s *keySet) sameKeys(old *keySet) bool {
-	if len(s.keys) != len(old.keys) {
-		return false
-	}
-	for kid, key := range s.keys {
-		before, ok := old.keys[kid]
-		if !ok || before.Marshal().N != key.Marshal().N || before.Marshal().E != key.Marshal().E {
-			return false
-		}
-	}
-	return true
+func sameKey(x, y jwkset.JWK) bool {
+	return x.Marshal().N == y.Marshal().N && x.Marshal().E == y.Marshal().E
 }
 
 var errUnreachable = errors.New("identity: the tenant's keys cannot be fetched")

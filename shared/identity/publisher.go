@@ -26,6 +26,7 @@ type publisher struct {
 	client        *http.Client
 	configuration string // the URL of the OpenID configuration
 	issuer        string // what that must say
+	authority     *url.URL
 	jwksURL       string // set: the configuration is not read
 	allowLoopback bool
 }
@@ -61,12 +62,11 @@ func (p *publisher) fetch(ctx context.Context) (*keySet, error) {
 		if marshalled.KID == "" {
 			continue // no token can name it
 		}
-		key, why := usable(marshalled)
-		if why != "" {
+		if key, why := usable(marshalled); why != "" {
 			set.refused[marshalled.KID] = why
-			continue
+		} else {
+			set.keys[marshalled.KID] = key
 		}
-		set.keys[marshalled.KID] = key
 	}
 	if len(set.keys) == 0 {
 		return nil, fmt.Errorf("identity: %s publishes no key that can be used", location)
@@ -108,19 +108,12 @@ func (p *publisher) discover(ctx context.Context) (string, error) {
 	if document.Issuer != p.issuer {
 		return "", fmt.Errorf("identity: the OpenID configuration is of %q instead of %q", document.Issuer, p.issuer)
 	}
-	if err := checkEndpoint(document.JWKSURI, p.allowLoopback); err != nil {
+	keys, err := endpoint(document.JWKSURI, p.allowLoopback)
+	if err != nil {
 		return "", fmt.Errorf("identity: jwks_uri %w", err)
 	}
-	keys, err := url.Parse(document.JWKSURI)
-	if err != nil {
-		return "", fmt.Errorf("identity: jwks_uri: %w", err)
-	}
-	authority, err := url.Parse(p.issuer)
-	if err != nil {
-		return "", fmt.Errorf("identity: issuer: %w", err)
-	}
-	if keys.Scheme != authority.Scheme || keys.Host != authority.Host {
-		return "", fmt.Errorf("identity: jwks_uri is on %s instead of %s", keys.Host, authority.Host)
+	if keys.Scheme != p.authority.Scheme || keys.Host != p.authority.Host {
+		return "", fmt.Errorf("identity: jwks_uri is on %s instead of %s", keys.Host, p.authority.Host)
 	}
 	return document.JWKSURI, nil
 }
@@ -140,31 +133,30 @@ func (p *publisher) get(ctx context.Context, location string, into any) error {
 		return fmt.Errorf("identity: GET %s: %s", location, response.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxDocumentBytes+1))
-	switch {
-	case err != nil:
-		return fmt.Errorf("identity: GET %s: %w", location, err)
-	case len(body) > maxDocumentBytes:
-		return fmt.Errorf("identity: GET %s: more than %d bytes", location, maxDocumentBytes)
+	if err == nil && len(body) > maxDocumentBytes {
+		err = fmt.Errorf("more than %d bytes", maxDocumentBytes)
 	}
-	if err := json.Unmarshal(body, into); err != nil {
+	if err == nil {
+		err = json.Unmarshal(body, into)
+	}
+	if err != nil {
 		return fmt.Errorf("identity: GET %s: %w", location, err)
 	}
 	return nil
 }
 
-// checkEndpoint says whether keys may be fetched from a URL: https, or http on this machine where that is allowed.
-func checkEndpoint(text string, allowLoopback bool) error {
+// endpoint is a URL from which keys may be fetched: https, or http on this machine where that is allowed.
+func endpoint(text string, allowLoopback bool) (*url.URL, error) {
 	parsed, err := url.Parse(text)
-	if err != nil {
-		return errors.New("is not a URL")
+	switch {
+	case err != nil:
+		return nil, errors.New("is not a URL")
+	case parsed.Host == "" || parsed.User != nil || parsed.Fragment != "":
+		return nil, errors.New("must be a URL with a host, and without credentials or fragment")
+	case parsed.Scheme == "https" || parsed.Scheme == "http" && allowLoopback && isLoopback(parsed.Hostname()):
+		return parsed, nil
 	}
-	if parsed.Host == "" || parsed.User != nil || parsed.Fragment != "" {
-		return errors.New("must be a URL with a host, and without credentials or fragment")
-	}
-	if parsed.Scheme == "https" || parsed.Scheme == "http" && allowLoopback && isLoopback(parsed.Hostname()) {
-		return nil
-	}
-	return errors.New("must be an https URL")
+	return nil, errors.New("must be an https URL")
 }
 
 func isLoopback(host string) bool {

@@ -58,18 +58,17 @@ func (t Tasks) AcceptTask(ctx context.Context, caller governance.Caller, name st
 	if err != nil {
 		return Accepted{}, err
 	}
-	task := governance.Task{
-		ID: engine.TaskID(configured.Name, call), Action: configured.Name, Kind: configured.Kind, Settings: configured.Settings, OnFailure: configured.OnFailure,
-		Source: call.Source, Stage: call.Stage, RequestID: call.RequestID, StageInstanceID: call.StageInstanceID, ResumePath: call.ResumePath,
-		AccessPackage: call.Package, Catalog: call.Catalog, Target: call.Target, Requestor: call.Requestor, Waits: call.Waits,
-		DeadlineTime: governance.At(engine.Deadline(call, t.Ledger.Now())),
-	}
+	task := call.Task
+	task.ID, task.DeadlineTime = engine.TaskID(configured.Name, call), governance.At(engine.Deadline(call, t.Ledger.Now()))
+	task.Action, task.Kind, task.Settings, task.OnFailure = configured.Name, configured.Kind, configured.Settings, configured.OnFailure
 	if task.Target.ObjectID != "" {
 		task.Target.ID = governance.SubjectID(task.Target.ObjectID)
 	} else {
 		task.Target.ID = governance.NameID("subject:" + task.Target.ID)
 	}
-	task.Claim = p.claim(task)
+	if claims, ok := p.(claimer); ok {
+		task.Claim = claims.claim()
+	}
 	done, err := t.Ledger.Update(ctx, ledger.SubjectPlace(task.Target.ID), stored[governance.Task](task.ID), func(s engine.State) (engine.Change, error) {
 		return engine.AcceptTask(s, caller, task, call.RequestState, t.Ledger.Now())
 	})

@@ -2,6 +2,7 @@ package companion
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,12 +21,17 @@ import (
 
 // action is a kind of work that a custom extension can have done. One is a file of its own, action_*.go, that declares itself; nothing else has to know of it.
 type action struct {
-	kind        string
-	displayName string
-	description string
-	schema      string     // JSON schema of its settings
-	permissions [][]string // of Microsoft Graph; of each line one will do, the least privileged first
-	settings    func() plan
+	ActionKind
+	settings func() plan
+}
+
+// ActionKind describes a kind of action to those who configure one.
+type ActionKind struct {
+	Kind        string          `json:"kind"`
+	DisplayName string          `json:"displayName"`
+	Description string          `json:"description"`
+	Permissions [][]string      `json:"permissions"` // of Microsoft Graph; of each line one will do, the least privileged first
+	Schema      json.RawMessage `json:"settingsSchema"`
 }
 
 // plan is the settings of an action, read, with what is done by them.
@@ -35,10 +41,8 @@ type action struct {
 type plan interface {
 	// validate checks the settings and sets what they leave out. Errors: CodeInvalid naming the setting.
 	validate() error
-	// claim names what two tasks must not work on at a time; empty: nothing.
-	claim(task governance.Task) string
-	// preflight looks for what is missing: a group, a policy, a sender. Permissions are checked for it.
-	preflight(ctx context.Context, ports *Ports) []governance.Finding
+	// preflight looks for what is missing: a group, a policy, a sender. The permissions of the kind are checked for it.
+	preflight(ctx context.Context, c *checkup)
 	run(ctx context.Context, w *work) (outcome, error)
 	// rehearse says in words what run would do for a task, and changes nothing.
 	rehearse(ctx context.Context, w *work) ([]string, error)
@@ -53,6 +57,9 @@ type follower interface {
 type abandoner interface {
 	abandon(ctx context.Context, w *work) error
 }
+
+// claimer is a plan for something that two tasks must not work on at a time: claim names it.
+type claimer interface{ claim() string }
 
 // personless is a plan that does nothing to the person whom the task is about, so that they need not be in the directory.
 type personless interface {
@@ -69,12 +76,12 @@ type outcome struct {
 var actions = map[string]action{}
 
 // declare adds a kind. It is called once for each file, when the program starts.
-func declare(a action) string { //nolint:unparam // a declaration at package level needs a value
-	if _, taken := actions[a.kind]; taken {
-		panic("companion: the action " + a.kind + " is declared twice") // a programmer's mistake that no start survives
+func declare(kind ActionKind, settings func() plan) string { //nolint:unparam // a declaration at package level needs a value
+	if _, taken := actions[kind.Kind]; taken {
+		panic("companion: the action " + kind.Kind + " is declared twice") // a programmer's mistake that no start survives
 	}
-	actions[a.kind] = a
-	return a.kind
+	actions[kind.Kind] = action{kind, settings}
+	return kind.Kind
 }
 
 // maxSettings bounds the settings of an action, in bytes.
@@ -84,7 +91,7 @@ const maxSettings = 16 << 10
 func planOf(kind string, settings json.RawMessage) (plan, error) {
 	a, ok := actions[kind]
 	if !ok {
-		return nil, governance.Invalid("kind", "There is no kind of action %q; there are %s.", governance.Clip(kind), strings.Join(actionKinds(), ", "))
+		return nil, governance.Invalid("kind", "There is no kind of action %q; there are %s.", governance.Clip(kind), strings.Join(slices.Sorted(maps.Keys(actions)), ", "))
 	}
 	if len(settings) > maxSettings {
 		return nil, governance.Invalid("settings", "The settings have more than %d bytes.", maxSettings)
@@ -96,14 +103,11 @@ func planOf(kind string, settings json.RawMessage) (plan, error) {
 	if err := decodeSettings(settings, p); err != nil {
 		return nil, a.wrongSetting(settings)
 	}
-	if err := p.validate(); err != nil {
-		var coded *governance.Error
-		if errors.As(err, &coded) {
-			return nil, governance.Invalid("settings/"+coded.Target, "%s", coded.Message)
-		}
-		return nil, err
+	err := p.validate()
+	if coded, ok := errors.AsType[*governance.Error](err); ok {
+		err = governance.Invalid("settings/"+coded.Target, "%s", coded.Message)
 	}
-	return p, nil
+	return p, err
 }
 
 func decodeSettings(settings json.RawMessage, into plan) error {
@@ -118,39 +122,25 @@ func (a *action) wrongSetting(settings json.RawMessage) error {
 	if json.Unmarshal(settings, &members) != nil {
 		return governance.Invalid("settings", "settings must be a JSON object.")
 	}
-	names := slices.Sorted(maps.Keys(members))
-	for _, name := range names {
-		alone, err := json.Marshal(map[string]json.RawMessage{name: members[name]})
-		if err != nil {
-			break
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		alone, _ := json.Marshal(map[string]json.RawMessage{name: members[name]}) // it was read from JSON
+		err := decodeSettings(alone, a.settings())
+		if err == nil {
+			continue
 		}
-		err = decodeSettings(alone, a.settings())
-		var coded *governance.Error
-		var wrong *json.UnmarshalTypeError
-		switch {
-		case err == nil:
-		case errors.As(err, &coded):
+		if coded, ok := errors.AsType[*governance.Error](err); ok {
 			return governance.Invalid("settings/"+governance.Clip(name), "%s", coded.Message)
-		case errors.As(err, &wrong):
-			return governance.Invalid("settings/"+governance.Clip(strings.ReplaceAll(wrong.Field, ".", "/")), "%s cannot be a JSON %s; settingsSchema of GET calloutActionKinds says what it must be.", governance.Clip(wrong.Field), wrong.Value)
-		default:
-			return governance.Invalid("settings/"+governance.Clip(name), "%s has no setting %q, or not with what it holds.", a.kind, governance.Clip(name))
 		}
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			return governance.Invalid("settings/"+governance.Clip(strings.ReplaceAll(wrong.Field, ".", "/")), "%s cannot be a JSON %s; settingsSchema of GET calloutActionKinds says what it must be.", governance.Clip(wrong.Field), wrong.Value)
+		}
+		return governance.Invalid("settings/"+governance.Clip(name), "%s has no setting %q, or not with what it holds.", a.Kind, governance.Clip(name))
 	}
-	return governance.Invalid("settings", "The settings are not those of %s.", a.kind)
-}
-
-func actionKinds() []string {
-	kinds := make([]string, 0, len(actions))
-	for kind := range actions {
-		kinds = append(kinds, kind)
-	}
-	slices.Sort(kinds)
-	return kinds
+	return governance.Invalid("settings", "The settings are not those of %s.", a.Kind)
 }
 
 // Permissions are those of Microsoft Graph that a kind of action needs; of each line one will do, the least privileged first.
-func (Actions) Permissions(kind string) [][]string { return actions[kind].permissions }
+func (Actions) Permissions(kind string) [][]string { return actions[kind].ActionKind.Permissions }
 
 // giveUpError is a failure that waiting does not mend. Its detail is for people: an approver reads it. As an error, for the log, it names nobody.
 type giveUpError struct {
@@ -182,9 +172,12 @@ func giveUpf(cause error, format string, args ...any) error {
 // work is one task that is being worked on.
 type work struct {
 	*Ports
-	place governance.Place // of the person whom it is about
-	task  governance.Task
-	again bool // what is done, or may be being done, is done once more, and nothing is recorded
+	place      governance.Place // of the person whom it is about
+	task       governance.Task
+	plan       plan
+	unreadable error // why there is no plan: the settings are of another release
+	superseded bool  // a newer task had taken over when this one was read
+	again      bool  // what is done, or may be being done, is done once more, and nothing is recorded
 }
 
 // update changes the task and keeps the new version.
@@ -245,15 +238,15 @@ func (w *work) person(ctx context.Context, id, who string) (governance.User, err
 }
 
 // run runs a plan, if the person is in the directory or need not be. A guest to be is not: entitlement management invites them when access is given.
-func (w *work) run(ctx context.Context, p plan) (outcome, error) {
-	if err := present(p, w.task); err != nil {
+func (w *work) run(ctx context.Context) (outcome, error) {
+	if err := w.present(); err != nil {
 		return outcome{}, err
 	}
-	return p.run(ctx, w)
+	return w.plan.run(ctx, w)
 }
 
-func present(p plan, task governance.Task) error {
-	if _, ok := p.(personless); ok || task.Target.ObjectID != "" {
+func (w *work) present() error {
+	if _, ok := w.plan.(personless); ok || w.task.Target.ObjectID != "" {
 		return nil
 	}
 	return giveUpf(nil, "The person whom this is for is not in the directory yet.")
@@ -305,77 +298,54 @@ func nameOf(user governance.User) personName {
 	return personName(user.UserPrincipalName)
 }
 
+// ofDirectory says in words what an error of the directory is: of what class for who configures an action, and for an approver, if waiting does not mend it.
+var ofDirectory = []struct {
+	err          error
+	class, final string
+}{
+	{directory.ErrForbidden, "a permission is missing", "Latchkey lacks a permission in Microsoft Graph"},
+	{directory.ErrNotFound, "it does not exist", "the directory has no such object any more"},
+	{directory.ErrRefused, "it is refused", "the directory refuses it"},
+	{directory.ErrThrottled, "the directory asks for patience", ""},
+	{store.ErrUnavailable, "there was no answer", ""},
+	{directory.ErrUnavailable, "there was no answer", ""},
+}
+
 // inWords makes of a directory's refusal what an approver can read; what waiting may mend stays as it is.
 func inWords(err error, what string) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, directory.ErrForbidden):
-		return giveUpf(err, "%s failed: Latchkey lacks a permission in Microsoft Graph.", what)
-	case errors.Is(err, directory.ErrNotFound):
-		return giveUpf(err, "%s failed: the directory has no such object any more.", what)
-	case errors.Is(err, directory.ErrRefused):
-		return giveUpf(err, "%s failed: the directory refuses it.", what)
+	for _, one := range ofDirectory {
+		if one.final != "" && errors.Is(err, one.err) {
+			return giveUpf(err, "%s failed: %s.", what, one.final)
+		}
 	}
 	return err
 }
 
-// groupFinding looks whether a group is there and takes members.
-func groupFinding(ctx context.Context, ports *Ports, id, setting string) []governance.Finding {
-	group, err := ports.Directory.Group(ctx, id)
-	switch {
-	case errors.Is(err, directory.ErrNotFound):
-		return []governance.Finding{{Severity: "error", Target: setting, Message: "The group does not exist."}}
-	case err != nil:
-		return []governance.Finding{{Severity: "warning", Target: setting, Message: "The group could not be looked up: " + classOf(err) + "."}}
-	case slices.Contains(group.GroupTypes, "DynamicMembership"):
-		return []governance.Finding{{Severity: "error", Target: setting, Message: "The members of the group follow a rule; choose a group with assigned members."}}
-	case group.OnPremisesSync:
-		return []governance.Finding{{Severity: "error", Target: setting, Message: "The group is synchronised from on-premises; choose one of the cloud."}}
-	}
-	return nil
-}
-
 // classOf says in words of what kind an error of the directory is, without what it holds.
 func classOf(err error) string {
-	switch {
-	case errors.Is(err, directory.ErrForbidden):
-		return "a permission is missing"
-	case errors.Is(err, directory.ErrNotFound):
-		return "it does not exist"
-	case errors.Is(err, directory.ErrRefused):
-		return "it is refused"
-	case errors.Is(err, directory.ErrThrottled):
-		return "the directory asks for patience"
-	case errors.Is(err, store.ErrUnavailable), errors.Is(err, directory.ErrUnavailable):
-		return "there was no answer"
+	for _, one := range ofDirectory {
+		if errors.Is(err, one.err) {
+			return one.class
+		}
 	}
 	return "an unexpected error"
 }
 
 // direction says whether something is given or taken away: as the settings say, or by the stage. Nothing is given by the stage before somebody has approved it.
 func direction(setting string, stage governance.TaskStage) (give bool, err error) {
-	switch setting {
-	case "add":
+	byStage := setting != "add" && setting != "remove"
+	switch {
+	case setting == "add", byStage && (stage == governance.StageRequestApproved || stage == governance.StageRequestGranted):
 		return true, nil
-	case "remove":
-		return false, nil
-	}
-	if stage == governance.StageRequestApproved || stage == governance.StageRequestGranted {
-		return true, nil
-	}
-	if stage.IsRemoval() {
+	case setting == "remove", byStage && stage.IsRemoval():
 		return false, nil
 	}
 	return false, giveUpf(nil, "The action does not say whether it gives or takes away, and the stage %s does not tell; its settings must say so.", stage)
 }
 
 func validDirection(setting *string) error {
-	switch *setting {
-	case "":
-		*setting = "byStage"
-	case "byStage", "add", "remove":
-	default:
+	*setting = cmp.Or(*setting, "byStage")
+	if !slices.Contains([]string{"byStage", "add", "remove"}, *setting) {
 		return governance.Invalid("direction", "direction is byStage, add or remove.")
 	}
 	return nil

@@ -1,10 +1,13 @@
 package companion
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -17,27 +20,26 @@ import (
 )
 
 // The Temporary Access Pass (BEY-26, BEY-27).
-var _ = declare(action{
-	kind:        "temporaryAccessPass",
-	displayName: "Temporary Access Pass",
-	description: "Issues a Temporary Access Pass to the person whom the request is for, within the tenant's policy, and delivers it to the manager, to the person who asked, by Teams, or shows it once.",
-	schema: `{"type":"object","additionalProperties":false,"properties":{
+var _ = declare(ActionKind{
+	Kind:        "temporaryAccessPass",
+	DisplayName: "Temporary Access Pass",
+	Description: "Issues a Temporary Access Pass to the person whom the request is for, within the tenant's policy, and delivers it to the manager, to the person who asked, by Teams, or shows it once.",
+	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"properties":{
 		"lifetimeInMinutes":{"type":"integer","minimum":10,"maximum":43200,"default":60},
 		"isUsableOnce":{"type":"boolean","default":true},
 		"startsAfter":{"type":"string","format":"duration","description":"How long after the callout the pass becomes valid, such as PT8H."},
 		"deliverTo":{"enum":["manager","requestor","teams","show"],"default":"manager"},
 		"teamsSecret":{"type":"string","description":"With teams: the name of the secret that holds the address of the webhook."},
 		"allowPrivileged":{"type":"boolean","default":false,"description":"Also for those who hold directory roles or are eligible for them."},
-		"allowedRoles":{"type":"array","items":{"type":"string","format":"uuid"},"description":"Template ids of the directory roles whose holders, and those who are eligible for them, may have a pass all the same."}}}`,
-	permissions: [][]string{
+		"allowedRoles":{"type":"array","items":{"type":"string","format":"uuid"},"description":"Template ids of the directory roles whose holders, and those who are eligible for them, may have a pass all the same."}}}`),
+	Permissions: [][]string{
 		{"UserAuthMethod-TAP.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All"},
 		{"Policy.Read.AuthenticationMethod", "Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod"},
 		{"RoleManagement.Read.Directory", "RoleManagement.Read.All", "RoleManagement.ReadWrite.Directory"},
 		{"PrivilegedEligibilitySchedule.Read.AzureADGroup", "PrivilegedEligibilitySchedule.ReadWrite.AzureADGroup"},
 		{"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"},
 	},
-	settings: func() plan { return &passPlan{UsableOnce: true} },
-})
+}, func() plan { return &passPlan{UsableOnce: true} })
 
 // The ways to deliver a pass beside those of an addressee.
 const (
@@ -57,19 +59,14 @@ type passPlan struct {
 }
 
 func (p *passPlan) validate() error {
-	if p.Minutes == 0 {
-		p.Minutes = 60
-	}
-	if p.DeliverTo == "" {
-		p.DeliverTo = toManager
-	}
+	p.Minutes, p.DeliverTo = cmp.Or(p.Minutes, 60), cmp.Or(p.DeliverTo, toManager)
 	epoch := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	switch {
 	case p.Minutes < 10 || p.Minutes > 43200:
 		return governance.Invalid("lifetimeInMinutes", "lifetimeInMinutes is from 10 to 43200.")
 	case !slices.Contains([]string{toManager, toRequestor, byTeams, byShow}, p.DeliverTo):
 		return governance.Invalid("deliverTo", "deliverTo is manager, requestor, teams or show.")
-	case p.DeliverTo == byTeams && !isSecretName(p.TeamsSecret):
+	case p.DeliverTo == byTeams && !secretName.MatchString(p.TeamsSecret):
 		return governance.Invalid("teamsSecret", "teamsSecret names the secret that holds the webhook's address: letters, digits and _.")
 	case p.DeliverTo != byTeams && p.TeamsSecret != "":
 		return governance.Invalid("teamsSecret", "teamsSecret is for deliverTo teams.")
@@ -86,31 +83,32 @@ func (p *passPlan) validate() error {
 	return nil
 }
 
-func (p *passPlan) claim(governance.Task) string { return "temporaryAccessPass" }
+func (p *passPlan) claim() string { return "temporaryAccessPass" }
 
-func (p *passPlan) preflight(ctx context.Context, ports *Ports) []governance.Finding {
-	var findings []governance.Finding
-	policy, err := ports.Actions.PassPolicy(ctx)
+func (p *passPlan) preflight(ctx context.Context, c *checkup) {
+	policy, err := c.Actions.PassPolicy(ctx)
 	switch {
 	case err != nil:
-		findings = append(findings, governance.Finding{Severity: "error", Target: "policy", Message: "The policy of Temporary Access Passes cannot be read: " + classOf(err) + "."})
+		c.wrong("policy", "The policy of Temporary Access Passes cannot be read: "+classOf(err)+".")
 	case !policy.Enabled:
-		findings = append(findings, governance.Finding{Severity: "error", Target: "policy", Message: "The authentication methods policy does not allow Temporary Access Passes; enable them in Entra."})
+		c.wrong("policy", "The authentication methods policy does not allow Temporary Access Passes; enable them in Entra.")
 	default:
 		if minutes, cut := within(int(p.Minutes), policy); cut != "" {
-			findings = append(findings, governance.Finding{Severity: "warning", Target: "lifetimeInMinutes", Message: fmt.Sprintf("The policy allows from %d to %d minutes: passes will be valid for %d.", policy.MinimumMinutes, policy.MaximumMinutes, minutes)})
+			c.warn("lifetimeInMinutes", fmt.Sprintf("The policy allows from %d to %d minutes: passes will be valid for %d.", policy.MinimumMinutes, policy.MaximumMinutes, minutes))
 		}
 		if policy.OnlyOnce && !p.UsableOnce {
-			findings = append(findings, governance.Finding{Severity: "warning", Target: "isUsableOnce", Message: "The policy allows passes that are usable once only: they will be."})
+			c.warn("isUsableOnce", "The policy allows passes that are usable once only: they will be.")
 		}
 	}
 	switch p.DeliverTo {
 	case byTeams:
-		findings = append(findings, secretFinding(ports, p.TeamsSecret, "teamsSecret", true)...)
+		if address := c.secret("teamsSecret", p.TeamsSecret); !address.IsZero() && c.Outbound.Allowed(address.Reveal()) != nil {
+			c.wrong("teamsSecret", "The secret "+p.TeamsSecret+" is no address that may be called.")
+		}
 	case toManager, toRequestor:
-		findings = append(findings, senderFinding(ctx, ports)...)
+		c.permission("Mail.Send")
+		c.sender()
 	}
-	return findings
 }
 
 // within cuts a lifetime to the policy, and says so.
@@ -224,18 +222,20 @@ func (p *passPlan) run(ctx context.Context, w *work) (outcome, error) {
 		if err := p.deliver(ctx, w, ordered, pass, value); err != nil {
 			return false, err
 		}
-		text = describePass(ordered, pass)
-		switch p.DeliverTo {
-		case byTeams:
-			text += " It was sent by Teams."
-		default:
-			text += fmt.Sprintf(" It was sent to %s alone.", nameOf(ordered.to))
-		}
+		text = describePass(ordered, pass) + " It was sent " + p.way(ordered) + "."
 		return true, w.update(ctx, w.inTurn(func(s engine.State) (engine.Change, error) {
 			return engine.RecordTaskStep(s, w.task.ID, stepDeliver, text+ordered.note, w.Ledger.Now())
 		}))
 	})
 	return outcome{detail: text + ordered.note}, err
+}
+
+// way says how a pass is sent.
+func (p *passPlan) way(ordered passOrder) string {
+	if p.DeliverTo == byTeams {
+		return "by Teams"
+	}
+	return fmt.Sprintf("to %s alone", nameOf(ordered.to))
 }
 
 // issue makes a pass and hands it on. Its value is in one variable from the call to its end. A pass of before is replaced: its value cannot be read again, so after a crash nobody has it. If the pass
@@ -309,8 +309,7 @@ func (p *passPlan) abandon(ctx context.Context, w *work) error {
 		return nil
 	}
 	err := clearPasses(ctx, w, w.task.Target.ObjectID)
-	var final *giveUpError
-	if errors.As(err, &final) {
+	if _, ok := errors.AsType[*giveUpError](err); ok {
 		w.Log.WarnContext(ctx, "a pass that was not delivered stays until it is replaced or over", "calloutId", w.task.ID, "error", err)
 		return nil
 	}
@@ -324,7 +323,10 @@ func (p *passPlan) deliver(ctx context.Context, w *work, ordered passOrder, pass
 		if address.IsZero() {
 			return giveUpf(nil, "No pass was issued: the secret %s is not set.", p.TeamsSecret)
 		}
-		_, err := w.post(ctx, address.Reveal(), nil, teamsCard(ordered, pass, value))
+		card, err := json.Marshal(teamsCard(ordered, pass, value))
+		if err == nil {
+			_, err = w.post(ctx, address.Reveal(), http.Header{}, card)
+		}
 		return blandly(err, "Sending the pass by Teams")
 	}
 	err := w.Directory.SendMail(ctx, passMail(ordered, pass, value))
@@ -333,11 +335,11 @@ func (p *passPlan) deliver(ctx context.Context, w *work, ordered passOrder, pass
 
 // blandly keeps of an error only its kind.
 func blandly(err error, what string) error {
-	var final *giveUpError
+	_, gaveUp := errors.AsType[*giveUpError](inWords(err, what))
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, directory.ErrForbidden), errors.Is(err, directory.ErrRefused), errors.Is(err, directory.ErrNotFound), errors.As(err, &final):
+	case gaveUp:
 		return giveUpf(nil, "%s failed; the pass was taken away again.", what)
 	case errors.Is(err, directory.ErrThrottled):
 		return ledger.Unavailable(what, &directory.ThrottledError{After: directory.RetryAfter(err)})
@@ -369,13 +371,14 @@ func passLines(ordered passOrder, pass governance.AccessPass) []string {
 
 func passMail(ordered passOrder, pass governance.AccessPass, value governance.Secret) governance.Mail {
 	lines := passLines(ordered, pass)
-	mail := governance.Mail{To: []string{ordered.to.Mail}, Subject: governance.OneLine("Temporary Access Pass for " + string(nameOf(ordered.user))), Text: lines[0] + "\n" + value.Reveal() + "\n" + strings.Join(lines[1:], "\n")}
 	body := "<p>" + html.EscapeString(lines[0]) + "</p><p><code>" + html.EscapeString(value.Reveal()) + "</code></p>"
 	for _, line := range lines[1:] {
 		body += "<p>" + html.EscapeString(line) + "</p>"
 	}
-	mail.HTML = body
-	return mail
+	return governance.Mail{
+		To: []string{ordered.to.Mail}, Subject: governance.OneLine("Temporary Access Pass for " + string(nameOf(ordered.user))),
+		Text: lines[0] + "\n" + value.Reveal() + "\n" + strings.Join(lines[1:], "\n"), HTML: body,
+	}
 }
 
 func teamsCard(ordered passOrder, pass governance.AccessPass, value governance.Secret) any {
@@ -403,15 +406,10 @@ func (p *passPlan) rehearse(ctx context.Context, w *work) ([]string, error) {
 	if len(existing) > 0 {
 		lines = append(lines, "The pass that the person has would be replaced.")
 	}
-	switch p.DeliverTo {
-	case byTeams:
-		lines = append(lines, "It would be sent by Teams.")
-	case byShow:
-		lines = append(lines, "It would be issued when the person who asked asks to see it.")
-	default:
-		lines = append(lines, fmt.Sprintf("It would be sent to %s alone.", nameOf(ordered.to)))
+	if p.DeliverTo == byShow {
+		return append(lines, "It would be issued when the person who asked asks to see it."), nil
 	}
-	return lines, nil
+	return append(lines, "It would be sent "+p.way(ordered)+"."), nil
 }
 
 // ShownPass is a pass in front of the person who asked for it. Nothing keeps it.
@@ -431,18 +429,17 @@ func (t Tasks) ShowPass(ctx context.Context, caller governance.Caller, id string
 	if err != nil {
 		return ShownPass{}, err
 	}
-	w, _, err := t.openTask(ctx, place, governance.Fold(id))
+	w, err := t.openTask(ctx, place, governance.Fold(id))
 	if err != nil {
 		return ShownPass{}, err
 	}
 	if !strings.EqualFold(w.task.Requestor.ObjectID, caller.ObjectID) {
 		return ShownPass{}, governance.NotFound("There is no callout %s.", id)
 	}
-	read, err := planOf(w.task.Kind, w.task.Settings)
-	if err != nil {
-		return ShownPass{}, err
+	if w.unreadable != nil {
+		return ShownPass{}, w.unreadable
 	}
-	p, ok := read.(*passPlan)
+	p, ok := w.plan.(*passPlan)
 	if !ok || p.DeliverTo != byShow {
 		return ShownPass{}, governance.NotFound("The callout %s has no pass to show.", id)
 	}
@@ -463,8 +460,7 @@ func (t Tasks) ShowPass(ctx context.Context, caller governance.Caller, id string
 			}))
 		})
 	}
-	var final *giveUpError
-	if errors.As(err, &final) {
+	if final, ok := errors.AsType[*giveUpError](err); ok {
 		return ShownPass{}, &governance.Error{Code: governance.CodeConflict, Message: final.detail, Err: final.cause}
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package companion
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -10,15 +11,14 @@ import (
 )
 
 // Membership of a group (RULES PRV-01, PRV-02).
-var _ = declare(action{
-	kind:        "groupMembership",
-	displayName: "Add to or remove from a group",
-	description: "Adds the person to a group or removes them, as set or by the stage: added when access is approved or granted, removed when it ends.",
-	schema: `{"type":"object","additionalProperties":false,"required":["groupId"],"properties":{
-		"groupId":{"type":"string","format":"uuid"},"direction":{"enum":["byStage","add","remove"],"default":"byStage"}}}`,
-	permissions: [][]string{{"GroupMember.ReadWrite.All", "Group.ReadWrite.All"}, {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"}},
-	settings:    func() plan { return &groupPlan{} },
-})
+var _ = declare(ActionKind{
+	Kind:        "groupMembership",
+	DisplayName: "Add to or remove from a group",
+	Description: "Adds the person to a group or removes them, as set or by the stage: added when access is approved or granted, removed when it ends.",
+	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["groupId"],"properties":{
+		"groupId":{"type":"string","format":"uuid"},"direction":{"enum":["byStage","add","remove"],"default":"byStage"}}}`),
+	Permissions: [][]string{{"GroupMember.ReadWrite.All", "Group.ReadWrite.All"}, {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"}},
+}, func() plan { return &groupPlan{} })
 
 type groupPlan struct {
 	GroupID   string `json:"groupId"`
@@ -32,11 +32,9 @@ func (p *groupPlan) validate() error {
 	return validDirection(&p.Direction)
 }
 
-func (p *groupPlan) claim(governance.Task) string { return "group:" + governance.Fold(p.GroupID) }
+func (p *groupPlan) claim() string { return "group:" + governance.Fold(p.GroupID) }
 
-func (p *groupPlan) preflight(ctx context.Context, ports *Ports) []governance.Finding {
-	return groupFinding(ctx, ports, p.GroupID, "groupId")
-}
+func (p *groupPlan) preflight(ctx context.Context, c *checkup) { c.group(ctx, "groupId", p.GroupID) }
 
 func (p *groupPlan) run(ctx context.Context, w *work) (outcome, error) {
 	add, err := direction(p.Direction, w.task.Stage)

@@ -1,7 +1,9 @@
 package companion
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,17 +15,16 @@ import (
 )
 
 // An Intune app that comes with access and goes with it (BEY-29, RULES PRV-21).
-var _ = declare(action{
-	kind:        "intuneApp",
-	displayName: "Install and uninstall an Intune app",
-	description: "When access is granted the person is in the install group and out of the uninstall group; when it is removed the other way round, for as long as set. The app's uninstall assignment is made sure of, its other assignments stay. Intune uninstalls what it has installed itself.",
-	schema: `{"type":"object","additionalProperties":false,"required":["mobileAppId","installGroupId","uninstallGroupId"],"properties":{
+var _ = declare(ActionKind{
+	Kind:        "intuneApp",
+	DisplayName: "Install and uninstall an Intune app",
+	Description: "When access is granted the person is in the install group and out of the uninstall group; when it is removed the other way round, for as long as set. The app's uninstall assignment is made sure of, its other assignments stay. Intune uninstalls what it has installed itself.",
+	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["mobileAppId","installGroupId","uninstallGroupId"],"properties":{
 		"mobileAppId":{"type":"string","format":"uuid"},"installGroupId":{"type":"string","format":"uuid"},"uninstallGroupId":{"type":"string","format":"uuid"},
 		"uninstallFor":{"type":"string","format":"duration","default":"P30D","description":"How long the person stays in the uninstall group, so that every device hears of it: P1D to P365D."},
-		"direction":{"enum":["byStage","add","remove"],"default":"byStage"}}}`,
-	permissions: [][]string{{"GroupMember.ReadWrite.All", "Group.ReadWrite.All"}, {"DeviceManagementApps.ReadWrite.All"}, {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"}},
-	settings:    func() plan { return &appPlan{} },
-})
+		"direction":{"enum":["byStage","add","remove"],"default":"byStage"}}}`),
+	Permissions: [][]string{{"GroupMember.ReadWrite.All", "Group.ReadWrite.All"}, {"DeviceManagementApps.ReadWrite.All"}, {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"}},
+}, func() plan { return &appPlan{} })
 
 type appPlan struct {
 	AppID            string              `json:"mobileAppId"`
@@ -42,9 +43,7 @@ func (p *appPlan) validate() error {
 	if strings.EqualFold(p.InstallGroupID, p.UninstallGroupID) {
 		return governance.Invalid("uninstallGroupId", "The install group and the uninstall group must be two.")
 	}
-	if p.UninstallFor.IsZero() {
-		p.UninstallFor = governance.Days(30)
-	}
+	p.UninstallFor = cmp.Or(p.UninstallFor, governance.Days(30))
 	epoch := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	if least, most := epoch.AddDate(0, 0, 1), epoch.AddDate(0, 0, 366); p.UninstallFor.AddTo(epoch).Before(least) || p.UninstallFor.AddTo(epoch).After(most) {
 		return governance.Invalid("uninstallFor", "uninstallFor is from P1D to P365D.")
@@ -52,25 +51,25 @@ func (p *appPlan) validate() error {
 	return validDirection(&p.Direction)
 }
 
-func (p *appPlan) claim(governance.Task) string {
+func (p *appPlan) claim() string {
 	return "intuneApp:" + governance.Fold(p.AppID) + ":" + governance.Fold(p.UninstallGroupID)
 }
 
-func (p *appPlan) preflight(ctx context.Context, ports *Ports) []governance.Finding {
-	findings := append(groupFinding(ctx, ports, p.InstallGroupID, "installGroupId"), groupFinding(ctx, ports, p.UninstallGroupID, "uninstallGroupId")...)
-	app, err := ports.Actions.App(ctx, p.AppID)
+func (p *appPlan) preflight(ctx context.Context, c *checkup) {
+	c.group(ctx, "installGroupId", p.InstallGroupID)
+	c.group(ctx, "uninstallGroupId", p.UninstallGroupID)
+	app, err := c.Actions.App(ctx, p.AppID)
 	if err != nil {
-		return append(findings, governance.Finding{Severity: "error", Target: "mobileAppId", Message: "The Intune app cannot be read: " + classOf(err) + "."})
+		c.wrong("mobileAppId", "The Intune app cannot be read: "+classOf(err)+".")
 	}
 	for _, assignment := range app.Assignments {
 		switch {
 		case strings.EqualFold(assignment.GroupID, p.UninstallGroupID) && assignment.Intent != governance.IntentUninstall:
-			findings = append(findings, governance.Finding{Severity: "error", Target: "uninstallGroupId", Message: "The app is assigned to the uninstall group with the intent " + string(assignment.Intent) + "."})
+			c.wrong("uninstallGroupId", "The app is assigned to the uninstall group with the intent "+string(assignment.Intent)+".")
 		case strings.EqualFold(assignment.GroupID, p.InstallGroupID) && assignment.Intent == governance.IntentUninstall:
-			findings = append(findings, governance.Finding{Severity: "error", Target: "installGroupId", Message: "The app is assigned to the install group for uninstalling."})
+			c.wrong("installGroupId", "The app is assigned to the install group for uninstalling.")
 		}
 	}
-	return findings
 }
 
 func (p *appPlan) run(ctx context.Context, w *work) (outcome, error) {
@@ -93,7 +92,13 @@ func (p *appPlan) run(ctx context.Context, w *work) (outcome, error) {
 		return outcome{}, err
 	}
 	if !give {
-		if err := w.once(ctx, "assigned", func() (string, error) { return "", p.assign(ctx, w) }); err != nil {
+		if err := w.once(ctx, "assigned", func() (string, error) {
+			err := w.Actions.AssignApp(ctx, p.AppID, p.UninstallGroupID, governance.IntentUninstall)
+			if errors.Is(err, directory.ErrNotFound) {
+				return "", giveUpf(err, "The Intune app no longer exists.")
+			}
+			return "", inWords(err, "Assigning the app for uninstalling")
+		}); err != nil {
 			return outcome{}, err
 		}
 		if w.again && w.task.FollowUpDateTime == nil { // nobody has joined yet
@@ -119,14 +124,6 @@ func (p *appPlan) run(ctx context.Context, w *work) (outcome, error) {
 	}
 	until := w.task.FollowUpDateTime.Instant()
 	return outcome{detail: "The app is being uninstalled by Intune; the person stays in the uninstall group until " + until.Format("2 January 2006") + "."}, nil
-}
-
-func (p *appPlan) assign(ctx context.Context, w *work) error {
-	err := w.Actions.AssignApp(ctx, p.AppID, p.UninstallGroupID, governance.IntentUninstall)
-	if errors.Is(err, directory.ErrNotFound) {
-		return giveUpf(err, "The Intune app no longer exists.")
-	}
-	return inWords(err, "Assigning the app for uninstalling")
 }
 
 func (p *appPlan) followUp(ctx context.Context, w *work) (string, error) {

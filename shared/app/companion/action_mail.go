@@ -1,7 +1,9 @@
 package companion
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"html"
 	"slices"
@@ -11,17 +13,16 @@ import (
 )
 
 // A mail from a template.
-var _ = declare(action{
-	kind:        "sendMail",
-	displayName: "Send a mail",
-	description: "Sends a mail from a template to the person, their manager or the person who asked.",
-	schema: `{"type":"object","additionalProperties":false,"required":["subject","lines"],"properties":{
+var _ = declare(ActionKind{
+	Kind:        "sendMail",
+	DisplayName: "Send a mail",
+	Description: "Sends a mail from a template to the person, their manager or the person who asked.",
+	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["subject","lines"],"properties":{
 		"to":{"enum":["target","manager","requestor"],"default":"target"},
 		"subject":{"type":"string","maxLength":200},
-		"lines":{"type":"array","minItems":1,"maxItems":50,"items":{"type":"string","maxLength":2000},"description":"Paragraphs of plain text; {{target.displayName}} and the like are filled in."}}}`,
-	permissions: [][]string{{"Mail.Send"}, {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"}},
-	settings:    func() plan { return &mailPlan{} },
-})
+		"lines":{"type":"array","minItems":1,"maxItems":50,"items":{"type":"string","maxLength":2000},"description":"Paragraphs of plain text; {{target.displayName}} and the like are filled in."}}}`),
+	Permissions: [][]string{{"Mail.Send"}, {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"}},
+}, func() plan { return &mailPlan{} })
 
 type mailPlan struct {
 	To      string   `json:"to"`
@@ -30,9 +31,7 @@ type mailPlan struct {
 }
 
 func (p *mailPlan) validate() error {
-	if p.To == "" {
-		p.To = toTarget
-	}
+	p.To = cmp.Or(p.To, toTarget)
 	switch {
 	case !slices.Contains([]string{toTarget, toManager, toRequestor}, p.To):
 		return governance.Invalid("to", "to is target, manager or requestor.")
@@ -41,37 +40,31 @@ func (p *mailPlan) validate() error {
 	case len(p.Lines) == 0 || len(p.Lines) > 50:
 		return governance.Invalid("lines", "lines has 1 to 50 paragraphs.")
 	}
-	if err := checkTemplate("subject", p.Subject); err != nil {
+	if err := checkTemplate("subject", p.Subject, noTask); err != nil {
 		return err
 	}
 	for _, line := range p.Lines {
 		if len(line) > 2000 {
 			return governance.Invalid("lines", "A paragraph has at most 2000 bytes.")
 		}
-		if err := checkTemplate("lines", line); err != nil {
+		if err := checkTemplate("lines", line, noTask); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *mailPlan) claim(governance.Task) string { return "" }
-
-func (p *mailPlan) preflight(ctx context.Context, ports *Ports) []governance.Finding {
-	return slices.DeleteFunc(senderFinding(ctx, ports), func(f governance.Finding) bool { return f.Target == "permissions" }) // said before
-}
+func (p *mailPlan) preflight(_ context.Context, c *checkup) { c.sender() }
 
 func (p *mailPlan) compose(w *work) governance.Mail {
-	mail := governance.Mail{Subject: governance.OneLine(fill(w, p.Subject, nil))}
-	var text []string
-	var body strings.Builder
-	for _, line := range p.Lines {
-		line = governance.OneLine(fill(w, line, nil))
-		text = append(text, line)
-		body.WriteString("<p>" + html.EscapeString(line) + "</p>")
+	values := placeholders(w.task)
+	lines := make([]string, len(p.Lines))
+	body := ""
+	for i, line := range p.Lines {
+		lines[i] = governance.OneLine(fill(line, values))
+		body += "<p>" + html.EscapeString(lines[i]) + "</p>"
 	}
-	mail.Text, mail.HTML = strings.Join(text, "\n"), body.String()
-	return mail
+	return governance.Mail{Subject: governance.OneLine(fill(p.Subject, values)), Text: strings.Join(lines, "\n"), HTML: body}
 }
 
 func (p *mailPlan) run(ctx context.Context, w *work) (outcome, error) {

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
@@ -21,46 +21,10 @@ import (
 
 var secretName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,59}$`)
 
-func isSecretName(name string) bool { return secretName.MatchString(name) }
-
-func secretFinding(ports *Ports, name, setting string, isAddress bool) []governance.Finding {
-	value := ports.Secret(name)
-	if value.IsZero() {
-		return []governance.Finding{{Severity: "error", Target: setting, Message: "The secret " + name + " is not set: add it to the app setting CalloutSecrets."}}
-	}
-	if isAddress && ports.Outbound.Allowed(value.Reveal()) != nil {
-		return []governance.Finding{{Severity: "error", Target: setting, Message: "The secret " + name + " is no address that may be called."}}
-	}
-	return nil
-}
-
-// senderFinding looks whether mail can be sent.
-func senderFinding(ctx context.Context, ports *Ports) []governance.Finding {
-	var findings []governance.Finding
-	granted, err := ports.Actions.Granted(ctx)
-	if err == nil && !slices.Contains(granted, "Mail.Send") {
-		findings = append(findings, governance.Finding{Severity: "error", Target: "permissions", Message: "Latchkey's identity lacks the application permission Mail.Send in Microsoft Graph."})
-	}
-	if checked, ok := ports.Directory.(interface{ HasSender() bool }); ok && !checked.HasSender() {
-		findings = append(findings, governance.Finding{Severity: "error", Target: "sender", Message: "No mailbox is set to send mail from: set the app setting MailSender."})
-	}
-	return findings
-}
-
 // post sends JSON. Errors: a giveUp for what waiting does not mend, CodeUnavailable or a ThrottledError for the rest.
-func (ports *Ports) post(ctx context.Context, address string, header http.Header, body any) (platform.OutboundReply, error) {
-	data, isRaw := body.(json.RawMessage)
-	if !isRaw {
-		var err error
-		if data, err = json.Marshal(body); err != nil {
-			return platform.OutboundReply{}, fmt.Errorf("encode the request: %w", err)
-		}
-	}
-	if header == nil {
-		header = http.Header{}
-	}
+func (ports *Ports) post(ctx context.Context, address string, header http.Header, body json.RawMessage) (platform.OutboundReply, error) {
 	header.Set("Content-Type", "application/json")
-	return ports.exchange(ctx, platform.OutboundCall{Method: http.MethodPost, URL: address, Header: header, Body: data})
+	return ports.exchange(ctx, platform.OutboundCall{Method: http.MethodPost, URL: address, Header: header, Body: body})
 }
 
 // exchange sends a request to an address of the settings. Errors: those of post.
@@ -83,64 +47,50 @@ func (ports *Ports) exchange(ctx context.Context, call platform.OutboundCall) (p
 	return reply, giveUpf(nil, "The called service refused the request (%d).", reply.Status)
 }
 
-// placeholders are what settings may have filled in, as {{name}}.
-var placeholders = map[string]func(*work) string{
-	"action":                    func(w *work) string { return w.task.Action },
-	"calloutId":                 func(w *work) string { return w.task.ID },
-	"stage":                     func(w *work) string { return string(w.task.Stage) },
-	"requestId":                 func(w *work) string { return w.task.RequestID },
-	"accessPackage.displayName": func(w *work) string { return w.task.AccessPackage.DisplayName },
-	"accessPackage.id":          func(w *work) string { return w.task.AccessPackage.ID },
-	"catalog.displayName":       func(w *work) string { return w.task.Catalog.DisplayName },
-	"target.objectId":           func(w *work) string { return w.task.Target.ObjectID },
-	"target.displayName":        func(w *work) string { return w.task.Target.DisplayName },
-	"target.principalName":      func(w *work) string { return w.task.Target.PrincipalName },
-	"requestor.objectId":        func(w *work) string { return w.task.Requestor.ObjectID },
-	"requestor.displayName":     func(w *work) string { return w.task.Requestor.DisplayName },
+// placeholders are what settings may have filled in, as {{name}}, with the values of a task.
+func placeholders(task governance.Task) map[string]string {
+	return map[string]string{
+		"action":                    task.Action,
+		"calloutId":                 task.ID,
+		"stage":                     string(task.Stage),
+		"requestId":                 task.RequestID,
+		"accessPackage.displayName": task.AccessPackage.DisplayName,
+		"accessPackage.id":          task.AccessPackage.ID,
+		"catalog.displayName":       task.Catalog.DisplayName,
+		"target.objectId":           task.Target.ObjectID,
+		"target.displayName":        task.Target.DisplayName,
+		"target.principalName":      task.Target.PrincipalName,
+		"requestor.objectId":        task.Requestor.ObjectID,
+		"requestor.displayName":     task.Requestor.DisplayName,
+	}
 }
+
+// noTask has the placeholders of every task, all empty: what templates are checked with.
+var noTask = placeholders(governance.Task{})
 
 var placeholder = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
 
-// checkTemplate refuses what is no placeholder though it looks like one. extra are more names.
-func checkTemplate(setting, text string, extra ...string) error {
-	rest := placeholder.ReplaceAllStringFunc(text, func(found string) string {
-		name := placeholder.FindStringSubmatch(found)[1]
-		if _, known := placeholders[name]; known || slices.Contains(extra, name) {
-			return ""
-		}
-		return found
-	})
+// checkTemplate refuses what is no placeholder though it looks like one. known are those that there are, all empty.
+func checkTemplate(setting, text string, known map[string]string) error {
+	rest := fill(text, known)
 	if strings.Contains(rest, "{{") || strings.Contains(rest, "}}") || strings.Contains(rest, "${") || strings.Contains(rest, "<%") {
-		return governance.Invalid(setting, "%s has a placeholder that does not exist; there are %s.", setting, strings.Join(placeholderNames(extra...), ", "))
+		return governance.Invalid(setting, "%s has a placeholder that does not exist; there are %s.", setting, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 	}
 	return nil
 }
 
-func placeholderNames(extra ...string) []string {
-	names := append([]string{}, extra...)
-	for name := range placeholders {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
 // fill puts values where their placeholders are, once: a value that looks like a placeholder stays as it is.
-func fill(w *work, text string, extra map[string]string) string {
+func fill(text string, values map[string]string) string {
 	return placeholder.ReplaceAllStringFunc(text, func(found string) string {
-		name := placeholder.FindStringSubmatch(found)[1]
-		if value, ok := extra[name]; ok {
+		if value, ok := values[placeholder.FindStringSubmatch(found)[1]]; ok {
 			return value
-		}
-		if value, ok := placeholders[name]; ok {
-			return value(w)
 		}
 		return found
 	})
 }
 
 // checkJSONTemplate is checkTemplate for every text of a JSON value.
-func checkJSONTemplate(setting string, template json.RawMessage, extra ...string) error {
+func checkJSONTemplate(setting string, template json.RawMessage, known map[string]string) error {
 	var value any
 	if err := json.Unmarshal(template, &value); err != nil {
 		return governance.Invalid(setting, "%s is no valid JSON.", setting)
@@ -148,17 +98,17 @@ func checkJSONTemplate(setting string, template json.RawMessage, extra ...string
 	if _, isObject := value.(map[string]any); !isObject {
 		return governance.Invalid(setting, "%s must be a JSON object.", setting)
 	}
-	_, err := eachText(value, 0, func(text string) (string, error) { return text, checkTemplate(setting, text, extra...) })
+	_, err := eachText(value, 0, func(text string) (string, error) { return text, checkTemplate(setting, text, known) })
 	return err
 }
 
 // fillJSON fills the texts of a JSON value: what is filled in stays text, whatever it looks like.
-func fillJSON(w *work, template json.RawMessage, extra map[string]string) (json.RawMessage, error) {
+func fillJSON(template json.RawMessage, values map[string]string) (json.RawMessage, error) {
 	var value any
 	if err := json.Unmarshal(template, &value); err != nil {
 		return nil, fmt.Errorf("read the template: %w", err)
 	}
-	filled, err := eachText(value, 0, func(text string) (string, error) { return fill(w, text, extra), nil })
+	filled, err := eachText(value, 0, func(text string) (string, error) { return fill(text, values), nil })
 	if err != nil {
 		return nil, err
 	}
@@ -217,13 +167,11 @@ func checkHeaders(headers map[string]string) error {
 	return nil
 }
 
-func headersOf(settings map[string]string) http.Header {
-	header := http.Header{}
+// headerOf are the headers that settings set, and the name of a delivery, which stays the same when the call is repeated.
+func headerOf(delivery string, settings map[string]string) http.Header {
+	header := http.Header{"Latchkey-Delivery": {delivery}}
 	for name, value := range settings {
 		header.Set(name, value)
 	}
 	return header
 }
-
-// stamp is a time as signatures hold it.
-func stampOf(t time.Time) string { return fmt.Sprint(t.Unix()) }

@@ -2,28 +2,26 @@ package companion
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
 	"latchkey/shared/directory"
-	"latchkey/shared/governance"
 )
 
 // Signing out (RULES PRV-13).
-var _ = declare(action{
-	kind:        "revokeSessions",
-	displayName: "Revoke sign-in sessions",
-	description: "Signs the person out everywhere: refresh tokens and browser sessions end, access tokens run out within the hour.",
-	schema:      `{"type":"object","additionalProperties":false,"properties":{}}`,
-	permissions: [][]string{{"User.RevokeSessions.All", "User.ReadWrite.All", "Directory.ReadWrite.All"}, {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"}},
-	settings:    func() plan { return &sessionsPlan{} },
-})
+var _ = declare(ActionKind{
+	Kind:        "revokeSessions",
+	DisplayName: "Revoke sign-in sessions",
+	Description: "Signs the person out everywhere: refresh tokens and browser sessions end, access tokens run out within the hour.",
+	Schema:      json.RawMessage(`{"type":"object","additionalProperties":false,"properties":{}}`),
+	Permissions: [][]string{{"User.RevokeSessions.All", "User.ReadWrite.All", "Directory.ReadWrite.All"}, {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"}},
+}, func() plan { return &sessionsPlan{} })
 
 type sessionsPlan struct{}
 
-func (*sessionsPlan) validate() error                                        { return nil }
-func (*sessionsPlan) claim(governance.Task) string                           { return "" }
-func (*sessionsPlan) preflight(context.Context, *Ports) []governance.Finding { return nil }
+func (*sessionsPlan) validate() error                     { return nil }
+func (*sessionsPlan) preflight(context.Context, *checkup) {}
 
 func (*sessionsPlan) run(ctx context.Context, w *work) (outcome, error) {
 	err := w.once(ctx, "revoked", func() (string, error) {

@@ -21,11 +21,11 @@ import (
 )
 
 // A ticket in a service desk (BEY-28, RULES EXT-26).
-var _ = declare(action{
-	kind:        "ticket",
-	displayName: "Open a ticket",
-	description: "Opens a ticket by REST and, if set, waits for its answer at /api/callouts/tickets/{id}, which the request then goes on with. docs/companion/ticket.md has templates for ServiceNow and Jira.",
-	schema: `{"type":"object","additionalProperties":false,"required":["url","body"],"properties":{
+var _ = declare(ActionKind{
+	Kind:        "ticket",
+	DisplayName: "Open a ticket",
+	Description: "Opens a ticket by REST and, if set, waits for its answer at /api/callouts/tickets/{id}, which the request then goes on with. docs/companion/ticket.md has templates for ServiceNow and Jira.",
+	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["url","body"],"properties":{
 		"url":{"type":"string","format":"uri"},
 		"authorizationSecret":{"type":"string","description":"The name of the secret that holds the Authorization header, such as Basic … or Bearer …."},
 		"headers":{"type":"object","additionalProperties":{"type":"string"}},
@@ -35,9 +35,8 @@ var _ = declare(action{
 			"url":{"type":"string","format":"uri","description":"An address of the same host that lists the tickets with {{ticket.id}}."},
 			"numberPath":{"type":"string","description":"Where the answer has the number of the first, such as result.0.number; nothing there means that there is none."}}},
 		"waitForAnswer":{"type":"boolean","default":true},
-		"answerSecret":{"type":"string","description":"The name of the secret that the key for the answer is made with; needed to wait."}}}`,
-	settings: func() plan { return &ticketPlan{Wait: true} },
-})
+		"answerSecret":{"type":"string","description":"The name of the secret that the key for the answer is made with; needed to wait."}}}`),
+}, func() plan { return &ticketPlan{Wait: true} })
 
 type ticketPlan struct {
 	URL           string            `json:"url"`
@@ -62,14 +61,13 @@ func (s *ticketSearch) address(id string) string {
 }
 
 // validate takes an address of the service desk's own host only: the Authorization header goes with it.
-func (s *ticketSearch) validate(desk string) error {
+func (s *ticketSearch) validate(desk *url.URL) error {
 	filled := s.address(ticketID(governance.NameID("subject"), governance.NameID("callout")))
-	if checkURL(filled) != nil || filled == s.URL {
+	found, err := checkURL(filled)
+	if err != nil || filled == s.URL {
 		return governance.Invalid("find/url", "find.url must be an https address without credentials, with {{ticket.id}} and no other placeholder.")
 	}
-	there, err := url.Parse(filled)
-	here, hereErr := url.Parse(desk)
-	if err != nil || hereErr != nil || !strings.EqualFold(there.Host, here.Host) || there.Scheme != here.Scheme {
+	if !strings.EqualFold(found.Host, desk.Host) || found.Scheme != desk.Scheme {
 		return governance.Invalid("find/url", "find.url must begin as url does: https:// and the same host.")
 	}
 	if !numberPath.MatchString(s.NumberPath) {
@@ -78,18 +76,17 @@ func (s *ticketSearch) validate(desk string) error {
 	return nil
 }
 
-var ticketFields = []string{"ticket.id", "ticket.url", "ticket.key"}
-
 var numberPath = regexp.MustCompile(`^[A-Za-z0-9_]{1,40}(\.[A-Za-z0-9_]{1,40}){0,5}$`)
 
 func (p *ticketPlan) validate() error {
-	if err := checkURL(p.URL); err != nil {
+	desk, err := checkURL(p.URL)
+	if err != nil {
 		return err
 	}
 	switch {
-	case p.Authorization != "" && !isSecretName(p.Authorization):
+	case p.Authorization != "" && !secretName.MatchString(p.Authorization):
 		return governance.Invalid("authorizationSecret", "authorizationSecret is the name of a secret: letters, digits and _.")
-	case p.Wait && !isSecretName(p.AnswerSecret):
+	case p.Wait && !secretName.MatchString(p.AnswerSecret):
 		return governance.Invalid("answerSecret", "answerSecret names the secret that the key for the answer is made with; without it, set waitForAnswer to false.")
 	case p.NumberPath != "" && !numberPath.MatchString(p.NumberPath):
 		return governance.Invalid("numberPath", "numberPath is names with full stops between them, such as result.number.")
@@ -97,28 +94,26 @@ func (p *ticketPlan) validate() error {
 		return governance.Invalid("body", "body is the ticket, as JSON.")
 	}
 	if p.Find != nil {
-		if err := p.Find.validate(p.URL); err != nil {
+		if err := p.Find.validate(desk); err != nil {
 			return err
 		}
 	}
 	if err := checkHeaders(p.Headers); err != nil {
 		return err
 	}
-	return checkJSONTemplate("body", p.Body, ticketFields...)
+	return checkJSONTemplate("body", p.Body, ticketPlaceholders(governance.Task{}, "", "", ""))
 }
 
-func (p *ticketPlan) claim(governance.Task) string { return "" }
-func (p *ticketPlan) withoutPerson()               {}
+func (p *ticketPlan) withoutPerson() {}
 
-func (p *ticketPlan) preflight(_ context.Context, ports *Ports) []governance.Finding {
-	findings := addressFinding(ports, p.URL)
+func (p *ticketPlan) preflight(_ context.Context, c *checkup) {
+	c.address(p.URL)
 	if p.Authorization != "" {
-		findings = append(findings, secretFinding(ports, p.Authorization, "authorizationSecret", false)...)
+		c.secret("authorizationSecret", p.Authorization)
 	}
 	if p.Wait {
-		findings = append(findings, secretFinding(ports, p.AnswerSecret, "answerSecret", false)...)
+		c.secret("answerSecret", p.AnswerSecret)
 	}
-	return findings
 }
 
 // ticketID is what a ticket knows a task by: the partition and the task, so that no list has to be searched for it.
@@ -131,13 +126,11 @@ func ticketKey(secret governance.Secret, id string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-func (p *ticketPlan) fields(w *work) map[string]string {
-	id := ticketID(w.place.Partition, w.task.ID)
-	fields := map[string]string{"ticket.id": id, "ticket.url": strings.TrimRight(w.PublicURL, "/") + "/api/callouts/tickets/" + id, "ticket.key": ""}
-	if p.Wait {
-		fields["ticket.key"] = ticketKey(w.Secret(p.AnswerSecret), id)
-	}
-	return fields
+// ticketPlaceholders are those of a task, and those of its ticket.
+func ticketPlaceholders(task governance.Task, id, address, key string) map[string]string {
+	values := placeholders(task)
+	values["ticket.id"], values["ticket.url"], values["ticket.key"] = id, address, key
+	return values
 }
 
 // The steps of a ticket.
@@ -148,8 +141,7 @@ const (
 
 func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 	err := w.once(ctx, stepOpened, func() (string, error) {
-		header := headersOf(p.Headers)
-		header.Set("Latchkey-Delivery", w.task.ID)
+		header := headerOf(w.task.ID, p.Headers)
 		if p.Authorization != "" {
 			secret := w.Secret(p.Authorization)
 			if secret.IsZero() {
@@ -157,10 +149,15 @@ func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 			}
 			header.Set("Authorization", secret.Reveal())
 		}
-		if p.Wait && w.Secret(p.AnswerSecret).IsZero() {
-			return "", giveUpf(nil, "The secret %s is not set.", p.AnswerSecret)
+		id, key := ticketID(w.place.Partition, w.task.ID), ""
+		if p.Wait {
+			secret := w.Secret(p.AnswerSecret)
+			if secret.IsZero() {
+				return "", giveUpf(nil, "The secret %s is not set.", p.AnswerSecret)
+			}
+			key = ticketKey(secret, id)
 		}
-		body, err := bodyOf(w, p.Body, p.fields(w))
+		body, err := fillJSON(p.Body, ticketPlaceholders(w.task, id, strings.TrimRight(w.PublicURL, "/")+"/api/callouts/tickets/"+id, key))
 		if err != nil {
 			return "", err
 		}
@@ -237,7 +234,7 @@ func textAt(body []byte, path string) (string, bool) {
 }
 
 func (p *ticketPlan) rehearse(_ context.Context, w *work) ([]string, error) {
-	body, err := bodyOf(w, p.Body, map[string]string{"ticket.id": "…", "ticket.url": "…", "ticket.key": "…"})
+	body, err := fillJSON(p.Body, ticketPlaceholders(w.task, "…", "…", "…"))
 	if err != nil {
 		return nil, err
 	}
@@ -254,6 +251,9 @@ type TicketAnswer struct {
 	Detail string `json:"detail"`
 }
 
+// ticketEnds are what a ticket's status means.
+var ticketEnds = map[string]engine.TaskResult{"completed": {Detail: "was completed."}, "failed": {Failed: true, Detail: "was not completed."}}
+
 // AnswerTicket ends the wait for a ticket. key proves that the answer is from whom the ticket went to. Errors: CodeUnauthorized for a key that is not the ticket's, also when there is no such ticket;
 // CodeInvalid; CodeConflict when another answer came before, or the time is over.
 func (t Tasks) AnswerTicket(ctx context.Context, id, key string, answer TicketAnswer) (governance.Task, error) {
@@ -262,51 +262,42 @@ func (t Tasks) AnswerTicket(ctx context.Context, id, key string, answer TicketAn
 	if !ok || !governance.IsGUID(subjectID) || !governance.IsGUID(taskID) || len(key) != 43 {
 		return governance.Task{}, refused
 	}
-	w, _, err := t.openTask(ctx, ledger.SubjectPlace(governance.Fold(subjectID)), governance.Fold(taskID))
+	w, err := t.openTask(ctx, ledger.SubjectPlace(governance.Fold(subjectID)), governance.Fold(taskID))
 	if governance.CodeOf(err) == governance.CodeNotFound {
 		return governance.Task{}, refused
 	}
 	if err != nil {
 		return governance.Task{}, err
 	}
-	read, err := planOf(w.task.Kind, w.task.Settings)
-	p, isTicket := read.(*ticketPlan)
-	if err != nil || !isTicket || !p.Wait {
+	p, isTicket := w.plan.(*ticketPlan)
+	if w.unreadable != nil || !isTicket || !p.Wait {
 		return governance.Task{}, refused
 	}
 	secret := t.Secret(p.AnswerSecret)
 	if secret.IsZero() || subtle.ConstantTimeCompare([]byte(key), []byte(ticketKey(secret, ticketID(w.place.Partition, w.task.ID)))) != 1 {
 		return governance.Task{}, refused
 	}
-	result := engine.TaskResult{Detail: "The ticket was completed."}
-	switch strings.ToLower(answer.Status) {
-	case "completed":
-	case "failed":
-		result = engine.TaskResult{Failed: true, Detail: "The ticket was not completed."}
-	default:
+	ended, known := ticketEnds[strings.ToLower(answer.Status)]
+	if !known {
 		return governance.Task{}, governance.Invalid("status", "status is completed or failed.")
 	}
 	if len(answer.Detail) > 2000 {
 		return governance.Task{}, governance.Invalid("detail", "detail has at most 2000 bytes.")
 	}
-	if detail := governance.OneLine(answer.Detail); detail != "" {
-		result.Detail += " " + detail
-	}
-	if number, _ := w.task.Done(stepOpened); number != "" {
-		result.Detail = strings.Replace(result.Detail, "The ticket", "The ticket "+number, 1)
-	}
+	number, _ := w.task.Done(stepOpened)
+	ended.Detail = governance.OneLine(fmt.Sprintf("The ticket %s %s %s", number, ended.Detail, answer.Detail))
 	if !engine.MayTell(w.task, t.Ledger.Now()) {
 		return governance.Task{}, governance.Conflict("The time for an answer is over.")
 	}
 	desk := governance.Caller{Kind: governance.CallerExtension, DisplayName: "service desk"}
 	err = w.update(ctx, func(s engine.State) (engine.Change, error) {
-		return engine.EndTask(s, w.task.ID, result, desk, t.Ledger.Now())
+		return engine.EndTask(s, w.task.ID, ended, desk, t.Ledger.Now())
 	})
 	if err != nil {
 		return governance.Task{}, err
 	}
-	if result.Failed {
-		w.alert(ctx, "a ticket was not completed", result.Detail, nil)
+	if ended.Failed {
+		w.alert(ctx, "a ticket was not completed", ended.Detail, nil)
 	}
 	return w.task, nil
 }

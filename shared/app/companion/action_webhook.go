@@ -1,6 +1,7 @@
 package companion
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -15,17 +16,16 @@ import (
 )
 
 // A signed webhook (BEY-24).
-var _ = declare(action{
-	kind:        "webhook",
-	displayName: "Call a webhook",
-	description: "Posts JSON to an address. The header Latchkey-Signature is sha256= and the HMAC of the header Latchkey-Timestamp, a full stop and the body; Latchkey-Delivery stays the same when the call is repeated.",
-	schema: `{"type":"object","additionalProperties":false,"required":["url","secret"],"properties":{
+var _ = declare(ActionKind{
+	Kind:        "webhook",
+	DisplayName: "Call a webhook",
+	Description: "Posts JSON to an address. The header Latchkey-Signature is sha256= and the HMAC of the header Latchkey-Timestamp, a full stop and the body; Latchkey-Delivery stays the same when the call is repeated.",
+	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["url","secret"],"properties":{
 		"url":{"type":"string","format":"uri"},
 		"secret":{"type":"string","description":"The name of the secret that the call is signed with."},
 		"headers":{"type":"object","additionalProperties":{"type":"string"}},
-		"body":{"type":"object","description":"JSON whose texts may hold placeholders. Without it: everything about the callout."}}}`,
-	settings: func() plan { return &webhookPlan{} },
-})
+		"body":{"type":"object","description":"JSON whose texts may hold placeholders. Without it: everything about the callout."}}}`),
+}, func() plan { return &webhookPlan{} })
 
 type webhookPlan struct {
 	URL     string            `json:"url"`
@@ -35,70 +35,54 @@ type webhookPlan struct {
 }
 
 func (p *webhookPlan) validate() error {
-	if err := checkURL(p.URL); err != nil {
+	if _, err := checkURL(p.URL); err != nil {
 		return err
 	}
-	if !isSecretName(p.Secret) {
+	if !secretName.MatchString(p.Secret) {
 		return governance.Invalid("secret", "secret names the secret that calls are signed with: letters, digits and _.")
 	}
 	if err := checkHeaders(p.Headers); err != nil {
 		return err
 	}
 	if len(p.Body) > 0 {
-		return checkJSONTemplate("body", p.Body)
+		return checkJSONTemplate("body", p.Body, noTask)
 	}
 	return nil
 }
 
 // checkURL refuses what can be no address to call; which addresses may be called, the outbound client decides.
-func checkURL(text string) error {
+func checkURL(text string) (*url.URL, error) {
 	if strings.ContainsAny(text, "{}") {
-		return governance.Invalid("url", "url takes no placeholders: what is filled in is not Latchkey's.")
+		return nil, governance.Invalid("url", "url takes no placeholders: what is filled in is not Latchkey's.")
 	}
 	at, err := url.Parse(text)
-	if err != nil || at.Host == "" || at.User != nil || at.Fragment != "" || at.Scheme != "https" && at.Scheme != "http" || len(text) > 2000 || !isPort(at.Port()) {
-		return governance.Invalid("url", "url must be an https address without credentials.")
+	if err == nil { // which takes any number for a port
+		_, err = strconv.ParseUint(cmp.Or(at.Port(), "443"), 10, 16)
 	}
-	return nil
-}
-
-// isPort says whether a URL's port can be one; without one it is that of the scheme.
-func isPort(text string) bool {
-	_, err := strconv.ParseUint(text, 10, 16)
-	return text == "" || err == nil
-}
-
-func (p *webhookPlan) claim(governance.Task) string { return "" }
-func (p *webhookPlan) withoutPerson()               {}
-
-func (p *webhookPlan) preflight(_ context.Context, ports *Ports) []governance.Finding {
-	return append(addressFinding(ports, p.URL), secretFinding(ports, p.Secret, "secret", false)...)
-}
-
-func addressFinding(ports *Ports, address string) []governance.Finding {
-	if err := ports.Outbound.Allowed(address); err != nil {
-		return []governance.Finding{{Severity: "error", Target: "url", Message: "The address may not be called: it must be https and public, or its host be named in the app setting CalloutPrivateHosts."}}
+	if err != nil || at.Host == "" || at.User != nil || at.Fragment != "" || at.Scheme != "https" && at.Scheme != "http" || len(text) > 2000 {
+		return nil, governance.Invalid("url", "url must be an https address without credentials.")
 	}
-	return nil
+	return at, nil
 }
 
-// taskBody is what a webhook is told when the settings do not say.
-func taskBody(w *work) any {
-	c := w.task
-	return map[string]any{
+func (p *webhookPlan) withoutPerson() {}
+
+func (p *webhookPlan) preflight(_ context.Context, c *checkup) {
+	c.address(p.URL)
+	c.secret("secret", p.Secret)
+}
+
+// body is what a webhook is told: the template, filled, or everything.
+func (p *webhookPlan) body(c governance.Task) (json.RawMessage, error) {
+	if len(p.Body) > 0 {
+		return fillJSON(p.Body, placeholders(c))
+	}
+	return json.Marshal(map[string]any{
 		"version": 1, "calloutId": c.ID, "action": c.Action, "source": c.Source, "stage": c.Stage, "requestId": c.RequestID,
 		"accessPackage": c.AccessPackage, "catalog": c.Catalog,
 		"target":    map[string]string{"objectId": c.Target.ObjectID, "displayName": c.Target.DisplayName, "principalName": c.Target.PrincipalName},
 		"requestor": map[string]string{"objectId": c.Requestor.ObjectID, "displayName": c.Requestor.DisplayName},
-	}
-}
-
-// bodyOf is the body of a request: the template, filled, or everything.
-func bodyOf(w *work, template json.RawMessage, extra map[string]string) (json.RawMessage, error) {
-	if len(template) == 0 {
-		return json.Marshal(taskBody(w))
-	}
-	return fillJSON(w, template, extra)
+	})
 }
 
 // sign is the HMAC-SHA256 of a timestamp, a full stop and a body.
@@ -115,15 +99,13 @@ func (p *webhookPlan) run(ctx context.Context, w *work) (outcome, error) {
 		if secret.IsZero() {
 			return "", giveUpf(nil, "The secret %s is not set.", p.Secret)
 		}
-		body, err := bodyOf(w, p.Body, nil)
+		body, err := p.body(w.task)
 		if err != nil {
 			return "", err
 		}
-		header := headersOf(p.Headers)
-		timestamp := stampOf(w.Ledger.Now())
+		header, timestamp := headerOf(w.task.ID, p.Headers), fmt.Sprint(w.Ledger.Now().Unix())
 		header.Set("Latchkey-Timestamp", timestamp)
 		header.Set("Latchkey-Signature", sign(secret, timestamp, body))
-		header.Set("Latchkey-Delivery", w.task.ID)
 		reply, err := w.post(ctx, p.URL, header, body)
 		return fmt.Sprint(reply.Status), err
 	})
@@ -131,7 +113,7 @@ func (p *webhookPlan) run(ctx context.Context, w *work) (outcome, error) {
 }
 
 func (p *webhookPlan) rehearse(ctx context.Context, w *work) ([]string, error) {
-	body, err := bodyOf(w, p.Body, nil)
+	body, err := p.body(w.task)
 	if err != nil {
 		return nil, err
 	}

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 
 	"latchkey/shared/app/authz"
 	"latchkey/shared/engine"
@@ -14,24 +14,14 @@ import (
 	"latchkey/shared/ledger"
 )
 
-// ActionKind describes a kind of action to those who configure one.
-type ActionKind struct {
-	Kind        string          `json:"kind"`
-	DisplayName string          `json:"displayName"`
-	Description string          `json:"description"`
-	Permissions [][]string      `json:"permissions"` // of Microsoft Graph; of each line one will do
-	Schema      json.RawMessage `json:"settingsSchema"`
-}
-
 // ActionKinds lists what actions can do. Errors: CodeForbidden.
 func (a Actions) ActionKinds(caller governance.Caller) ([]ActionKind, error) {
 	if err := authz.Require(caller, authz.OpReadActions); err != nil {
 		return nil, err
 	}
 	var kinds []ActionKind
-	for _, name := range actionKinds() {
-		one := actions[name]
-		kinds = append(kinds, ActionKind{one.kind, one.displayName, one.description, one.permissions, json.RawMessage(one.schema)})
+	for _, name := range slices.Sorted(maps.Keys(actions)) {
+		kinds = append(kinds, actions[name].ActionKind)
 	}
 	return kinds, nil
 }
@@ -84,11 +74,9 @@ func (a Actions) PutAction(ctx context.Context, caller governance.Caller, name s
 	if err != nil {
 		return none, err
 	}
-	normal, err := json.Marshal(p)
-	if err != nil {
+	if draft.Settings, err = json.Marshal(p); err != nil {
 		return none, fmt.Errorf("encode the settings: %w", err)
 	}
-	draft.Settings = normal
 	by := engine.Edit{Caller: caller, Now: a.Ledger.Now()}
 	draft.ModifiedDateTime = governance.At(by.Now)
 	done, err := a.Ledger.Update(ctx, ledger.TenantPlace(), stored[governance.CalloutAction](name), func(s engine.State) (engine.Change, error) {
@@ -128,10 +116,7 @@ func (a Actions) DeleteAction(ctx context.Context, caller governance.Caller, nam
 
 // CheckAction says what an action lacks to do its work. Errors: CodeForbidden, CodeNotFound.
 func (a Actions) CheckAction(ctx context.Context, caller governance.Caller, name string) (ConfiguredAction, error) {
-	if err := authz.Require(caller, authz.OpReadActions); err != nil {
-		return ConfiguredAction{}, err
-	}
-	found, err := a.action(ctx, name)
+	found, err := a.CalloutAction(ctx, caller, name)
 	if err != nil {
 		return ConfiguredAction{}, err
 	}
@@ -144,10 +129,7 @@ func (a Actions) CheckAction(ctx context.Context, caller governance.Caller, name
 
 // RehearseAction says in words what an action would do for a payload, and changes nothing. Errors: CodeForbidden, CodeNotFound, CodeInvalid.
 func (a Actions) RehearseAction(ctx context.Context, caller governance.Caller, name string, payload []byte) ([]string, error) {
-	if err := authz.Require(caller, authz.OpReadActions); err != nil {
-		return nil, err
-	}
-	found, err := a.action(ctx, name)
+	found, err := a.CalloutAction(ctx, caller, name)
 	if err != nil {
 		return nil, err
 	}
@@ -166,16 +148,13 @@ func (a Actions) RehearseAction(ctx context.Context, caller governance.Caller, n
 	if err != nil {
 		return nil, err
 	}
-	w := &work{Ports: a.Ports, task: governance.Task{
-		ID: governance.NobodyID, Action: configured.Name, Kind: configured.Kind, Source: call.Source, Stage: call.Stage, RequestID: call.RequestID,
-		AccessPackage: call.Package, Catalog: call.Catalog, Target: call.Target, Requestor: call.Requestor, Waits: call.Waits,
-	}}
+	w := &work{Ports: a.Ports, plan: p, task: call.Task}
+	w.task.ID, w.task.Action, w.task.Kind = governance.NobodyID, configured.Name, configured.Kind
 	var lines []string
-	if err = present(p, w.task); err == nil {
+	if err = w.present(); err == nil {
 		lines, err = p.rehearse(ctx, w)
 	}
-	var final *giveUpError
-	if errors.As(err, &final) {
+	if final, ok := errors.AsType[*giveUpError](err); ok {
 		return append(lines, "It would fail: "+final.detail), nil
 	}
 	return lines, err
@@ -183,21 +162,18 @@ func (a Actions) RehearseAction(ctx context.Context, caller governance.Caller, n
 
 // preflight checks the permissions of a kind and what its plan looks for. A check that fails is a finding itself.
 func (a Actions) preflight(ctx context.Context, kind string, p plan) []governance.Finding {
-	findings := []governance.Finding{}
-	if needs := a.Permissions(kind); len(needs) > 0 {
-		granted, err := a.Actions.Granted(ctx)
-		if err != nil {
-			findings = append(findings, governance.Finding{Severity: "warning", Message: "The permissions could not be checked: " + classOf(err) + "."})
-		}
-		for _, any := range needs {
-			if err == nil && !slices.ContainsFunc(any, func(one string) bool { return slices.Contains(granted, one) }) {
-				message := "Latchkey's identity lacks the application permission " + any[0] + " in Microsoft Graph"
-				if len(any) > 1 {
-					message += " (" + strings.Join(any[1:], " or ") + " would do, too)"
-				}
-				findings = append(findings, governance.Finding{Severity: "error", Target: "permissions", Message: message + "."})
-			}
+	c := &checkup{Ports: a.Ports, findings: []governance.Finding{}}
+	needs := a.Permissions(kind)
+	if len(needs) > 0 {
+		var err error
+		if c.granted, err = a.Actions.Granted(ctx); err != nil {
+			c.blind = true
+			c.warn("", "The permissions could not be checked: "+classOf(err)+".")
 		}
 	}
-	return append(findings, p.preflight(ctx, a.Ports)...)
+	for _, any := range needs {
+		c.permission(any...)
+	}
+	p.preflight(ctx, c)
+	return c.findings
 }

@@ -26,17 +26,19 @@ func (t Tasks) Task(ctx context.Context, caller governance.Caller, id string) (l
 	return ledger.Get[governance.Task](ctx, t.Ledger, id, "callout")
 }
 
-// openTask is a task to work on, with the state that it was found in. Errors: CodeNotFound.
-func (ports *Ports) openTask(ctx context.Context, place governance.Place, id string) (*work, engine.State, error) {
+// openTask is a task to work on. Errors: CodeNotFound.
+func (ports *Ports) openTask(ctx context.Context, place governance.Place, id string) (*work, error) {
 	state, err := ports.Ledger.Load(ctx, place, stored[governance.Task](id))
 	if err != nil {
-		return nil, engine.State{}, fmt.Errorf("read the callout: %w", err)
+		return nil, fmt.Errorf("read the callout: %w", err)
 	}
 	task, ok := engine.Find[governance.Task](state.State, id)
 	if !ok {
-		return nil, engine.State{}, governance.NotFound("There is no callout %s.", id)
+		return nil, governance.NotFound("There is no callout %s.", id)
 	}
-	return &work{Ports: ports, place: place, task: task}, state.State, nil
+	w := &work{Ports: ports, place: place, task: task, superseded: engine.IsSuperseded(state.State, task)}
+	w.plan, w.unreadable = planOf(task.Kind, task.Settings)
+	return w, nil
 }
 
 // stored reads one document of a place, and its head.

@@ -28,7 +28,7 @@ func (t Tasks) WorkTask(ctx context.Context, effect governance.Effect) error {
 
 // workOnTask is workTask on what is so now. Errors: CodeConflict when that has changed meanwhile.
 func (t Tasks) workOnTask(ctx context.Context, effect governance.Effect) error {
-	w, state, err := t.openTask(ctx, effect.Place, effect.About)
+	w, err := t.openTask(ctx, effect.Place, effect.About)
 	if governance.CodeOf(err) == governance.CodeNotFound { // no effect goes out before its document is there
 		return ledger.Unavailable("The callout", err)
 	}
@@ -37,7 +37,7 @@ func (t Tasks) workOnTask(ctx context.Context, effect governance.Effect) error {
 	}
 	ended := false
 	if w.task.State.IsOpen() {
-		if ended, err = w.advance(ctx, state, effect.Attempt); err != nil {
+		if ended, err = w.advance(ctx, effect.Attempt); err != nil {
 			return err
 		}
 	}
@@ -50,23 +50,21 @@ func (t Tasks) workOnTask(ctx context.Context, effect governance.Effect) error {
 }
 
 // advance works on a task that is open. It says whether it ended it here and now.
-func (w *work) advance(ctx context.Context, s engine.State, attempt int) (bool, error) {
-	p, err := planOf(w.task.Kind, w.task.Settings)
-	if err != nil { // of another release
-		return true, w.end(ctx, engine.TaskResult{Failed: true, Detail: "This release cannot read the settings of the action."}, err)
+func (w *work) advance(ctx context.Context, attempt int) (bool, error) {
+	if w.unreadable != nil {
+		return true, w.end(ctx, engine.TaskResult{Failed: true, Detail: "This release cannot read the settings of the action."}, w.unreadable)
 	}
-	superseded := engine.IsSuperseded(s, w.task)
-	if superseded && w.task.State == governance.TaskWorking { // who began it may have come too late, and have died before it was put right
+	if w.superseded && w.task.State == governance.TaskWorking { // who began it may have come too late, and have died before it was put right
 		if err := w.putRight(ctx); isPassing(err) && attempt < len(engine.RetryDelays) {
 			return false, err
 		}
 	}
 	switch {
 	case !w.Ledger.Now().Before(w.task.DeadlineTime.Instant()):
-		return false, w.timeOut(ctx, p, s)
+		return false, w.timeOut(ctx)
 	case w.task.State == governance.TaskWaiting:
 		return false, nil
-	case superseded:
+	case w.superseded:
 		return true, w.end(ctx, engine.TaskResult{Failed: true, Detail: "A newer request for the same has taken over."}, nil)
 	}
 	if err := w.update(ctx, func(s engine.State) (engine.Change, error) {
@@ -74,7 +72,7 @@ func (w *work) advance(ctx context.Context, s engine.State, attempt int) (bool, 
 	}); err != nil {
 		return false, err
 	}
-	done, err := w.run(ctx, p)
+	done, err := w.run(ctx)
 	if err == nil && done.waits {
 		return false, w.update(ctx, func(s engine.State) (engine.Change, error) {
 			return engine.WaitTask(s, w.task.ID, done.detail, w.Ledger.Now())
@@ -84,9 +82,9 @@ func (w *work) advance(ctx context.Context, s engine.State, attempt int) (bool, 
 		return true, w.end(ctx, engine.TaskResult{Detail: done.detail}, nil)
 	}
 	result := engine.TaskResult{Failed: true}
-	var final *giveUpError
+	final, gaveUp := errors.AsType[*giveUpError](err)
 	switch {
-	case errors.As(err, &final):
+	case gaveUp:
 		result.Detail = final.detail
 	case governance.CodeOf(err) == governance.CodeConflict: // somebody else has taken it further
 		return false, cmp.Or(w.putRight(ctx), err)
@@ -99,7 +97,7 @@ func (w *work) advance(ctx context.Context, s engine.State, attempt int) (bool, 
 	default:
 		result.Detail = "The work failed in a way that nobody foresaw; those who look after it have been told."
 	}
-	if left, ok := p.(abandoner); ok {
+	if left, ok := w.plan.(abandoner); ok {
 		if err := left.abandon(ctx, w); err != nil {
 			return false, err
 		}
@@ -124,8 +122,8 @@ func (w *work) end(ctx context.Context, result engine.TaskResult, cause error) e
 	return err
 }
 
-func (w *work) timeOut(ctx context.Context, p plan, s engine.State) error {
-	if left, ok := p.(abandoner); ok && !engine.IsSuperseded(s, w.task) {
+func (w *work) timeOut(ctx context.Context) error {
+	if left, ok := w.plan.(abandoner); ok && !w.superseded {
 		if err := left.abandon(ctx, w); err != nil {
 			return err
 		}
@@ -141,8 +139,7 @@ func (w *work) timeOut(ctx context.Context, p plan, s engine.State) error {
 
 // alert tells those who look after it. What names a person in detail, the cause says without.
 func (w *work) alert(ctx context.Context, what, detail string, cause error) {
-	var final *giveUpError
-	if errors.As(cause, &final) {
+	if final, ok := errors.AsType[*giveUpError](cause); ok {
 		detail = final.impersonal
 	}
 	arguments := []any{"alert", true, "calloutId", w.task.ID, "action", w.task.Action, "stage", w.task.Stage, "requestId", w.task.RequestID, "subjectId", w.place.Partition, "detail", detail}
@@ -158,24 +155,23 @@ func (w *work) followUp(ctx context.Context) error {
 	if due.IsZero() || w.Ledger.Now().Before(due) || w.task.State.IsOpen() {
 		return nil
 	}
-	p, err := planOf(w.task.Kind, w.task.Settings)
-	if err != nil { // of another release
-		return err
+	if w.unreadable != nil {
+		return w.unreadable
 	}
 	newest, err := w.newest(ctx)
 	if err != nil {
 		return err
 	}
 	result := engine.TaskResult{Detail: "A newer request sees to it; nothing was left to undo."}
-	if undo, ok := p.(follower); ok && (newest == nil || newest.task.FollowUpDateTime == nil) {
+	if undo, ok := w.plan.(follower); ok && (newest.task.ID == w.task.ID || newest.task.FollowUpDateTime == nil) {
 		if err := w.update(ctx, func(s engine.State) (engine.Change, error) {
 			return engine.BeginFollowUp(s, w.task.ID, w.Ledger.Now())
 		}); err != nil {
 			return err
 		}
 		if result.Detail, err = undo.followUp(ctx, w); err != nil {
-			var final *giveUpError
-			if !errors.As(err, &final) {
+			final, ok := errors.AsType[*giveUpError](err)
+			if !ok {
 				return err
 			}
 			result = engine.TaskResult{Failed: true, Detail: final.detail}
@@ -193,21 +189,13 @@ func (w *work) followUp(ctx context.Context) error {
 	return err
 }
 
-// newest is the work for the task that was accepted last about the same, nil if it is this one.
+// newest is the work for the task that was accepted last about the same, which may be this one.
 func (w *work) newest(ctx context.Context) (*work, error) {
-	if w.task.Claim == "" {
-		return nil, nil
-	}
 	state, err := w.Ledger.Load(ctx, w.place, ledger.Documents())
 	if err != nil {
 		return nil, err
 	}
-	id := engine.NewestTask(state.State, w.task)
-	if id == "" || id == w.task.ID {
-		return nil, nil
-	}
-	newest, _, err := w.openTask(ctx, w.place, id)
-	return newest, err
+	return w.openTask(ctx, w.place, cmp.Or(engine.NewestTask(state.State, w.task), w.task.ID))
 }
 
 // putRight does again what the newest task about the same has done, or is doing, until that does not change under it. It is for who may have changed the directory too late: a lock was lost without its knowing,
@@ -220,10 +208,7 @@ func (w *work) putRight(ctx context.Context) error {
 	done, steps := "", 0
 	for range maxPlans {
 		var newest *work
-		if newest, err = w.newest(ctx); err == nil && newest == nil {
-			newest, _, err = w.openTask(ctx, w.place, w.task.ID)
-		}
-		if err != nil {
+		if newest, err = w.newest(ctx); err != nil {
 			break
 		}
 		if newest.task.ID == done && len(newest.task.Steps) == steps {
@@ -242,14 +227,12 @@ func (w *work) putRight(ctx context.Context) error {
 
 // repeat does again what is recorded as done, or may be done just now.
 func (w *work) repeat(ctx context.Context) error {
-	p, err := planOf(w.task.Kind, w.task.Settings)
-	if err != nil { // of another release
-		return err
+	if w.unreadable != nil {
+		return w.unreadable
 	}
 	w.again = true
-	_, err = w.run(ctx, p)
-	var final *giveUpError
-	if errors.As(err, &final) { // what it was about is gone, or was never possible
+	_, err := w.run(ctx)
+	if _, ok := errors.AsType[*giveUpError](err); ok { // what it was about is gone, or was never possible
 		return nil
 	}
 	return err
