@@ -135,12 +135,23 @@ func (s *Sweep) late(now time.Time, document store.Document) {
 // sweepPage is how many due documents are read at a time.
 const sweepPage = 200
 
+// working are the containers with kinds of documents that something is done for: where there are effects.
+func working() []store.Container {
+	var containers []store.Container
+	for _, of := range all {
+		if of.work != "" && !slices.Contains(containers, of.container) {
+			containers = append(containers, of.container)
+		}
+	}
+	return containers
+}
+
 // FlushOutbox sends the effects that a crash, or a bus that was away, left in the outbox of any place: those older than a minute. Errors: the store's, or the bus's, after what could be sent was.
 func (l *Ledger) FlushOutbox(ctx context.Context) (Sweep, error) {
 	var sweep Sweep
 	var failed error
 	now := l.Now()
-	for _, container := range store.Containers() {
+	for _, container := range working() {
 		err := l.Each(ctx, container, store.Query{Kind: governance.Effect{}.DocumentKind(), DueBefore: now, PageSize: sweepPage}, func(documents []store.Document) error {
 			sweep.Found += len(documents)
 			byPartition := map[string][]governance.Effect{}

@@ -112,7 +112,7 @@ func TestALongOutbox(t *testing.T) {
 	s := newStand(t)
 	s.DownBus(true)
 	const effects = 150
-	places := []governance.Place{alice, other, review}
+	places := []governance.Place{alice, ledger.SubjectPlace(ledgertest.ID("somebody else")), review}
 	for _, place := range places {
 		for range 3 {
 			_, err := s.Ledger.Update(t.Context(), place, ledger.Documents(), func(state engine.State) (engine.Change, error) {
@@ -138,6 +138,14 @@ func TestALongOutbox(t *testing.T) {
 	}
 	if s.outbox() != 0 {
 		t.Errorf("%d left", s.outbox())
+	}
+	_, err := s.Ledger.Update(t.Context(), other, ledger.Documents(), func(state engine.State) (engine.Change, error) {
+		change, err := ledgertest.Entry("")(state)
+		change.Effects = append(change.Effects, governance.EffectOf(probe{ID: ledgertest.ID("none")}, governance.WorkProvision))
+		return change, err
+	})
+	if err == nil || !strings.Contains(err.Error(), "nobody looks for effects in catalogs") {
+		t.Errorf("an effect that nobody would find was committed: %v", err)
 	}
 }
 

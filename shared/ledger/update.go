@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"latchkey/shared/engine"
@@ -186,6 +187,9 @@ func (l *Ledger) seal(ctx context.Context, state *State, decided engine.Change, 
 	}
 	for _, entry := range sealed.Audit {
 		put(entry, time.Time{})
+	}
+	if container := store.Container(state.Place.Container); len(sealed.Effects) > 0 && !slices.Contains(working(), container) {
+		failed = errors.Join(failed, fmt.Errorf("nobody looks for effects in %s: give one of its kinds of documents a work", container))
 	}
 	for i := range sealed.Effects {
 		effect := &sealed.Effects[i]

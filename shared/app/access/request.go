@@ -68,7 +68,7 @@ func (r *Requests) SubmitRequest(ctx context.Context, caller governance.Caller, 
 		if !draft.RequestType.IsSelf() && !rights.In(prepared.catalogID, operation) {
 			return rights.Require(prepared.catalogID, operation)
 		}
-		done, err := update(ctx, r.Ledger, ledger.SubjectPlace(prepared.subjectID), prepared.reads(), func(s engine.State) (engine.Change, error) {
+		done, err := update(ctx, r.Ledger, ledger.SubjectPlace(prepared.subjectID), prepared.reads(ledger.Repeats(ctx)), func(s engine.State) (engine.Change, error) {
 			if _, before := engine.Find[governance.AssignmentRequest](s, draft.ID); before { // a repeated command made it
 				return engine.Change{}, nil
 			}
@@ -92,16 +92,21 @@ type prepared struct {
 	rests                []ledger.Version
 }
 
-func (p prepared) reads() ledger.Read {
+// reads is what the submission is decided on; of a command that may be a repetition, with the request that it may have made before.
+func (p prepared) reads(repeats bool) ledger.Read {
+	var made []string
+	if repeats {
+		made = append(made, requestDocument(p.RequestID))
+	}
 	if !p.Type.IsRemoval() {
-		return ledger.Following(func(s engine.State) []string { return involved(s.Head, p.Package.ID) }, requestDocument(p.RequestID))
+		return ledger.Following(func(s engine.State) []string { return involved(s.Head, p.Package.ID) }, made...)
 	}
 	return ledger.Following(func(s engine.State) []string {
 		if assignment, _ := engine.Find[governance.Assignment](s, p.AssignmentID); assignment.RequestID != "" {
 			return []string{requestDocument(assignment.RequestID)}
 		}
 		return nil
-	}, requestDocument(p.RequestID), assignmentDocument(p.AssignmentID))
+	}, append(made, assignmentDocument(p.AssignmentID))...)
 }
 
 // involved are the documents of what a subject has of a package and asks for of it: what a new request may take over or find closed.
