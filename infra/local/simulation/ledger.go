@@ -280,13 +280,13 @@ func (c *commit) take(operation store.Operation) {
 			delete(l.policy, strings.TrimPrefix(document.ID, "policy:"))
 			l.learn(document.ID, "")
 			c.changes++
-		case "idempotency", "nameClaim": // they guard one command each, and nothing stands in them
+		case "idempotency", "nameClaim", "scrub":
 		default:
 			c.changes++
 		}
 		return
 	}
-	if kind == "idempotency" || kind == "nameClaim" {
+	if isNote(kind) {
 		return
 	}
 	l.world.leaks("the document "+document.ID, string(document.Body))
@@ -574,3 +574,6 @@ func (l *book) overdue(now time.Time) string {
 	slices.Sort(texts)
 	return l.world.legible(strings.Join(texts, ", "))
 }
+
+// isNote says whether documents of a kind are no part of the state that heads guard: they stand for one command each, or say how far reconciliation is.
+func isNote(kind string) bool { return kind == "idempotency" || kind == "nameClaim" || kind == "scrub" }

@@ -148,7 +148,7 @@ func (p logPort) Handle(_ context.Context, record slog.Record) error {
 	})
 	for _, id := range about {
 		if alert {
-			p.world.ledger.told[id] = p.world.clock.Now()
+			p.world.ledger.told[id[strings.LastIndex(id, ":")+1:]] = p.world.clock.Now() // a document is named by its kind and its resource's id
 		}
 	}
 	return nil

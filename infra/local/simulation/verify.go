@@ -37,7 +37,7 @@ func (w *world) verifyStore(when string) {
 				return
 			}
 			for _, document := range page.Documents {
-				if document.Kind == "idempotency" || document.Kind == "nameClaim" || w.ledger.foreign[key{container, document.Partition, document.ID}] {
+				if isNote(document.Kind) || w.ledger.foreign[key{container, document.Partition, document.ID}] {
 					continue
 				}
 				found++
