@@ -14,9 +14,8 @@
 // table (crashpoint.go): a run aims at some of its points, TestSeeds counts the crashes at each, aims more seeds at those that none has hit, and fails if one is left, or if the work comes by another.
 //
 // Faults strike calls; hazards (hazard.go) change what calls are about: people become guests, share an address, are blocked, deleted and restored, get other managers; policies are closed while the
-// directory takes its time; what is asked for is over before it is approved; dates and sizes are at their limits; somebody writes documents by hand. What must hold in spite of them is in promise.go. What the
-// product does not keep yet is the table pending: its hazards are left out of TestSeeds, and TestPending shows for each row a seed that breaks it, so that the product is the sabotage of its own promise.
-// Whoever shuts a door deletes its rows. -hazards all plays the seeds with everything at once.
+// directory takes its time; what is asked for is over before it is approved; dates and sizes are at their limits; somebody writes documents by hand. What must hold in spite of them is in promise.go. -hazards
+// plays the seeds with some of them, or none.
 //
 // What it does not do: it does not speak any wire (infra/local's other parts do), it does not test what a page of a list looks like (shared/app's tests do), and it
 // does not delay a call to the directory past the end of its invocation: no order of calls could undo such a change, only a later reconciliation.

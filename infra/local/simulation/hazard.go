@@ -26,26 +26,6 @@ func Hazards() []Hazard {
 	return []Hazard{Overtaking, Identity, Blocking, Approvers, Overdue, FarDates, FullSizes, Tampering, Restoring}
 }
 
-// row is a promise that the product does not keep yet.
-type row struct {
-	door   string // of the issue "The house, and the doors that decide about access"
-	hazard Hazard // under which it is broken
-	rule   string // the promise, as a Failure names it
-}
-
-// pending are the promises that the product does not keep yet. A hazard with a row here is left out of runs that do not ask for it; TestPending asks for it, and wants every row to be broken by some seed: it fails
-// for a row that nothing breaks any more. So whoever shuts a door deletes its rows, and from then on every run has the hazard.
-var pending []row
-
-// settled are the hazards that no row is about.
-func settled() map[Hazard]bool {
-	on := map[Hazard]bool{}
-	for _, hazard := range Hazards() {
-		on[hazard] = !slices.ContainsFunc(pending, func(r row) bool { return r.hazard == hazard })
-	}
-	return on
-}
-
 // on says whether a hazard is part of this run.
 func (w *world) on(hazard Hazard) bool { return w.options.Hazards[hazard] }
 

@@ -9,6 +9,7 @@ import (
 
 	"latchkey/shared/bus"
 	"latchkey/shared/directory"
+	"latchkey/shared/governance"
 	"latchkey/shared/store"
 )
 
@@ -41,6 +42,86 @@ func TestMutations(t *testing.T) {
 		{"the directory confuses people", "", Sabotage{Directory: func(inner directory.Directory) directory.Directory { return confused{inner} }}},
 		{"access never expires", "", Sabotage{NoExpiry: true}},
 	})
+}
+
+// TestMutationsOfHazards: what the product looks at again because the world around it changes, it is lied to about.
+func TestMutationsOfHazards(t *testing.T) {
+	t.Parallel()
+	see := func(lie func(directory.Directory) directory.Directory) Sabotage { return Sabotage{Directory: lie} }
+	testMutations(t, []mutation{
+		{"the directory says that nobody is blocked", "blocked", see(func(inner directory.Directory) directory.Directory { return welcoming{inner} })},
+		{"the directory takes what is deleted for gone", "leak", see(func(inner directory.Directory) directory.Directory { return final{inner} })},
+		{"the directory names people by their addresses", "", see(func(inner directory.Directory) directory.Directory { return byAddress{inner} })},
+		{"the store tells of catalogs as they were", "overtaken", Sabotage{Store: func(inner store.Store) store.Store {
+			return &yesterday{Store: inner, gets: map[string]int{}, heads: map[string]store.Document{}}
+		}}},
+	})
+}
+
+// welcoming says of everybody that they are let in.
+type welcoming struct{ directory.Directory }
+
+func (d welcoming) User(ctx context.Context, id string) (governance.User, error) {
+	user, err := d.Directory.User(ctx, id)
+	user.AccountEnabled = true
+	return user, err
+}
+
+func (d welcoming) GroupMembers(ctx context.Context, id string) ([]governance.User, error) {
+	users, err := d.Directory.GroupMembers(ctx, id)
+	for i := range users {
+		users[i].AccountEnabled = true
+	}
+	return users, err
+}
+
+// final says of what may be restored that it has gone for good.
+type final struct{ directory.Directory }
+
+func gone(err error) error {
+	if errors.Is(err, directory.ErrDeleted) {
+		return nil
+	}
+	return err
+}
+
+func (d final) RemoveMember(ctx context.Context, groupID, principalID string) error {
+	return gone(d.Directory.RemoveMember(ctx, groupID, principalID))
+}
+
+func (d final) RemoveOwner(ctx context.Context, groupID, principalID string) error {
+	return gone(d.Directory.RemoveOwner(ctx, groupID, principalID))
+}
+
+// byAddress tells of people under an id that is made from what may change.
+type byAddress struct{ directory.Directory }
+
+func (d byAddress) User(ctx context.Context, id string) (governance.User, error) {
+	user, err := d.Directory.User(ctx, id)
+	if user.UserType == governance.UserTypeGuest {
+		user.ID = governance.NameID(user.Mail)
+	}
+	return user, err
+}
+
+// yesterday answers with an older head of a catalog, again and again before it looks, once it has been asked often.
+type yesterday struct {
+	store.Store
+	gets  map[string]int
+	heads map[string]store.Document
+}
+
+func (s *yesterday) Get(ctx context.Context, container store.Container, partition string, ids ...string) ([]store.Document, error) {
+	documents, err := s.Store.Get(ctx, container, partition, ids...)
+	if err != nil || container != store.Catalogs || len(documents) != 1 {
+		return documents, err
+	}
+	s.gets[partition]++
+	if before, ok := s.heads[partition]; ok && s.gets[partition] > 60 && s.gets[partition]%10 != 0 { // not while it is made
+		return []store.Document{before}, nil
+	}
+	s.heads[partition] = documents[0]
+	return documents, nil
 }
 
 func testMutations(t *testing.T, mutations []mutation) {

@@ -26,8 +26,7 @@ type Options struct {
 	Skip     map[int]bool    // operations that are left out, by number
 	Trace    bool            // keep what happened
 	Aim      Point           // where to crash for certain; zero: wherever the seed says
-	Hazards  map[Hazard]bool // nil: those that the product copes with, see pending
-	Overlook map[string]bool // promises whose breach does not end the run, by Failure.Rule
+	Hazards  map[Hazard]bool // nil: all
 	Sabotage Sabotage
 }
 
@@ -120,7 +119,10 @@ func Run(options Options) (Report, error) {
 
 func newWorld(options Options) *world {
 	if options.Hazards == nil {
-		options.Hazards = settled()
+		options.Hazards = map[Hazard]bool{}
+		for _, hazard := range Hazards() {
+			options.Hazards[hazard] = true
+		}
 	}
 	w := &world{
 		options: options, chance: chance(scramble(options.Seed + 1)), tracing: options.Trace, clock: platform.NewManualClock(startOfTime), blocked: map[string]bool{}, outages: map[dependency]time.Time{}, aims: map[Point]int{},
@@ -202,7 +204,7 @@ func (w *world) play() {
 
 // fail notes the first broken promise; the scheduler stops at it.
 func (w *world) fail(rule, partition, format string, args ...any) {
-	if w.failure != nil || w.options.Overlook[rule] {
+	if w.failure != nil {
 		return
 	}
 	w.failure = &Failure{Seed: w.options.Seed, Rule: rule, Problem: fmt.Sprintf(format, args...), Partition: partition}
