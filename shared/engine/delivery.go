@@ -94,8 +94,8 @@ func takenOver(s State, packageID string) (*governance.Assignment, error) {
 	return &assignment, nil
 }
 
-// takeOver ends an assignment whose place a new one takes, and answers with the deliveries of the new one: those of its package, and what the other may have granted besides, so that it is taken away
-// with the rest.
+// takeOver ends an assignment whose place a new one takes, and answers with the deliveries of the new one: those of its package, and what the other may have granted besides, which is taken away
+// first.
 func (c *Change) takeOver(taken *governance.Assignment, deliveries []governance.Delivery, request *governance.AssignmentRequest, now time.Time) []governance.Delivery {
 	if taken == nil {
 		return deliveries
@@ -105,7 +105,10 @@ func (c *Change) takeOver(taken *governance.Assignment, deliveries []governance.
 		taken.Deliveries[i].State, taken.Deliveries[i].Reason = governance.DeliveryRemoved, "" // it holds nothing any more
 		at := slices.IndexFunc(deliveries, func(d governance.Delivery) bool { return d.Grant == old.Grant })
 		if at < 0 {
-			old.State, old.Reason = governance.DeliveryDelivered, ""
+			if old.State == governance.DeliveryRemoved {
+				continue
+			}
+			old.State, old.Reason, old.Leaving = governance.DeliveryPending, "", true
 			deliveries = append(deliveries, old)
 		} else {
 			deliveries[at].Handle = old.Handle
@@ -216,9 +219,9 @@ func Plan(s State, assignmentID string) []Step {
 	var steps []Step
 	for _, delivery := range assignment.Deliveries {
 		switch {
-		case !assignment.Removing && delivery.State != governance.DeliveryDelivered:
+		case !assignment.Removing && !delivery.Leaving && delivery.State != governance.DeliveryDelivered:
 			steps = append(steps, Step{Grant: delivery.Grant, Action: ActionAdd})
-		case assignment.Removing && delivery.State != governance.DeliveryRemoved:
+		case (assignment.Removing || delivery.Leaving) && delivery.State != governance.DeliveryRemoved:
 			action := ActionRemove
 			if grantedElsewhere(s.Head, assignmentID, delivery.Grant) {
 				action = ActionKeep
@@ -232,7 +235,7 @@ func Plan(s State, assignmentID string) []Step {
 func grantedElsewhere(head governance.Head, assignmentID string, grant governance.Grant) bool {
 	key := grant.Key()
 	return slices.ContainsFunc(head.Holdings, func(h governance.Holding) bool {
-		return h.AssignmentID != assignmentID && !h.Removing && slices.Contains(h.Grants, key)
+		return h.AssignmentID != assignmentID && h.Pays(key)
 	})
 }
 
@@ -280,7 +283,7 @@ func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Ch
 				delivery.EndDateTime = governance.At(outcome.End)
 			}
 		}
-		if assignment.Removing {
+		if assignment.Removing || delivery.Leaving {
 			activity, delivery.State = governance.ActivityRemoveRole, governance.DeliveryRemoved
 		}
 		audit := entry(activity, governance.System(), now, &request, delivery.Grant.ResourceID)
@@ -296,7 +299,7 @@ func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Ch
 		change.write(assignment)
 		return change, nil
 	}
-	if absent && !failed && !transient { // what is away is looked for every day until it is back or gone for good; nobody needs to do anything
+	if absent && assignment.Removing && !failed && !transient { // what is away is looked for every day until it is back or gone for good; nobody needs to do anything
 		assignment.NextAttempt = governance.At(now.Add(insistence + attention))
 		change.provision(request.ID, assignment, now.Add(insistence))
 		change.Audit = append(change.Audit, retryEntry(&request, assignment, now))
@@ -322,7 +325,7 @@ func retryEntry(request *governance.AssignmentRequest, assignment governance.Ass
 func (c *Change) settle(request *governance.AssignmentRequest, assignment *governance.Assignment, now time.Time) error {
 	done := 0
 	for _, delivery := range assignment.Deliveries {
-		if delivery.State == governance.DeliveryDelivered && !assignment.Removing || delivery.State == governance.DeliveryRemoved && assignment.Removing {
+		if delivery.State == governance.DeliveryDelivered && !assignment.Removing || delivery.State == governance.DeliveryRemoved && (assignment.Removing || delivery.Leaving) {
 			done++
 		}
 	}
@@ -358,7 +361,9 @@ func (c *Change) settle(request *governance.AssignmentRequest, assignment *gover
 	audit.Result, audit.Detail = result, reasons(*assignment)
 	audit.Before, audit.After = before, state(request)
 	c.Audit = append(c.Audit, audit)
-	c.notify(request, notification, 0)
+	if !assignment.Removing || event == EventDelivered { // a removal that fails is an administrator's to mend, and no news for who gave the access back
+		c.notify(request, notification, 0)
+	}
 	return nil
 }
 
@@ -390,8 +395,8 @@ func Reprocess(s State, requestID string, caller governance.Caller, now time.Tim
 		return Change{}, governance.Conflict("Only a request that is deliveryFailed or partiallyDelivered can be reprocessed; this one is %s.", request.State)
 	}
 	for _, flight := range s.Head.InFlight {
-		if flight.AssignmentID == assignment.ID {
-			return Change{}, governance.Conflict("The request %s is working on this assignment.", flight.RequestID)
+		if flight.AssignmentID == assignment.ID || flight.PackageID == assignment.AccessPackage.ID && !flight.Type.IsRemoval() {
+			return Change{}, governance.Conflict("The request %s is working on this assignment, or is to take its place.", flight.RequestID)
 		}
 	}
 	change := Change{}

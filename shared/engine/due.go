@@ -41,12 +41,18 @@ func RequestIsDue(s State, requestID string, facts Facts, now time.Time) (Change
 		switch {
 		case facts.Asked == nil:
 			change.updated(&request, stage.DisplayName+": somebody can decide it, as before", now)
-		case facts.Asked.IsNobody():
+		case facts.Asked.IsNobody() && len(facts.Asked.AlternateUsers)+len(facts.Asked.AlternateGroups) == 0:
 			change.updated(&request, stage.DisplayName+": nobody can decide it any more; an administrator is told", now)
 		default:
 			stage.ApproverUserIDs, stage.ApproverGroupIDs = facts.Asked.Users, facts.Asked.Groups
-			change.updated(&request, stage.DisplayName+": forwarded to the fallback approvers, because none of the others can decide any more", now)
+			if stage.Escalated {
+				stage.AlternateUserIDs, stage.AlternateGroupIDs = facts.Asked.AlternateUsers, facts.Asked.AlternateGroups
+			}
+			change.updated(&request, stage.DisplayName+": forwarded to others, because none of those who were asked can decide any more", now)
 			change.notify(&request, governance.NotifyApprovers, index)
+			if stage.Escalated {
+				change.notify(&request, governance.NotifyAlternates, index)
+			}
 		}
 	default:
 		return Change{}, nil

@@ -160,6 +160,9 @@ func (l *ledger) check() {
 		}
 		for _, delivery := range a.Deliveries {
 			holding.Grants = append(holding.Grants, delivery.Grant.Key())
+			if delivery.State == governance.DeliveryFailed || delivery.Leaving {
+				holding.Failed = append(holding.Failed, delivery.Grant.Key())
+			}
 		}
 		holdings = append(holdings, holding)
 	}

@@ -108,6 +108,7 @@ var limits = map[string]limit{
 	"Holding.PackageID":     {bytes: id},
 	"Holding.PolicyID":      {bytes: id},
 	"Holding.Grants":        {bytes: 22, count: governance.MaxRoleScopes, reached: true}, // Grant.Key; engine.room bounds those of all
+	"Holding.Failed":        {bytes: 22, count: governance.MaxRoleScopes},                // of those
 	"InFlight.RequestID":    {bytes: id},
 	"InFlight.PackageID":    {bytes: id},
 	"InFlight.AssignmentID": {bytes: id},

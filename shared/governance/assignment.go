@@ -85,6 +85,7 @@ type Delivery struct {
 	Grant       Grant         `json:"grant"`
 	State       DeliveryState `json:"state"`
 	Reason      string        `json:"reason,omitempty"`      // why it failed, for an operator
+	Leaving     bool          `json:"leaving,omitempty"`     // it is no role of the package any more, and is taken back
 	Handle      string        `json:"handle,omitempty"`      // what the origin needs besides to take it back
 	EndDateTime *DateTime     `json:"endDateTime,omitempty"` // when the origin takes it back by itself
 }
@@ -150,7 +151,11 @@ func (a Assignment) Enter(head *Head) {
 	}
 	holding := Holding{AssignmentID: a.ID, PackageID: a.AccessPackage.ID, PolicyID: a.AssignmentPolicy.ID, State: a.State, Removing: a.Removing, EndDateTime: a.End()}
 	for _, delivery := range a.Deliveries {
-		holding.Grants = append(holding.Grants, delivery.Grant.Key())
+		key := delivery.Grant.Key()
+		holding.Grants = append(holding.Grants, key)
+		if delivery.Leaving || delivery.State == DeliveryFailed {
+			holding.Failed = append(holding.Failed, key)
+		}
 	}
 	head.Holdings = append(head.Holdings, holding)
 }

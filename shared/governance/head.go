@@ -79,7 +79,8 @@ type Holding struct {
 	PolicyID     string          `json:"policyId"`
 	State        AssignmentState `json:"state"`
 	Removing     bool            `json:"removing,omitempty"`
-	Grants       []string        `json:"grants"` // the Key of each
+	Grants       []string        `json:"grants"`           // the Key of each
+	Failed       []string        `json:"failed,omitempty"` // those of them that could not be granted, or are taken back
 	EndDateTime  *DateTime       `json:"endDateTime,omitempty"`
 }
 
@@ -91,6 +92,11 @@ func (h *Head) Holds(packageID string) *Holding {
 		}
 	}
 	return nil
+}
+
+// Pays says whether somebody keeps a grant, named by its Key, for the sake of this holding. What could not be granted keeps nothing that another holding gave.
+func (h *Holding) Pays(key string) bool {
+	return !h.Removing && slices.Contains(h.Grants, key) && !slices.Contains(h.Failed, key)
 }
 
 // HasFailed says whether its delivery has failed, in whole or in part: a new request takes it over (BEYOND BEY-13).

@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -87,8 +89,8 @@ func Fitting(filters map[string]store.Filter) Read {
 		if err != nil {
 			return nil, err
 		}
-		for kind, filter := range filters {
-			if err := l.takeAll(ctx, state, kind, filter, state.holdToDate); err != nil {
+		for _, kind := range slices.Sorted(maps.Keys(filters)) {
+			if err := l.takeAll(ctx, state, kind, filters[kind], state.holdToDate); err != nil {
 				return nil, err
 			}
 		}

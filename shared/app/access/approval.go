@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"latchkey/shared/app/authz"
@@ -27,6 +28,15 @@ func (a *Approvals) DecideApproval(ctx context.Context, caller governance.Caller
 	}
 	if decided.ID != "" && governance.Fold(decided.ID) != governance.Fold(stageID) {
 		return governance.Invalid("id", "id is %q in the body and %q in the path.", governance.Clip(decided.ID), governance.Clip(stageID))
+	}
+	if caller.Kind == governance.CallerUser { // a token outlives the account
+		user, err := a.Directory.User(ctx, caller.ObjectID)
+		if err != nil && !isNotFound(err) {
+			return fmt.Errorf("look up the approver: %w", err)
+		}
+		if err != nil || !user.AccountEnabled {
+			return governance.Forbidden("Your account is blocked or deleted, so you cannot decide.")
+		}
 	}
 	place, err := ledger.Locate[governance.AssignmentRequest](ctx, a.Ledger, approvalID, approvalName)
 	if err != nil {

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,10 +12,12 @@ import (
 	"latchkey/shared/governance"
 )
 
-// canDecide looks in the directory whether one of some users and members of groups can decide about somebody: another person, who is there and not blocked. It stops at the first, and keeps nothing.
+// canDecide looks in the directory whether one of some users and members of groups can decide about somebody: another person, who is there and not blocked. It stops at the first, and keeps nothing. Of a group
+// whose members may not be read, somebody is taken to be able to.
 func canDecide(ctx context.Context, d directory.Directory, aboutID string) func(users, groups []string) (bool, error) {
 	can := func(user governance.User) bool { return user.AccountEnabled && !strings.EqualFold(user.ID, aboutID) }
 	return func(users, groups []string) (bool, error) {
+		hidden := false // whether there is a group that does not tell who is in it
 		for _, id := range users {
 			user, err := d.User(ctx, id)
 			if err != nil && !isNotFound(err) {
@@ -26,6 +29,10 @@ func canDecide(ctx context.Context, d directory.Directory, aboutID string) func(
 		}
 		for _, id := range groups {
 			members, err := d.GroupMembers(ctx, id)
+			if errors.Is(err, directory.ErrForbidden) || errors.Is(err, directory.ErrRefused) {
+				hidden = true
+				continue
+			}
 			if err != nil && !isNotFound(err) {
 				return false, fmt.Errorf("look up a group of approvers: %w", err)
 			}
@@ -33,7 +40,7 @@ func canDecide(ctx context.Context, d directory.Directory, aboutID string) func(
 				return true, nil
 			}
 		}
-		return false, nil
+		return hidden, nil
 	}
 }
 
@@ -72,9 +79,9 @@ func (d *Delivery) standIns(ctx context.Context, request governance.AssignmentRe
 	if ok, err := canDecide(ctx, d.Directory, request.Assignment.Target.ObjectID)(users, groups); ok || err != nil {
 		return nil, err
 	}
-	settings.PrimaryApprovers, settings.IsEscalationEnabled = nil, false
+	settings.IsEscalationEnabled = settings.IsEscalationEnabled && stage.Escalated
 	asked, err := ask(ctx, d.Directory, request, settings)
-	if err == nil && asked.IsNobody() {
+	if err == nil && asked.IsNobody() && len(asked.AlternateUsers)+len(asked.AlternateGroups) == 0 {
 		d.Log.ErrorContext(ctx, "nobody can decide a request: its approvers are gone or blocked, and so are the fallback approvers", "alert", true, "requestId", request.ID, "subjectId", request.Assignment.Target.ID,
 			"policyId", request.Policy.ID, "stage", stage.DisplayName, "until", stage.EndsDateTime, "mend", "docs/operate/stuck-request.md")
 	}

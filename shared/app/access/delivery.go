@@ -132,7 +132,7 @@ func (d *Delivery) undo(ctx context.Context, state *ledger.State, objectID strin
 	for i := range done { // all that can be put right is
 
 		key := done[i].Grant.Key()
-		wanted := slices.ContainsFunc(state.Head.Holdings, func(h governance.Holding) bool { return !h.Removing && slices.Contains(h.Grants, key) })
+		wanted := slices.ContainsFunc(state.Head.Holdings, func(h governance.Holding) bool { return h.Pays(key) })
 		opposite := engine.Step{Grant: done[i].Grant, Action: engine.ActionRemove, Handle: done[i].Handle}
 		if wanted {
 			opposite.Action = engine.ActionAdd
@@ -140,7 +140,13 @@ func (d *Delivery) undo(ctx context.Context, state *ledger.State, objectID strin
 		if opposite.Action == done[i].Action {
 			continue
 		}
-		outcome, err := d.carryOut(ctx, objectID, opposite)
+		outcome, err := d.barred(ctx, objectID, []engine.Step{opposite}) // nothing is given to who may have nothing now; a delivery that is under way tries again by itself
+		if err == nil && outcome.Reason == "" {
+			outcome, err = d.carryOut(ctx, objectID, opposite)
+		} else if err == nil && !slices.ContainsFunc(state.Head.Holdings, func(h governance.Holding) bool { return h.Pays(key) && h.State != governance.AssignmentDelivering }) {
+			done[i], undone = opposite, true
+			continue
+		}
 		if err == nil && outcome.Reason != "" {
 			err = ledger.Unavailable("The directory", errors.New(outcome.Reason))
 		}
@@ -247,6 +253,7 @@ func (d *Delivery) RequestIsDue(ctx context.Context, effect governance.Effect) e
 		var rests []ledger.Version
 		due, now := request.Deadlines(), d.Ledger.Now()
 		switch {
+		case governance.IsDue(due, governance.DeadlineEnd, now), governance.IsDue(due, governance.DeadlineDenial, now): // it is over, whoever could decide
 		case governance.IsDue(due, governance.DeadlineStart, now):
 			facts.Package, rests, err = present(ctx, d.Ledger, request)
 		case governance.IsDue(due, governance.DeadlineLook, now):
