@@ -67,9 +67,11 @@ func (c *Change) deliver(request *governance.AssignmentRequest, facts Facts, now
 		NextAttempt:      governance.At(now.Add(attention)),
 	}
 	for _, scope := range pack.ResourceRoleScopes {
-		if grant, ok := GrantOf(scope); ok {
-			assignment.Deliveries = append(assignment.Deliveries, governance.Delivery{Grant: grant, State: governance.DeliveryPending})
+		grant, ok := GrantOf(scope)
+		if !ok {
+			return governance.Conflict("The access package has the resource role %q, which this release cannot grant.", scope.ID)
 		}
+		assignment.Deliveries = append(assignment.Deliveries, governance.Delivery{Grant: grant, State: governance.DeliveryPending})
 	}
 	assignment.Deliveries = c.takeOver(taken, assignment.Deliveries, request, now)
 	if err := room(facts.Head, pack.ID, len(assignment.Deliveries)); err != nil {
@@ -149,14 +151,14 @@ func room(head governance.Head, packageID string, more int) error {
 
 // GrantOf is what a resource role scope grants; false for one that Latchkey cannot grant.
 func GrantOf(scope governance.ResourceRoleScope) (governance.Grant, bool) {
-	if scope.Role == nil || scope.Scope == nil || scope.Role.OriginSystem != governance.OriginGroup {
+	if scope.Role == nil || scope.Scope == nil || scope.Role.OriginSystem == "" {
 		return governance.Grant{}, false
 	}
-	role, group, ok := strings.Cut(scope.Role.OriginID, "_")
-	if !ok || role != governance.GrantMember && role != governance.GrantOwner {
+	role, resource, ok := strings.Cut(scope.Role.OriginID, "_")
+	if !ok || role == "" || scope.Role.OriginSystem == governance.OriginGroup && role != governance.GrantMember && role != governance.GrantOwner {
 		return governance.Grant{}, false
 	}
-	return governance.Grant{OriginSystem: governance.OriginGroup, ResourceID: strings.ToLower(group), Role: role}, true
+	return governance.Grant{OriginSystem: scope.Role.OriginSystem, ResourceID: strings.ToLower(resource), Role: role}, true
 }
 
 type removal struct {

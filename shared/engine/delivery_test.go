@@ -30,7 +30,8 @@ func TestGrantOf(t *testing.T) {
 		"owner":           {governance.ResourceRoleScope{Role: role("AadGroup", "Owner_ABC"), Scope: root}, governance.Grant{OriginSystem: "AadGroup", ResourceID: "abc", Role: "Owner"}, true},
 		"eligible member": {governance.ResourceRoleScope{Role: role("AadGroup", "EligibleMember_"+cloud), Scope: root}, governance.Grant{}, false},
 		"no group":        {governance.ResourceRoleScope{Role: role("AadGroup", "Member"), Scope: root}, governance.Grant{}, false},
-		"application":     {governance.ResourceRoleScope{Role: role("AadApplication", "Member_"+cloud), Scope: root}, governance.Grant{}, false},
+		"another origin":  {governance.ResourceRoleScope{Role: role("AadApplication", "Reader_"+cloud), Scope: root}, governance.Grant{OriginSystem: "AadApplication", ResourceID: cloud, Role: "Reader"}, true},
+		"of no origin":    {governance.ResourceRoleScope{Role: role("", "Member_"+cloud), Scope: root}, governance.Grant{}, false},
 		"no scope":        {governance.ResourceRoleScope{Role: role("AadGroup", "Member_"+cloud)}, governance.Grant{}, false},
 		"no role":         {governance.ResourceRoleScope{Scope: root}, governance.Grant{}, false},
 	} {

@@ -42,10 +42,11 @@ var transitions = map[governance.RequestState]map[Event]governance.RequestState{
 		EventCancel:        governance.StateCanceled,
 	},
 	governance.StateScheduled: {
-		EventBegin:   governance.StateDelivering,
-		EventTimeOut: governance.StateDenied,
-		EventCancel:  governance.StateCanceled,
-		EventFailed:  governance.StateDeliveryFailed,
+		EventBegin:    governance.StateDelivering,
+		EventPostpone: governance.StateScheduled,
+		EventTimeOut:  governance.StateDenied,
+		EventCancel:   governance.StateCanceled,
+		EventFailed:   governance.StateDeliveryFailed,
 	},
 	governance.StateDelivering: {
 		EventDelivered: governance.StateDelivered,

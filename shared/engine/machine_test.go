@@ -13,7 +13,7 @@ const life = `
 	state              approvalNeeded  stageApproved   begin      postpone  deny   timeOut cancel   delivered partiallyDelivered deliveryFailed reprocess
 	submitted          pendingApproval -               delivering scheduled -      -       canceled -         -                  -              -
 	pendingApproval    -               pendingApproval delivering scheduled denied denied  canceled -         -                  -              -
-	scheduled          -               -               delivering -         -      denied  canceled -         -                  deliveryFailed -
+	scheduled          -               -               delivering scheduled -      denied  canceled -         -                  deliveryFailed -
 	delivering         -               -               -          -         -      -       -        delivered partiallyDelivered deliveryFailed -
 	delivered          -               -               -          -         -      -       -        -         -                  -              -
 	partiallyDelivered -               -               -          -         -      -       -        -         -                  -              delivering

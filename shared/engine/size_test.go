@@ -121,7 +121,6 @@ var limits = map[string]limit{
 var stored = []any{governance.Head{}, governance.AssignmentRequest{}, governance.Assignment{}, governance.AuditEntry{}, governance.Effect{}}
 
 var (
-	rawJSON  = reflect.TypeFor[json.RawMessage]()
 	dateTime = reflect.TypeFor[governance.DateTime]()
 	duration = reflect.TypeFor[governance.Duration]()
 	clock    = reflect.TypeFor[time.Time]()

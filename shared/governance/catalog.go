@@ -230,13 +230,13 @@ func (Catalog) DocumentID() string { return "" }
 func (AccessPackage) DocumentKind() string { return "package" }
 
 // DocumentID implements Document.
-func (x AccessPackage) DocumentID() string { return x.ID }
+func (p AccessPackage) DocumentID() string { return p.ID }
 
 // DocumentKind implements Document.
 func (Resource) DocumentKind() string { return "resource" }
 
 // DocumentID implements Document.
-func (x Resource) DocumentID() string { return x.ID }
+func (r Resource) DocumentID() string { return r.ID }
 
 // DocumentKind implements Document.
 func (ResourceRequest) DocumentKind() string { return "resourceRequest" }

@@ -250,7 +250,7 @@ func TestAQueueThatIsAway(t *testing.T) {
 }
 
 // TestABadDocumentStopsNobodyElse: what is due or in an outbox and cannot be sent, for whatever reason, is told and passed over. The others go, the run has not failed, and how late it is says nothing of
-// what will never go. rules: REQ-18
+// what will never go. rules: REQ-18.
 func TestABadDocumentStopsNobodyElse(t *testing.T) {
 	s := newStand(t)
 	kinds := s.due()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -82,19 +83,18 @@ func agrees(stored, given any) bool {
 		if len(list) != len(given) {
 			return false
 		}
+		matched := make([]bool, len(list)) // each of what is stored is repeated once
 		for i, value := range given {
-			is := list[i]
+			at := i
 			if id := idOf(value); id != "" {
-				is = nil
-				for _, one := range list {
-					if strings.EqualFold(idOf(one), id) {
-						is = one
-					}
-				}
+				at = slices.IndexFunc(list, func(one any) bool { return strings.EqualFold(idOf(one), id) })
+			} else if idOf(list[i]) != "" {
+				return false // known by nothing else
 			}
-			if !agrees(is, value) {
+			if at < 0 || matched[at] || !agrees(list[at], value) {
 				return false
 			}
+			matched[at] = true
 		}
 		return true
 	case string:

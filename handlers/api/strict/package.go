@@ -36,14 +36,16 @@ func (n *node) refer(short, name string, beta ...string) error {
 	}
 	object := n.find(name)
 	for _, other := range beta {
-		if object == nil {
-			object = n.find(other)
+		switch one := n.find(other); {
+		case one != nil && object != nil:
+			return twice(one, object)
+		case one != nil:
+			object = one
 		}
 	}
 	if object == nil || object.kind == isNull {
-		n.take(name)
-		for _, other := range beta {
-			n.take(other)
+		if object != nil {
+			n.take(object.as)
 		}
 		return n.put(name, id.made(isObject, "", id.made(isText, id.text).named("id")))
 	}

@@ -134,9 +134,21 @@ func (r *reading) annotated(t *Type, n *node) (*Type, error) {
 			if err := bind(t, one, strings.TrimSuffix(name, "@bind")); err != nil {
 				return nil, err
 			}
+		case !harmless(name):
+			return nil, one.invalid("is an annotation that is not read here; leave it out")
 		}
 	}
 	return concrete(t, n)
+}
+
+// harmless says whether an annotation says nothing of what is to be done: those that answers carry, and the name of a member's type. A delta, a removal or an unknown one does.
+func harmless(name string) bool {
+	_, of, _ := strings.Cut(name, "@")
+	switch of {
+	case "context", "etag", "type", "count", "nextlink", "deltalink", "editlink", "readlink", "navigationlink", "associationlink", "metadataetag", "id":
+		return true
+	}
+	return strings.HasPrefix(of, "microsoft.graph.") || strings.HasPrefix(of, "media")
 }
 
 // concrete is the type of an object by its @odata.type: the declared one, or one derived from it.
@@ -208,7 +220,16 @@ func (r *reading) member(m *Member, n *node, value map[string]any) error {
 	case None:
 		return nil
 	case Noise:
-		return r.names(m.Of, n)
+		if err := r.names(m.Of, n); err != nil || !r.echoed || m.Of == nil || n.kind == isNull {
+			return err
+		}
+		var err error
+		if n.kind == isList {
+			value[m.Name], err = r.list(m.Of, n)
+		} else {
+			value[m.Name], err = r.object(m.Of, n)
+		}
+		return err
 	case Key:
 		return r.repeated(m, n, n.text, value)
 	case Ref:
@@ -406,8 +427,12 @@ func (r *reading) names(t *Type, n *node) error {
 		}
 		for _, one := range n.inside {
 			if isAnnotation(one.as) {
-				if strings.Contains(folded(one.as), "@latchkey.") && of.member(one.as) == nil {
+				name := folded(one.as)
+				if strings.Contains(name, "@latchkey.") && of.member(one.as) == nil {
 					return one.invalid("is no annotation of Latchkey's")
+				}
+				if strings.HasSuffix(name, "@bind") || !strings.Contains(name, "@latchkey.") && !harmless(name) {
+					return one.invalid("cannot be read here; leave it out")
 				}
 				continue
 			}
@@ -432,7 +457,7 @@ func nothing(m *Member, n *node) bool {
 		return n.text == "false" || n.text == "0"
 	case isText:
 		text := strings.TrimSpace(n.text)
-		return text == "" || strings.EqualFold(text, "false") || m != nil && m.Default != "" && strings.EqualFold(text, m.Default)
+		return text == "" || strings.EqualFold(text, "false") || m != nil && m.Kind == Bool && text == "0" || m != nil && m.Default != "" && strings.EqualFold(text, m.Default)
 	case isList:
 		return len(n.inside) == 0
 	}
@@ -442,7 +467,7 @@ func nothing(m *Member, n *node) bool {
 	}
 	if of != nil && of.member("isEnabled") != nil {
 		enabled := n.find("isEnabled")
-		return enabled == nil || nothing(nil, enabled)
+		return enabled == nil || nothing(of.member("isEnabled"), enabled)
 	}
 	for _, one := range n.inside {
 		if isAnnotation(one.as) {

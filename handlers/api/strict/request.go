@@ -45,7 +45,7 @@ var (
 		{Name: "target", Kind: Object, Of: subject},
 		{Name: "accessPackage", Kind: Ref, Of: Package, Sets: packageSets},
 		{Name: "assignmentPolicy", Beta: []string{"accessPackageAssignmentPolicy"}, Kind: Ref, Of: Policy, Sets: []string{"assignmentPolicies", "accessPackageAssignmentPolicies"}},
-		{Name: "schedule", Kind: Object, Of: schedule},
+		{Name: "schedule", Kind: Object, Of: requested},
 		// Told to the objects before.
 		{Name: "targetId", Kind: Noise},
 		{Name: "accessPackageId", Kind: Noise},
@@ -92,6 +92,9 @@ func adaptRequest(_ *reading, n *node) error {
 		}
 		if id := about.find("id"); id != nil && !nothing(nil, id) {
 			return id.invalid("cannot be given: an add makes a new assignment; leave it out")
+		}
+		if end := about.find("expiredDateTime"); end != nil && end.kind != isNull {
+			return end.invalid("is not read; when access ends is asked for in schedule of the request")
 		}
 		if times := about.find("schedule"); times != nil && !nothing(assignment.member("schedule"), times) {
 			return times.invalid("is not read; when access begins and ends is asked for in schedule of the request")

@@ -49,14 +49,23 @@ func init() {
 		{Name: "catalogId", Kind: Noise}, // told to catalog before
 		resource,
 		{Name: "isValidationOnly", Waits: waitsWho},
-		{Name: "executeImmediately", Kind: Noise}, // it always is
+		{Name: "executeImmediately", Kind: Noise}, // it always is; see adaptResourceRequest
+		{Name: "requestor", Never: "is the caller; leave it out"},
+		{Name: "justification", Never: "is not kept of a resource request; leave it out"},
 		{Name: "expirationDateTime", Never: "is not read; a resource is in its catalog until it is removed"},
-	}, noise("id", "state", "justification", "requestState", "requestStatus", "createdDateTime", "requestor", "history")...)
+	}, noise("id", "state", "requestState", "requestStatus", "createdDateTime", "history")...)
 }
 
 func adaptResourceRequest(_ *reading, n *node) error {
 	if err := n.refer("catalogId", "catalog", "accessPackageCatalog"); err != nil {
 		return err
+	}
+	if now := n.find("executeImmediately"); now != nil && now.kind != isNull {
+		if value, err := boolean(now); err != nil {
+			return err
+		} else if value == false {
+			return now.invalid("cannot be false: a resource request is carried out at once")
+		}
 	}
 	if n.lower("requestType") != "adminadd" {
 		return nil

@@ -17,7 +17,6 @@ var (
 	seedsFlag   = flag.Int("seeds", 1000, "how many seeds to run")
 	seedFlag    = flag.Uint64("seed", 0, "replay this one seed and print what happens")
 	aimFlag     = flag.String("aim", "", "with -seed: the crash point that it aims at")
-	shrinkFlag  = flag.Bool("shrink", false, "with -run TestPending: make what is found small, and print what happens")
 	hazardsFlag = flag.String("hazards", "", "the hazards of the runs, such as identity,blocking, or all, or none; empty: those that the product copes with")
 )
 

@@ -41,7 +41,7 @@ func TestBadInput(t *testing.T) {
 	big := `{"displayName":"big","description":"` + strings.Repeat("x", 1<<20) + `"}`
 	bomb := zipped(t, `{"displayName":"bomb","description":"`+strings.Repeat(" ", 64<<20)+`"}`)
 	nested := func(depth int) string {
-		return `{"displayName":"deep","@x":` + strings.Repeat("[", depth-1) + strings.Repeat("]", depth-1) + `}`
+		return `{"displayName":"deep","@odata.context":` + strings.Repeat("[", depth-1) + strings.Repeat("]", depth-1) + `}`
 	}
 	catalog := func(name string) object { return object{"displayName": name} }
 	policy := func(change object) object {

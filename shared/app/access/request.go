@@ -167,7 +167,7 @@ func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, dra
 	if requestor.ObjectID == governance.Fold(subject.ObjectID) {
 		requestor = subject
 	}
-	if err := namesAnother(draft, subject, requestor); err != nil {
+	if err := namesAnother(draft, pack.ID, subject, requestor); err != nil {
 		return prepared{}, err
 	}
 	submission := engine.Submission{
@@ -181,7 +181,10 @@ func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, dra
 }
 
 // namesAnother refuses a request that says of its target or requestor what is true of somebody else: it would be theirs by its words and another's by what is done.
-func namesAnother(draft governance.AssignmentRequest, target, requestor governance.Subject) error {
+func namesAnother(draft governance.AssignmentRequest, packageID string, target, requestor governance.Subject) error {
+	if draft.AccessPackage != nil && !strings.EqualFold(draft.AccessPackage.ID, packageID) {
+		return governance.Invalid("accessPackage/id", "accessPackage/id is not that of the package which assignment names.")
+	}
 	if at := target.Contradicts(draft.Assignment.Target); at != "" {
 		return governance.Invalid("assignment/target/"+at, "assignment/target/%s is not that of the person whom the request is about.", at)
 	}
@@ -269,7 +272,7 @@ func (r *Requests) prepareRemoval(ctx context.Context, caller governance.Caller,
 	if strings.EqualFold(assignment.Target.ObjectID, caller.ObjectID) {
 		p.Requestor = *assignment.Target
 	}
-	if err := namesAnother(draft, *assignment.Target, p.Requestor); err != nil {
+	if err := namesAnother(draft, assignment.AccessPackage.ID, *assignment.Target, p.Requestor); err != nil {
 		return prepared{}, err
 	}
 	if at := assignment.Contradicts(draft.Assignment); at != "" {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 
 	"latchkey/shared/directory"
 	"latchkey/shared/engine"
@@ -29,8 +30,8 @@ func (t Tasks) WorkTask(ctx context.Context, effect governance.Effect) error {
 // workOnTask is workTask on what is so now. Errors: CodeConflict when that has changed meanwhile.
 func (t Tasks) workOnTask(ctx context.Context, effect governance.Effect) error {
 	w, err := t.openTask(ctx, effect.Place, effect.About)
-	if governance.CodeOf(err) == governance.CodeNotFound { // no effect goes out before its document is there
-		return ledger.Unavailable("The callout", err)
+	if err != nil && governance.CodeOf(err) == governance.CodeNotFound { // it was committed with its effect
+		return fmt.Errorf("%w: %w", ledger.ErrNoDocument, err)
 	}
 	if err != nil {
 		return err
