@@ -293,6 +293,17 @@ func (r *reading) ref(m *Member, n *node, value map[string]any) error {
 		return n.invalid("needs id: it is known by nothing else")
 	}
 	object := map[string]any{"id": id.text}
+	for i := range m.Of.Members { // what it refers to must be what is meant, too
+		within := &m.Of.Members[i]
+		if within.Kind != Ref {
+			continue
+		}
+		for _, name := range append([]string{within.Name}, within.Beta...) {
+			if of := n.find(name).find("id"); of != nil && of.kind == isText {
+				object[within.Name] = map[string]any{"id": of.text}
+			}
+		}
+	}
 	if r.change && !r.echoed {
 		r.echoes = append(r.echoes, echo{id, m, object})
 		return nil
@@ -425,6 +436,7 @@ func (r *reading) names(t *Type, n *node) error {
 		if err != nil {
 			return err
 		}
+		seen := map[*Member]*node{}
 		for _, one := range n.inside {
 			if isAnnotation(one.as) {
 				name := folded(one.as)
@@ -439,6 +451,12 @@ func (r *reading) names(t *Type, n *node) error {
 			member := of.member(one.as)
 			if member == nil {
 				return of.unknown(one)
+			}
+			if before := seen[member]; before != nil {
+				return twice(before, one)
+			}
+			if seen[member] = one; member.Waits != "" && !nothing(member, one) {
+				return one.notYet(shown(one.name), member.Waits)
 			}
 			if err := r.names(member.Of, one); err != nil {
 				return err

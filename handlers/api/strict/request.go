@@ -87,6 +87,13 @@ func adaptRequest(_ *reading, n *node) error {
 			}
 		}
 	case "useradd", "adminadd":
+		for _, err := range []error{
+			n.find("accessPackage").saysMore(Package), about.find("accessPackage").saysMore(Package), about.find("assignmentPolicy").saysMore(Policy), about.find("accessPackageAssignmentPolicy").saysMore(Policy),
+		} {
+			if err != nil {
+				return err
+			}
+		}
 		if target := about.find("target"); n.lower("requestType") == "adminadd" && target.lower("objectId") == "" && target.lower("email") != "" {
 			return target.find("email").notYet("email", waitsOutside)
 		}
@@ -126,4 +133,18 @@ func adaptAssignment(_ *reading, n *node) error {
 		return nil // refused where it is read
 	}
 	return target.identify("objectId", id)
+}
+
+// saysMore refuses what a reference of a request says beside the id: a condition in it would be taken for one of the request, and nobody would keep it.
+func (n *node) saysMore(of *Type) error {
+	if n == nil || n.kind != isObject {
+		return nil
+	}
+	for _, one := range n.inside {
+		member := of.member(one.as)
+		if member != nil && member.Kind != Key && member.Kind != Ref && member.Kind != Noise && member.Kind != Owned && member.Name != "displayName" && member.Name != "description" && !nothing(member, one) {
+			return one.invalid("is not read here: the request is under what is stored with this id; leave it out")
+		}
+	}
+	return nil
 }
