@@ -56,6 +56,9 @@ func (c *call) parseOptions(k *kind, supported []string) error {
 	c.options = options{shape: plain(k), top: defaultTop, query: url.Values{}, hosts: url.Values{}}
 	for name := range given {
 		if _, ok := known([]string{"code", "clientId"}, name); ok {
+			if strings.Contains(strings.Join(given[name], ""), ";") {
+				return governance.Invalid(shorten(name), "Options are separated by &, not by a semicolon.")
+			}
 			c.hosts[name] = given[name]
 			delete(given, name)
 		}

@@ -18,8 +18,7 @@ type notice struct {
 
 // audience is whom a notice goes to.
 type audience struct {
-	addresses         []string
-	userIDs, groupIDs []string // users, and the members of groups
+	userIDs, groupIDs []string // users, and the members of groups, at the addresses that they have now
 	without           string   // one who is among them all the same
 }
 
@@ -82,10 +81,7 @@ func alternates(request governance.AssignmentRequest, stage governance.ApprovalS
 }
 
 func target(request governance.AssignmentRequest, _ governance.ApprovalStage) audience {
-	if request.Assignment.Target.Email == "" {
-		return audience{}
-	}
-	return audience{addresses: []string{request.Assignment.Target.Email}}
+	return audience{userIDs: []string{request.Assignment.Target.ObjectID}}
 }
 
 // facts fill a notice in. stage is a zero one where the notice is about none.

@@ -130,7 +130,11 @@ func TestWithoutAPortal(t *testing.T) {
 	if sent := s.notify(governance.NotifyDenied, nameless); len(sent) != 1 || strings.Contains(sent[0].Text, "Reason") || strings.Contains(sent[0].Text, "\n") {
 		t.Errorf("sent are %+v", sent)
 	}
-	nameless.Assignment.Target.Email = ""
+	nameless.Assignment.Target.Email = "former@example.com" // mail goes where the person is now, not where they were when they asked
+	if sent := s.notify(governance.NotifyDenied, nameless); len(sent) != 1 || sent[0].To[0] != "alice@example.com" {
+		t.Errorf("sent are %+v", sent)
+	}
+	nameless.Assignment.Target.ObjectID = "99999999-9999-4999-8999-999999999999"
 	if sent := s.notify(governance.NotifyDenied, nameless); len(sent) != 0 || len(s.Lines("a notification has nobody to go to")) != 1 {
 		t.Errorf("sent are %+v", sent)
 	}

@@ -82,7 +82,7 @@ func (n *Notifier) Notify(ctx context.Context, effect governance.Effect) error {
 
 // addresses are the mail addresses of an audience.
 func (n *Notifier) addresses(ctx context.Context, to audience) ([]string, error) {
-	addresses := to.addresses
+	var addresses []string
 	add := func(users []governance.User, err error) error {
 		if err != nil && !errors.Is(err, directory.ErrNotFound) {
 			return fmt.Errorf("look up whom to notify: %w", err)
