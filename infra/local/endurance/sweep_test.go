@@ -112,8 +112,9 @@ func (w *world) assignment(subject string, number, existing int) store.Document 
 	}
 	assignment := governance.Assignment{
 		ID: id, State: governance.AssignmentDelivered, Status: "Delivered", RequestID: governance.NameID("request of " + id),
-		AccessPackage: &governance.AccessPackage{ID: governance.NameID("package"), DisplayName: "Cloud PC"},
-		Target:        &governance.Subject{ObjectID: subject, DisplayName: "Somebody"},
+		AccessPackage:    &governance.AccessPackage{ID: governance.NameID("package"), DisplayName: "Cloud PC", Catalog: &governance.Catalog{ID: governance.NameID("catalog")}},
+		AssignmentPolicy: &governance.AssignmentPolicy{ID: governance.NameID("policy")},
+		Target:           &governance.Subject{ObjectID: subject, DisplayName: "Somebody"},
 		Deliveries: []governance.Delivery{{
 			Grant: governance.Grant{OriginSystem: "AadGroup", ResourceID: governance.NameID("group"), Role: governance.GrantMember}, State: governance.DeliveryDelivered,
 		}},

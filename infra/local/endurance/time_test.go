@@ -111,13 +111,13 @@ func (r *tries) count() int {
 	return len(r.at)
 }
 
-// withTries is a stack of this process that tells when it changes a group.
+// withTries is a stack of this process that tells when it changes a group, or looks whether it may.
 func withTries(t *testing.T) (*stand, *tries) {
 	t.Helper()
 	recorded := &tries{}
 	var s *stand
 	s = launch(t, stack.Options{ManualTimers: true, OnDirectory: func(operation string, _ int, _ error, _ time.Duration) {
-		if operation == string(graph.OperationAddMember) {
+		if operation == string(graph.OperationAddMember) || operation == string(graph.OperationUser) { // before a grant, the person is looked at
 			recorded.mu.Lock()
 			defer recorded.mu.Unlock()
 			recorded.at = append(recorded.at, s.Clock.Now())
@@ -157,7 +157,7 @@ func TestRetriesHappenInOrderWhileTimePasses(t *testing.T) {
 		t.Errorf("before the last try the request is %s", state)
 	}
 	s.pass("PT1H")
-	if waits := recorded.delays(); !slices.Equal(waits, engine.RetryDelays) {
+	if waits := recorded.delays(); !slices.Equal(waits[:min(len(waits), len(engine.RetryDelays))], engine.RetryDelays) { // then the mail about it is tried, too
 		t.Errorf("the waits were %v, not %v", waits, engine.RetryDelays)
 	}
 	if state := s.request(s.as("ida"), id).State; state != string(governance.StateDeliveryFailed) {
