@@ -487,7 +487,9 @@ func (c *commit) checkHead(s *subject) {
 		}
 		delete(flights, id)
 		if flies {
-			open[request.AccessPackage.ID]++
+			if !request.RequestType.IsRemoval() { // what failed may be taken away while it is asked for anew
+				open[request.AccessPackage.ID]++
+			}
 			if flight.State != request.State || flight.PackageID != request.AccessPackage.ID {
 				c.broken("head", "the head has the request %s as %s, it is %s", id, flight.State, request.State)
 			}

@@ -235,7 +235,7 @@ func (c *commit) assignmentChanged(s *subject, before governance.Assignment, kno
 	}
 	if next.State == governance.AssignmentDelivered && !next.Removing || next.State == governance.AssignmentExpired {
 		for _, delivery := range next.Deliveries {
-			if !next.Removing && delivery.State != governance.DeliveryDelivered || next.Removing && delivery.State != governance.DeliveryRemoved {
+			if gone := next.Removing || delivery.Leaving; !gone && delivery.State != governance.DeliveryDelivered || gone && delivery.State != governance.DeliveryRemoved {
 				c.broken("delivery", "the assignment %s is %s, but %s of %s is %s", next.ID, next.State, delivery.Grant.Role, w.nameOf(delivery.Grant.ResourceID), delivery.State)
 			}
 		}
