@@ -32,10 +32,6 @@ func (c *Change) deliver(request *governance.AssignmentRequest, facts Facts, now
 	if pack == nil {
 		return governance.Conflict("The access package no longer exists, so the request cannot be granted.")
 	}
-	taken, err := takenOver(facts.State, pack.ID)
-	if err != nil {
-		return err
-	}
 	fixed := request.Schedule.Expiration
 	ends := fixed.End(now)
 	if latest := request.Policy.Expiration.End(now); !latest.IsZero() && (ends.IsZero() || ends.After(latest)) {
@@ -44,8 +40,18 @@ func (c *Change) deliver(request *governance.AssignmentRequest, facts Facts, now
 	if !ends.IsZero() && !ends.After(now) {
 		return governance.Conflict("The access would have ended at %s, so the request cannot be granted any more.", governance.FormatInstant(ends))
 	}
+	deliveries, err := deliveriesOf(*pack)
+	if err == nil {
+		deliveries, err = c.takeOver(facts.State, pack.ID, deliveries, request, now)
+	}
+	if err == nil {
+		err = room(facts.Head, pack.ID, len(deliveries))
+	}
 	status := governance.StatusDelivering
-	if err := move(request, EventBegin, status, now); err != nil {
+	if err == nil {
+		err = move(request, EventBegin, status, now)
+	}
+	if err != nil {
 		return err
 	}
 	expiration := &governance.Expiration{Type: governance.ExpirationNone}
@@ -65,17 +71,7 @@ func (c *Change) deliver(request *governance.AssignmentRequest, facts Facts, now
 		Target:           request.Assignment.Target,
 		RequestID:        request.ID,
 		NextAttempt:      governance.At(now.Add(attention)),
-	}
-	for _, scope := range pack.ResourceRoleScopes {
-		grant, ok := GrantOf(scope)
-		if !ok {
-			return governance.Conflict("The access package has the resource role %q, which this release cannot grant.", scope.ID)
-		}
-		assignment.Deliveries = append(assignment.Deliveries, governance.Delivery{Grant: grant, State: governance.DeliveryPending})
-	}
-	assignment.Deliveries = c.takeOver(taken, assignment.Deliveries, request, now)
-	if err := room(facts.Head, pack.ID, len(assignment.Deliveries)); err != nil {
-		return err
+		Deliveries:       deliveries,
 	}
 	c.write(assignment)
 	c.Audit = append(c.Audit, entry(governance.ActivityReady, facts.Caller, now, request, assignment.ID))
@@ -83,24 +79,29 @@ func (c *Change) deliver(request *governance.AssignmentRequest, facts Facts, now
 	return nil
 }
 
-// takenOver is the assignment of a package that a new one takes the place of: one whose delivery has failed; nil if there is none. Errors: CodeConflict for one that lives.
-func takenOver(s State, packageID string) (*governance.Assignment, error) {
-	holding := s.Head.Holds(packageID)
-	if holding == nil {
-		return nil, nil //nolint:nilnil // there is none, and that is fine
+// deliveriesOf are the resource roles of a package, to be granted. Errors: CodeConflict for one that this release cannot grant.
+func deliveriesOf(pack governance.AccessPackage) ([]governance.Delivery, error) {
+	var deliveries []governance.Delivery
+	for _, scope := range pack.ResourceRoleScopes {
+		grant, ok := GrantOf(scope)
+		if !ok {
+			return nil, governance.Conflict("The access package has the resource role %q, which this release cannot grant.", scope.ID)
+		}
+		deliveries = append(deliveries, governance.Delivery{Grant: grant, State: governance.DeliveryPending})
 	}
-	assignment, ok := Find[governance.Assignment](s, holding.AssignmentID)
-	if !ok || !holding.HasFailed() {
-		return nil, governance.Conflict("The subject already has this access package: assignment %s is %s.", holding.AssignmentID, holding.State)
-	}
-	return &assignment, nil
+	return deliveries, nil
 }
 
-// takeOver ends an assignment whose place a new one takes, and answers with the deliveries of the new one: those of its package, and what the other may have granted besides, which is taken away
-// first.
-func (c *Change) takeOver(taken *governance.Assignment, deliveries []governance.Delivery, request *governance.AssignmentRequest, now time.Time) []governance.Delivery {
-	if taken == nil {
-		return deliveries
+// takeOver ends the assignment of a package whose place a new one takes, if there is one: its delivery has failed. It answers with the deliveries of the new one: those of its package, and what the
+// other may have granted besides, which is taken away first. Errors: CodeConflict for an assignment that lives.
+func (c *Change) takeOver(s State, packageID string, deliveries []governance.Delivery, request *governance.AssignmentRequest, now time.Time) ([]governance.Delivery, error) {
+	holding := s.Head.Holds(packageID)
+	if holding == nil {
+		return deliveries, nil
+	}
+	taken, ok := Find[governance.Assignment](s, holding.AssignmentID)
+	if !ok || !holding.HasFailed() {
+		return nil, governance.Conflict("The subject already has this access package: assignment %s is %s.", holding.AssignmentID, holding.State)
 	}
 	taken.Deliveries = slices.Clone(taken.Deliveries)
 	for i, old := range taken.Deliveries {
@@ -121,8 +122,8 @@ func (c *Change) takeOver(taken *governance.Assignment, deliveries []governance.
 	audit := entry(governance.ActivityRemoveAssignment, governance.System(), now, request, taken.ID)
 	audit.Detail = "its delivery had failed; the request " + request.ID + " takes over what it holds"
 	c.Audit = append(c.Audit, audit)
-	c.write(*taken)
-	return deliveries
+	c.write(taken)
+	return deliveries, nil
 }
 
 // provision has what an assignment wants carried out for a request.

@@ -54,7 +54,7 @@ func (a *Approvals) DecideApproval(ctx context.Context, caller governance.Caller
 				if decision.Package, rests, err = present(ctx, a.Ledger, request); err != nil {
 					return err
 				}
-				if decision.Next, err = askNext(ctx, a.Directory, request, decision.StageID); err != nil {
+				if err := a.askNext(ctx, request, &decision); err != nil {
 					return err
 				}
 			}

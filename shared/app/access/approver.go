@@ -44,15 +44,16 @@ func canDecide(ctx context.Context, d directory.Directory, aboutID string) func(
 	}
 }
 
-// askNext is who is asked in the stage after one: managers are those of today (RULES APR-05). nil if there is none.
-func askNext(ctx context.Context, d directory.Directory, request governance.AssignmentRequest, stageID string) (*engine.Approvers, error) {
-	next := 1 + slices.IndexFunc(request.Approval.Stages, func(stage governance.ApprovalStage) bool { return strings.EqualFold(stage.ID, stageID) })
+// askNext says who is asked in the stage after the one that is decided: managers are those of today (RULES APR-05).
+func (a *Approvals) askNext(ctx context.Context, request governance.AssignmentRequest, decision *engine.Decision) error {
+	next := 1 + slices.IndexFunc(request.Approval.Stages, func(stage governance.ApprovalStage) bool { return strings.EqualFold(stage.ID, decision.StageID) })
 	settings := request.Policy.Approval().Stages
 	if next < 1 || next >= len(settings) {
-		return nil, nil //nolint:nilnil // no stage, nobody
+		return nil
 	}
-	asked, err := ask(ctx, d, request, settings[next])
-	return &asked, err
+	asked, err := ask(ctx, a.Directory, request, settings[next])
+	decision.Next = &asked
+	return err
 }
 
 // ask is who is asked in a stage that begins now.

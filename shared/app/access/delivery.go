@@ -130,7 +130,6 @@ func (d *Delivery) undo(ctx context.Context, state *ledger.State, objectID strin
 	undone := false
 	var failed error
 	for i := range done { // all that can be put right is
-
 		key := done[i].Grant.Key()
 		wanted := slices.ContainsFunc(state.Head.Holdings, func(h governance.Holding) bool { return h.Pays(key) })
 		opposite := engine.Step{Grant: done[i].Grant, Action: engine.ActionRemove, Handle: done[i].Handle}
@@ -263,7 +262,10 @@ func (d *Delivery) RequestIsDue(ctx context.Context, effect governance.Effect) e
 			return err
 		}
 		_, err = update(ctx, d.Ledger, effect.Place, state.Having(read), func(s engine.State) (engine.Change, error) {
-			return engine.RequestIsDue(s, effect.About, facts, d.Ledger.Now())
+			if present, _ := engine.Find[governance.AssignmentRequest](s, effect.About); !present.Due().Equal(request.Due()) {
+				return engine.Change{}, ledger.Unavailable("The subject", errStale) // what was looked up is about another stage
+			}
+			return engine.RequestIsDue(s, effect.About, facts, now)
 		}, rests...)
 		return err
 	})
