@@ -103,6 +103,11 @@ func (c *Change) takeOver(s State, packageID string, deliveries []governance.Del
 	if !ok || !holding.HasFailed() {
 		return nil, governance.Conflict("The subject already has this access package: assignment %s is %s.", holding.AssignmentID, holding.State)
 	}
+	if removal, ok := Find[governance.AssignmentRequest](s, taken.RequestID); ok && removal.State == governance.StateDelivering {
+		if err := c.giveUp(removal, taken, "the request "+request.ID+" takes its place", now); err != nil {
+			return nil, err
+		}
+	}
 	taken.Deliveries = slices.Clone(taken.Deliveries)
 	for i, old := range taken.Deliveries {
 		taken.Deliveries[i].State, taken.Deliveries[i].Reason = governance.DeliveryRemoved, "" // it holds nothing any more
@@ -205,11 +210,12 @@ type Step struct {
 // Action is what a Step does.
 type Action string
 
-// The actions. Keep does nothing: another assignment of the subject grants the same (RULES RES-10).
+// The actions. Keep does nothing: another assignment of the subject grants the same (RULES RES-10). Await does nothing yet: another is to grant it, and may fail to.
 const (
 	ActionAdd    Action = "add"
 	ActionRemove Action = "remove"
 	ActionKeep   Action = "keep"
+	ActionAwait  Action = "await"
 )
 
 // Plan is what is left to do for an assignment: grant what is not delivered, or take back what no other live assignment of the subject grants (RULES RES-09,
@@ -225,21 +231,25 @@ func Plan(s State, assignmentID string) []Step {
 		case !assignment.Removing && !delivery.Leaving && delivery.State != governance.DeliveryDelivered:
 			steps = append(steps, Step{Grant: delivery.Grant, Action: ActionAdd})
 		case (assignment.Removing || delivery.Leaving) && delivery.State != governance.DeliveryRemoved:
-			action := ActionRemove
-			if grantedElsewhere(s.Head, assignmentID, delivery.Grant) {
-				action = ActionKeep
-			}
-			steps = append(steps, Step{Grant: delivery.Grant, Action: action, Handle: delivery.Handle})
+			steps = append(steps, Step{Grant: delivery.Grant, Action: parting(s.Head, assignmentID, delivery.Grant.Key()), Handle: delivery.Handle})
 		}
 	}
 	return steps
 }
 
-func grantedElsewhere(head governance.Head, assignmentID string, grant governance.Grant) bool {
-	key := grant.Key()
-	return slices.ContainsFunc(head.Holdings, func(h governance.Holding) bool {
-		return h.AssignmentID != assignmentID && h.Pays(key)
-	})
+// parting is what becomes of a grant, named by its Key, that an assignment has no more.
+func parting(head governance.Head, assignmentID, key string) Action {
+	action := ActionRemove
+	for _, other := range head.Holdings {
+		switch {
+		case other.AssignmentID == assignmentID || !other.Pays(key):
+		case !slices.Contains(other.Pending, key):
+			return ActionKeep
+		default:
+			action = ActionAwait
+		}
+	}
+	return action
 }
 
 // Outcome is how a step went. An empty Reason is a success.
@@ -265,7 +275,7 @@ func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Ch
 	request = clone(request)
 	assignment.Deliveries = slices.Clone(assignment.Deliveries)
 	change := Change{}
-	transient, absent, failed := false, false, false
+	awaiting, transient, absent, failed := false, false, false, false
 	for i := range assignment.Deliveries {
 		delivery := &assignment.Deliveries[i]
 		at := slices.IndexFunc(outcomes, func(o Outcome) bool { return o.Grant == delivery.Grant })
@@ -273,6 +283,10 @@ func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Ch
 			continue
 		}
 		outcome := outcomes[at]
+		if outcome.Action == ActionAwait {
+			awaiting = true
+			continue
+		}
 		if outcome.Reason != "" {
 			delivery.State, delivery.Reason = governance.DeliveryFailed, governance.Shorten(outcome.Reason, governance.MaxReason)
 			transient, absent, failed = transient || outcome.Transient, absent || outcome.Absent, failed || !outcome.Transient && !outcome.Absent
@@ -293,18 +307,19 @@ func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Ch
 		audit.Detail = string(outcome.Action) + " " + delivery.Grant.Role
 		change.Audit = append(change.Audit, audit)
 	}
-	if transient && assignment.Attempt < len(RetryDelays) {
-		delay := RetryDelays[assignment.Attempt]
+	delay := time.Duration(0)
+	switch {
+	case awaiting: // the other will have tried by then
+		delay = RetryDelays[0]
+	case transient && assignment.Attempt < len(RetryDelays):
+		delay = RetryDelays[assignment.Attempt]
 		assignment.Attempt++
+	case absent && assignment.Removing && !failed && !transient: // what is away is looked for every day until it is back or gone for good; nobody needs to do anything
+		delay = insistence
+	}
+	if delay > 0 {
 		assignment.NextAttempt = governance.At(now.Add(delay + attention))
 		change.provision(request.ID, assignment, now.Add(delay))
-		change.Audit = append(change.Audit, retryEntry(&request, assignment, now))
-		change.write(assignment)
-		return change, nil
-	}
-	if absent && assignment.Removing && !failed && !transient { // what is away is looked for every day until it is back or gone for good; nobody needs to do anything
-		assignment.NextAttempt = governance.At(now.Add(insistence + attention))
-		change.provision(request.ID, assignment, now.Add(insistence))
 		change.Audit = append(change.Audit, retryEntry(&request, assignment, now))
 		change.write(assignment)
 		return change, nil
@@ -326,8 +341,9 @@ func retryEntry(request *governance.AssignmentRequest, assignment governance.Ass
 
 // settle ends the delivery of a request: with success, in part, or in failure.
 func (c *Change) settle(request *governance.AssignmentRequest, assignment *governance.Assignment, now time.Time) error {
-	done := 0
+	done, left := 0, false
 	for _, delivery := range assignment.Deliveries {
+		left = left || delivery.Leaving && delivery.State != governance.DeliveryRemoved
 		if delivery.State == governance.DeliveryDelivered && !assignment.Removing || delivery.State == governance.DeliveryRemoved && (assignment.Removing || delivery.Leaving) {
 			done++
 		}
@@ -349,22 +365,24 @@ func (c *Change) settle(request *governance.AssignmentRequest, assignment *gover
 		return err
 	}
 	assignment.Attempt, assignment.NextAttempt = 0, nil
-	if assignment.Removing {
-		if event == EventDelivered {
-			assigned, activity, notification = governance.AssignmentExpired, governance.ActivityRemoveAssignment, governance.NotifyEnded
-			assignment.ExpiredDateTime = governance.At(now)
-			assignment.RequestID = ""
-		} else {
-			assigned = governance.AssignmentDeliveryFailed
-			assignment.NextAttempt = governance.At(now.Add(insistence))
-		}
+	switch {
+	case assignment.Removing && event == EventDelivered:
+		assigned, activity, notification = governance.AssignmentExpired, governance.ActivityRemoveAssignment, governance.NotifyEnded
+		assignment.ExpiredDateTime = governance.At(now)
+		assignment.RequestID = ""
+	case assignment.Removing:
+		assigned, left = governance.AssignmentDeliveryFailed, true
 	}
+	if left {
+		assignment.NextAttempt = governance.At(now.Add(insistence))
+	}
+	news := assigned != assignment.State // a delivery that the timer tries again may fail as before
 	assignment.State, assignment.Status = assigned, status
 	audit := entry(activity, governance.System(), now, request, assignment.ID)
 	audit.Result, audit.Detail = result, reasons(*assignment)
 	audit.Before, audit.After = before, state(request)
 	c.Audit = append(c.Audit, audit)
-	if !assignment.Removing || event == EventDelivered { // a removal that fails is an administrator's to mend, and no news for who gave the access back
+	if news && (!assignment.Removing || event == EventDelivered) { // a removal that fails is an administrator's to mend, and no news for who gave the access back
 		c.notify(request, notification, 0)
 	}
 	return nil
@@ -397,10 +415,11 @@ func Reprocess(s State, requestID string, caller governance.Caller, now time.Tim
 	if err := move(&request, EventReprocess, governance.StatusDelivering, now); err != nil {
 		return Change{}, governance.Conflict("Only a request that is deliveryFailed or partiallyDelivered can be reprocessed; this one is %s.", request.State)
 	}
-	for _, flight := range s.Head.InFlight {
-		if flight.AssignmentID == assignment.ID || flight.PackageID == assignment.AccessPackage.ID && !flight.Type.IsRemoval() {
-			return Change{}, governance.Conflict("The request %s is working on this assignment, or is to take its place.", flight.RequestID)
-		}
+	if other := rival(s.Head, assignment); other != "" {
+		return Change{}, governance.Conflict("The request %s is working on this assignment, or is to take its place.", other)
+	}
+	if !assignment.Removing {
+		assignment.State, assignment.Status = governance.AssignmentDelivering, governance.StatusDelivering
 	}
 	change := Change{}
 	change.retry(&request, assignment, now)
@@ -410,13 +429,20 @@ func Reprocess(s State, requestID string, caller governance.Caller, now time.Tim
 	return change, nil
 }
 
+// rival is the request that works on an assignment already, or is to take its place; empty: none.
+func rival(head governance.Head, assignment governance.Assignment) string {
+	for _, flight := range head.InFlight {
+		if flight.AssignmentID == assignment.ID || flight.PackageID == assignment.AccessPackage.ID && !flight.Type.IsRemoval() {
+			return flight.RequestID
+		}
+	}
+	return ""
+}
+
 // retry sends the delivery of an assignment on its way again.
 func (c *Change) retry(request *governance.AssignmentRequest, assignment governance.Assignment, now time.Time) {
 	assignment.Attempt = 0
 	assignment.NextAttempt = governance.At(now.Add(attention))
-	if !assignment.Removing {
-		assignment.State, assignment.Status = governance.AssignmentDelivering, governance.StatusDelivering
-	}
 	c.write(assignment)
 	c.write(*request)
 	c.provision(request.ID, assignment, time.Time{})

@@ -67,7 +67,8 @@ func TestGrantsAreCountedByReference(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	removing("removal-1", "assignment-1") // while the bundle is still on its way
+	l.record("assignment-2", nil)
+	removing("removal-1", "assignment-1")
 	if got := planOf(l, "assignment-1"); got != "[keep Member f3]" {
 		t.Errorf("taking Cloud PC away, the plan is %s", got)
 	}
@@ -75,7 +76,6 @@ func TestGrantsAreCountedByReference(t *testing.T) {
 	if kept.Audit[0].Activity != governance.ActivityRemoveRole || kept.Audit[0].Detail != "keep Member" {
 		t.Errorf("the audit says %s", text(t, kept.Audit[0]))
 	}
-	l.record("assignment-2", nil)
 	if got := planOf(l, "assignment-2"); got != "[]" {
 		t.Errorf("what is delivered has the plan %s", got)
 	}
@@ -279,6 +279,118 @@ func TestARemovalIsNeverGivenUp(t *testing.T) {
 	}
 	l.record("assignment-1", nil)
 	l.expect("removal-1", governance.StateDelivered, "assignment-1", governance.AssignmentExpired)
+}
+
+// What two packages grant stays for the sake of the other only when that one has delivered it; one that has yet to try may fail.
+//
+// rules: RES-10
+func TestARemovalWaitsForWhoIsYetToPay(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		reason, then string
+		transient    bool
+	}{
+		"the other delivers":       {"", "[keep Member f3]", false},
+		"the other fails for good": {"blocked", "[remove Member f3]", false},
+		"the other tries again":    {"429", "[remove Member f3]", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := delivered(t)
+			other := pack("other", cloud)
+			if _, err := l.submit(submission(t, under(policy(t, "everybody", noApproval)), numbered("2", other))); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = l.submit(removal(t, mo, governance.RequestUserRemove))
+			if got := planOf(l, "assignment-1"); got != "[await Member f3]" {
+				t.Fatalf("the plan is %s", got)
+			}
+			change := l.record("assignment-1", nil)
+			l.expect("removal-1", governance.StateDelivering, "assignment-1", governance.AssignmentDelivered)
+			if len(change.Effects) != 1 || !change.Effects[0].NotBefore.Equal(l.now.Add(time.Minute)) {
+				t.Fatalf("the effects are %s", text(t, change.Effects))
+			}
+			l.record("assignment-2", func(engine.Step) (string, bool) { return test.reason, test.transient })
+			if got := planOf(l, "assignment-1"); got != test.then {
+				t.Errorf("the plan is %s", got)
+			}
+			l.record("assignment-1", nil)
+			l.expect("removal-1", governance.StateDelivered, "assignment-1", governance.AssignmentExpired)
+		})
+	}
+}
+
+// A removal that cannot go on, because it is refused or because the person or the group is deleted, does not stand in the way of a new request: that takes its place.
+//
+// rules: REQ-22 BEY-13
+func TestANewRequestTakesOverARemovalThatFails(t *testing.T) {
+	t.Parallel()
+	for name, absent := range map[string]bool{"refused": false, "waiting for what is deleted": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := delivered(t)
+			_, _ = l.submit(removal(t, mo, governance.RequestUserRemove))
+			again := submission(t, under(policy(t, "everybody", noApproval)), numbered("2", cloudPC()))
+			_, err := l.submit(again)
+			refused(t, err, governance.CodeConflict, "already a request")
+			outcomes := []engine.Outcome{{Step: engine.Plan(l.State, "assignment-1")[0], Reason: "no", Absent: absent}}
+			l.must(outcomes, func(s engine.State) (engine.Change, error) { return engine.Record(s, "assignment-1", outcomes, l.now) })
+			if _, err := l.submit(again); err != nil {
+				t.Fatal(err)
+			}
+			l.expect("removal-1", governance.StateDeliveryFailed, "assignment-1", governance.AssignmentExpired)
+			if got := planOf(l, "assignment-1") + planOf(l, "assignment-2"); got != "[][add Member f3]" {
+				t.Errorf("the plans are %s", got)
+			}
+			l.record("assignment-2", nil)
+			l.expect("request-2", governance.StateDelivered, "assignment-2", governance.AssignmentDelivered)
+		})
+	}
+}
+
+// What is left of an assignment that another took over is taken back until it is gone, and its person is told once of what failed.
+//
+// rules: RES-10 BEY-13
+func TestWhatIsTakenOverIsTakenBackInTheEnd(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t, mo)
+	everybody := under(policy(t, "everybody", noApproval))
+	_, _ = l.submit(submission(t, everybody, numbered("1", pack("bundle", cloud, printers))))
+	l.record("assignment-1", func(engine.Step) (string, bool) { return "no", false })
+	if _, err := l.submit(submission(t, everybody, numbered("2", pack("bundle", cloud)))); err != nil {
+		t.Fatal(err)
+	}
+	refusing := func(s engine.Step) (string, bool) {
+		if s.Action == engine.ActionRemove {
+			return "forbidden", false
+		}
+		return "", false
+	}
+	change := l.record("assignment-2", refusing)
+	l.expect("request-2", governance.StatePartiallyDelivered, "assignment-2", governance.AssignmentPartiallyDelivered)
+	if effects(change) != "deliveryFailed:0" {
+		t.Errorf("the effects are %s", effects(change))
+	}
+	l.now = l.now.Add(24 * time.Hour)
+	l.assignmentDue("assignment-2")
+	if got := planOf(l, "assignment-2"); got != "[remove Member f4]" {
+		t.Fatalf("a day later the plan is %s", got)
+	}
+	if change := l.record("assignment-2", refusing); effects(change) != "" {
+		t.Errorf("told again: %s", effects(change))
+	}
+	if _, err := l.submit(submission(t, everybody, numbered("3", pack("bundle", cloud)), scheduled(l.now.AddDate(0, 0, 9), nil))); err != nil {
+		t.Fatal(err)
+	}
+	l.now = l.now.Add(24 * time.Hour)
+	if change := l.assignmentDue("assignment-2"); effects(change) != "" {
+		t.Errorf("tried again although another is to take its place: %s", text(t, change))
+	}
+	l.must(nil, func(s engine.State) (engine.Change, error) { return engine.Cancel(s, "request-3", caller(mo), l.now) })
+	l.now = l.now.Add(24 * time.Hour)
+	l.assignmentDue("assignment-2")
+	l.record("assignment-2", nil)
+	l.expect("request-2", governance.StateDelivered, "assignment-2", governance.AssignmentDelivered)
 }
 
 // What a call may have granted, whose answer was lost, is taken back as well.

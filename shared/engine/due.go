@@ -138,6 +138,11 @@ func AssignmentIsDue(s State, assignmentID string, now time.Time) (Change, error
 	}
 	request = clone(request)
 	if request.State == governance.StateDeliveryFailed || request.State == governance.StatePartiallyDelivered {
+		if !assignment.Removing && rival(s.Head, assignment) != "" { // it is looked at again should that come to nothing
+			assignment.NextAttempt = governance.At(now.Add(insistence))
+			change.write(assignment)
+			return change, nil
+		}
 		if err := move(&request, EventReprocess, governance.StatusDelivering, now); err != nil {
 			return Change{}, err
 		}

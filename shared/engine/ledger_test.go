@@ -160,8 +160,11 @@ func (l *ledger) check() {
 		}
 		for _, delivery := range a.Deliveries {
 			holding.Grants = append(holding.Grants, delivery.Grant.Key())
-			if delivery.State == governance.DeliveryFailed || delivery.Leaving {
+			switch {
+			case delivery.State == governance.DeliveryFailed || delivery.Leaving:
 				holding.Failed = append(holding.Failed, delivery.Grant.Key())
+			case delivery.State == governance.DeliveryPending:
+				holding.Pending = append(holding.Pending, delivery.Grant.Key())
 			}
 		}
 		holdings = append(holdings, holding)

@@ -109,6 +109,7 @@ var limits = map[string]limit{
 	"Holding.PolicyID":      {bytes: id},
 	"Holding.Grants":        {bytes: 22, count: governance.MaxRoleScopes, reached: true}, // Grant.Key; engine.room bounds those of all
 	"Holding.Failed":        {bytes: 22, count: governance.MaxRoleScopes},                // of those
+	"Holding.Pending":       {bytes: 22, count: governance.MaxRoleScopes},                // of those, and none that is in Failed
 	"InFlight.RequestID":    {bytes: id},
 	"InFlight.PackageID":    {bytes: id},
 	"InFlight.AssignmentID": {bytes: id},

@@ -123,8 +123,10 @@ func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 // available refuses a package that the subject has, or that a request in flight is about (DESIGN section 3, RULES REQ-22). What stands in the way no longer, because its time is over, is closed by the change.
 func available(s State, packageID string, now time.Time) (Change, error) {
 	change := Change{}
+	holding := s.Head.Holds(packageID)
+	failed := holding != nil && holding.HasFailed()
 	for _, flight := range s.Head.InFlight {
-		if flight.PackageID != packageID {
+		if flight.PackageID != packageID || failed && flight.AssignmentID == holding.AssignmentID {
 			continue
 		}
 		if request, ok := Find[governance.AssignmentRequest](s, flight.RequestID); ok && governance.IsDue(request.Deadlines(), governance.DeadlineEnd, now) {
@@ -136,7 +138,7 @@ func available(s State, packageID string, now time.Time) (Change, error) {
 		}
 		return Change{}, governance.Conflict("There is already a request for this access package in flight: %s (%s, %s). Wait for it, or cancel it.", flight.RequestID, flight.Type, flight.State)
 	}
-	if holding := s.Head.Holds(packageID); holding != nil && !holding.HasFailed() {
+	if holding != nil && !failed {
 		return Change{}, governance.Conflict("The subject already has this access package: assignment %s is %s.", holding.AssignmentID, holding.State)
 	}
 	return change, nil

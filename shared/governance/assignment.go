@@ -153,8 +153,11 @@ func (a Assignment) Enter(head *Head) {
 	for _, delivery := range a.Deliveries {
 		key := delivery.Grant.Key()
 		holding.Grants = append(holding.Grants, key)
-		if delivery.Leaving || delivery.State == DeliveryFailed {
+		switch {
+		case delivery.Leaving || delivery.State == DeliveryFailed:
 			holding.Failed = append(holding.Failed, key)
+		case delivery.State == DeliveryPending:
+			holding.Pending = append(holding.Pending, key)
 		}
 	}
 	head.Holdings = append(head.Holdings, holding)

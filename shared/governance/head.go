@@ -80,7 +80,8 @@ type Holding struct {
 	State        AssignmentState `json:"state"`
 	Removing     bool            `json:"removing,omitempty"`
 	Grants       []string        `json:"grants"`           // the Key of each
-	Failed       []string        `json:"failed,omitempty"` // those of them that could not be granted, or are taken back
+	Pending      []string        `json:"pending,omitempty"` // those of them that are not granted yet
+	Failed       []string        `json:"failed,omitempty"`  // those of them that could not be granted or taken away, or are taken back
 	EndDateTime  *DateTime       `json:"endDateTime,omitempty"`
 }
 
@@ -99,9 +100,12 @@ func (h *Holding) Pays(key string) bool {
 	return !h.Removing && slices.Contains(h.Grants, key) && !slices.Contains(h.Failed, key)
 }
 
-// HasFailed says whether its delivery has failed, in whole or in part: a new request takes it over (BEYOND BEY-13).
+// HasFailed says whether its delivery has failed, in whole or in part, or its removal cannot go on: a new request takes it over (BEYOND BEY-13).
 func (h *Holding) HasFailed() bool {
-	return !h.Removing && (h.State == AssignmentDeliveryFailed || h.State == AssignmentPartiallyDelivered)
+	if h.Removing {
+		return len(h.Failed) > 0
+	}
+	return h.State == AssignmentDeliveryFailed || h.State == AssignmentPartiallyDelivered
 }
 
 // InFlight is a request of a subject that still waits for something.

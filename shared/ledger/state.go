@@ -58,7 +58,7 @@ func Following(to func(engine.State) []string, ids ...string) Read {
 		if err != nil {
 			return nil, err
 		}
-		more := to(state.State)
+		more := slices.DeleteFunc(to(state.State), func(id string) bool { return state.Documents[id] != nil })
 		if len(more) == 0 {
 			return state, nil
 		}

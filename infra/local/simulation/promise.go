@@ -178,7 +178,7 @@ func (l *book) mayBeGranted(p *person, grant governance.Grant) {
 // givenUp: a person or group that the directory does not know yet is waited for.
 func (c *commit) givenUp(before, next governance.Assignment, delivery governance.Delivery) {
 	w := c.ledger.world
-	if w.on(Blocking) && !next.Removing && before.Attempt < attempts && strings.Contains(delivery.Reason, directory.ErrNotFound.Error()) {
+	if w.on(Blocking) && !next.Removing && !delivery.Leaving && before.Attempt < attempts && strings.Contains(delivery.Reason, directory.ErrNotFound.Error()) {
 		c.broken("lag", "the assignment %s was given up after %d tries, although the directory may know %s of %s in a moment: %s", next.ID, before.Attempt+1, delivery.Grant.Role, w.nameOf(delivery.Grant.ResourceID), delivery.Reason)
 	}
 }
@@ -257,6 +257,7 @@ func (w *world) mayAsk(o op, asked issued, began int, err error) {
 	}
 	p := asked.target
 	live, failed, flying := 0, 0, 0
+	standing := "" // the assignment of those that failed
 	for _, s := range w.ledger.subjectsOf(p) {
 		if s.changed >= began {
 			return
@@ -264,14 +265,14 @@ func (w *world) mayAsk(o op, asked issued, began int, err error) {
 		for _, holding := range s.head.Holdings {
 			switch {
 			case holding.PackageID != asked.pack:
-			case !holding.Removing && (holding.State == governance.AssignmentDeliveryFailed || holding.State == governance.AssignmentPartiallyDelivered):
-				failed++
+			case stands(s.assignments[holding.AssignmentID]):
+				failed, standing = failed+1, holding.AssignmentID
 			default:
 				live++
 			}
 		}
 		for _, flight := range s.head.InFlight {
-			if flight.PackageID == asked.pack {
+			if flight.PackageID == asked.pack && flight.AssignmentID != standing {
 				flying++
 			}
 		}

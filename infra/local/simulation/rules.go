@@ -192,13 +192,43 @@ func endOf(assignment governance.Assignment) time.Time {
 	return assignment.Schedule.Expiration.EndDateTime.Instant()
 }
 
-// takenOver says whether an assignment whose delivery had failed ended because another of the same package takes over all that it may have granted.
+// takenOver says whether an assignment whose delivery or removal had failed ended because another of the same package takes over all that it may have granted.
 func (c *commit) takenOver(before, next governance.Assignment) bool {
-	return (before.State == governance.AssignmentDeliveryFailed || before.State == governance.AssignmentPartiallyDelivered) && !before.Removing &&
+	return stands(before) &&
 		slices.ContainsFunc(c.assignments, func(other governance.Assignment) bool {
 			return other.ID != next.ID && other.AccessPackage.ID == next.AccessPackage.ID && other.State == governance.AssignmentDelivering &&
 				!slices.ContainsFunc(grantsOf(next), func(grant string) bool { return !slices.Contains(grantsOf(other), grant) })
 		})
+}
+
+// stands says whether an assignment is left over from a delivery or a removal that has failed, so that a new request may take its place.
+func stands(assignment governance.Assignment) bool {
+	if assignment.Removing {
+		return slices.ContainsFunc(assignment.Deliveries, func(d governance.Delivery) bool { return d.State == governance.DeliveryFailed })
+	}
+	return assignment.State == governance.AssignmentDeliveryFailed || assignment.State == governance.AssignmentPartiallyDelivered
+}
+
+// nothingKept: what an ended assignment granted is gone, unless another has delivered it or has it in hand (RULES RES-10).
+func (c *commit) nothingKept(s *subject, next governance.Assignment) {
+	w := c.ledger.world
+	for _, ended := range next.Deliveries {
+		grant := ended.Grant
+		has := w.directory.IsMember
+		if grant.Role == governance.GrantOwner {
+			has = w.directory.IsOwner
+		}
+		paid := false
+		for id := range s.assignments {
+			other := s.assignments[id]
+			paid = paid || id != next.ID && other.State != governance.AssignmentExpired && slices.ContainsFunc(other.Deliveries, func(d governance.Delivery) bool {
+				return d.Grant == grant && (d.State == governance.DeliveryDelivered || d.State == governance.DeliveryFailed && other.State == governance.AssignmentDelivering)
+			})
+		}
+		if !paid && has(grant.ResourceID, s.person.ID) {
+			c.broken("kept", "the assignment %s has ended, and %s is still %s of %s, which no other assignment has delivered", next.ID, s.person.name, grant.Role, w.nameOf(grant.ResourceID))
+		}
+	}
 }
 
 // assignmentChanged checks what happened to an assignment.
@@ -216,6 +246,9 @@ func (c *commit) assignmentChanged(s *subject, before governance.Assignment, kno
 	}
 	if next.State == governance.AssignmentExpired && !before.Removing && !c.takenOver(before, next) {
 		c.broken("transition", "the assignment %s ended without having been taken away", next.ID)
+	}
+	if next.State == governance.AssignmentExpired && !c.takenOver(before, next) {
+		c.nothingKept(s, next)
 	}
 	if !slices.Equal(grantsOf(before), grantsOf(next)) || endOf(before) != endOf(next) && !slices.Contains(c.ledger.tampered, next.ID) {
 		c.broken("transition", "the assignment %s of %s grants something else than it did, or for longer", next.ID, w.nameOf(next.AccessPackage.ID))

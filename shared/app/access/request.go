@@ -123,17 +123,14 @@ func involved(head governance.Head, packageID string) []string {
 	return ids
 }
 
-// withHeld reads a request and the assignment that its subject has of the same package.
+// withHeld reads a request and what else its subject has of the same package, or asks for.
 func withHeld(requestID string) ledger.Read {
 	return ledger.Following(func(s engine.State) []string {
 		request, ok := engine.Find[governance.AssignmentRequest](s, requestID)
 		if !ok {
 			return nil
 		}
-		if holding := s.Head.Holds(request.AccessPackage.ID); holding != nil {
-			return []string{assignmentDocument(holding.AssignmentID)}
-		}
-		return nil
+		return involved(s.Head, request.AccessPackage.ID)
 	}, requestDocument(requestID))
 }
 
