@@ -137,8 +137,11 @@ func AssignmentIsDue(s State, assignmentID string, now time.Time) (Change, error
 		return Change{}, nil
 	}
 	request = clone(request)
+	audit := entry(governance.ActivityReprocess, governance.System(), now, &request, assignment.ID)
 	if request.State == governance.StateDeliveryFailed || request.State == governance.StatePartiallyDelivered {
-		if !assignment.Removing && rival(s.Head, assignment) != "" { // it is looked at again should that come to nothing
+		if other := rival(s.Head, assignment); other != "" && !assignment.Removing { // it is looked at again should that come to nothing
+			audit.Detail = "put off by the timer, because the request " + other + " is to take its place"
+			change.Audit = append(change.Audit, audit)
 			assignment.NextAttempt = governance.At(now.Add(insistence))
 			change.write(assignment)
 			return change, nil
@@ -148,7 +151,6 @@ func AssignmentIsDue(s State, assignmentID string, now time.Time) (Change, error
 		}
 	}
 	change.retry(&request, assignment, now)
-	audit := entry(governance.ActivityReprocess, governance.System(), now, &request, assignment.ID)
 	audit.Detail = "taken up again by the timer"
 	change.Audit = append(change.Audit, audit)
 	return change, nil
