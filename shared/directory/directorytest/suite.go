@@ -703,7 +703,7 @@ func testConcurrent(t *testing.T, tenant Tenant) {
 					tenant.Directory.AddMember(t.Context(), groupID(1), userID(0)), // all fight over one
 					tenant.Directory.RemoveMember(t.Context(), groupID(1), userID(0)),
 				} {
-					if err != nil {
+					if err != nil && !errors.Is(err, directory.ErrUnavailable) { // a removal that others undo may give up for now
 						t.Error(err)
 					}
 				}

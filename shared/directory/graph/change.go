@@ -43,7 +43,7 @@ func (d *Directory) AddMember(ctx context.Context, groupID, principalID string) 
 
 // RemoveMember ends the membership (RULES PRV-02).
 func (d *Directory) RemoveMember(ctx context.Context, groupID, principalID string) error {
-	return d.remove(ctx, OperationRemoveMember, "members", groupID, principalID)
+	return d.remove(ctx, OperationRemoveMember, "members", groupID, principalID, d.HasMember)
 }
 
 // AddOwner makes the principal an owner of the group (RULES PRV-03).
@@ -53,7 +53,7 @@ func (d *Directory) AddOwner(ctx context.Context, groupID, principalID string) e
 
 // RemoveOwner ends the ownership (RULES PRV-03).
 func (d *Directory) RemoveOwner(ctx context.Context, groupID, principalID string) error {
-	return d.remove(ctx, OperationRemoveOwner, "owners", groupID, principalID)
+	return d.remove(ctx, OperationRemoveOwner, "owners", groupID, principalID, d.HasOwner)
 }
 
 // add posts the reference that joins a principal to an edge of a group: its members or its owners.
@@ -66,8 +66,8 @@ func (d *Directory) add(ctx context.Context, operation Operation, edge, groupID,
 }
 
 // remove deletes that reference. When it is not there, Graph answers 404; so it does when an end of it lies among the deleted items, and a restored one has it again. So both ends are looked at, and if
-// both are there it is tried once more: one of them may have been restored meanwhile.
-func (d *Directory) remove(ctx context.Context, operation Operation, edge, groupID, principalID string) error {
+// both are there, whether the one has the other: an end may have been restored meanwhile. Errors: directory.ErrUnavailable while they come and go.
+func (d *Directory) remove(ctx context.Context, operation Operation, edge, groupID, principalID string, has func(ctx context.Context, groupID, userID string) (bool, error)) error {
 	if !governance.IsGUID(groupID) || !governance.IsGUID(principalID) {
 		return nil // there is no such reference
 	}
@@ -76,12 +76,15 @@ func (d *Directory) remove(ctx context.Context, operation Operation, edge, group
 		if a, ok := answered(err); !ok || !a.isAbsence() {
 			return err
 		}
-		if again {
-			return nil
-		}
 		_, user := d.User(ctx, principalID)
 		_, group := d.Group(ctx, groupID)
 		if user == nil && group == nil {
+			switch listed, err := has(ctx, groupID, principalID); {
+			case err == nil && !listed || err != nil && !errors.Is(err, directory.ErrNotFound):
+				return err
+			case again:
+				return fmt.Errorf("%w: %q and %q come and go", directory.ErrUnavailable, groupID, principalID)
+			}
 			continue
 		}
 		if err := d.staysAway(ctx, OperationDeletedUser, principalID, user); err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"latchkey/infra/local/fault"
 	emulator "latchkey/infra/local/graph"
+	"latchkey/shared/directory"
 	"latchkey/shared/directory/directorytest"
 	"latchkey/shared/directory/graph"
 	"latchkey/shared/directory/memory"
@@ -105,6 +106,34 @@ func TestConformance(t *testing.T) {
 			Heal: faults.Clear,
 		}
 	})
+}
+
+// Two answers of 404 prove nothing of a person who is restored, and deleted again, between the looks: a removal that is told to have been done is one that was.
+func TestARemovalBelievesNoTwoAbsences(t *testing.T) {
+	var server *emulator.Server
+	who, of, done := person(1).ID, team(1).ID, 0
+	dir, server := start(t, emulator.Options{}, func(o *graph.Options) {
+		o.Observe = func(operation graph.Operation, status int, _ error, _ time.Duration) {
+			switch {
+			case operation == graph.OperationRemoveMember && status == 404:
+				_, _ = server.Directory().Restore(who)
+			case operation == graph.OperationGroup && done < 2:
+				done++
+				_ = server.Directory().Delete(memory.KindUser, who)
+			}
+		}
+	})
+	tenant := server.Directory()
+	tenant.PutUser(person(1))
+	tenant.PutGroup(team(1))
+	tenant.PutMember(of, who)
+	_ = tenant.Delete(memory.KindUser, who)
+	if err := dir.RemoveMember(t.Context(), of, who); err == nil && tenant.IsMember(of, who) || err != nil && !errors.Is(err, directory.ErrUnavailable) {
+		t.Errorf("the removal ends with %v, and the person is a member: %t", err, tenant.IsMember(of, who))
+	}
+	if err := dir.RemoveMember(t.Context(), of, who); err != nil || tenant.IsMember(of, who) {
+		t.Errorf("the next ends with %v", err)
+	}
 }
 
 func person(n byte) governance.User {
