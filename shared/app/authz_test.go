@@ -121,7 +121,7 @@ func TestEveryUseCaseAsks(t *testing.T) {
 	packageID, policyID := s.openPackage("package", member(g1))
 	made := s.submit(user(alice), request(packageID))
 	s.drain()
-	catalogID := s.documents("catalogs", "catalog")[0].Partition
+	catalogID := s.Documents("catalogs", "catalog")[0].Partition
 	nobody := governance.Caller{Kind: governance.CallerUser, ObjectID: alice}
 	reader := callerWith('p')
 	only := func(_ any, err error) error { return err }

@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/infra/local/ledgertest"
 	"latchkey/shared/bus"
 	busmemory "latchkey/shared/bus/memory"
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
-	"latchkey/shared/ledger/ledgertest"
 	"latchkey/shared/store"
 	storememory "latchkey/shared/store/memory"
 )
@@ -356,7 +356,7 @@ func TestABadDocumentIsNamed(t *testing.T) {
 	if _, _, err := afresh.Catalog(t.Context(), other.Partition); !errors.Is(err, ledger.ErrUnreadable) {
 		t.Errorf("with a bad head: %v", err)
 	}
-	if _, _, err := afresh.Catalogs().At(t.Context(), other.Partition); governance.CodeOf(err) != governance.CodeNotFound {
+	if _, _, err := afresh.Catalogs(ledger.ListOptions{}).At(t.Context(), other.Partition); governance.CodeOf(err) != governance.CodeNotFound {
 		t.Errorf("a list sees: %v", err)
 	}
 }
