@@ -31,7 +31,9 @@ var transitions = map[governance.RequestState]map[Event]governance.RequestState{
 		EventApprovalNeeded: governance.StatePendingApproval,
 		EventBegin:          governance.StateDelivering,
 		EventPostpone:       governance.StateScheduled,
+		EventTimeOut:        governance.StateDenied,
 		EventCancel:         governance.StateCanceled,
+		EventFailed:         governance.StateDeliveryFailed,
 	},
 	governance.StatePendingApproval: {
 		EventStageApproved: governance.StatePendingApproval,

@@ -115,12 +115,13 @@ func (Assignment) DocumentKind() string { return "assignment" }
 // DocumentID implements Document.
 func (a Assignment) DocumentID() string { return a.ID }
 
-// Due implements Dated.
-func (a Assignment) Due() time.Time { return earliest(a.Deadlines()) }
+// Due is when something must happen to it next; zero: never.
+func (a Assignment) Due() time.Time { return Earliest(a.Deadlines()) }
 
 // What happens to an assignment by itself.
 const (
 	DeadlineAttempt = "attempt" // its delivery is taken up again
+	DeadlineEnd     = "end"     // its time is over
 )
 
 // Deadlines are what happens to an assignment by itself, and when.

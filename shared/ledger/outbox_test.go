@@ -175,7 +175,7 @@ func access(id string, at *governance.DateTime) governance.Assignment {
 func (s stand) due() (ids []string) {
 	s.Helper()
 	at := governance.At(ledgertest.Noon)
-	assignment, request := access("assignment", at), governance.AssignmentRequest{ID: ledgertest.ID("request"), RequestType: governance.RequestUserAdd, State: governance.StateScheduled}
+	assignment, request := access("assignment", at), governance.AssignmentRequest{ID: ledgertest.ID("request"), RequestType: governance.RequestUserAdd, State: governance.StateScheduled, Status: governance.StatusPendingNotBefore}
 	request.AccessPackage, request.Assignment, request.Requestor = assignment.AccessPackage, &assignment, assignment.Target
 	request.Policy, request.Schedule = assignment.AssignmentPolicy, &governance.Schedule{StartDateTime: at}
 	task := governance.Task{ID: ledgertest.ID("task"), Kind: "mail", State: governance.TaskWorking, Settings: []byte(`{}`), Target: *assignment.Target, DeadlineTime: at}

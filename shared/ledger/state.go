@@ -100,11 +100,7 @@ func Fitting(filters map[string]store.Filter) Read {
 
 // holdToDate finds a document for which the timer does not come when it should.
 func (s *State) holdToDate(document governance.Document, stored store.Document) {
-	dated, ok := document.(governance.Dated)
-	if !ok {
-		return
-	}
-	if due := (store.Document{DueAt: dated.Due()}).Normalized().DueAt; !due.Equal(stored.DueAt) {
+	if due := (store.Document{DueAt: kinds[stored.Kind].dueAt(document)}).Normalized().DueAt; !due.Equal(stored.DueAt) {
 		s.Misdated = append(s.Misdated, engine.Disagreement{
 			Document: stored.ID, Differs: fmt.Sprintf("dueAt is %s, and by what the document says %s", spell(stored.DueAt), spell(due)),
 		})
