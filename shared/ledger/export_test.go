@@ -14,5 +14,16 @@ func Register[T governance.Document](container store.Container, work governance.
 	kinds[one.name] = one
 }
 
+// Works are the kinds of documents that something is done for when they are due, each with what.
+func Works() map[string]governance.Work {
+	works := map[string]governance.Work{}
+	for _, of := range all {
+		if of.work != "" {
+			works[of.name] = of.work
+		}
+	}
+	return works
+}
+
 // WithCommand is withCommand.
 var WithCommand = withCommand

@@ -82,14 +82,18 @@ func (s *State) Having(read Read) Read {
 	}
 }
 
-// Fitting reads the head and all documents of some kinds that fit the filter of the kind and can be read; of those that fit, the others are told, and Unread.
+// Fitting reads the head and all documents of some kinds that fit the filter of the kind and can be read; of those that fit, the others are told, and Unread. A place where none of the kinds lies is not read.
 func Fitting(filters map[string]store.Filter) Read {
 	return func(ctx context.Context, l *Ledger, place governance.Place) (*State, error) {
+		here := slices.DeleteFunc(slices.Sorted(maps.Keys(filters)), func(kind string) bool { return kinds[kind].container != store.Container(place.Container) })
+		if len(here) == 0 {
+			return newState(place), nil
+		}
 		state, err := Documents()(ctx, l, place)
 		if err != nil {
 			return nil, err
 		}
-		for _, kind := range slices.Sorted(maps.Keys(filters)) {
+		for _, kind := range here {
 			if err := l.takeAll(ctx, state, kind, filters[kind], state.holdToDate); err != nil {
 				return nil, err
 			}
