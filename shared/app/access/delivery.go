@@ -172,9 +172,9 @@ func (d *Delivery) carryOut(ctx context.Context, objectID string, step engine.St
 	switch step.Action {
 	case engine.ActionKeep:
 	case engine.ActionAdd:
-		outcome.Handle, outcome.End, err = provisioner.Grant(ctx, step.Grant, objectID)
+		outcome.Handle, outcome.End, err = provisioner.Grant(ctx, step, objectID)
 	case engine.ActionRemove:
-		err = provisioner.Revoke(ctx, step.Grant, objectID, step.Handle)
+		err = provisioner.Revoke(ctx, step, objectID)
 	}
 	failed, err := outcomeOf(ctx, step, err)
 	outcome.Reason, outcome.Transient, outcome.Absent = failed.Reason, failed.Transient, failed.Absent
