@@ -20,11 +20,6 @@ const (
 	EventReprocess      Event = "reprocess"          // try once more
 )
 
-// Events lists all of them.
-func Events() []Event {
-	return []Event{EventApprovalNeeded, EventStageApproved, EventBegin, EventPostpone, EventDeny, EventTimeOut, EventCancel, EventDelivered, EventPartly, EventFailed, EventReprocess}
-}
-
 // transitions is the life of a request (RULES REQ-06): the only place that says which state follows which. What is not in it does not happen.
 var transitions = map[governance.RequestState]map[Event]governance.RequestState{
 	governance.StateSubmitted: {
