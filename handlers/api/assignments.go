@@ -25,17 +25,17 @@ var assignments = &descriptor{
 	kind: assignmentKind.expanding(map[string]*kind{"accessPackage": namedPackage, "assignmentPolicy": namedPolicy, "target": subjectKind, "deliveries": deliveryKind}),
 	verbs: func(s *Server) []verb {
 		// resolve shows assignments with what they only refer to, where that is asked for.
-		resolve := func(c *call, items ...ledger.Versioned[governance.Assignment]) error {
+		resolve := func(c *call, o ledger.ListOptions, items ...ledger.Versioned[governance.Assignment]) error {
 			if !c.shape.has("accessPackage", "assignmentPolicy") {
 				return nil
 			}
-			return s.use.Assignments.Resolve(c.ctx(), c.caller, items)
+			return s.use.Assignments.Resolve(c.ctx(), c.caller, items, o)
 		}
 		return []verb{
 			list("/assignments", func(c *call, o ledger.ListOptions) (ledger.Page[governance.Assignment], error) {
 				page, err := s.use.Assignments.ListAssignments(c.ctx(), c.caller, o)
 				if err == nil {
-					err = resolve(c, page.Items...)
+					err = resolve(c, o, page.Items...)
 				}
 				return page, err
 			}),
@@ -46,7 +46,7 @@ var assignments = &descriptor{
 					return found, err
 				}
 				items := []ledger.Versioned[governance.Assignment]{found}
-				err = resolve(c, items...)
+				err = resolve(c, ledger.ListOptions{}, items...)
 				return items[0], err
 			}),
 		}

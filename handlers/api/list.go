@@ -149,7 +149,7 @@ var (
 // list answers with a part of all resources: pages of the store made into one of the API, with @odata.nextLink and @odata.count.
 func list[T any](path string, page using[ledger.ListOptions, ledger.Page[T]]) verb {
 	return verb{method: http.MethodGet, path: path, options: listOptions, run: func(c *call) (response, error) {
-		l := &listing[T]{call: c, page: page, answer: collection{Context: c.context(c.shape), Value: []map[string]any{}}}
+		l := &listing[T]{call: c, page: page, catalogs: c.server.use.Ledger.Catalogs(ledger.ListOptions{}), answer: collection{Context: c.context(c.shape), Value: []map[string]any{}}}
 		read := l.streamed
 		if len(c.orderBy) > 0 || c.skip > 0 {
 			read = l.collected
@@ -200,8 +200,9 @@ func few[T any](items []T, o ledger.ListOptions) (ledger.Page[T], error) {
 
 type listing[T any] struct {
 	*call
-	page   using[ledger.ListOptions, ledger.Page[T]]
-	answer collection
+	page     using[ledger.ListOptions, ledger.Page[T]]
+	catalogs *ledger.Catalogs // of all pages
+	answer   collection
 }
 
 // collection is Graph's answer to a list.
@@ -215,7 +216,7 @@ type collection struct {
 // each reads the store's pages from a continuation on, the first of a size, until take wants none or there are no more, and says where it stopped.
 func (l *listing[T]) each(continuation string, size, most int, take func([]ledger.Versioned[T]) (next int, err error)) (string, error) {
 	for ; size > 0 && most > 0; most-- {
-		page, err := l.page(l.call, ledger.ListOptions{Filter: l.filter, PageSize: size, Continuation: continuation})
+		page, err := l.page(l.call, ledger.ListOptions{Filter: l.filter, PageSize: size, Continuation: continuation, Catalogs: l.catalogs})
 		if err != nil {
 			return "", err
 		}

@@ -69,8 +69,6 @@ func wallOf(name string) (wall, bool) {
 			house: append([]string{"shared/governance", "shared/engine", "shared/platform"}, ports...),
 			rule:  "ledger imports governance, engine, the ports and platform",
 		}, true
-	case name == "shared/ledger/ledgertest":
-		return wall{free: true, rule: "what the tests of ledger and of the areas stand on imports the memory adapters; only tests import it"}, true
 	case name == "shared/app":
 		return wall{rule: "app itself holds nothing but the tests of all areas together"}, true
 	case name == "shared/app/authz":

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/infra/local/ledgertest"
 	directorymemory "latchkey/shared/directory/memory"
 	"latchkey/shared/governance"
 	"latchkey/shared/store"
@@ -85,7 +86,7 @@ func TestNobodyWhoIsBlockedIsGivenAnything(t *testing.T) {
 			other := s.pack(s.catalog("other"), "other", member(g2))
 			s.policy(openPolicy(other))
 			later := request(other)
-			later.Schedule = &governance.Schedule{StartDateTime: governance.At(s.clock.Now().Add(time.Hour))}
+			later.Schedule = &governance.Schedule{StartDateTime: governance.At(s.Clock.Now().Add(time.Hour))}
 			staying := s.submit(user(alice), later)
 			away(s, true)
 			s.pass(time.Hour)
@@ -151,7 +152,7 @@ func TestAStageThatNobodyCanDecideIsFoundOut(t *testing.T) {
 	}
 	s.block(hanna, true)
 	s.block(henk, true)
-	if s.pass(24 * time.Hour); !strings.Contains(s.log.String(), "nobody can decide a request") {
+	if s.pass(24 * time.Hour); !strings.Contains(s.Log(), "nobody can decide a request") {
 		t.Error("no administrator is told")
 	}
 	s.block(henk, false) // who comes back can
@@ -163,9 +164,9 @@ func TestARequestEndsWithItsTime(t *testing.T) {
 	s := newStand(t)
 	packageID, _ := s.approvedPackage(people(carl))
 	draft := request(packageID)
-	draft.Schedule = &governance.Schedule{Expiration: &governance.Expiration{Type: governance.ExpirationAfterDateTime, EndDateTime: governance.At(noon.Add(48 * time.Hour))}}
+	draft.Schedule = &governance.Schedule{Expiration: &governance.Expiration{Type: governance.ExpirationAfterDateTime, EndDateTime: governance.At(ledgertest.Noon.Add(48 * time.Hour))}}
 	timed, at := s.submit(user(alice), draft), s.submit(user(bob), draft)
-	s.clock.Advance(48 * time.Hour)
+	s.Clock.Advance(48 * time.Hour)
 	s.submit(user(bob), request(packageID)) // no timer has run yet
 	if closed := s.is(at.ID, governance.StateDenied); closed.Status != governance.StatusExpired {
 		t.Errorf("it is %s", closed.Status)
@@ -262,13 +263,13 @@ func (s refusing) Commit(ctx context.Context, container store.Container, partiti
 func TestAnOutcomeThatCannotBeRecorded(t *testing.T) {
 	s := newStand(t)
 	packageID, _ := s.openPackage("package", member(g1))
-	s.options.Store = refusing{s.store}
+	s.options.Store = refusing{s.Store}
 	s.app = wired(s.options)
 	made := s.submit(user(alice), request(packageID))
 	s.drain()
 	s.is(made.ID, governance.StateDeliveryFailed)
 	s.isMember(g1, alice, false)
-	if !strings.Contains(s.log.String(), "cannot be recorded") {
+	if !strings.Contains(s.Log(), "cannot be recorded") {
 		t.Error("no administrator is told")
 	}
 }

@@ -154,7 +154,7 @@ func TestALostAnswerToADecision(t *testing.T) {
 	s := newStand(t)
 	packageID, _ := s.approvedPackage(manager())
 	made := s.submit(user(alice), request(packageID))
-	s.faults(storememory.OpCommit, storememory.LostResponse)
+	s.Faults(storememory.OpCommit, storememory.LostResponse)
 	s.must(s.decide(made.ID, mia, governance.ResultApprove, ""))
 	s.drain()
 	s.is(made.ID, governance.StateDelivered)
@@ -168,7 +168,7 @@ func TestDecisionsThatAreNone(t *testing.T) {
 	policy.RequestApprovalSettings.Stages[0].IsApproverJustificationRequired = true
 	s.policy(policy)
 	made := s.submit(user(alice), request(packageID))
-	documents := s.store.Len(store.Subjects)
+	documents := s.Store.Len(store.Subjects)
 	first, second := made.Approval.Stages[0].ID, made.Approval.Stages[1].ID
 	decide := func(approval, stage string, result governance.ReviewResult, why string) error {
 		return s.app.DecideApproval(t.Context(), user(carl), approval, stage, governance.ApprovalStage{ReviewResult: result, Justification: why})
@@ -181,8 +181,8 @@ func TestDecisionsThatAreNone(t *testing.T) {
 	s.refused(decide(id("none"), first, governance.ResultApprove, "x"), governance.CodeNotFound)
 	s.refused(decide("no guid", first, governance.ResultApprove, "x"), governance.CodeNotFound)
 	s.is(made.ID, governance.StatePendingApproval)
-	if s.store.Len(store.Subjects) != documents {
-		t.Errorf("%d documents, were %d", s.store.Len(store.Subjects), documents)
+	if s.Store.Len(store.Subjects) != documents {
+		t.Errorf("%d documents, were %d", s.Store.Len(store.Subjects), documents)
 	}
 	s.must(decide(strings.ToUpper(made.ID), strings.ToUpper(first), governance.ResultApprove, "fine"))
 }
@@ -229,7 +229,7 @@ func TestTheTimeIsUpBeforeTheTimerRan(t *testing.T) {
 	s := newStand(t)
 	packageID, _ := s.approvedPackage(manager())
 	made := s.submit(user(alice), request(packageID))
-	s.clock.Advance(14 * 24 * time.Hour)
+	s.Clock.Advance(14 * 24 * time.Hour)
 	s.refused(s.decide(made.ID, mia, governance.ResultApprove, ""), governance.CodeConflict, "ended")
 }
 

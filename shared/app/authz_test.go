@@ -70,7 +70,7 @@ func TestEveryCell(t *testing.T) {
 			continue
 		}
 		for _, letter := range "AaPpUSX" {
-			if allowed := authz.Allowed(callerWith(letter), operation); allowed != strings.ContainsRune(letters, letter) {
+			if allowed := authz.Require(callerWith(letter), operation) == nil; allowed != strings.ContainsRune(letters, letter) {
 				t.Errorf("%s by %c: allowed %t", operation, letter, allowed)
 			}
 		}
@@ -96,7 +96,7 @@ func TestNobody(t *testing.T) {
 		"somebody in a kind that is nearly the system": {Kind: "System"},
 	} {
 		for _, operation := range authz.Operations() {
-			if authz.Allowed(caller, operation) {
+			if authz.Require(caller, operation) == nil {
 				t.Errorf("%s may do %s", name, operation)
 			}
 		}
@@ -121,7 +121,7 @@ func TestEveryUseCaseAsks(t *testing.T) {
 	packageID, policyID := s.openPackage("package", member(g1))
 	made := s.submit(user(alice), request(packageID))
 	s.drain()
-	catalogID := s.documents("catalogs", "catalog")[0].Partition
+	catalogID := s.Documents("catalogs", "catalog")[0].Partition
 	nobody := governance.Caller{Kind: governance.CallerUser, ObjectID: alice}
 	reader := callerWith('p')
 	only := func(_ any, err error) error { return err }

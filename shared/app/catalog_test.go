@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"latchkey/infra/local/ledgertest"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
 	"latchkey/shared/store"
@@ -20,7 +21,7 @@ func TestACatalogBegins(t *testing.T) {
 	s.must(err)
 	catalog := made.Value
 	if catalog.State != governance.CatalogPublished || catalog.IsExternallyVisible == nil || !*catalog.IsExternallyVisible || catalog.CatalogType != governance.CatalogUserManaged ||
-		!catalog.CreatedDateTime.Equal(noon) || made.ETag == "" {
+		!catalog.CreatedDateTime.Equal(ledgertest.Noon) || made.ETag == "" {
 		t.Errorf("it begins as %+v with the ETag %q", catalog, made.ETag)
 	}
 	found, err := s.app.Catalog(t.Context(), admin(), strings.ToUpper(catalog.ID))
@@ -96,7 +97,7 @@ func TestACatalogIsDeletedWhenItIsEmpty(t *testing.T) {
 	s.refused(err, governance.CodeNotFound)
 	_, err = wired(s.options).Catalog(t.Context(), admin(), catalogID) // another instance, with nothing in its cache
 	s.refused(err, governance.CodeNotFound)
-	if resources := s.documents("catalogs", "resource"); len(resources) != 0 {
+	if resources := s.Documents("catalogs", "resource"); len(resources) != 0 {
 		t.Errorf("%d resources are left", len(resources))
 	}
 	report, err := s.app.VerifyAudit(t.Context(), admin(), ledger.CatalogPlace(catalogID))
@@ -265,10 +266,10 @@ func TestRoleScopes(t *testing.T) {
 	if !ok || role != first.Role.ID || scope != first.Scope.ID || first.Role.Resource == nil || first.Role.Resource.OriginID != g1 {
 		t.Errorf("the role scope is %+v", first)
 	}
-	trail := len(s.documents(store.Catalogs, "audit"))
+	trail := len(s.Documents(store.Catalogs, "audit"))
 	again, err := add(governance.ResourceRole{ID: first.Role.ID})
 	s.must(err)
-	if again.ID != first.ID || len(s.documents(store.Catalogs, "audit")) != trail {
+	if again.ID != first.ID || len(s.Documents(store.Catalogs, "audit")) != trail {
 		t.Errorf("added again as %s", again.ID)
 	}
 	_, err = s.app.AddRoleScope(t.Context(), admin(), packageID, governance.ResourceRoleScope{})
@@ -356,7 +357,7 @@ func TestPolicies(t *testing.T) {
 	}
 	changed, err := replace(before.ETag)
 	s.must(err)
-	if p := changed.Value; p.ID != policyID || p.AccessPackage.ID != packageID || p.AllowedTargetScope != governance.ScopeNotSpecified || p.Requestor().EnableTargetsToSelfAddAccess || !p.CreatedDateTime.Equal(noon) {
+	if p := changed.Value; p.ID != policyID || p.AccessPackage.ID != packageID || p.AllowedTargetScope != governance.ScopeNotSpecified || p.Requestor().EnableTargetsToSelfAddAccess || !p.CreatedDateTime.Equal(ledgertest.Noon) {
 		t.Errorf("replaced by %+v", p)
 	}
 	_, err = replace(before.ETag)
@@ -447,7 +448,7 @@ func TestWhatIsLargeIsDeletedToo(t *testing.T) {
 	s.must(s.app.DeletePackage(t.Context(), admin(), packageID, ""))
 	s.must(s.app.DeleteCatalog(t.Context(), admin(), catalogID, ""))
 	for _, kind := range []string{"catalog", "package", "policy", "resource"} {
-		if left := s.documents("catalogs", kind); len(left) != 0 {
+		if left := s.Documents("catalogs", kind); len(left) != 0 {
 			t.Errorf("%d documents of the kind %s are left", len(left), kind)
 		}
 	}
@@ -461,19 +462,19 @@ func TestWhatIsLargeIsDeletedToo(t *testing.T) {
 // TestANameIsGivenToOneAtATime: whoever gives a name holds it until the commit; who finds it held is refused, who only lost a race for a name that is free again gets it. rules: CAT-01.
 func TestANameIsGivenToOneAtATime(t *testing.T) {
 	s := newStand(t)
-	s.faults(storememory.OpCommit, storememory.Conflict)
+	s.Faults(storememory.OpCommit, storememory.Conflict)
 	_, err := s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Sales"})
 	s.must(err)
-	if held := s.documents(store.Catalogs, "nameClaim"); len(held) != 0 {
+	if held := s.Documents(store.Catalogs, "nameClaim"); len(held) != 0 {
 		t.Errorf("%d names are held", len(held))
 	}
 	claim := store.Document{ID: "nameClaim:" + governance.NameID("catalog:marketing"), Kind: "nameClaim", Body: []byte(`{"catalogId":"` + id("another") + `"}`)}
-	_, err = s.store.Commit(t.Context(), store.Catalogs, "tenant", []store.Operation{{Verb: store.Create, Document: claim}})
+	_, err = s.Store.Commit(t.Context(), store.Catalogs, "tenant", []store.Operation{{Verb: store.Create, Document: claim}})
 	s.must(err)
 	_, err = s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Marketing"})
 	s.refused(err, governance.CodeConflict, "is being given the name")
 	claim.Body = []byte(`{"catalogId":5}`)
-	_, err = s.store.Commit(t.Context(), store.Catalogs, "tenant", []store.Operation{{Verb: store.Upsert, Document: claim}})
+	_, err = s.Store.Commit(t.Context(), store.Catalogs, "tenant", []store.Operation{{Verb: store.Upsert, Document: claim}})
 	s.must(err)
 	if _, err = s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Marketing"}); err == nil {
 		t.Error("a claim that cannot be read is nobody's")

@@ -17,7 +17,7 @@ var listAll = ledger.ListOptions{}
 
 // downStore has the store answer nothing, or again.
 func (s *stand) downStore(down bool) {
-	s.store.SetFault(func(string) storememory.Fault {
+	s.Store.SetFault(func(string) storememory.Fault {
 		if down {
 			return storememory.Unavailable
 		}
@@ -28,15 +28,15 @@ func (s *stand) downStore(down bool) {
 // downBus has the bus accept nothing, or again.
 func (s *stand) downBus(down bool) {
 	if !down {
-		s.broker.SetFaults(nil)
+		s.Broker.SetFaults(nil)
 		return
 	}
-	s.broker.SetFaults(&busmemory.Faults{Send: func(string, int) busmemory.SendFault { return busmemory.SendLost }})
+	s.Broker.SetFaults(&busmemory.Faults{Send: func(string, int) busmemory.SendFault { return busmemory.SendLost }})
 }
 
 func (s *stand) queued(queue string) busmemory.Counts {
 	s.Helper()
-	counts, err := s.broker.Counts(queue)
+	counts, err := s.Broker.Counts(queue)
 	s.must(err)
 	return counts
 }

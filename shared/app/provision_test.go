@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/infra/local/ledgertest"
 	"latchkey/shared/bus"
 	"latchkey/shared/directory"
 	directorymemory "latchkey/shared/directory/memory"
@@ -124,11 +125,11 @@ func TestPassingFailures(t *testing.T) {
 			if tried := s.assignment(made.Assignment.ID).Attempt; tried != attempt+1 {
 				t.Fatalf("after the wait of %v it has been tried again %d times", delay, tried-1)
 			}
-			s.clock.Advance(delay - time.Second)
+			s.Clock.Advance(delay - time.Second)
 			if delivered, err := s.deliver(bus.Provisioning); delivered || err != nil {
 				t.Fatalf("it was tried again before %v had passed: %v", delay, err)
 			}
-			s.clock.Advance(time.Second)
+			s.Clock.Advance(time.Second)
 			s.drain()
 		}
 		failed := s.is(made.ID, governance.StateDeliveryFailed)
@@ -140,7 +141,7 @@ func TestPassingFailures(t *testing.T) {
 				t.Errorf("%+v", delivery)
 			}
 		}
-		if !strings.Contains(s.log.String(), `"alert":true`) || !strings.Contains(s.log.String(), made.ID) {
+		if !strings.Contains(s.Log(), `"alert":true`) || !strings.Contains(s.Log(), made.ID) {
 			t.Error("nobody was told")
 		}
 		if mails := s.mails("alice"); len(mails) != 1 || !strings.Contains(mails[0], "could not be set up") {
@@ -263,7 +264,7 @@ func TestAccessEnds(t *testing.T) {
 	}{
 		"hours":  {after(governance.Hours(8)), 8 * time.Hour},
 		"days":   {after(governance.Days(180)), 180 * 24 * time.Hour},
-		"a date": {&governance.Expiration{Type: governance.ExpirationAfterDateTime, EndDateTime: governance.At(noon.Add(100 * time.Hour))}, 100 * time.Hour},
+		"a date": {&governance.Expiration{Type: governance.ExpirationAfterDateTime, EndDateTime: governance.At(ledgertest.Noon.Add(100 * time.Hour))}, 100 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStand(t)
@@ -318,7 +319,7 @@ func TestTheTimerRunsTwice(t *testing.T) {
 	s.policy(policy)
 	s.submit(user(alice), request(packageID))
 	s.drain()
-	s.clock.Advance(9 * time.Hour)
+	s.Clock.Advance(9 * time.Hour)
 	for range 3 {
 		sweep, err := s.app.ExpireDue(t.Context(), system())
 		s.must(err)
@@ -330,7 +331,7 @@ func TestTheTimerRunsTwice(t *testing.T) {
 		t.Errorf("%+v on the queue", counts)
 	}
 	s.drain()
-	s.clock.Advance(time.Hour)
+	s.Clock.Advance(time.Hour)
 	s.drain()
 	if requests := s.requests(); requests != 2 {
 		t.Errorf("%d requests", requests)
@@ -358,7 +359,7 @@ func TestAMessageThatIsLost(t *testing.T) {
 	s := newStand(t)
 	packageID, _ := s.openPackage("package", member(g1))
 	made := s.submit(user(alice), request(packageID))
-	s.broker.Reset()
+	s.Broker.Reset()
 	s.pass(14 * time.Minute)
 	s.is(made.ID, governance.StateDelivering)
 	s.pass(2 * time.Minute)
@@ -390,7 +391,7 @@ func TestAMessageThatComesTwice(t *testing.T) {
 		{ID: "d", Place: place, Kind: "request", About: id("none"), What: governance.WorkNotify, Notification: governance.NotifyDenied},
 	} { // what is not there is a fault: it is put off, told, and given up in the end
 		s.must(s.app.HandleEffect(t.Context(), system(), about))
-		if told := s.log.String(); !strings.Contains(told, `"an effect is put off","effectId":"`+about.ID+`"`) {
+		if told := s.Log(); !strings.Contains(told, `"an effect is put off","effectId":"`+about.ID+`"`) {
 			t.Errorf("%s is taken for done: %s", about.ID, told)
 		}
 		about.Attempt = len(engine.RetryDelays)
@@ -411,11 +412,11 @@ func TestAnEffectIsPutOff(t *testing.T) {
 		if counts.Scheduled != 1 || counts.Active != 0 || counts.DeadLettered != 0 {
 			t.Fatalf("%+v on the queue", counts)
 		}
-		next, _ := s.broker.NextDue()
-		if wait := next.Sub(s.clock.Now()); wait != delay {
+		next, _ := s.Broker.NextDue()
+		if wait := next.Sub(s.Clock.Now()); wait != delay {
 			t.Errorf("it waits %v, wanted %v", wait, delay)
 		}
-		s.clock.Set(next)
+		s.Clock.Set(next)
 	}
 	s.downStore(false)
 	s.drain()
@@ -430,18 +431,18 @@ func TestAMailIsPutOffAndGivenUp(t *testing.T) {
 	made := s.submit(user(alice), request(packageID))
 	s.drain()
 	s.is(made.ID, governance.StateDelivered)
-	next, _ := s.broker.NextDue()
-	if wait := next.Sub(s.clock.Now()); wait != 7*time.Minute { // the directory asked for more than the minute
+	next, _ := s.Broker.NextDue()
+	if wait := next.Sub(s.Clock.Now()); wait != 7*time.Minute { // the directory asked for more than the minute
 		t.Errorf("it waits %v", wait)
 	}
 	for range 5 {
-		s.clock.Advance(5 * time.Hour)
+		s.Clock.Advance(5 * time.Hour)
 		s.drain()
 	}
 	if counts := s.queued(bus.Notifications); counts.Scheduled+counts.Active+counts.DeadLettered != 0 {
 		t.Errorf("%+v on the queue", counts)
 	}
-	if !strings.Contains(s.log.String(), `"alert":true`) {
+	if !strings.Contains(s.Log(), `"alert":true`) {
 		t.Error("nobody was told")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/infra/local/ledgertest"
 	"latchkey/shared/app/access"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
@@ -100,7 +101,7 @@ func TestWhoMayRequest(t *testing.T) {
 
 func (s *stand) editCatalog(edit func(*governance.Catalog)) {
 	s.Helper()
-	_, err := s.app.UpdateCatalog(s.Context(), admin(), s.documents("catalogs", "catalog")[0].Partition, "", func(c *governance.Catalog) error {
+	_, err := s.app.UpdateCatalog(s.Context(), admin(), s.Documents("catalogs", "catalog")[0].Partition, "", func(c *governance.Catalog) error {
 		edit(c)
 		return nil
 	})
@@ -232,9 +233,9 @@ func TestAScheduleOfOnesOwn(t *testing.T) {
 		draft.Schedule = &governance.Schedule{StartDateTime: governance.At(start), Expiration: expiration}
 		return s.app.SubmitRequest(t.Context(), user(alice), draft)
 	}
-	_, err := ask(noon, after(governance.Days(31)))
+	_, err := ask(ledgertest.Noon, after(governance.Days(31)))
 	s.refused(err, governance.CodeInvalid, "schedule/expiration")
-	start := noon.Add(48 * time.Hour)
+	start := ledgertest.Noon.Add(48 * time.Hour)
 	_, err = ask(start, &governance.Expiration{Type: governance.ExpirationAfterDateTime, EndDateTime: governance.At(start)})
 	s.refused(err, governance.CodeInvalid, "before it starts")
 
@@ -252,7 +253,7 @@ func TestAScheduleOfOnesOwn(t *testing.T) {
 	s.pass(25 * time.Hour)
 	s.isMember(g1, alice, false)
 
-	canceled, err := ask(s.clock.Now().Add(time.Hour), nil)
+	canceled, err := ask(s.Clock.Now().Add(time.Hour), nil)
 	s.must(err)
 	s.must(s.app.CancelRequest(t.Context(), user(alice), canceled.ID))
 	s.pass(2 * time.Hour)
@@ -263,7 +264,7 @@ func TestAScheduleOfOnesOwn(t *testing.T) {
 		return nil
 	})
 	s.must(err)
-	_, err = ask(s.clock.Now().Add(time.Hour), nil)
+	_, err = ask(s.Clock.Now().Add(time.Hour), nil)
 	s.refused(err, governance.CodeInvalid, "schedule")
 }
 
@@ -272,7 +273,7 @@ func TestAWindowThatHasPassed(t *testing.T) {
 	s := newStand(t)
 	packageID, _ := s.openPackage("package", member(g1))
 	draft := request(packageID)
-	draft.Schedule = &governance.Schedule{StartDateTime: governance.At(noon.Add(48 * time.Hour)), Expiration: &governance.Expiration{Type: governance.ExpirationAfterDateTime, EndDateTime: governance.At(noon.Add(72 * time.Hour))}}
+	draft.Schedule = &governance.Schedule{StartDateTime: governance.At(ledgertest.Noon.Add(48 * time.Hour)), Expiration: &governance.Expiration{Type: governance.ExpirationAfterDateTime, EndDateTime: governance.At(ledgertest.Noon.Add(72 * time.Hour))}}
 	made := s.submit(user(alice), draft)
 	s.pass(96 * time.Hour)
 	if closed := s.is(made.ID, governance.StateDenied); closed.Status != governance.StatusExpired {

@@ -1,17 +1,14 @@
 package app_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
-	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"latchkey/handlers"
+	"latchkey/infra/local/ledgertest"
 	"latchkey/shared/app/access"
 	"latchkey/shared/app/catalog"
 	"latchkey/shared/app/evidence"
@@ -23,25 +20,15 @@ import (
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
-	"latchkey/shared/platform"
 	"latchkey/shared/store"
-	storememory "latchkey/shared/store/memory"
 )
 
 // stand is all use cases on the memory adapters, with a small tenant and a clock that stands still.
 type stand struct {
-	*testing.T
+	*ledgertest.Stand
 	app       *everything
 	options   handlers.Ports
-	clock     *platform.ManualClock
-	store     *storememory.Store
-	broker    *busmemory.Broker
 	directory *directorymemory.Directory
-	log       *lockedBuffer
-	slept     []time.Duration
-
-	mu  sync.Mutex
-	ids int
 }
 
 // everything is all use cases at once, as tests call them.
@@ -66,26 +53,6 @@ func wired(ports handlers.Ports) *everything {
 	return &everything{u.Ledger, u.Catalogs, u.Packages, u.Policies, u.Resources, u.Requests, u.Approvals, u.Assignments, u.Offers, u.Trail, u.Worker, u.Sweeper}
 }
 
-// lockedBuffer is a log that several goroutines may write to.
-type lockedBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(data []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(data)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
-}
-
-var noon = time.Date(2026, time.November, 20, 12, 0, 0, 0, time.UTC)
-
 // The people of the tenant: alice and bob report to mia, mia to max; carl and max report to nobody; dora is a guest; hanna and henk are the help desk.
 var (
 	alice, bob, carl, dora = id("alice"), id("bob"), id("carl"), id("dora")
@@ -95,14 +62,12 @@ var (
 	dynamic, synced        = id("dynamic"), id("synced")
 )
 
-func id(name string) string { return governance.NameID("test:" + name) }
+func id(name string) string { return ledgertest.ID(name) }
 
 func newStand(t *testing.T) *stand {
 	t.Helper()
-	s := &stand{T: t, clock: platform.NewManualClock(noon), log: &lockedBuffer{}}
-	s.store = storememory.New(s.clock)
-	s.broker = busmemory.New(s.clock, busmemory.Queues()...)
-	s.directory = directorymemory.New(directorymemory.Options{Clock: s.clock})
+	s := &stand{Stand: ledgertest.New(t)}
+	s.directory = directorymemory.New(directorymemory.Options{Clock: s.Clock})
 	s.directory.PutGranted("User.Read.All", "GroupMember.ReadWrite.All")
 	for name, manager := range map[string]string{"alice": mia, "bob": mia, "carl": "", "dora": mia, "mia": max, "max": "", "hanna": max, "henk": "", "eve": "", "ada": "", "root": ""} {
 		user := governance.User{ID: id(name), DisplayName: strings.ToUpper(name[:1]) + name[1:], UserPrincipalName: name + "@example.com", Mail: name + "@example.com",
@@ -120,46 +85,22 @@ func newStand(t *testing.T) *stand {
 	s.directory.PutGroup(governance.Group{ID: synced, DisplayName: "synced", SecurityEnabled: true, OnPremisesSync: true})
 	s.must(s.directory.PutMember(helpdesk, hanna))
 	s.must(s.directory.PutMember(helpdesk, henk))
+	with := s.Options(s.Store)
 	s.options = handlers.Ports{
-		Store: s.store, Bus: s.broker, Directory: s.directory, Clock: s.clock, NewID: s.newID, Logger: slog.New(slog.NewJSONHandler(s.log, nil)),
-		Sleep: func(ctx context.Context, d time.Duration) error {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.slept = append(s.slept, d)
-			return ctx.Err()
-		},
-		Jitter: func(most time.Duration) time.Duration { return most },
+		Store: s.Store, Bus: s.Broker, Directory: s.directory, Clock: s.Clock, NewID: with.NewID, Salt: with.Salt, Logger: s.Logger, Sleep: with.Sleep, Jitter: with.Jitter,
 	}
 	s.app = wired(s.options)
 	return s
 }
 
-func (s *stand) newID() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ids++
-	return fmt.Sprintf("00000000-0000-4000-8000-%012d", s.ids)
-}
-
 func (s *stand) must(err error) {
 	s.Helper()
-	if err != nil {
-		s.Fatal(err)
-	}
+	s.Must(err)
 }
 
-// refused wants an error of a code, with these words in it.
 func (s *stand) refused(err error, code governance.Code, words ...string) {
 	s.Helper()
-	if err == nil || ledger.CodeOf(err) != code {
-		s.Errorf("wanted %s, got %v", code, err)
-		return
-	}
-	for _, word := range words {
-		if !strings.Contains(err.Error(), word) {
-			s.Errorf("the error does not say %q: %v", word, err)
-		}
-	}
+	s.Refused(err, code, words...)
 }
 
 // user is a person who is signed in with the least permission.
@@ -340,7 +281,7 @@ func (s *stand) decide(requestID, approver string, result governance.ReviewResul
 // deliver hands the next visible message of a queue to the app, and says whether there was one.
 func (s *stand) deliver(name string) (bool, error) {
 	s.Helper()
-	queue, err := s.broker.Queue(name)
+	queue, err := s.Broker.Queue(name)
 	s.must(err)
 	var delivery busmemory.Delivery
 	var session *busmemory.Session
@@ -389,7 +330,7 @@ func (s *stand) drain() {
 // pass moves the clock, runs the timers and drains the queues.
 func (s *stand) pass(d time.Duration) {
 	s.Helper()
-	s.clock.Advance(d)
+	s.Clock.Advance(d)
 	_, err := s.app.ExpireDue(s.Context(), system())
 	s.must(err)
 	_, err = s.app.FlushOutbox(s.Context(), system())
@@ -413,14 +354,6 @@ func (s *stand) isMember(group, person string, wanted bool) {
 	}
 }
 
-// documents are the documents of a kind, in all partitions of the container.
-func (s *stand) documents(container store.Container, kind string) []store.Document {
-	s.Helper()
-	page, err := s.store.Query(context.Background(), container, store.Query{Kind: kind, PageSize: store.MaxPageSize})
-	s.must(err)
-	return page.Documents
-}
-
 // activities are what the audit trail of a subject tells, in order.
 func (s *stand) activities(objectID string) []governance.Activity {
 	s.Helper()
@@ -433,7 +366,7 @@ func (s *stand) activities(objectID string) []governance.Activity {
 
 func (s *stand) audit(objectID string) []governance.AuditEntry {
 	s.Helper()
-	page, err := s.store.Query(context.Background(), store.Subjects, store.Query{Partition: subjectID(objectID), Kind: "audit", PageSize: store.MaxPageSize})
+	page, err := s.Store.Query(context.Background(), store.Subjects, store.Query{Partition: subjectID(objectID), Kind: "audit", PageSize: store.MaxPageSize})
 	s.must(err)
 	entries := make([]governance.AuditEntry, len(page.Documents))
 	for _, document := range page.Documents {
@@ -458,21 +391,5 @@ func (s *stand) mails(name string) []string {
 	return list
 }
 
-// faults has the store go wrong as listed, for the calls of one operation, one after the other; NoFault lets one through.
-func (s *stand) faults(operation string, faults ...storememory.Fault) {
-	var mu sync.Mutex
-	s.store.SetFault(func(one string) storememory.Fault {
-		mu.Lock()
-		defer mu.Unlock()
-		if one != operation || len(faults) == 0 {
-			return storememory.NoFault
-		}
-		next := faults[0]
-		faults = faults[1:]
-		return next
-	})
-	s.Cleanup(func() { s.store.SetFault(nil) })
-}
-
 // requests is how many there are.
-func (s *stand) requests() int { return len(s.documents(store.Subjects, "request")) }
+func (s *stand) requests() int { return len(s.Documents(store.Subjects, "request")) }

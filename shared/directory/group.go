@@ -43,24 +43,39 @@ func (g groups) Describe(ctx context.Context, originID string) (governance.Resou
 }
 
 // Grant makes the principal a member or an owner, for good and without a handle.
-func (g groups) Grant(ctx context.Context, grant governance.Grant, principalID string) (string, time.Time, error) {
-	return "", time.Time{}, ofRole(grant, g.directory.AddMember, g.directory.AddOwner)(ctx, grant.ResourceID, principalID)
+func (g groups) Grant(ctx context.Context, step governance.Step, principalID string) (string, time.Time, error) {
+	add, err := ofRole(step.Grant, g.directory.AddMember, g.directory.AddOwner)
+	if err == nil {
+		err = add(ctx, step.Grant.ResourceID, principalID)
+	}
+	return "", time.Time{}, err
 }
 
 // Revoke ends the membership or the ownership.
-func (g groups) Revoke(ctx context.Context, grant governance.Grant, principalID, _ string) error {
-	return ofRole(grant, g.directory.RemoveMember, g.directory.RemoveOwner)(ctx, grant.ResourceID, principalID)
+func (g groups) Revoke(ctx context.Context, step governance.Step, principalID string) error {
+	remove, err := ofRole(step.Grant, g.directory.RemoveMember, g.directory.RemoveOwner)
+	if err != nil {
+		return err
+	}
+	return remove(ctx, step.Grant.ResourceID, principalID)
 }
 
 // Held looks at direct membership or ownership: nobody is granted what comes by another group.
 func (g groups) Held(ctx context.Context, grant governance.Grant, principalID string) (bool, error) {
-	return ofRole(grant, g.directory.HasMember, g.directory.HasOwner)(ctx, grant.ResourceID, principalID)
+	has, err := ofRole(grant, g.directory.HasMember, g.directory.HasOwner)
+	if err != nil {
+		return false, err
+	}
+	return has(ctx, grant.ResourceID, principalID)
 }
 
-// ofRole is the verb for the role of a grant, which is Member or Owner.
-func ofRole[F any](grant governance.Grant, member, owner F) F {
-	if grant.Role == governance.GrantOwner {
-		return owner
+// ofRole is the verb for the role of a grant. Errors: ErrRefused for one that groups do not have.
+func ofRole[F any](grant governance.Grant, member, owner F) (of F, err error) {
+	switch grant.Role {
+	case governance.GrantMember:
+		return member, nil
+	case governance.GrantOwner:
+		return owner, nil
 	}
-	return member
+	return of, fmt.Errorf("%w: a group has no role %q", ErrRefused, governance.Clip(grant.Role))
 }

@@ -86,10 +86,71 @@ var approvalGate = gate{
 		change.notify(request, governance.NotifyApprovers, index)
 		return nil
 	},
+	deadlines: func(request governance.AssignmentRequest) []deadline {
+		stage := request.WaitingStage()
+		if request.State != governance.StatePendingApproval || stage == nil {
+			return nil
+		}
+		all := []deadline{{at: stage.EndsDateTime.Instant(), do: (*Change).timeOut}, {at: stage.LookDateTime.Instant(), do: (*Change).lookAgain, asks: true}}
+		if !stage.Escalated {
+			all = slices.Insert(all, 1, deadline{at: stage.EscalatesDateTime.Instant(), do: (*Change).escalate})
+		}
+		return all
+	},
 }
 
-// lookAgain is how often it is looked whether anybody can decide a stage that waits.
-const lookAgain = 24 * time.Hour
+// timeOut denies a request for want of a decision (RULES APR-06).
+func (c *Change) timeOut(request *governance.AssignmentRequest, _ Facts, now time.Time) error {
+	index := nextStage(*request)
+	request.Approval.Stages[index].Status = governance.StageExpired
+	c.Audit = append(c.Audit, entry(governance.ActivityTimedOut, governance.System(), now, request, request.ID))
+	c.notify(request, governance.NotifyApprovalTimedOut, index)
+	return move(request, EventTimeOut, governance.StatusExpired, now)
+}
+
+// escalate has the alternates come in (RULES APR-11).
+func (c *Change) escalate(request *governance.AssignmentRequest, _ Facts, now time.Time) error {
+	index := nextStage(*request)
+	stage := &request.Approval.Stages[index]
+	stage.Escalated, request.Status = true, governance.StatusPendingApprovalEscalated
+	c.updated(request, stage.DisplayName+": forwarded to the alternate approvers", now)
+	c.notify(request, governance.NotifyAlternates, index)
+	return nil
+}
+
+// lookAgain takes note of who can decide a stage by now.
+func (c *Change) lookAgain(request *governance.AssignmentRequest, facts Facts, now time.Time) error {
+	index := nextStage(*request)
+	stage := &request.Approval.Stages[index]
+	stage.LookDateTime = governance.At(now.Add(lookEvery))
+	switch {
+	case facts.Asked == nil:
+		c.updated(request, stage.DisplayName+": somebody can decide it, as before", now)
+	case facts.Asked.IsNobody() && len(facts.Asked.AlternateUsers)+len(facts.Asked.AlternateGroups) == 0:
+		c.updated(request, stage.DisplayName+": nobody can decide it any more; an administrator is told", now)
+	default:
+		stage.ApproverUserIDs, stage.ApproverGroupIDs = facts.Asked.Users, facts.Asked.Groups
+		if stage.Escalated {
+			stage.AlternateUserIDs, stage.AlternateGroupIDs = facts.Asked.AlternateUsers, facts.Asked.AlternateGroups
+		}
+		c.updated(request, stage.DisplayName+": forwarded to others, because none of those who were asked can decide any more", now)
+		c.notify(request, governance.NotifyApprovers, index)
+		if stage.Escalated {
+			c.notify(request, governance.NotifyAlternates, index)
+		}
+	}
+	return nil
+}
+
+// updated tells of a request that goes on in another way.
+func (c *Change) updated(request *governance.AssignmentRequest, detail string, now time.Time) {
+	audit := entry(governance.ActivityEscalate, governance.System(), now, request, request.ID)
+	audit.Detail = detail
+	c.Audit = append(c.Audit, audit)
+}
+
+// lookEvery is how often it is looked whether anybody can decide a stage that waits.
+const lookEvery = 24 * time.Hour
 
 // nextStage is the first stage that is not decided, -1 if there is none.
 func nextStage(request governance.AssignmentRequest) int {
@@ -108,7 +169,7 @@ func openStage(request *governance.AssignmentRequest, index int, now time.Time) 
 	if settings.DurationBeforeAutomaticDenial != nil {
 		denial = *settings.DurationBeforeAutomaticDenial
 	}
-	stage.EndsDateTime, stage.LookDateTime = governance.At(denial.AddTo(now)), governance.At(now.Add(lookAgain))
+	stage.EndsDateTime, stage.LookDateTime = governance.At(denial.AddTo(now)), governance.At(now.Add(lookEvery))
 	if len(stage.ApproverUserIDs)+len(stage.ApproverGroupIDs) == 0 {
 		stage.LookDateTime = governance.At(now) // whoever looks tells an administrator
 	}

@@ -273,14 +273,14 @@ func TestASilentStageEscalates(t *testing.T) {
 	l := newLedger(t, mo)
 	_, _ = l.submit(submission(t, under(policy(t, "p", escalating(sam)))))
 	for day := 1; day < 7; day++ { // each day it is looked whether anybody can decide, and nothing else happens
-		if l.now = one[governance.AssignmentRequest](l.State, "request-1").Due(); !l.now.Equal(start.AddDate(0, 0, day)) {
+		if l.now = engine.RequestDue(one[governance.AssignmentRequest](l.State, "request-1")); !l.now.Equal(start.AddDate(0, 0, day)) {
 			t.Fatalf("it is due at %v", l.now)
 		}
 		if change := l.requestDue(nil); effects(change) != "" || change.Audit[0].Detail != "Stage 1: somebody can decide it, as before" {
 			t.Fatalf("a look in vain: %s", text(t, change))
 		}
 	}
-	if due := one[governance.AssignmentRequest](l.State, "request-1").Due(); !due.Equal(start.AddDate(0, 0, 7)) {
+	if due := engine.RequestDue(one[governance.AssignmentRequest](l.State, "request-1")); !due.Equal(start.AddDate(0, 0, 7)) {
 		t.Fatalf("it is due at %v", due)
 	}
 	l.now = start.AddDate(0, 0, 7).Add(-time.Millisecond)
@@ -298,7 +298,7 @@ func TestASilentStageEscalates(t *testing.T) {
 	if again := l.requestDue(nil); effects(again) != "" {
 		t.Errorf("it escalates twice: %s", text(t, again))
 	}
-	if due := one[governance.AssignmentRequest](l.State, "request-1").Deadlines()[0].At; !due.Equal(start.AddDate(0, 0, 14)) {
+	if due := one[governance.AssignmentRequest](l.State, "request-1").WaitingStage().EndsDateTime; !due.Instant().Equal(start.AddDate(0, 0, 14)) {
 		t.Errorf("then it is denied at %v", due)
 	}
 	for _, who := range []string{sam, meg} { // the alternate, and still the manager

@@ -200,15 +200,11 @@ func (c *Change) remove(assignment governance.Assignment, why removal, now time.
 	c.provision(request.ID, assignment, time.Time{})
 }
 
-// Step is one thing to do in the directory for an assignment.
-type Step struct {
-	Grant  governance.Grant
-	Action Action
-	Handle string // of a removal: what the origin needs besides
-}
-
-// Action is what a Step does.
-type Action string
+// Step and Action are governance's: the provisioners at the origins are told the same.
+type (
+	Step   = governance.Step
+	Action = governance.StepAction
+)
 
 // The actions. Keep does nothing: another assignment of the subject grants the same (RULES RES-10). Await does nothing yet: another is to grant it, and may fail to.
 const (

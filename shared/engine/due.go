@@ -7,57 +7,78 @@ import (
 	"latchkey/shared/governance"
 )
 
-// RequestIsDue does what time does to a request: a stage escalates or is denied for want of a decision, a scheduled request starts, the time that was asked for is over. An empty change means that
-// nothing is due.
+// deadline is something that happens to a request by itself.
+type deadline struct {
+	at   time.Time // zero: never
+	asks bool      // for whom to ask instead of those who are gone: Facts.Asked
+	// do brings it about; the first audit entry is what tells of it. nil: the request proceeds, for which Facts.Package is needed.
+	do act
+}
+
+func (d deadline) isDue(now time.Time) bool { return !d.at.IsZero() && !now.Before(d.at) }
+
+// ending is the end of the time that a request asks for.
+func ending(request governance.AssignmentRequest) deadline {
+	return deadline{at: request.LastInstant(), do: (*Change).over}
+}
+
+// deadlines are what happens by itself to a request, wherever it waits: of several that are due, the first does.
+func deadlines(request governance.AssignmentRequest) []deadline {
+	if !request.State.IsInFlight() || request.State == governance.StateDelivering {
+		return nil
+	}
+	all := []deadline{ending(request)}
+	for _, gate := range gates {
+		if gate.deadlines != nil {
+			all = append(all, gate.deadlines(request)...)
+		}
+	}
+	return all
+}
+
+// RequestDue is when something must happen to a request next; zero: never.
+func RequestDue(request governance.AssignmentRequest) time.Time {
+	var all []governance.Deadline
+	for _, one := range deadlines(request) {
+		all = append(all, governance.Deadline{At: one.at})
+	}
+	return governance.Earliest(all)
+}
+
+// next is what time does to a request now; nothing: a deadline that is not due.
+func next(request governance.AssignmentRequest, now time.Time) deadline {
+	for _, one := range deadlines(request) {
+		if one.isDue(now) {
+			return one
+		}
+	}
+	return deadline{}
+}
+
+// NeedsWhenDue says which of the Facts must be looked up for what time does to a request now.
+func NeedsWhenDue(request governance.AssignmentRequest, now time.Time) (pack, asked bool) {
+	due := next(request, now)
+	return due.isDue(now) && due.do == nil, due.asks
+}
+
+// RequestIsDue does what time does to a request, such as the denial of a stage for want of a decision. An empty change means that nothing is due.
 func RequestIsDue(s State, requestID string, facts Facts, now time.Time) (Change, error) {
 	request, _ := Find[governance.AssignmentRequest](s, requestID)
-	request = clone(request)
-	before, due := state(&request), request.Deadlines()
-	var change Change
-	var err error
-	switch {
-	case governance.IsDue(due, governance.DeadlineEnd, now):
-		err = change.over(&request, now)
-		return change, err
-	case governance.IsDue(due, governance.DeadlineStart, now):
-		facts.State, facts.Caller = s, governance.System()
-		change, err = start(&request, facts, now)
-	case governance.IsDue(due, governance.DeadlineDenial, now): // for want of a decision (RULES APR-06)
-		index := nextStage(request)
-		request.Approval.Stages[index].Status = governance.StageExpired
-		change.Audit = append(change.Audit, entry(governance.ActivityTimedOut, governance.System(), now, &request, request.ID))
-		change.notify(&request, governance.NotifyApprovalTimedOut, index)
-		err = move(&request, EventTimeOut, governance.StatusExpired, now)
-	case governance.IsDue(due, governance.DeadlineEscalation, now): // the alternates come in (RULES APR-11)
-		index := nextStage(request)
-		stage := &request.Approval.Stages[index]
-		stage.Escalated, request.Status = true, governance.StatusPendingApprovalEscalated
-		change.updated(&request, stage.DisplayName+": forwarded to the alternate approvers", now)
-		change.notify(&request, governance.NotifyAlternates, index)
-	case governance.IsDue(due, governance.DeadlineLook, now):
-		index := nextStage(request)
-		stage := &request.Approval.Stages[index]
-		stage.LookDateTime = governance.At(now.Add(lookAgain))
-		switch {
-		case facts.Asked == nil:
-			change.updated(&request, stage.DisplayName+": somebody can decide it, as before", now)
-		case facts.Asked.IsNobody() && len(facts.Asked.AlternateUsers)+len(facts.Asked.AlternateGroups) == 0:
-			change.updated(&request, stage.DisplayName+": nobody can decide it any more; an administrator is told", now)
-		default:
-			stage.ApproverUserIDs, stage.ApproverGroupIDs = facts.Asked.Users, facts.Asked.Groups
-			if stage.Escalated {
-				stage.AlternateUserIDs, stage.AlternateGroupIDs = facts.Asked.AlternateUsers, facts.Asked.AlternateGroups
-			}
-			change.updated(&request, stage.DisplayName+": forwarded to others, because none of those who were asked can decide any more", now)
-			change.notify(&request, governance.NotifyApprovers, index)
-			if stage.Escalated {
-				change.notify(&request, governance.NotifyAlternates, index)
-			}
-		}
-	default:
+	facts.State, facts.Caller = s, governance.System()
+	return happen(request, next(request, now), facts, now)
+}
+
+// happen has a deadline come about, if it is due.
+func happen(request governance.AssignmentRequest, due deadline, facts Facts, now time.Time) (Change, error) {
+	if !due.isDue(now) {
 		return Change{}, nil
 	}
-	if err != nil {
+	request = clone(request)
+	before, change, do := state(&request), Change{}, due.do
+	if do == nil {
+		do = (*Change).goOn
+	}
+	if err := do(&change, &request, facts, now); err != nil {
 		return Change{}, err
 	}
 	change.Audit[0].Before, change.Audit[0].After = before, state(&request)
@@ -65,26 +86,14 @@ func RequestIsDue(s State, requestID string, facts Facts, now time.Time) (Change
 	return change, nil
 }
 
-// updated tells of a request that goes on in another way.
-func (c *Change) updated(request *governance.AssignmentRequest, detail string, now time.Time) {
-	audit := entry(governance.ActivityEscalate, governance.System(), now, request, request.ID)
-	audit.Detail = detail
-	c.Audit = append(c.Audit, audit)
-}
-
 // over closes a request for a time that has passed.
-func (c *Change) over(request *governance.AssignmentRequest, now time.Time) error {
+func (c *Change) over(request *governance.AssignmentRequest, _ Facts, now time.Time) error {
 	audit := entry(governance.ActivityTimedOut, governance.System(), now, request, request.ID)
-	audit.Before, audit.Detail = state(request), "the time that was asked for ended at "+governance.FormatInstant(request.LastInstant())
-	if err := move(request, EventTimeOut, governance.StatusExpired, now); err != nil {
-		return err
-	}
-	closeStages(request)
-	audit.After = state(request)
+	audit.Detail = "the time that was asked for ended at " + governance.FormatInstant(request.LastInstant())
 	c.Audit = append(c.Audit, audit)
+	closeStages(request)
 	c.notify(request, governance.NotifyRequestEnded, 0)
-	c.write(*request)
-	return nil
+	return move(request, EventTimeOut, governance.StatusExpired, now)
 }
 
 // closeStages ends the stages that nobody will decide any more.
@@ -99,20 +108,18 @@ func closeStages(request *governance.AssignmentRequest) {
 	}
 }
 
-// start begins what was scheduled. What was approved may not be possible any more: the package is gone or the window has passed.
-func start(request *governance.AssignmentRequest, facts Facts, now time.Time) (Change, error) {
+// goOn has a request that has waited long enough proceed. What was approved may not be possible any more: the package is gone or the window has passed.
+func (c *Change) goOn(request *governance.AssignmentRequest, facts Facts, now time.Time) error {
 	change, refused := Proceed(request, facts, now)
 	if refused == nil {
-		return change, nil
-	}
-	if err := move(request, EventFailed, governance.StatusFailed, now); err != nil {
-		return Change{}, err
+		c.add(change)
+		return nil
 	}
 	failed := entry(governance.ActivityFailed, governance.System(), now, request, request.ID)
 	failed.Result, failed.Detail = "failure", message(refused)
-	change = Change{Audit: []governance.AuditEntry{failed}}
-	change.notify(request, governance.NotifyDeliveryFailed, 0)
-	return change, nil
+	c.Audit = append(c.Audit, failed)
+	c.notify(request, governance.NotifyDeliveryFailed, 0)
+	return move(request, EventFailed, governance.StatusFailed, now)
 }
 
 // AssignmentIsDue does what time does to an assignment: it ends, or its delivery is taken up again. An empty change means that nothing is due.

@@ -155,12 +155,12 @@ func TestWhenRequestsAreDue(t *testing.T) {
 		"the second stage":             {governance.AssignmentRequest{State: governance.StatePendingApproval, Approval: waits(done, escalated)}, ends},
 		"no stage that waits":          {governance.AssignmentRequest{State: governance.StatePendingApproval, Approval: waits(done)}, time.Time{}},
 		"no approval":                  {governance.AssignmentRequest{State: governance.StatePendingApproval}, time.Time{}},
-		"scheduled":                    {governance.AssignmentRequest{State: governance.StateScheduled, Schedule: &governance.Schedule{StartDateTime: governance.At(begins)}}, begins},
+		"scheduled":                    {governance.AssignmentRequest{State: governance.StateScheduled, Status: governance.StatusPendingNotBefore, Schedule: &governance.Schedule{StartDateTime: governance.At(begins)}}, begins},
 		"canceled, with an open stage": {governance.AssignmentRequest{State: governance.StateCanceled, Approval: waits(stage)}, time.Time{}},
 		"delivering":                   {governance.AssignmentRequest{State: governance.StateDelivering}, time.Time{}},
 		"delivered":                    {governance.AssignmentRequest{State: governance.StateDelivered}, time.Time{}},
 	} {
-		if got := test.request.Due(); !got.Equal(test.want) {
+		if got := engine.RequestDue(test.request); !got.Equal(test.want) {
 			t.Errorf("%s: due at %v, want %v", name, got, test.want)
 		}
 	}

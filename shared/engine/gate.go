@@ -14,12 +14,17 @@ type Facts struct {
 	Asked   *Approvers                // who is asked in the stage that begins, or instead of those who are gone; nil: as it is
 }
 
+// act is something that happens to a request, in a change.
+type act = func(*Change, *governance.AssignmentRequest, Facts, time.Time) error
+
 // gate is something that a request waits for.
 type gate struct {
 	// passed says whether nothing is left to wait for here.
 	passed func(request governance.AssignmentRequest, now time.Time) bool
 	// wait has the request wait, with what others are asked for.
-	wait func(change *Change, request *governance.AssignmentRequest, facts Facts, now time.Time) error
+	wait act
+	// deadlines are what happens by itself to a request that waits here, and none for one that waits elsewhere; nil: nothing ever does.
+	deadlines func(request governance.AssignmentRequest) []deadline
 }
 
 // gates are what a request to add waits for, in their order: a new condition is a new gate.
@@ -52,5 +57,11 @@ var startGate = gate{
 	wait: func(change *Change, request *governance.AssignmentRequest, facts Facts, now time.Time) error {
 		change.Audit = append(change.Audit, entry(governance.ActivitySchedule, facts.Caller, now, request, request.ID))
 		return move(request, EventPostpone, governance.StatusPendingNotBefore, now)
+	},
+	deadlines: func(request governance.AssignmentRequest) []deadline {
+		if request.State != governance.StateScheduled || request.Status != governance.StatusPendingNotBefore {
+			return nil
+		}
+		return []deadline{{at: request.Schedule.StartDateTime.Instant()}}
 	},
 }

@@ -182,7 +182,7 @@ func (l *ledger) check() {
 			flying[r.AccessPackage.ID]++
 		}
 		flights = append(flights, governance.InFlight{RequestID: r.ID, PackageID: r.AccessPackage.ID, AssignmentID: r.Assignment.ID, Type: r.RequestType, State: r.State})
-		due := r.Due()
+		due := engine.RequestDue(r)
 		if r.State == governance.StateDelivering {
 			due = one[governance.Assignment](l.State, r.Assignment.ID).Due()
 		}

@@ -20,18 +20,15 @@ const (
 	EventReprocess      Event = "reprocess"          // try once more
 )
 
-// Events lists all of them.
-func Events() []Event {
-	return []Event{EventApprovalNeeded, EventStageApproved, EventBegin, EventPostpone, EventDeny, EventTimeOut, EventCancel, EventDelivered, EventPartly, EventFailed, EventReprocess}
-}
-
 // transitions is the life of a request (RULES REQ-06): the only place that says which state follows which. What is not in it does not happen.
 var transitions = map[governance.RequestState]map[Event]governance.RequestState{
 	governance.StateSubmitted: {
 		EventApprovalNeeded: governance.StatePendingApproval,
 		EventBegin:          governance.StateDelivering,
 		EventPostpone:       governance.StateScheduled,
+		EventTimeOut:        governance.StateDenied,
 		EventCancel:         governance.StateCanceled,
+		EventFailed:         governance.StateDeliveryFailed,
 	},
 	governance.StatePendingApproval: {
 		EventStageApproved: governance.StatePendingApproval,

@@ -205,7 +205,7 @@ func (w *walk) pass(d time.Duration) {
 	w.now = w.now.Add(d)
 	isDue := func(due time.Time) bool { return !due.IsZero() && !due.After(w.now) }
 	for _, id := range idsOf[governance.AssignmentRequest](w.State) {
-		if !isDue(one[governance.AssignmentRequest](w.State, id).Due()) {
+		if !isDue(engine.RequestDue(one[governance.AssignmentRequest](w.State, id))) {
 			continue
 		}
 		pack := w.packageOf(one[governance.AssignmentRequest](w.State, id))

@@ -133,7 +133,7 @@ func (st *stage) Advance(_ context.Context, until time.Time) error {
 func dues(l *ledger) []time.Time {
 	var list []time.Time
 	for _, r := range all[governance.AssignmentRequest](l.State) {
-		list = append(list, r.Due())
+		list = append(list, engine.RequestDue(r))
 	}
 	for _, a := range all[governance.Assignment](l.State) {
 		list = append(list, a.Due())

@@ -84,7 +84,7 @@ func TestTheScheduleOfARequest(t *testing.T) {
 				t.Errorf("the request is %s from %v on, want %s from %v on", request.State, request.Schedule.StartDateTime, test.state, test.starts)
 			}
 			if test.state == governance.StateScheduled {
-				if due := request.Due(); !due.Equal(test.starts) {
+				if due := engine.RequestDue(request); !due.Equal(test.starts) {
 					t.Errorf("it is due at %v", due)
 				}
 				l.now = test.starts

@@ -220,7 +220,14 @@ func (f *full) do(step string, command func(engine.State) (engine.Change, error)
 	f.Head = head
 	keep(f.State, sealed.Write...)
 	for _, document := range sealed.Write {
-		put(document.DocumentID(), document.DocumentKind(), document.(governance.Dated).Due(), document)
+		var due time.Time
+		switch one := document.(type) {
+		case governance.Assignment:
+			due = one.Due()
+		case governance.AssignmentRequest:
+			due = engine.RequestDue(one)
+		}
+		put(document.DocumentID(), document.DocumentKind(), due, document)
 	}
 	for _, entry := range sealed.Audit {
 		put(entry.ID, "audit", time.Time{}, entry)
@@ -493,7 +500,7 @@ func (f *full) due(step string, cmd engine.Submission) {
 			return engine.AssignmentIsDue(s, cmd.AssignmentID, f.now)
 		}
 		request, _ := engine.Find[governance.AssignmentRequest](s, cmd.RequestID)
-		f.now = request.Due()
+		f.now = engine.RequestDue(request)
 		return engine.RequestIsDue(s, cmd.RequestID, engine.Facts{Package: &cmd.Package}, f.now)
 	})
 }

@@ -129,11 +129,12 @@ func available(s State, packageID string, now time.Time) (Change, error) {
 		if flight.PackageID != packageID || failed && flight.AssignmentID == holding.AssignmentID {
 			continue
 		}
-		if request, ok := Find[governance.AssignmentRequest](s, flight.RequestID); ok && governance.IsDue(request.Deadlines(), governance.DeadlineEnd, now) {
-			request = clone(request)
-			if err := change.over(&request, now); err != nil {
+		if request, ok := Find[governance.AssignmentRequest](s, flight.RequestID); ok && request.State != governance.StateDelivering && ending(request).isDue(now) {
+			ended, err := happen(request, ending(request), Facts{}, now)
+			if err != nil {
 				return Change{}, err
 			}
+			change.add(ended)
 			continue
 		}
 		return Change{}, governance.Conflict("There is already a request for this access package in flight: %s (%s, %s). Wait for it, or cancel it.", flight.RequestID, flight.Type, flight.State)

@@ -90,6 +90,16 @@ type Delivery struct {
 	EndDateTime *DateTime     `json:"endDateTime,omitempty"` // when the origin takes it back by itself
 }
 
+// Step is one thing to do for an assignment at an origin, which reaches its Provisioner as it is: what a kind of resource needs besides a grant is a member more here.
+type Step struct {
+	Grant  Grant
+	Action StepAction
+	Handle string // of a removal: what the origin needs besides
+}
+
+// StepAction is what a Step does; the actions are those of shared/engine.
+type StepAction string
+
 // Grant names one resource role as the directory knows it. Two packages that grant the same role have equal Grants: that is what is counted (RULES RES-10).
 type Grant struct {
 	OriginSystem string `json:"originSystem"`
@@ -115,12 +125,13 @@ func (Assignment) DocumentKind() string { return "assignment" }
 // DocumentID implements Document.
 func (a Assignment) DocumentID() string { return a.ID }
 
-// Due implements Dated.
-func (a Assignment) Due() time.Time { return earliest(a.Deadlines()) }
+// Due is when something must happen to it next; zero: never.
+func (a Assignment) Due() time.Time { return Earliest(a.Deadlines()) }
 
 // What happens to an assignment by itself.
 const (
 	DeadlineAttempt = "attempt" // its delivery is taken up again
+	DeadlineEnd     = "end"     // its time is over
 )
 
 // Deadlines are what happens to an assignment by itself, and when.

@@ -11,12 +11,6 @@ type Document interface {
 	DocumentID() string   // the resource's id; empty for the one of its kind in a partition
 }
 
-// Dated is a Document to which something happens by itself.
-type Dated interface {
-	Document
-	Due() time.Time // when something must happen next; zero: never
-}
-
 // Whole is a Document that may decode and still lack what everybody relies on.
 type Whole interface {
 	Document
@@ -50,8 +44,8 @@ type Deadline struct {
 	At   time.Time // zero: never
 }
 
-// earliest is the first of deadlines; zero if there is none.
-func earliest(deadlines []Deadline) time.Time {
+// Earliest is the first of deadlines; zero if there is none.
+func Earliest(deadlines []Deadline) time.Time {
 	var due time.Time
 	for _, one := range deadlines {
 		if !one.At.IsZero() && (due.IsZero() || one.At.Before(due)) {

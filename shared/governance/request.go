@@ -180,34 +180,6 @@ func (AssignmentRequest) DocumentKind() string { return "request" }
 // DocumentID implements Document.
 func (r AssignmentRequest) DocumentID() string { return r.ID }
 
-// Due implements Dated.
-func (r AssignmentRequest) Due() time.Time { return earliest(r.Deadlines()) }
-
-// What happens to a request by itself.
-const (
-	DeadlineEscalation = "escalation" // the alternates of the stage that waits are asked, too
-	DeadlineDenial     = "denial"     // the stage that waits is denied
-	DeadlineLook       = "look"       // it is looked whether anybody can still decide the stage that waits
-	DeadlineStart      = "start"      // a scheduled request begins
-	DeadlineEnd        = "end"        // the time is over: that of an assignment, or the one that a request asks for
-)
-
-// Deadlines are what happens to a request by itself, and when.
-func (r AssignmentRequest) Deadlines() []Deadline {
-	if r.State == StateScheduled {
-		return []Deadline{{DeadlineStart, r.Schedule.StartDateTime.Instant()}, {DeadlineEnd, r.LastInstant()}}
-	}
-	stage := r.WaitingStage()
-	if r.State != StatePendingApproval || stage == nil {
-		return nil
-	}
-	deadlines := []Deadline{{DeadlineDenial, stage.EndsDateTime.Instant()}, {DeadlineLook, stage.LookDateTime.Instant()}, {DeadlineEnd, r.LastInstant()}}
-	if !stage.Escalated {
-		deadlines = append(deadlines, Deadline{DeadlineEscalation, stage.EscalatesDateTime.Instant()})
-	}
-	return deadlines
-}
-
 // LastInstant is when the access that is asked for ends by date, its own or the policy's; zero: it ends by none. From then on nothing can be granted.
 func (r AssignmentRequest) LastInstant() time.Time {
 	var last []Deadline
@@ -216,7 +188,7 @@ func (r AssignmentRequest) LastInstant() time.Time {
 			last = append(last, Deadline{DeadlineEnd, expiration.EndDateTime.Instant()})
 		}
 	}
-	return earliest(last)
+	return Earliest(last)
 }
 
 // WaitingStage is the stage of the approval that waits for a decision, nil if none does. It is the request's own.

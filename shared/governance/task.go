@@ -145,8 +145,8 @@ func (Task) DocumentKind() string { return "task" }
 // DocumentID implements Document.
 func (t Task) DocumentID() string { return t.ID }
 
-// Due implements Dated. Nothing is undone before the work has ended.
-func (t Task) Due() time.Time { return earliest(t.Deadlines()) }
+// Due is when something must happen to it next; zero: never. Nothing is undone before the work has ended.
+func (t Task) Due() time.Time { return Earliest(t.Deadlines()) }
 
 // What happens to a companion task by itself.
 const (

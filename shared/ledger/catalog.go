@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -9,7 +10,7 @@ import (
 	"latchkey/shared/store"
 )
 
-// Catalogs reads catalogs with all that is in them, each once: it is for one request, of which a list may ask for the same catalog again and again. Nothing is decided on what it reads.
+// Catalogs reads catalogs with all that is in them, each once: it is for one request, of which a list may ask for the same catalog again and again, on each of its pages. Nothing is decided on what it reads.
 type Catalogs struct {
 	ledger *Ledger
 	known  map[string]catalogAt
@@ -21,8 +22,10 @@ type catalogAt struct {
 	err     error
 }
 
-// Catalogs makes one.
-func (l *Ledger) Catalogs() *Catalogs { return &Catalogs{l, map[string]catalogAt{}} }
+// Catalogs are those that a list has read by now.
+func (l *Ledger) Catalogs(of ListOptions) *Catalogs {
+	return cmp.Or(of.Catalogs, &Catalogs{l, map[string]catalogAt{}})
+}
 
 // At is a catalog by its id. Errors: CodeNotFound, also for one whose head cannot be read: that is told, and a list goes on without it.
 func (c *Catalogs) At(ctx context.Context, id string) (*engine.Catalog, *State, error) {

@@ -1,15 +1,28 @@
 package ledger
 
 import (
+	"time"
+
 	"latchkey/shared/governance"
 	"latchkey/shared/store"
 )
 
 // Register adds a kind of documents for the tests.
-func Register[T governance.Document](container store.Container, work governance.Work) {
-	one := row[T](container, work, false)
+func Register[T governance.Document](container store.Container, work governance.Work, due func(T) time.Time) {
+	one := row(container, work, false, due)
 	all = append(all, one)
 	kinds[one.name] = one
+}
+
+// Works are the kinds of documents that something is done for when they are due, each with what.
+func Works() map[string]governance.Work {
+	works := map[string]governance.Work{}
+	for _, of := range all {
+		if of.work != "" {
+			works[of.name] = of.work
+		}
+	}
+	return works
 }
 
 // WithCommand is withCommand.

@@ -7,24 +7,25 @@ import (
 	"time"
 
 	"latchkey/shared/bus"
+	"latchkey/shared/engine"
 	"latchkey/shared/governance"
 	"latchkey/shared/store"
 )
 
 // all are the kinds of documents that are decided about: a new one is a type and a row.
 var all = []kind{
-	row[governance.Head]("", "", false),
-	row[governance.AuditEntry]("", "", false),
-	row[governance.Effect]("", "", false),
-	row[governance.Assignment](store.Subjects, governance.WorkDue, false),
-	row[governance.AssignmentRequest](store.Subjects, governance.WorkDue, false),
-	row[governance.Task](store.Subjects, governance.WorkTask, false),
-	row[governance.Catalog](store.Catalogs, "", true),
-	row[governance.AccessPackage](store.Catalogs, "", true),
-	row[governance.AssignmentPolicy](store.Catalogs, "", true),
-	row[governance.Resource](store.Catalogs, "", true),
-	row[governance.ResourceRequest](store.Catalogs, "", false),
-	row[governance.CalloutAction](store.Catalogs, "", false),
+	row[governance.Head]("", "", false, nil),
+	row[governance.AuditEntry]("", "", false, nil),
+	row[governance.Effect]("", "", false, nil),
+	row(store.Subjects, governance.WorkDue, false, governance.Assignment.Due),
+	row(store.Subjects, governance.WorkDue, false, engine.RequestDue),
+	row(store.Subjects, governance.WorkTask, false, governance.Task.Due),
+	row[governance.Catalog](store.Catalogs, "", true, nil),
+	row[governance.AccessPackage](store.Catalogs, "", true, nil),
+	row[governance.AssignmentPolicy](store.Catalogs, "", true, nil),
+	row[governance.Resource](store.Catalogs, "", true, nil),
+	row[governance.ResourceRequest](store.Catalogs, "", false, nil),
+	row[governance.CalloutAction](store.Catalogs, "", false, nil),
 }
 
 // kinds are the same by their names.
@@ -41,13 +42,18 @@ type kind struct {
 	name      string
 	container store.Container
 	decode    func(store.Document) (governance.Document, error)
-	work      governance.Work // what is done for one that is due; empty: none ever is
-	content   bool            // it is read with its place, where that is read as a whole
+	work      governance.Work                     // what is done for one that is due; empty: none ever is
+	content   bool                                // it is read with its place, where that is read as a whole
+	dueAt     func(governance.Document) time.Time // when something must happen to one next; zero: never
 }
 
-func row[T governance.Document](container store.Container, work governance.Work, content bool) kind {
+func row[T governance.Document](container store.Container, work governance.Work, content bool, due func(T) time.Time) kind {
 	var of T
-	return kind{of.DocumentKind(), container, func(d store.Document) (governance.Document, error) { return Decode[T](d) }, work, content}
+	dueAt := func(d governance.Document) time.Time { return due(d.(T)) } //nolint:forcetypeassert // it is of the kind
+	if due == nil {
+		dueAt = func(governance.Document) time.Time { return time.Time{} }
+	}
+	return kind{of.DocumentKind(), container, func(d store.Document) (governance.Document, error) { return Decode[T](d) }, work, content, dueAt}
 }
 
 // kindOf is the kind of a type.

@@ -16,6 +16,7 @@ type ListOptions struct {
 	PageSize     int          // 0: the default
 	Continuation string       // from the page before
 	Partition    string       // only this one; empty: all
+	Catalogs     *Catalogs    // that the pages before have read; nil: there were none
 }
 
 // Versioned is a resource with the ETag of its present version.

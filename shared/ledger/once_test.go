@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/infra/local/ledgertest"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
-	"latchkey/shared/ledger/ledgertest"
 	storememory "latchkey/shared/store/memory"
 )
 

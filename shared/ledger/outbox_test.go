@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/infra/local/ledgertest"
 	"latchkey/shared/bus"
 	busmemory "latchkey/shared/bus/memory"
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
-	"latchkey/shared/ledger/ledgertest"
 	"latchkey/shared/store"
 	storememory "latchkey/shared/store/memory"
 )
@@ -175,7 +175,7 @@ func access(id string, at *governance.DateTime) governance.Assignment {
 func (s stand) due() (ids []string) {
 	s.Helper()
 	at := governance.At(ledgertest.Noon)
-	assignment, request := access("assignment", at), governance.AssignmentRequest{ID: ledgertest.ID("request"), RequestType: governance.RequestUserAdd, State: governance.StateScheduled}
+	assignment, request := access("assignment", at), governance.AssignmentRequest{ID: ledgertest.ID("request"), RequestType: governance.RequestUserAdd, State: governance.StateScheduled, Status: governance.StatusPendingNotBefore}
 	request.AccessPackage, request.Assignment, request.Requestor = assignment.AccessPackage, &assignment, assignment.Target
 	request.Policy, request.Schedule = assignment.AssignmentPolicy, &governance.Schedule{StartDateTime: at}
 	task := governance.Task{ID: ledgertest.ID("task"), Kind: "mail", State: governance.TaskWorking, Settings: []byte(`{}`), Target: *assignment.Target, DeadlineTime: at}
@@ -356,7 +356,7 @@ func TestABadDocumentIsNamed(t *testing.T) {
 	if _, _, err := afresh.Catalog(t.Context(), other.Partition); !errors.Is(err, ledger.ErrUnreadable) {
 		t.Errorf("with a bad head: %v", err)
 	}
-	if _, _, err := afresh.Catalogs().At(t.Context(), other.Partition); governance.CodeOf(err) != governance.CodeNotFound {
+	if _, _, err := afresh.Catalogs(ledger.ListOptions{}).At(t.Context(), other.Partition); governance.CodeOf(err) != governance.CodeNotFound {
 		t.Errorf("a list sees: %v", err)
 	}
 }

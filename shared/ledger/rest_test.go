@@ -6,10 +6,10 @@ import (
 	"slices"
 	"testing"
 
+	"latchkey/infra/local/ledgertest"
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
-	"latchkey/shared/ledger/ledgertest"
 	"latchkey/shared/store"
 	storememory "latchkey/shared/store/memory"
 )

@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/infra/local/ledgertest"
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
-	"latchkey/shared/ledger/ledgertest"
 	"latchkey/shared/store"
 )
 
@@ -24,7 +24,7 @@ func (probe) DocumentKind() string { return "probe" }
 func (p probe) DocumentID() string { return p.ID }
 func (p probe) Due() time.Time     { return p.At }
 
-func init() { ledger.Register[probe](store.Reviews, governance.WorkDue) }
+func init() { ledger.Register(store.Reviews, governance.WorkDue, probe.Due) }
 
 var (
 	alice  = ledger.SubjectPlace(ledgertest.ID("alice"))

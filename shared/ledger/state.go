@@ -82,14 +82,18 @@ func (s *State) Having(read Read) Read {
 	}
 }
 
-// Fitting reads the head and all documents of some kinds that fit the filter of the kind and can be read; of those that fit, the others are told, and Unread.
+// Fitting reads the head and all documents of some kinds that fit the filter of the kind and can be read; of those that fit, the others are told, and Unread. A place where none of the kinds lies is not read.
 func Fitting(filters map[string]store.Filter) Read {
 	return func(ctx context.Context, l *Ledger, place governance.Place) (*State, error) {
+		here := slices.DeleteFunc(slices.Sorted(maps.Keys(filters)), func(kind string) bool { return kinds[kind].container != store.Container(place.Container) })
+		if len(here) == 0 {
+			return newState(place), nil
+		}
 		state, err := Documents()(ctx, l, place)
 		if err != nil {
 			return nil, err
 		}
-		for _, kind := range slices.Sorted(maps.Keys(filters)) {
+		for _, kind := range here {
 			if err := l.takeAll(ctx, state, kind, filters[kind], state.holdToDate); err != nil {
 				return nil, err
 			}
@@ -100,11 +104,7 @@ func Fitting(filters map[string]store.Filter) Read {
 
 // holdToDate finds a document for which the timer does not come when it should.
 func (s *State) holdToDate(document governance.Document, stored store.Document) {
-	dated, ok := document.(governance.Dated)
-	if !ok {
-		return
-	}
-	if due := (store.Document{DueAt: dated.Due()}).Normalized().DueAt; !due.Equal(stored.DueAt) {
+	if due := (store.Document{DueAt: kinds[stored.Kind].dueAt(document)}).Normalized().DueAt; !due.Equal(stored.DueAt) {
 		s.Misdated = append(s.Misdated, engine.Disagreement{
 			Document: stored.ID, Differs: fmt.Sprintf("dueAt is %s, and by what the document says %s", spell(stored.DueAt), spell(due)),
 		})

@@ -175,11 +175,7 @@ func (l *Ledger) seal(ctx context.Context, state *State, decided engine.Change, 
 	}
 	put(head, time.Time{})
 	for _, document := range sealed.Write {
-		due := time.Time{}
-		if dated, ok := document.(governance.Dated); ok {
-			due = dated.Due()
-		}
-		put(document, due)
+		put(document, kinds[document.DocumentKind()].dueAt(document))
 	}
 	for _, document := range sealed.Delete {
 		id := governance.StoredID(document.DocumentKind(), document.DocumentID())

@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/infra/local/ledgertest"
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
-	"latchkey/shared/ledger/ledgertest"
 	"latchkey/shared/store"
 	storememory "latchkey/shared/store/memory"
 )

@@ -96,14 +96,14 @@ func TestAnswersOfTheHandler(t *testing.T) {
 func TestInvocationOnTheWire(t *testing.T) {
 	var got hostwire.ServiceBusMessage
 	var id string
-	functions := hostwire.ServiceBus(func(ctx context.Context, m hostwire.ServiceBusMessage) error {
-		got, id = m, hostwire.InvocationID(ctx)
+	functions := hostwire.ServiceBus(func(_ context.Context, m hostwire.ServiceBusMessage) error {
+		got = m
 		return nil
 	}, hostwire.Options{Logger: slog.New(slog.DiscardHandler)})
 	var header http.Header
 	var encoding []string
 	s := newStand(t, true, mux(func(w http.ResponseWriter, r *http.Request) {
-		header, encoding = r.Header.Clone(), r.TransferEncoding
+		header, encoding, id = r.Header.Clone(), r.TransferEncoding, hostwire.RequestInvocation(r)
 		if r.Host != r.Context().Value(http.LocalAddrContextKey).(fmt.Stringer).String() {
 			t.Errorf("Host is %s", r.Host)
 		}

@@ -172,9 +172,9 @@ func (d *Delivery) carryOut(ctx context.Context, objectID string, step engine.St
 	switch step.Action {
 	case engine.ActionKeep:
 	case engine.ActionAdd:
-		outcome.Handle, outcome.End, err = provisioner.Grant(ctx, step.Grant, objectID)
+		outcome.Handle, outcome.End, err = provisioner.Grant(ctx, step, objectID)
 	case engine.ActionRemove:
-		err = provisioner.Revoke(ctx, step.Grant, objectID, step.Handle)
+		err = provisioner.Revoke(ctx, step, objectID)
 	}
 	failed, err := outcomeOf(ctx, step, err)
 	outcome.Reason, outcome.Transient, outcome.Absent = failed.Reason, failed.Transient, failed.Absent
@@ -250,19 +250,18 @@ func (d *Delivery) RequestIsDue(ctx context.Context, effect governance.Effect) e
 		}
 		var facts engine.Facts
 		var rests []ledger.Version
-		due, now := request.Deadlines(), d.Ledger.Now()
-		switch {
-		case governance.IsDue(due, governance.DeadlineEnd, now), governance.IsDue(due, governance.DeadlineDenial, now): // it is over, whoever could decide
-		case governance.IsDue(due, governance.DeadlineStart, now):
+		now := d.Ledger.Now()
+		pack, asked := engine.NeedsWhenDue(request, now)
+		if pack {
 			facts.Package, rests, err = present(ctx, d.Ledger, request)
-		case governance.IsDue(due, governance.DeadlineLook, now):
+		} else if asked {
 			facts.Asked, err = d.standIns(ctx, request)
 		}
 		if err != nil {
 			return err
 		}
 		_, err = update(ctx, d.Ledger, effect.Place, state.Having(read), func(s engine.State) (engine.Change, error) {
-			if present, _ := engine.Find[governance.AssignmentRequest](s, effect.About); !present.Due().Equal(request.Due()) {
+			if present, _ := engine.Find[governance.AssignmentRequest](s, effect.About); !engine.RequestDue(present).Equal(engine.RequestDue(request)) {
 				return engine.Change{}, ledger.Unavailable("The subject", errStale) // what was looked up is about another stage
 			}
 			return engine.RequestIsDue(s, effect.About, facts, now)

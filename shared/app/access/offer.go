@@ -34,7 +34,7 @@ func (o *Offers) PackagesByCurrentUser(ctx context.Context, caller governance.Ca
 		return none, err
 	}
 	visible := ledger.Page[governance.AccessPackage]{Continuation: page.Continuation}
-	catalogs := o.Ledger.Catalogs()
+	catalogs := o.Ledger.Catalogs(options)
 	for _, item := range page.Items {
 		catalog, _, err := catalogs.At(ctx, item.Value.Catalog.ID)
 		if governance.CodeOf(err) == governance.CodeNotFound && err != nil {

@@ -61,11 +61,6 @@ const (
 	RoleExtension         Role = "extension"         // Entra's custom extensions, or a Logic App in between
 )
 
-// Roles lists all of them.
-func Roles() []Role {
-	return []Role{RoleAdministrator, RoleAdministratorRead, RoleApplication, RoleApplicationRead, RoleUser, RoleSystem, RoleExtension}
-}
-
 var (
 	reading  = []Role{RoleAdministrator, RoleAdministratorRead, RoleApplication, RoleApplicationRead}
 	writing  = []Role{RoleAdministrator, RoleApplication}
@@ -204,11 +199,6 @@ func allowed(roles []Role, operation Operation) bool {
 // Require is the right to an operation that is about no catalog. Errors: CodeForbidden.
 func Require(caller governance.Caller, operation Operation) error {
 	return Rights{tenant: RolesOf(caller)}.Require("", operation)
-}
-
-// Allowed is Require as a yes or no.
-func Allowed(caller governance.Caller, operation Operation) bool {
-	return Require(caller, operation) == nil
 }
 
 // wanted says in words what an operation needs.

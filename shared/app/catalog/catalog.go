@@ -121,7 +121,7 @@ func (c *Catalogs) ListCatalogs(ctx context.Context, caller governance.Caller, o
 		return ledger.Page[Content]{}, err
 	}
 	found, err := ledger.List[governance.Catalog](ctx, c.Ledger, options)
-	page, catalogs := ledger.Page[Content]{Continuation: found.Continuation}, c.Ledger.Catalogs()
+	page, catalogs := ledger.Page[Content]{Continuation: found.Continuation}, c.Ledger.Catalogs(options)
 	for _, item := range found.Items {
 		content := Content{versioned: item}
 		if full {

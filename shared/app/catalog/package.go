@@ -85,7 +85,7 @@ func filled[T governance.Document](ctx context.Context, l *ledger.Ledger, option
 	if err != nil || !full {
 		return page, err
 	}
-	catalogs := l.Catalogs()
+	catalogs := l.Catalogs(options)
 	for i := range page.Items {
 		catalog, _, err := catalogs.At(ctx, catalogID(page.Items[i].Value))
 		switch {

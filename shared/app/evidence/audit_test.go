@@ -4,11 +4,11 @@ import (
 	"strings"
 	"testing"
 
+	"latchkey/infra/local/ledgertest"
 	"latchkey/shared/app/evidence"
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
-	"latchkey/shared/ledger/ledgertest"
 	"latchkey/shared/store"
 )
 

@@ -37,9 +37,6 @@ var live = func() map[string]store.Filter {
 // compare holds the documents of a subject against its head and tells of each that disagrees. It answers with how many there are, and how many documents it read. What cannot be read is told by the
 // ledger, and an unreadable head with its chain.
 func (s *Sweeper) compare(ctx context.Context, place governance.Place) (disagree, read int, err error) {
-	if place.Container != string(store.Subjects) { // in no other does the head say anything of documents
-		return 0, 0, nil
-	}
 	for range maxSightings {
 		state, err := s.Ledger.Load(ctx, place, ledger.Fitting(live))
 		if errors.Is(err, ledger.ErrUnreadable) {

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"latchkey/infra/local/ledgertest"
 	"latchkey/shared/governance"
-	"latchkey/shared/ledger/ledgertest"
 	"latchkey/shared/store"
 )
 

@@ -9,11 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"latchkey/infra/local/ledgertest"
 	"latchkey/shared/app/evidence"
 	"latchkey/shared/app/lifecycle"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
-	"latchkey/shared/ledger/ledgertest"
 	"latchkey/shared/store"
 	storememory "latchkey/shared/store/memory"
 )

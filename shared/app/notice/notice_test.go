@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/infra/local/ledgertest"
 	"latchkey/shared/app/notice"
 	"latchkey/shared/directory"
 	directorymemory "latchkey/shared/directory/memory"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
-	"latchkey/shared/ledger/ledgertest"
 )
 
 // stand is a notifier in a tenant in which hanna and henk are the help desk.

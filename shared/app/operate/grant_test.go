@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/infra/local/ledgertest"
 	"latchkey/shared/app/operate"
 	directorymemory "latchkey/shared/directory/memory"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
-	"latchkey/shared/ledger/ledgertest"
 )
 
 // mailing is a directory that has a mailbox to send from.

@@ -3,10 +3,10 @@ package operate_test
 import (
 	"testing"
 
+	"latchkey/infra/local/ledgertest"
 	"latchkey/shared/app/operate"
 	directorymemory "latchkey/shared/directory/memory"
 	"latchkey/shared/governance"
-	"latchkey/shared/ledger/ledgertest"
 )
 
 // stand is what keeps Latchkey running, on the memory adapters.

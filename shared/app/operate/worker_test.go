@@ -7,13 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/infra/local/ledgertest"
 	"latchkey/shared/app/operate"
 	"latchkey/shared/bus"
 	"latchkey/shared/directory"
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
-	"latchkey/shared/ledger/ledgertest"
 	"latchkey/shared/store"
 )
 

@@ -33,7 +33,7 @@ func testDeleted(t *testing.T, tenant Tenant) {
 		"RemoveOwner":  func(groupID, principalID string) error { return dir.RemoveOwner(ctx, groupID, principalID) },
 		"Revoke": func(groupID, principalID string) error {
 			groups, _ := directory.ProvisionerOf(dir, governance.OriginGroup)
-			return groups.Revoke(ctx, governance.Grant{OriginSystem: governance.OriginGroup, ResourceID: groupID, Role: governance.GrantMember}, principalID, "")
+			return groups.Revoke(ctx, governance.Step{Grant: governance.Grant{OriginSystem: governance.OriginGroup, ResourceID: groupID, Role: governance.GrantMember}}, principalID)
 		},
 	}
 	for _, order := range [][]string{{userID(1)}, {groupID(1)}, {userID(1), groupID(1)}, {groupID(1), userID(1)}} {

@@ -55,13 +55,13 @@ func testGroupProvisioner(t *testing.T, tenant Tenant) {
 		grant := governance.Grant{OriginSystem: origin, ResourceID: groupID(1), Role: role}
 		for _, add := range []bool{false, true, true, false, false} { // a second time it finds its work done
 			if add {
-				handle, end, err := provisioner.Grant(ctx, grant, userID(1))
+				handle, end, err := provisioner.Grant(ctx, governance.Step{Grant: grant}, userID(1))
 				must(t, err)
 				if handle != "" || !end.IsZero() {
 					t.Errorf("%s has the handle %q and ends at %v", role, handle, end)
 				}
 			} else {
-				must(t, provisioner.Revoke(ctx, grant, userID(1), ""))
+				must(t, provisioner.Revoke(ctx, governance.Step{Grant: grant}, userID(1)))
 			}
 			for n, want := range map[int]bool{1: add, 2: false} {
 				if held, err := provisioner.Held(ctx, grant, userID(n)); err != nil || held != want {
@@ -69,8 +69,14 @@ func testGroupProvisioner(t *testing.T, tenant Tenant) {
 				}
 			}
 		}
-		wantError(t, "Grant to nobody", errOf(provisioner.Grant(ctx, grant, userID(9))), directory.ErrNotFound)
+		wantError(t, "Grant to nobody", errOf(provisioner.Grant(ctx, governance.Step{Grant: grant}, userID(9))), directory.ErrNotFound)
 		wantError(t, "Held by nobody", errOf(provisioner.Held(ctx, grant, userID(9))), directory.ErrNotFound)
 	}
-	wantError(t, "Revoke from the last owner", provisioner.Revoke(ctx, governance.Grant{OriginSystem: origin, ResourceID: groupID(1), Role: governance.GrantOwner}, userID(3), ""), directory.ErrRefused)
+	for _, role := range []string{"", "member", "Members", "Guest"} { // none that groups have
+		unknown := governance.Step{Grant: governance.Grant{OriginSystem: origin, ResourceID: groupID(1), Role: role}}
+		wantError(t, "Grant of a role "+role, errOf(provisioner.Grant(ctx, unknown, userID(1))), directory.ErrRefused)
+		wantError(t, "Revoke of a role "+role, provisioner.Revoke(ctx, unknown, userID(1)), directory.ErrRefused)
+		wantError(t, "Held in a role "+role, errOf(provisioner.Held(ctx, unknown.Grant, userID(1))), directory.ErrRefused)
+	}
+	wantError(t, "Revoke from the last owner", provisioner.Revoke(ctx, governance.Step{Grant: governance.Grant{OriginSystem: origin, ResourceID: groupID(1), Role: governance.GrantOwner}}, userID(3)), directory.ErrRefused)
 }

@@ -53,8 +53,11 @@ func New(t *testing.T) *Stand {
 }
 
 // On is another ledger, on a view of the store.
-func (s *Stand) On(view store.Store) *ledger.Ledger {
-	return ledger.New(ledger.Options{
+func (s *Stand) On(view store.Store) *ledger.Ledger { return ledger.New(s.Options(view)) }
+
+// Options are what a ledger on the stand is made of.
+func (s *Stand) Options(view store.Store) ledger.Options {
+	return ledger.Options{
 		Store: view, Bus: s.Broker, Clock: s.Clock, Logger: s.Logger,
 		NewID: func() string {
 			s.mu.Lock()
@@ -70,7 +73,7 @@ func (s *Stand) On(view store.Store) *ledger.Ledger {
 			return ctx.Err()
 		},
 		Jitter: func(most time.Duration) time.Duration { return most },
-	})
+	}
 }
 
 // Write implements io.Writer: the stand is its own log.
@@ -80,14 +83,18 @@ func (s *Stand) Write(data []byte) (int, error) {
 	return s.log.Write(data)
 }
 
+// Log is all that was logged.
+func (s *Stand) Log() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.String()
+}
+
 // Lines are the lines of the log with a message.
 func (s *Stand) Lines(message string) []map[string]any {
 	s.Helper()
-	s.mu.Lock()
-	written := s.log.String()
-	s.mu.Unlock()
 	var found []map[string]any
-	for line := range strings.Lines(written) {
+	for line := range strings.Lines(s.Log()) {
 		var members map[string]any
 		s.Must(json.Unmarshal([]byte(line), &members))
 		if members["msg"] == message {
