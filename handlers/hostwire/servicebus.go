@@ -68,7 +68,7 @@ func (in Invocation) ServiceBusMessage(as DataType) (ServiceBusMessage, error) {
 		return nil
 	}
 	word := func(names ...string) string {
-		found, _ := text(get(names...))
+		found := text(get(names...))
 		return found
 	}
 	message := ServiceBusMessage{

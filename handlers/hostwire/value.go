@@ -43,31 +43,31 @@ func plain(b []byte) bool {
 }
 
 // text reads a scalar as text, encoded once or twice.
-func text(raw json.RawMessage) (string, bool) {
+func text(raw json.RawMessage) string {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 {
-		return "", false
+		return ""
 	}
 	switch raw[0] {
 	case '"':
 		once, ok := unquote(raw)
 		if !ok || once == "null" {
-			return "", false
+			return ""
 		}
 		if twice, ok := unquote([]byte(once)); ok {
-			return twice, true
+			return twice
 		}
-		return once, true
+		return once
 	case 'n', '{', '[':
-		return "", false
+		return ""
 	default:
-		return string(raw), true
+		return string(raw)
 	}
 }
 
 // integer reads a whole number.
 func integer(raw json.RawMessage) int64 {
-	s, _ := text(raw)
+	s := text(raw)
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
 		return 0
@@ -77,13 +77,13 @@ func integer(raw json.RawMessage) int64 {
 
 // boolean reads true in any case: .NET writes True.
 func boolean(raw json.RawMessage) bool {
-	s, _ := text(raw)
+	s := text(raw)
 	return strings.EqualFold(s, "true")
 }
 
 // instant reads a date. The host drops the zone of what it holds as UTC: a date without one is UTC.
 func instant(raw json.RawMessage) time.Time {
-	s, _ := text(raw)
+	s := text(raw)
 	for _, layout := range [...]string{time.RFC3339, "2006-01-02T15:04:05"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.UTC()
