@@ -56,14 +56,6 @@ func Timer(handle func(context.Context, Tick) error, options Options) http.Handl
 	})
 }
 
-type invocationKey struct{}
-
-// InvocationID is the host's id of the invocation that ctx belongs to; empty outside of one.
-func InvocationID(ctx context.Context) string {
-	id, _ := ctx.Value(invocationKey{}).(string)
-	return id
-}
-
 // adapt makes an http.Handler of a function over invocations: only the host's POST with JSON to one path segment, bounded in size and time, panics contained.
 func adapt(options Options, function func(context.Context, Invocation) ([]slog.Attr, error)) http.Handler {
 	options.Deadline, options.MaxBody = cmp.Or(options.Deadline, DefaultDeadline), cmp.Or(options.MaxBody, DefaultMaxBody)
@@ -100,7 +92,7 @@ func adapt(options Options, function func(context.Context, Invocation) ([]slog.A
 		id, began := RequestInvocation(r), time.Now()
 		var attrs []slog.Attr
 		if err == nil {
-			ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), invocationKey{}, id), options.Deadline)
+			ctx, cancel := context.WithTimeout(r.Context(), options.Deadline)
 			attrs, err = contain(ctx, in, function)
 			cancel()
 		}
