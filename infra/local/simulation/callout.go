@@ -75,9 +75,17 @@ func (w *world) makeActions() {
 	for _, one := range configured {
 		w.do("action "+one.name, func(ctx context.Context, a *process) error {
 			draft := governance.CalloutAction{Kind: one.kind, Settings: json.RawMessage(one.settings[0]), OnFailure: governance.FailureDenies}
-			_, err := a.PutAction(ctx, t.admin.caller, one.name, draft, "")
+			_, err := a.PutAction(ctx, t.admin.caller, one.name, "", as(draft))
 			return err
 		})
+	}
+}
+
+// as makes an action what draft says.
+func as(draft governance.CalloutAction) func(*governance.CalloutAction) error {
+	return func(action *governance.CalloutAction) error {
+		*action = draft
+		return nil
 	}
 }
 
@@ -295,7 +303,7 @@ func (w *world) editAction(o op) {
 		if _, there := w.ledger.documents[key{store.Catalogs, "tenant", "action:" + which.name}]; !there {
 			match = ""
 		}
-		_, err := a.PutAction(ctx, caller, which.name, draft, match)
+		_, err := a.PutAction(ctx, caller, which.name, match, as(draft))
 		return err
 	})
 }

@@ -49,7 +49,7 @@ const (
 )
 
 type passPlan struct {
-	Minutes         governance.Int      `json:"lifetimeInMinutes"`
+	Minutes         int                 `json:"lifetimeInMinutes"`
 	UsableOnce      bool                `json:"isUsableOnce"`
 	StartsAfter     governance.Duration `json:"startsAfter,omitzero"`
 	DeliverTo       string              `json:"deliverTo"`
@@ -93,7 +93,7 @@ func (p *passPlan) preflight(ctx context.Context, c *checkup) {
 	case !policy.Enabled:
 		c.wrong("policy", "The authentication methods policy does not allow Temporary Access Passes; enable them in Entra.")
 	default:
-		if minutes, cut := within(int(p.Minutes), policy); cut != "" {
+		if minutes, cut := within(p.Minutes, policy); cut != "" {
 			c.warn("lifetimeInMinutes", fmt.Sprintf("The policy allows from %d to %d minutes: passes will be valid for %d.", policy.MinimumMinutes, policy.MaximumMinutes, minutes))
 		}
 		if policy.OnlyOnce && !p.UsableOnce {
@@ -153,7 +153,7 @@ func (p *passPlan) prepare(ctx context.Context, w *work) (passOrder, error) {
 		return passOrder{}, giveUpf(nil, "No pass was issued: the tenant's policy does not allow Temporary Access Passes.")
 	}
 	ordered := passOrder{user: user, order: directory.PassOrder{UsableOnce: p.UsableOnce}}
-	ordered.order.Minutes, ordered.note = within(int(p.Minutes), policy)
+	ordered.order.Minutes, ordered.note = within(p.Minutes, policy)
 	if policy.OnlyOnce && !p.UsableOnce {
 		ordered.order.UsableOnce = true
 		ordered.note += " It is usable once only, as the tenant's policy wants."

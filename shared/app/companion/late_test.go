@@ -126,6 +126,51 @@ func TestAPassStaysWhenItsRecordIsUncertain(t *testing.T) {
 	}
 }
 
+// TestATaskRestsOnItsAction as it is when the task is committed: what changes meanwhile counts, and nothing of the first look is left. rules: EXT-26.
+func TestATaskRestsOnItsAction(t *testing.T) {
+	t.Parallel()
+	off := false
+	for name, c := range map[string]struct {
+		becomes governance.CalloutAction // without a kind: it is deleted
+		code    governance.Code
+	}{
+		"switched off":      {governance.CalloutAction{Kind: "groupMembership", IsEnabled: &off}, governance.CodeForbidden},
+		"for others":        {governance.CalloutAction{Kind: "groupMembership", Callers: []string{taskApp}}, governance.CodeForbidden},
+		"for another stage": {governance.CalloutAction{Kind: "groupMembership", Stages: []governance.TaskStage{governance.StageRequestRemoved}}, governance.CodeInvalid},
+		"deleted":           {code: governance.CodeNotFound},
+		"another group":     {becomes: governance.CalloutAction{Kind: "groupMembership"}},
+	} {
+		w := newTaskWorld(t)
+		w.configure("act", "groupMembership", kinds["groupMembership"].good)
+		reads := 0
+		w.documents.SetFault(func(string) storememory.Fault {
+			if reads++; reads < 2 { // the action is read, the person is not
+				return storememory.NoFault
+			}
+			w.documents.SetFault(nil)
+			if c.becomes.Kind == "" {
+				w.must(w.actions.DeleteAction(t.Context(), taskAdministrator, "act", ""))
+				return storememory.NoFault
+			}
+			c.becomes.Settings = []byte(`{"groupId":"` + taskOut + `"}`)
+			_, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", "*", as(c.becomes))
+			w.must(err)
+			return storememory.NoFault
+		})
+		made, err := w.tasks.AcceptTask(t.Context(), taskCaller, "act", payload("assignmentRequestGranted", taskHire, nil))
+		if c.code == "" {
+			if w.must(err); !strings.Contains(string(w.task(made.ID).Settings), taskOut) {
+				t.Errorf("%s: it is accepted with %s", name, w.task(made.ID).Settings)
+			}
+			continue
+		}
+		w.refused(err, c.code, "")
+		if len(w.every) > 0 {
+			t.Errorf("%s: something was sent", name)
+		}
+	}
+}
+
 // A worker that has lost its lock and changes a group too late puts it right.
 func TestALateRemovalIsPutRight(t *testing.T) {
 	t.Parallel()
