@@ -317,8 +317,7 @@ func (c *commit) calloutChanged(next governance.Task) {
 	}
 	if next.State == governance.TaskFailed || next.State == governance.TaskTimedOut {
 		for _, one := range l.passes {
-			if one.callout == next.ID && one.valid(now) && !one.delivered && l.newest(known) == known && !known.forbidden &&
-				!(known.struck && l.world.hazardous(Identity, Blocking)) { // of two workers one died, and the other finds that the person may have none any more: not mended yet
+			if one.callout == next.ID && one.valid(now) && !one.delivered && l.newest(known) == known && !known.forbidden {
 				c.broken("passes", "the callout %s is %s, and its pass for %s is still there, which nobody has", next.ID, next.State, one.holder.name)
 			}
 		}

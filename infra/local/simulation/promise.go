@@ -178,7 +178,7 @@ func (l *book) mayBeGranted(p *person, grant governance.Grant) {
 // givenUp: a person or group that the directory does not know yet is waited for.
 func (c *commit) givenUp(before, next governance.Assignment, delivery governance.Delivery) {
 	w := c.ledger.world
-	if w.on(Blocking) && !next.Removing && before.Attempt < attempts && strings.Contains(delivery.Reason, directory.ErrNotFound.Error()) {
+	if w.on(Blocking) && !next.Removing && !delivery.Leaving && before.Attempt < attempts && strings.Contains(delivery.Reason, directory.ErrNotFound.Error()) {
 		c.broken("lag", "the assignment %s was given up after %d tries, although the directory may know %s of %s in a moment: %s", next.ID, before.Attempt+1, delivery.Grant.Role, w.nameOf(delivery.Grant.ResourceID), delivery.Reason)
 	}
 }

@@ -264,21 +264,22 @@ func (p *passPlan) issue(ctx context.Context, w *work, ordered passOrder, hand f
 	return err
 }
 
-// clearPasses takes away the passes that a person has. A lock may be lost without its holder's knowing, so it looks first, then takes its turn, and only then deletes what it saw: whoever is issuing a
-// pass that it saw cannot record it as delivered any more, and a pass that is recorded is never deleted by who looked before.
+// clearPasses takes away the passes that a person has. A lock may be lost without its holder's knowing, so it looks first, then takes its turn, if nobody has taken one that it does not know of, and only
+// then deletes what it saw: whoever is issuing a pass that it saw cannot record it as delivered any more, a pass that is recorded is never deleted by who looked before, and one that was issued since it
+// looked is not overlooked.
 func clearPasses(ctx context.Context, w *work, userID string) error {
 	passes, err := w.Actions.Passes(ctx, userID)
 	if err != nil {
 		return inWords(err, "Looking for an existing Temporary Access Pass")
 	}
 	turn := w.Ledger.NewID(ctx)
-	if err := w.update(ctx, func(s engine.State) (engine.Change, error) {
+	if err := w.update(ctx, w.inTurn(func(s engine.State) (engine.Change, error) {
 		task, _ := engine.Find[governance.Task](s, w.task.ID)
 		if _, delivered := task.Done(stepDeliver); delivered {
 			return engine.Change{}, governance.Conflict("The pass is delivered.")
 		}
 		return engine.RecordTaskStep(s, w.task.ID, stepClear, turn, w.Ledger.Now())
-	}); err != nil {
+	})); err != nil {
 		return err
 	}
 	for _, pass := range passes {

@@ -171,6 +171,57 @@ func TestATaskRestsOnItsAction(t *testing.T) {
 	}
 }
 
+// TestAFailedTaskLeavesNoPass: of two workers one dies with a pass issued, which nobody has, and the other finds that there is to be none. rules: BEY-26.
+func TestAFailedTaskLeavesNoPass(t *testing.T) {
+	t.Parallel()
+	for name, fails := range map[string]func(w *taskWorld, dies func()){
+		"the person was blocked": func(w *taskWorld, dies func()) {
+			w.at(directorymemory.OperationUser, func() {
+				dies()
+				user, err := w.directory.User(t.Context(), taskHire)
+				w.must(err)
+				user.AccountEnabled = false
+				w.directory.PutUser(user)
+			})
+		},
+		"it may not issue any, and the other does while it looks for what is left": func(w *taskWorld, dies func()) {
+			w.directory.SetFault(func(operation directorymemory.Operation) directorymemory.Fault {
+				if operation != directorymemory.OperationIssuePass {
+					return directorymemory.Fault{}
+				}
+				w.at(directorymemory.OperationPasses, func() {
+					w.documents.SetFault(func(string) storememory.Fault { // it has looked
+						w.documents.SetFault(nil)
+						dies()
+						return storememory.NoFault
+					})
+				})
+				return directorymemory.Fault{Kind: directorymemory.FaultForbidden}
+			})
+		},
+	} {
+		w := newTaskWorld(t)
+		w.configure("mail", "temporaryAccessPass", `{"lifetimeInMinutes":480}`)
+		id := w.accept("mail", payload("assignmentRequestGranted", taskHire, nil))
+		effect, died := w.effect(id), false
+		fails(w, func() {
+			w.at(directorymemory.OperationIssuePass, func() { w.dieAt = w.calls + 1 })
+			died, _ = w.live(func() error { return w.handle(effect) })
+			w.dieAt = 0
+			w.directory.SetFault(nil)
+			if !died || w.livePass() == "" {
+				t.Fatalf("%s: it did not die with a pass issued", name)
+			}
+		})
+		w.settle(0)
+		w.directory.SetFault(nil)
+		w.settle(3 * time.Hour)
+		if task := w.task(id); !died || (w.livePass() != "") != task.Succeeded {
+			t.Errorf("%s: it is %s (%s), and a pass is there: %v", name, task.State, task.Detail, w.livePass() != "")
+		}
+	}
+}
+
 // A worker that has lost its lock and changes a group too late puts it right.
 func TestALateRemovalIsPutRight(t *testing.T) {
 	t.Parallel()
