@@ -34,8 +34,13 @@ var (
 	catalogOfAll, workflowOne = governance.NameID("catalog:all"), governance.NameID("workflow:one")
 )
 
+// editor is settings about an app; that which is gone has groups of its own, which are gone with it: of two apps with the same groups none would know of the other's callouts.
 func editor(app, days, direction string) string {
-	return `{"mobileAppId":"` + app + `","installGroupId":"` + installID + `","uninstallGroupId":"` + uninstallID + `","uninstallFor":"` + days + `","direction":"` + direction + `"}`
+	install, uninstall := installID, uninstallID
+	if app == goneAppID {
+		install, uninstall = goneID, groupID("gone, too")
+	}
+	return `{"mobileAppId":"` + app + `","installGroupId":"` + install + `","uninstallGroupId":"` + uninstall + `","uninstallFor":"` + days + `","direction":"` + direction + `"}`
 }
 
 // configured is what each action may be set to; the first is how it begins.

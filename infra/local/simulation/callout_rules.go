@@ -46,6 +46,8 @@ type settings struct {
 	DeliverTo string `json:"deliverTo"`
 	GroupID   string `json:"groupId"`
 	AppID     string `json:"mobileAppId"`
+	Install   string `json:"installGroupId"`
+	Uninstall string `json:"uninstallGroupId"`
 	Direction string `json:"direction"`
 	Wait      bool   `json:"waitForAnswer"`
 	To        string `json:"to"`
@@ -88,7 +90,7 @@ func (c *called) wants() map[string]bool {
 	case kindGroup:
 		return map[string]bool{c.settings().GroupID: give}
 	case kindApp:
-		return map[string]bool{installID: give, uninstallID: !give && c.FollowUpDateTime != nil}
+		return map[string]bool{c.settings().Install: give, c.settings().Uninstall: !give && c.FollowUpDateTime != nil}
 	default:
 		return nil
 	}
