@@ -144,7 +144,7 @@ func (c *call) given() (*strict.Body, error) {
 		return nil, governance.Invalid("body", "The request has no body; send a JSON object.")
 	case acts:
 		return cmp.Or(c.route.takes, strict.Nothing).New(data)
-	case c.route.body == creating || c.route.upsert:
+	case c.route.body == creating:
 		return c.route.of.body.New(data)
 	}
 	return c.route.of.body.Change(data)
@@ -167,7 +167,7 @@ func edits[T any](c *call) (e edit[T], err error) {
 	}
 	how := body.Replace
 	switch {
-	case c.route.body == creating || c.route.upsert:
+	case c.route.body == creating:
 		how = func([]byte) ([]byte, error) { return body.JSON() }
 	case c.route.body == merging:
 		how = body.Merge

@@ -27,16 +27,10 @@ var calloutActionKinds = &descriptor{
 // calloutActions are the actions of custom extensions, as they are configured.
 var calloutActions = &descriptor{
 	kind: &kind{set: "calloutActions", of: reflect.TypeFor[governance.CalloutAction](), fields: map[string]field{"name": text, "kind": text}},
-	body: strict.Action,
+	body: strict.Actions(companion.Schemas()),
 	verbs: func(s *Server) []verb {
 		const all, one = "/operations/calloutActions", "/operations/calloutActions/{name}"
-		put := change(http.MethodPut, one, func(c *call, e edit[governance.CalloutAction]) (ledger.Versioned[companion.ConfiguredAction], error) {
-			var draft governance.CalloutAction
-			if err := e.apply(&draft); err != nil {
-				return ledger.Versioned[companion.ConfiguredAction]{}, err
-			}
-			return s.use.Actions.PutAction(c.ctx(), c.caller, c.ids[0], draft, e.ifMatch)
-		})
+		put := change(http.MethodPut, one, editing(s.use.Actions.PutAction))
 		put.upsert = true
 		rehearse := answering(http.MethodPost, one+"/rehearse", http.StatusOK, func(c *call) (any, error) {
 			payload, err := c.body()

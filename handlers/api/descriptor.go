@@ -148,8 +148,8 @@ func change[T, R any](method, path string, do using[edit[T], ledger.Versioned[R]
 }
 
 // editing is a use case as change calls it.
-func editing[T any](do func(ctx context.Context, caller governance.Caller, id, ifMatch string, edit func(*T) error) (ledger.Versioned[T], error)) using[edit[T], ledger.Versioned[T]] {
-	return func(c *call, e edit[T]) (ledger.Versioned[T], error) {
+func editing[T, R any](do func(ctx context.Context, caller governance.Caller, id, ifMatch string, edit func(*T) error) (ledger.Versioned[R], error)) using[edit[T], ledger.Versioned[R]] {
+	return func(c *call, e edit[T]) (ledger.Versioned[R], error) {
 		return do(c.ctx(), c.caller, c.ids[0], e.ifMatch, e.apply)
 	}
 }

@@ -78,12 +78,13 @@ func TestServiceBusAnswers(t *testing.T) {
 	}
 }
 
-func TestFunctionSeesTheMessage(t *testing.T) {
+func TestFunctionSeesTheMessageAndItsInvocation(t *testing.T) {
 	var got ServiceBusMessage
-	h := ServiceBus(func(_ context.Context, m ServiceBusMessage) error { got = m; return nil }, Options{Logger: quiet()})
+	var log bytes.Buffer
+	h := ServiceBus(func(_ context.Context, m ServiceBusMessage) error { got = m; return nil }, Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	invoke(t, h, http.MethodPost, "/provisioning", hostJSON, bytes.NewReader(golden(t, "servicebus_binary")))
-	if got.MessageID != "m-1" || got.SessionID != "s-1" {
-		t.Errorf("got %+v", got)
+	if got.MessageID != "m-1" || got.SessionID != "s-1" || !strings.Contains(log.String(), "invocationId=i-1 ") {
+		t.Errorf("got %+v in %s", got, &log)
 	}
 	var tick Tick
 	ht := Timer(func(_ context.Context, got Tick) error { tick = got; return nil }, Options{Logger: quiet()})

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Int is a whole number of an action's settings that may also be written as text. Members of resources are read so where bodies come in.
+// Int is a whole number that may also be written as text, as bodies may have it where they come in.
 type Int int
 
 // UnmarshalJSON reads 1 and "1".

@@ -179,6 +179,9 @@ func silent(t *Type, present, body map[string]any, path string) []string {
 
 // isNothing says whether a stored value is the default of a member.
 func isNothing(m *Member, value any) bool {
+	if m != nil && m.Default != "" {
+		return value == nil || value == "" || fmt.Sprint(value) == m.Default
+	}
 	switch value := value.(type) {
 	case map[string]any:
 		for name, one := range value {
@@ -194,7 +197,7 @@ func isNothing(m *Member, value any) bool {
 	case []any:
 		return len(value) == 0
 	case string:
-		return value == "" || m != nil && m.Default != "" && value == m.Default
+		return value == ""
 	case json.Number:
 		return value == "0"
 	}

@@ -43,8 +43,12 @@ func (t *Type) body(data []byte, r *reading) (*Body, error) {
 	if root.kind != isObject {
 		return nil, governance.Invalid("body", "The body must be a JSON object.")
 	}
-	value, err := r.object(t, root)
-	return &Body{of: t, value: value, echoes: r.echoes}, err
+	of, err := concrete(t, root)
+	if err != nil {
+		return nil, err
+	}
+	value, err := r.object(of, root)
+	return &Body{of: of, value: value, echoes: r.echoes}, err
 }
 
 // JSON is what a body that makes a resource says, in the names and forms of v1.0; what it sets to null is not in it.
@@ -395,7 +399,8 @@ func (r *reading) value(m *Member, n *node) (any, error) {
 		}
 		return list, nil
 	case Open:
-		return n.any(), nil
+		data, err := json.Marshal(n.any())
+		return json.RawMessage(data), err // whatever is null in it stays
 	default:
 		return leaf(m, n)
 	}

@@ -47,7 +47,7 @@ type Member struct {
 	Of        *Type
 	Values    []string          // of an Enum
 	Waiting   map[string]string // values of an Enum that Graph has and this release does not, each with what it waits for
-	Default   string            // of an Enum: the value that stands for silence
+	Default   string            // the value that silence stands for, as text
 	Waits     string            // Graph has it, this release does not: what it waits for. A value that asks for nothing is taken, and kept if there is a Kind
 	Never     string            // why a value that asks for something is refused, where it waits for nothing
 	Most      int               // of an Int: it is 0 to that

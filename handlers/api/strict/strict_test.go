@@ -100,7 +100,7 @@ func TestMeaning(t *testing.T) {
 		"a resource": {ResourceRequest, `{"accessPackageResource":{"originId":"g","originSystem":"AadGroup","attributes":[]},"catalogId":"c","executeImmediately":true,"requestType":"AdminAdd"}`,
 			`{"resource":{"originId":"g","originSystem":"AadGroup"},"catalog":{"id":"c"},"requestType":"adminAdd"}`},
 		"a decision": {Stage, `{"reviewResult":"approve","status":"InProgress","reviewedBy":{"@odata.type":"#microsoft.graph.userIdentity","id":"x","displayName":"y"},"assignedToMe":true}`, `{"reviewResult":"Approve","status":"InProgress","reviewedBy":{"id":"x"}}`},
-		"an action":  {Action, `{"@odata.etag":"e","@odata.context":"c","name":"n","Kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":[],"onFailure":"deny","modifiedDateTime":"t","findings":[]}`, `{"name":"n","kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":[],"onFailure":"deny"}`},
+		"an action":  {Action, `{"@odata.etag":"e","@odata.context":"c","name":"n","Kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":[],"onFailure":"deny","modifiedDateTime":"t","findings":[]}`, `{"kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":[],"onFailure":"deny"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -95,7 +95,6 @@ func TestAnswersOfTheHandler(t *testing.T) {
 // TestInvocationOnTheWire: path, headers and body are the host's, and the handler's side of the envelope reads them.
 func TestInvocationOnTheWire(t *testing.T) {
 	var got hostwire.ServiceBusMessage
-	var id string
 	functions := hostwire.ServiceBus(func(_ context.Context, m hostwire.ServiceBusMessage) error {
 		got = m
 		return nil
@@ -103,7 +102,7 @@ func TestInvocationOnTheWire(t *testing.T) {
 	var header http.Header
 	var encoding []string
 	s := newStand(t, true, mux(func(w http.ResponseWriter, r *http.Request) {
-		header, encoding, id = r.Header.Clone(), r.TransferEncoding, hostwire.RequestInvocation(r)
+		header, encoding = r.Header.Clone(), r.TransferEncoding
 		if r.Host != r.Context().Value(http.LocalAddrContextKey).(fmt.Stringer).String() {
 			t.Errorf("Host is %s", r.Host)
 		}
@@ -116,7 +115,7 @@ func TestInvocationOnTheWire(t *testing.T) {
 		got.ApplicationProperties["k"] != `"v"` || !got.EnqueuedTime.Equal(ten) || got.SequenceNumber == 0 || got.Forged != nil {
 		t.Errorf("%+v", got)
 	}
-	if id == "" || header.Get("X-Azure-Functions-HostVersion") == "" || header.Get("Content-Type") != "application/json; charset=utf-8" || !strings.HasPrefix(header.Get("User-Agent"), "Azure-Functions-Host/") ||
+	if header.Get("X-Azure-Functions-InvocationId") == "" || header.Get("X-Azure-Functions-HostVersion") == "" || header.Get("Content-Type") != "application/json; charset=utf-8" || !strings.HasPrefix(header.Get("User-Agent"), "Azure-Functions-Host/") ||
 		len(encoding) != 1 || encoding[0] != "chunked" {
 		t.Errorf("%v %v", header, encoding)
 	}

@@ -34,8 +34,13 @@ var (
 	catalogOfAll, workflowOne = governance.NameID("catalog:all"), governance.NameID("workflow:one")
 )
 
+// editor is settings about an app; that which is gone has groups of its own, which are gone with it: of two apps with the same groups none would know of the other's callouts.
 func editor(app, days, direction string) string {
-	return `{"mobileAppId":"` + app + `","installGroupId":"` + installID + `","uninstallGroupId":"` + uninstallID + `","uninstallFor":"` + days + `","direction":"` + direction + `"}`
+	install, uninstall := installID, uninstallID
+	if app == goneAppID {
+		install, uninstall = goneID, groupID("gone, too")
+	}
+	return `{"mobileAppId":"` + app + `","installGroupId":"` + install + `","uninstallGroupId":"` + uninstall + `","uninstallFor":"` + days + `","direction":"` + direction + `"}`
 }
 
 // configured is what each action may be set to; the first is how it begins.
@@ -75,9 +80,17 @@ func (w *world) makeActions() {
 	for _, one := range configured {
 		w.do("action "+one.name, func(ctx context.Context, a *process) error {
 			draft := governance.CalloutAction{Kind: one.kind, Settings: json.RawMessage(one.settings[0]), OnFailure: governance.FailureDenies}
-			_, err := a.PutAction(ctx, t.admin.caller, one.name, draft, "")
+			_, err := a.PutAction(ctx, t.admin.caller, one.name, "", as(draft))
 			return err
 		})
+	}
+}
+
+// as makes an action what draft says.
+func as(draft governance.CalloutAction) func(*governance.CalloutAction) error {
+	return func(action *governance.CalloutAction) error {
+		*action = draft
+		return nil
 	}
 }
 
@@ -295,7 +308,7 @@ func (w *world) editAction(o op) {
 		if _, there := w.ledger.documents[key{store.Catalogs, "tenant", "action:" + which.name}]; !there {
 			match = ""
 		}
-		_, err := a.PutAction(ctx, caller, which.name, draft, match)
+		_, err := a.PutAction(ctx, caller, which.name, match, as(draft))
 		return err
 	})
 }

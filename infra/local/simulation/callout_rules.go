@@ -46,6 +46,8 @@ type settings struct {
 	DeliverTo string `json:"deliverTo"`
 	GroupID   string `json:"groupId"`
 	AppID     string `json:"mobileAppId"`
+	Install   string `json:"installGroupId"`
+	Uninstall string `json:"uninstallGroupId"`
 	Direction string `json:"direction"`
 	Wait      bool   `json:"waitForAnswer"`
 	To        string `json:"to"`
@@ -88,7 +90,7 @@ func (c *called) wants() map[string]bool {
 	case kindGroup:
 		return map[string]bool{c.settings().GroupID: give}
 	case kindApp:
-		return map[string]bool{installID: give, uninstallID: !give && c.FollowUpDateTime != nil}
+		return map[string]bool{c.settings().Install: give, c.settings().Uninstall: !give && c.FollowUpDateTime != nil}
 	default:
 		return nil
 	}
@@ -317,8 +319,7 @@ func (c *commit) calloutChanged(next governance.Task) {
 	}
 	if next.State == governance.TaskFailed || next.State == governance.TaskTimedOut {
 		for _, one := range l.passes {
-			if one.callout == next.ID && one.valid(now) && !one.delivered && l.newest(known) == known && !known.forbidden &&
-				!(known.struck && l.world.hazardous(Identity, Blocking)) { // of two workers one died, and the other finds that the person may have none any more: not mended yet
+			if one.callout == next.ID && one.valid(now) && !one.delivered && l.newest(known) == known && !known.forbidden {
 				c.broken("passes", "the callout %s is %s, and its pass for %s is still there, which nobody has", next.ID, next.State, one.holder.name)
 			}
 		}

@@ -1,6 +1,7 @@
 package stack_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -156,6 +157,26 @@ func TestIDsAgree(t *testing.T) {
 	both := order("adminAdd", object{"originId": newGroup(t), "originSystem": "AadGroup"})
 	both["catalogId"] = newCatalog(t)
 	ida.call("POST", "/resourceRequests", both).refused(http.StatusBadRequest, "catalogId")
+}
+
+// TestActionsAreStrict: what an action is set to is read as all bodies are, and a PUT of one that is there takes nothing away by silence. rules: OBJ-05 QUE-06.
+func TestActionsAreStrict(t *testing.T) {
+	ida, path := administrator(t), "/operations/calloutActions/"+action(t, "temporaryAccessPass", object{"LifetimeInMinutes": "480", "isUsableOnce": "false"})
+	for target, body := range map[string]object{
+		"settings/lifetimeInMinutes":   {"kind": "temporaryAccessPass", "settings": object{"isUsableOnce": false}},
+		"settings/lifetime_in_minutes": {"kind": "temporaryAccessPass", "settings": object{"lifetime_in_minutes": 480}},
+		"settings/allowPrivileged":     {"kind": "temporaryAccessPass", "settings": object{"allowPrivileged": "perhaps"}},
+		"name":                         {"kind": "temporaryAccessPass", "name": "other"},
+	} {
+		ida.call("PUT", path, body, "If-Match", "*").refused(http.StatusBadRequest, target)
+	}
+	read := ida.get(path)
+	if settings, _ := json.Marshal(read["settings"]); string(settings) != `{"deliverTo":"manager","isUsableOnce":false,"lifetimeInMinutes":480}` {
+		t.Errorf("it is set to %s", settings)
+	}
+	ida.call("PUT", path, read).refused(http.StatusConflict)
+	ida.call("PUT", path, read, "If-Match", "*").want(http.StatusOK)
+	ida.call("PUT", path, object{"kind": "revokeSessions", "settings": object{}}, "If-Match", "*").want(http.StatusOK)
 }
 
 // A stage that is not as the approver read it any more is a conflict, as a late decision is.

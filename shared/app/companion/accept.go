@@ -26,11 +26,20 @@ type Accepted struct {
 
 // AcceptTask takes on what a custom extension sends for an action: checked, committed and on its way to the queue when it returns, not begun. A repetition is one piece of work.
 // Errors: CodeForbidden, CodeNotFound for an unknown action, CodeInvalid naming what is wrong, CodeConflict for a stage that is over.
-func (t Tasks) AcceptTask(ctx context.Context, caller governance.Caller, name string, payload []byte) (Accepted, error) {
+func (t Tasks) AcceptTask(ctx context.Context, caller governance.Caller, name string, payload []byte) (accepted Accepted, err error) {
 	if err := authz.Require(caller, authz.OpCallOut); err != nil {
 		return Accepted{}, err
 	}
-	found, err := t.action(ctx, name)
+	err = t.Ledger.Afresh(ctx, func() error {
+		accepted, err = t.accept(ctx, caller, name, payload)
+		return err
+	})
+	return accepted, err
+}
+
+// accept is AcceptTask by what the action is now: it rests on the tenant's head, which every change of an action moves.
+func (t Tasks) accept(ctx context.Context, caller governance.Caller, name string, payload []byte) (Accepted, error) {
+	found, tenant, err := t.action(ctx, name)
 	if err != nil {
 		return Accepted{}, err
 	}
@@ -71,7 +80,7 @@ func (t Tasks) AcceptTask(ctx context.Context, caller governance.Caller, name st
 	}
 	done, err := t.Ledger.Update(ctx, ledger.SubjectPlace(task.Target.ID), stored[governance.Task](task.ID), func(s engine.State) (engine.Change, error) {
 		return engine.AcceptTask(s, caller, task, call.RequestState, t.Ledger.Now())
-	})
+	}, tenant)
 	if err != nil {
 		return Accepted{}, err
 	}

@@ -100,8 +100,14 @@ func planOf(kind string, settings json.RawMessage) (plan, error) {
 		settings = json.RawMessage("{}")
 	}
 	p := a.settings()
-	if err := decodeSettings(settings, p); err != nil {
-		return nil, a.wrongSetting(settings)
+	decoder := json.NewDecoder(bytes.NewReader(settings))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(p); err != nil { // the door tells what is wrong by the schema, and lets in no more than this
+		target := "settings"
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+			target += "/" + governance.Clip(strings.ReplaceAll(wrong.Field, ".", "/"))
+		}
+		return nil, governance.Invalid(target, "%s cannot be read; settingsSchema of GET calloutActionKinds says what it must be for %s.", target, kind)
 	}
 	err := p.validate()
 	if coded, ok := errors.AsType[*governance.Error](err); ok {
@@ -110,33 +116,13 @@ func planOf(kind string, settings json.RawMessage) (plan, error) {
 	return p, err
 }
 
-func decodeSettings(settings json.RawMessage, into plan) error {
-	decoder := json.NewDecoder(bytes.NewReader(settings))
-	decoder.DisallowUnknownFields()
-	return decoder.Decode(into)
-}
-
-// wrongSetting says which of the settings it is that cannot be read, and why: each is read alone, since encoding/json tells of types that only a programmer knows.
-func (a *action) wrongSetting(settings json.RawMessage) error {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(settings, &members) != nil {
-		return governance.Invalid("settings", "settings must be a JSON object.")
+// Schemas are those of the settings of all kinds.
+func Schemas() map[string]json.RawMessage {
+	schemas := map[string]json.RawMessage{}
+	for kind, a := range actions {
+		schemas[kind] = a.Schema
 	}
-	for _, name := range slices.Sorted(maps.Keys(members)) {
-		alone, _ := json.Marshal(map[string]json.RawMessage{name: members[name]}) // it was read from JSON
-		err := decodeSettings(alone, a.settings())
-		if err == nil {
-			continue
-		}
-		if coded, ok := errors.AsType[*governance.Error](err); ok {
-			return governance.Invalid("settings/"+governance.Clip(name), "%s", coded.Message)
-		}
-		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			return governance.Invalid("settings/"+governance.Clip(strings.ReplaceAll(wrong.Field, ".", "/")), "%s cannot be a JSON %s; settingsSchema of GET calloutActionKinds says what it must be.", governance.Clip(wrong.Field), wrong.Value)
-		}
-		return governance.Invalid("settings/"+governance.Clip(name), "%s has no setting %q, or not with what it holds.", a.Kind, governance.Clip(name))
-	}
-	return governance.Invalid("settings", "The settings are not those of %s.", a.Kind)
+	return schemas
 }
 
 // Permissions are those of Microsoft Graph that a kind of action needs; of each line one will do, the least privileged first.

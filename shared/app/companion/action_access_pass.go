@@ -49,7 +49,7 @@ const (
 )
 
 type passPlan struct {
-	Minutes         governance.Int      `json:"lifetimeInMinutes"`
+	Minutes         int                 `json:"lifetimeInMinutes"`
 	UsableOnce      bool                `json:"isUsableOnce"`
 	StartsAfter     governance.Duration `json:"startsAfter,omitzero"`
 	DeliverTo       string              `json:"deliverTo"`
@@ -93,7 +93,7 @@ func (p *passPlan) preflight(ctx context.Context, c *checkup) {
 	case !policy.Enabled:
 		c.wrong("policy", "The authentication methods policy does not allow Temporary Access Passes; enable them in Entra.")
 	default:
-		if minutes, cut := within(int(p.Minutes), policy); cut != "" {
+		if minutes, cut := within(p.Minutes, policy); cut != "" {
 			c.warn("lifetimeInMinutes", fmt.Sprintf("The policy allows from %d to %d minutes: passes will be valid for %d.", policy.MinimumMinutes, policy.MaximumMinutes, minutes))
 		}
 		if policy.OnlyOnce && !p.UsableOnce {
@@ -153,7 +153,7 @@ func (p *passPlan) prepare(ctx context.Context, w *work) (passOrder, error) {
 		return passOrder{}, giveUpf(nil, "No pass was issued: the tenant's policy does not allow Temporary Access Passes.")
 	}
 	ordered := passOrder{user: user, order: directory.PassOrder{UsableOnce: p.UsableOnce}}
-	ordered.order.Minutes, ordered.note = within(int(p.Minutes), policy)
+	ordered.order.Minutes, ordered.note = within(p.Minutes, policy)
 	if policy.OnlyOnce && !p.UsableOnce {
 		ordered.order.UsableOnce = true
 		ordered.note += " It is usable once only, as the tenant's policy wants."
@@ -264,21 +264,22 @@ func (p *passPlan) issue(ctx context.Context, w *work, ordered passOrder, hand f
 	return err
 }
 
-// clearPasses takes away the passes that a person has. A lock may be lost without its holder's knowing, so it looks first, then takes its turn, and only then deletes what it saw: whoever is issuing a
-// pass that it saw cannot record it as delivered any more, and a pass that is recorded is never deleted by who looked before.
+// clearPasses takes away the passes that a person has. A lock may be lost without its holder's knowing, so it looks first, then takes its turn, if nobody has taken one that it does not know of, and only
+// then deletes what it saw: whoever is issuing a pass that it saw cannot record it as delivered any more, a pass that is recorded is never deleted by who looked before, and one that was issued since it
+// looked is not overlooked.
 func clearPasses(ctx context.Context, w *work, userID string) error {
 	passes, err := w.Actions.Passes(ctx, userID)
 	if err != nil {
 		return inWords(err, "Looking for an existing Temporary Access Pass")
 	}
 	turn := w.Ledger.NewID(ctx)
-	if err := w.update(ctx, func(s engine.State) (engine.Change, error) {
+	if err := w.update(ctx, w.inTurn(func(s engine.State) (engine.Change, error) {
 		task, _ := engine.Find[governance.Task](s, w.task.ID)
 		if _, delivered := task.Done(stepDeliver); delivered {
 			return engine.Change{}, governance.Conflict("The pass is delivered.")
 		}
 		return engine.RecordTaskStep(s, w.task.ID, stepClear, turn, w.Ledger.Now())
-	}); err != nil {
+	})); err != nil {
 		return err
 	}
 	for _, pass := range passes {

@@ -75,7 +75,7 @@ func TestWhatTheCheckFinds(t *testing.T) {
 		ports := *w.actions.Ports
 		ports.Directory, ports.Outbound = d, platform.NewOutbound(nil)
 		ports.Secret = func(name string) governance.Secret { return governance.Hide(secrets[name]) }
-		made, err := companion.Actions{Ports: &ports}.PutAction(t.Context(), taskAdministrator, "act", governance.CalloutAction{Kind: test.kind, Settings: json.RawMessage(test.settings)}, "")
+		made, err := companion.Actions{Ports: &ports}.PutAction(t.Context(), taskAdministrator, "act", "", as(governance.CalloutAction{Kind: test.kind, Settings: json.RawMessage(test.settings)}))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

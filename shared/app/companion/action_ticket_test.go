@@ -136,7 +136,7 @@ func TestForeignTemplatesAreRefused(t *testing.T) {
 		`{"url":"https://hooks.example/x","secret":"key","body":{"a":"}}"}}`, `{"url":"https://hooks.example/x","secret":"key","body":{"a":"{{"}}`,
 		`{"url":"https://hooks.example/x","secret":"key","headers":{"X-A":"` + strings.Repeat("a", 1001) + `"}}`,
 	} {
-		_, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", governance.CalloutAction{Kind: "webhook", Settings: []byte(settings)}, "")
+		_, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", "", as(governance.CalloutAction{Kind: "webhook", Settings: []byte(settings)}))
 		if governance.CodeOf(err) != governance.CodeInvalid {
 			t.Errorf("%.90s: %v", settings, err)
 		}

@@ -126,6 +126,102 @@ func TestAPassStaysWhenItsRecordIsUncertain(t *testing.T) {
 	}
 }
 
+// TestATaskRestsOnItsAction as it is when the task is committed: what changes meanwhile counts, and nothing of the first look is left. rules: EXT-26.
+func TestATaskRestsOnItsAction(t *testing.T) {
+	t.Parallel()
+	off := false
+	for name, c := range map[string]struct {
+		becomes governance.CalloutAction // without a kind: it is deleted
+		code    governance.Code
+	}{
+		"switched off":      {governance.CalloutAction{Kind: "groupMembership", IsEnabled: &off}, governance.CodeForbidden},
+		"for others":        {governance.CalloutAction{Kind: "groupMembership", Callers: []string{taskApp}}, governance.CodeForbidden},
+		"for another stage": {governance.CalloutAction{Kind: "groupMembership", Stages: []governance.TaskStage{governance.StageRequestRemoved}}, governance.CodeInvalid},
+		"deleted":           {code: governance.CodeNotFound},
+		"another group":     {becomes: governance.CalloutAction{Kind: "groupMembership"}},
+	} {
+		w := newTaskWorld(t)
+		w.configure("act", "groupMembership", kinds["groupMembership"].good)
+		reads := 0
+		w.documents.SetFault(func(string) storememory.Fault {
+			if reads++; reads < 2 { // the action is read, the person is not
+				return storememory.NoFault
+			}
+			w.documents.SetFault(nil)
+			if c.becomes.Kind == "" {
+				w.must(w.actions.DeleteAction(t.Context(), taskAdministrator, "act", ""))
+				return storememory.NoFault
+			}
+			c.becomes.Settings = []byte(`{"groupId":"` + taskOut + `"}`)
+			_, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", "*", as(c.becomes))
+			w.must(err)
+			return storememory.NoFault
+		})
+		made, err := w.tasks.AcceptTask(t.Context(), taskCaller, "act", payload("assignmentRequestGranted", taskHire, nil))
+		if c.code == "" {
+			if w.must(err); !strings.Contains(string(w.task(made.ID).Settings), taskOut) {
+				t.Errorf("%s: it is accepted with %s", name, w.task(made.ID).Settings)
+			}
+			continue
+		}
+		w.refused(err, c.code, "")
+		if len(w.every) > 0 {
+			t.Errorf("%s: something was sent", name)
+		}
+	}
+}
+
+// TestAFailedTaskLeavesNoPass: of two workers one dies with a pass issued, which nobody has, and the other finds that there is to be none. rules: BEY-26.
+func TestAFailedTaskLeavesNoPass(t *testing.T) {
+	t.Parallel()
+	for name, fails := range map[string]func(w *taskWorld, dies func()){
+		"the person was blocked": func(w *taskWorld, dies func()) {
+			w.at(directorymemory.OperationUser, func() {
+				dies()
+				user, err := w.directory.User(t.Context(), taskHire)
+				w.must(err)
+				user.AccountEnabled = false
+				w.directory.PutUser(user)
+			})
+		},
+		"it may not issue any, and the other does while it looks for what is left": func(w *taskWorld, dies func()) {
+			w.directory.SetFault(func(operation directorymemory.Operation) directorymemory.Fault {
+				if operation != directorymemory.OperationIssuePass {
+					return directorymemory.Fault{}
+				}
+				w.at(directorymemory.OperationPasses, func() {
+					w.documents.SetFault(func(string) storememory.Fault { // it has looked
+						w.documents.SetFault(nil)
+						dies()
+						return storememory.NoFault
+					})
+				})
+				return directorymemory.Fault{Kind: directorymemory.FaultForbidden}
+			})
+		},
+	} {
+		w := newTaskWorld(t)
+		w.configure("mail", "temporaryAccessPass", `{"lifetimeInMinutes":480}`)
+		id := w.accept("mail", payload("assignmentRequestGranted", taskHire, nil))
+		effect, died := w.effect(id), false
+		fails(w, func() {
+			w.at(directorymemory.OperationIssuePass, func() { w.dieAt = w.calls + 1 })
+			died, _ = w.live(func() error { return w.handle(effect) })
+			w.dieAt = 0
+			w.directory.SetFault(nil)
+			if !died || w.livePass() == "" {
+				t.Fatalf("%s: it did not die with a pass issued", name)
+			}
+		})
+		w.settle(0)
+		w.directory.SetFault(nil)
+		w.settle(3 * time.Hour)
+		if task := w.task(id); !died || (w.livePass() != "") != task.Succeeded {
+			t.Errorf("%s: it is %s (%s), and a pass is there: %v", name, task.State, task.Detail, w.livePass() != "")
+		}
+	}
+}
+
 // A worker that has lost its lock and changes a group too late puts it right.
 func TestALateRemovalIsPutRight(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package companion
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,15 +40,25 @@ func (a Actions) CalloutAction(ctx context.Context, caller governance.Caller, na
 	if err := authz.Require(caller, authz.OpReadActions); err != nil {
 		return ledger.Versioned[governance.CalloutAction]{}, err
 	}
-	return a.action(ctx, name)
+	found, _, err := a.action(ctx, name)
+	return found, err
 }
 
-// action is a configured action. Errors: CodeNotFound.
-func (ports *Ports) action(ctx context.Context, name string) (ledger.Versioned[governance.CalloutAction], error) {
+// action is a configured action, and the version of the tenant that it was read in. Errors: CodeNotFound.
+func (ports *Ports) action(ctx context.Context, name string) (found ledger.Versioned[governance.CalloutAction], tenant ledger.Version, err error) {
+	missing := governance.NotFound("There is no action %q.", governance.Clip(name))
 	if probe := (&governance.CalloutAction{Name: name}); probe.Validate() != nil {
-		return ledger.Versioned[governance.CalloutAction]{}, governance.NotFound("There is no action %q.", governance.Clip(name))
+		return found, tenant, missing
 	}
-	return ledger.GetAt[governance.CalloutAction](ctx, ports.Ledger, ledger.TenantPlace(), name, "action")
+	state, err := ports.Ledger.Load(ctx, ledger.TenantPlace(), stored[governance.CalloutAction](name))
+	if err != nil {
+		return found, tenant, fmt.Errorf("read the action: %w", err)
+	}
+	action, ok := engine.Find[governance.CalloutAction](state.State, name)
+	if !ok {
+		return found, tenant, missing
+	}
+	return ledger.Versioned[governance.CalloutAction]{Value: action, ETag: state.ETag(action)}, state.Version(), nil
 }
 
 // ConfiguredAction is an action with what its pre-flight check found.
@@ -56,46 +67,44 @@ type ConfiguredAction struct {
 	Findings []governance.Finding `json:"findings"`
 }
 
-// PutAction makes an action or replaces it, if it is still the version that ifMatch names (empty for a new one, AnyETag for whichever there is), and checks whether it could do its work. What the check finds is
-// told, and stops nothing: a group may be made later. Errors: CodeForbidden, CodeInvalid, CodePrecondition, CodeConflict for a new one whose name is taken.
-func (a Actions) PutAction(ctx context.Context, caller governance.Caller, name string, draft governance.CalloutAction, ifMatch string) (ledger.Versioned[ConfiguredAction], error) {
+// PutAction makes an action or replaces it, if it is still the version that ifMatch names (empty for a new one, AnyETag for whichever there is), and checks whether it could do its work: edit is given the present
+// one, of a new one the name, and makes all of the next of it. What the check finds is told, and stops nothing: a group may be made later. Errors: CodeForbidden, CodeInvalid, CodeNotFound, CodePrecondition,
+// CodeConflict for a new one whose name is taken.
+func (a Actions) PutAction(ctx context.Context, caller governance.Caller, name, ifMatch string, edit func(*governance.CalloutAction) error) (ledger.Versioned[ConfiguredAction], error) {
 	var none ledger.Versioned[ConfiguredAction]
 	if err := authz.Require(caller, authz.OpWriteActions); err != nil {
 		return none, err
 	}
-	if draft.Name != "" && draft.Name != name {
-		return none, governance.Invalid("name", "name is %q in the body and %q in the path.", governance.Clip(draft.Name), governance.Clip(name))
-	}
-	draft.Name = name
-	if err := draft.Validate(); err != nil {
+	if err := (&governance.CalloutAction{Name: name}).Validate(); err != nil {
 		return none, err
-	}
-	p, err := planOf(draft.Kind, draft.Settings)
-	if err != nil {
-		return none, err
-	}
-	if draft.Settings, err = json.Marshal(p); err != nil {
-		return none, fmt.Errorf("encode the settings: %w", err)
 	}
 	by := engine.Edit{Caller: caller, Now: a.Ledger.Now()}
-	draft.ModifiedDateTime = governance.At(by.Now)
 	done, err := a.Ledger.Update(ctx, ledger.TenantPlace(), stored[governance.CalloutAction](name), func(s engine.State) (engine.Change, error) {
 		known, exists := engine.Find[governance.CalloutAction](s, name)
+		var before governance.Document
 		switch {
 		case exists && ifMatch == "":
 			return engine.Change{}, governance.Conflict("There is an action %q; name its version in If-Match to change it.", name)
 		case exists:
-			return by.Put(known, draft, governance.ActivityWriteAction, name, name), ledger.Matches(ifMatch, s.ETag(known))
+			before = known
 		case ifMatch != "":
 			return engine.Change{}, governance.NotFound("There is no action %q.", name)
 		}
-		return by.Put(nil, draft, governance.ActivityWriteAction, name, name), nil
+		next := known
+		next.Name = name
+		err := cmp.Or(ledger.Matches(ifMatch, s.ETag(known)), edit(&next))
+		next.Name, next.ModifiedDateTime = name, governance.At(by.Now)
+		err = cmp.Or(err, next.Validate())
+		p, wrong := planOf(next.Kind, next.Settings)
+		next.Settings, _ = json.Marshal(p) // which was read from JSON
+		return by.Put(before, next, governance.ActivityWriteAction, name, name), cmp.Or(err, wrong)
 	})
 	if err != nil {
 		return none, err
 	}
 	made, _ := ledger.Made[governance.CalloutAction](done, name)
-	return ledger.Versioned[ConfiguredAction]{Value: ConfiguredAction{made, a.preflight(ctx, draft.Kind, p)}, ETag: done.ETag(made)}, nil
+	checked, err := a.preflight(ctx, made)
+	return ledger.Versioned[ConfiguredAction]{Value: checked, ETag: done.ETag(made)}, err
 }
 
 // DeleteAction deletes an action. Tasks that were accepted before go on. Errors: CodeForbidden, CodeNotFound, CodePrecondition.
@@ -120,11 +129,7 @@ func (a Actions) CheckAction(ctx context.Context, caller governance.Caller, name
 	if err != nil {
 		return ConfiguredAction{}, err
 	}
-	p, err := planOf(found.Value.Kind, found.Value.Settings)
-	if err != nil {
-		return ConfiguredAction{}, err
-	}
-	return ConfiguredAction{found.Value, a.preflight(ctx, found.Value.Kind, p)}, nil
+	return a.preflight(ctx, found.Value)
 }
 
 // RehearseAction says in words what an action would do for a payload, and changes nothing. Errors: CodeForbidden, CodeNotFound, CodeInvalid.
@@ -160,12 +165,15 @@ func (a Actions) RehearseAction(ctx context.Context, caller governance.Caller, n
 	return lines, err
 }
 
-// preflight checks the permissions of a kind and what its plan looks for. A check that fails is a finding itself.
-func (a Actions) preflight(ctx context.Context, kind string, p plan) []governance.Finding {
+// preflight checks the permissions of an action's kind and what its plan looks for. A check that fails is a finding itself.
+func (a Actions) preflight(ctx context.Context, action governance.CalloutAction) (ConfiguredAction, error) {
+	p, err := planOf(action.Kind, action.Settings)
+	if err != nil {
+		return ConfiguredAction{}, err
+	}
 	c := &checkup{Ports: a.Ports, findings: []governance.Finding{}}
-	needs := a.Permissions(kind)
+	needs := a.Permissions(action.Kind)
 	if len(needs) > 0 {
-		var err error
 		if c.granted, err = a.Actions.Granted(ctx); err != nil {
 			c.blind = true
 			c.warn("", "The permissions could not be checked: "+classOf(err)+".")
@@ -175,5 +183,5 @@ func (a Actions) preflight(ctx context.Context, kind string, p plan) []governanc
 		c.permission(any...)
 	}
 	p.preflight(ctx, c)
-	return c.findings
+	return ConfiguredAction{action, c.findings}, nil
 }

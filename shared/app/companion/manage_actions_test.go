@@ -2,6 +2,8 @@ package companion_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -17,12 +19,13 @@ func TestActionsHaveVersions(t *testing.T) {
 	etag := ""
 	put := func(draft governance.CalloutAction, ifMatch string) error {
 		draft.Kind = "revokeSessions"
-		made, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", draft, ifMatch)
+		made, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", ifMatch, as(draft))
 		etag = made.ETag
 		return err
 	}
 	w.refused(put(governance.CalloutAction{}, "*"), governance.CodeNotFound, "act")
-	w.refused(put(governance.CalloutAction{Name: "other"}, ""), governance.CodeInvalid, "in the path")
+	_, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", "", sent(`{"kind":"revokeSessions","name":"other"}`))
+	w.refused(err, governance.CodeInvalid, "name contradicts")
 	w.must(put(governance.CalloutAction{Name: "act"}, ""))
 	first := etag
 	w.must(put(governance.CalloutAction{DisplayName: "second"}, first))
@@ -31,6 +34,36 @@ func TestActionsHaveVersions(t *testing.T) {
 	w.refused(w.actions.DeleteAction(t.Context(), taskAdministrator, "act", first), governance.CodePrecondition, "")
 	w.must(w.actions.DeleteAction(t.Context(), taskAdministrator, "act", second))
 	w.refused(w.actions.DeleteAction(t.Context(), taskAdministrator, "act", ""), governance.CodeNotFound, "act")
+}
+
+// TestAnActionLosesNothingBySilence: what is set and a PUT says nothing of is named, at every depth; null takes it away. rules: OBJ-05.
+func TestAnActionLosesNothingBySilence(t *testing.T) {
+	t.Parallel()
+	w := newTaskWorld(t)
+	put := func(ifMatch, body string) (governance.CalloutAction, error) {
+		made, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", ifMatch, sent(body))
+		return made.Value.CalloutAction, err
+	}
+	whole := `{"kind":"temporaryAccessPass","isEnabled":false,"onFailure":"deny","displayName":"Pass","callers":["` + taskApp + `"],"stages":["assignmentRequestGranted"],` +
+		`"settings":{"lifetimeInMinutes":480,"isUsableOnce":false,"allowedRoles":["` + taskApp + `"],"deliverTo":"requestor"}}`
+	first, err := put("", whole)
+	w.must(err)
+	_, err = put("*", `{"kind":"temporaryAccessPass","settings":{"deliverTo":"show"}}`)
+	w.refused(err, governance.CodeInvalid, "callers, displayName, isEnabled, onFailure, settings/allowedRoles, settings/isUsableOnce, settings/lifetimeInMinutes, stages.")
+	_, err = put("*", `{"displayName":"Pass","isEnabled":false,"onFailure":"deny","callers":null,"stages":null}`)
+	w.refused(err, governance.CodeInvalid, "kind, settings.")
+	again, err := put("*", whole)
+	w.must(err)
+	if first.ModifiedDateTime, again.ModifiedDateTime = nil, nil; !reflect.DeepEqual(first, again) {
+		t.Errorf("the same once more is %+v, was %+v", again, first)
+	}
+	bare, err := put("*", `{"kind":"temporaryAccessPass","isEnabled":null,"onFailure":null,"displayName":null,"callers":null,"stages":null,"settings":{"lifetimeInMinutes":null,"isUsableOnce":null,"allowedRoles":null,"deliverTo":null}}`)
+	w.must(err)
+	if string(bare.Settings) != `{"lifetimeInMinutes":60,"isUsableOnce":true,"deliverTo":"manager"}` || !bare.Enabled() || bare.OnFailure != governance.FailureReports || bare.DisplayName+fmt.Sprint(bare.Callers, bare.Stages) != "[] []" {
+		t.Errorf("after null it is %+v, %s", bare, bare.Settings)
+	}
+	_, err = put("*", `{"kind":"temporaryAccessPass"}`) // all else is its default
+	w.must(err)
 }
 
 // A change whose answer is lost is made once, and answered with the version that it made.
@@ -43,7 +76,7 @@ func TestActionsAreChangedOnce(t *testing.T) {
 			ifMatch = ""
 		}
 		w.faults(storememory.Conflict, storememory.LostResponse)
-		made, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", governance.CalloutAction{Kind: "revokeSessions", DisplayName: display}, ifMatch)
+		made, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", ifMatch, as(governance.CalloutAction{Kind: "revokeSessions", DisplayName: display}))
 		w.must(err)
 		found, err := w.actions.CalloutAction(t.Context(), taskAdministrator, "act")
 		w.must(err)
@@ -91,7 +124,7 @@ func TestAnActionThatLacksNothing(t *testing.T) {
 	w := newTaskWorld(t)
 	w.directory.PutPassPolicy(governance.PassPolicy{Enabled: true, MinimumMinutes: 10, MaximumMinutes: 480})
 	for name, kind := range kinds {
-		made, err := w.actions.PutAction(t.Context(), taskAdministrator, "a-"+strings.ToLower(name), governance.CalloutAction{Kind: name, Settings: json.RawMessage(kind.good)}, "")
+		made, err := w.actions.PutAction(t.Context(), taskAdministrator, "a-"+strings.ToLower(name), "", as(governance.CalloutAction{Kind: name, Settings: json.RawMessage(kind.good)}))
 		if err != nil {
 			t.Fatal(err)
 		}

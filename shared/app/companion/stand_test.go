@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/handlers/api/strict"
 	"latchkey/shared/app/companion"
 	"latchkey/shared/bus"
 	"latchkey/shared/directory"
@@ -151,8 +152,35 @@ var (
 func (w *taskWorld) configure(name, kind, settings string) {
 	w.t.Helper()
 	draft := governance.CalloutAction{Kind: kind, Settings: json.RawMessage(settings)}
-	if _, err := w.actions.PutAction(w.t.Context(), taskAdministrator, name, draft, ""); err != nil {
+	if _, err := w.actions.PutAction(w.t.Context(), taskAdministrator, name, "", as(draft)); err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// as makes an action what draft says.
+func as(draft governance.CalloutAction) func(*governance.CalloutAction) error {
+	return func(action *governance.CalloutAction) error {
+		*action = draft
+		return nil
+	}
+}
+
+// sent makes an action what a body says that comes in at the door.
+func sent(body string) func(*governance.CalloutAction) error {
+	return func(action *governance.CalloutAction) error {
+		read, err := strict.Actions(companion.Schemas()).Change([]byte(body))
+		if err != nil {
+			return err
+		}
+		stored, _ := json.Marshal(action)
+		data, err := read.Replace(stored)
+		if err != nil {
+			return err
+		}
+		var next governance.CalloutAction
+		err = json.Unmarshal(data, &next)
+		*action = next
+		return err
 	}
 }
 

@@ -178,11 +178,33 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		{"webhook", `{"url":"https://hooks.example/{{target.objectId}}","secret":"hook"}`, "settings/url"},
 		{"webhook", `{"url":"https://hooks.example:99999/","secret":"hook"}`, "settings/url"},
 		{"webhook", `{"url":"https://hooks.example/","secret":"hook","body":"x"}`, "settings/body"},
+		{"webhook", `{"url":"https://hooks.example/","secret":"hook","headers":{"X-Count":5}}`, "settings/headers"},
+		{"ticket", `{"find":{"url":"x","number_path":"n"}}`, "settings/find/number_path"},
+		{"ticket", `{"waitForAnswer":2}`, "settings/waitForAnswer"},
+		{"groupMembership", `{"groupId":"` + taskIn + `","GROUPID":"` + taskOut + `"}`, "settings/GROUPID"},
+		{"groupMembership", `{"groupId":"` + taskIn + `","direction":"sideways"}`, "settings/direction"},
+		{"revokeSessions", `{"all":true}`, "settings/all"},
 	} {
-		_, err := w.actions.PutAction(t.Context(), taskAdministrator, "bad", governance.CalloutAction{Kind: test.kind, Settings: json.RawMessage(test.settings)}, "")
+		_, err := w.actions.PutAction(t.Context(), taskAdministrator, "bad", "", sent(`{"kind":"`+test.kind+`","settings":`+test.settings+`}`))
 		var coded *governance.Error
 		if !errors.As(err, &coded) || coded.Code != governance.CodeInvalid || coded.Target != test.target || strings.Contains(coded.Message, "Go ") || strings.Contains(coded.Message, "Plan") {
 			t.Errorf("%s %s: %v, want %s to be named", test.kind, test.settings, err, test.target)
+		}
+	}
+}
+
+// TestSettingsAreSpelledAsAllMembersAre: names and values of a set in any letter case, booleans and numbers as text and digits. rules: OBJ-02 QUE-06.
+func TestSettingsAreSpelledAsAllMembersAre(t *testing.T) {
+	t.Parallel()
+	w := newTaskWorld(t)
+	for i, test := range []struct{ body, want string }{
+		{`{"KIND":"TemporaryAccessPass","Settings":{"LifetimeInMinutes":"480","isUsableOnce":"False","DELIVERTO":"Requestor","allowPrivileged":1}}`, `{"lifetimeInMinutes":480,"isUsableOnce":false,"deliverTo":"requestor","allowPrivileged":true}`},
+		{`{"settings":{"groupID":"` + strings.ToUpper(taskIn) + `","direction":"Add"},"kind":"groupMembership"}`, `{"groupId":"` + taskIn + `","direction":"add"}`},
+		{`{"kind":"ticket","settings":{"url":"https://desk.example/","WaitForAnswer":"0","Body":{"Group":null,"open":"true"}}}`, `{"url":"https://desk.example/","body":{"Group":null,"open":"true"},"waitForAnswer":false}`},
+	} {
+		made, err := w.actions.PutAction(t.Context(), taskAdministrator, fmt.Sprint("act-", i), "", sent(test.body))
+		if w.must(err); string(made.Value.Settings) != test.want {
+			t.Errorf("%s is %s", test.body, made.Value.Settings)
 		}
 	}
 }
@@ -213,7 +235,7 @@ func TestSettingsMayBeLeftOut(t *testing.T) {
 	t.Parallel()
 	w := newTaskWorld(t)
 	for i, settings := range []string{"", "null", "{}"} {
-		if _, err := w.actions.PutAction(t.Context(), taskAdministrator, fmt.Sprint("act-", i), governance.CalloutAction{Kind: "temporaryAccessPass", Settings: json.RawMessage(settings)}, ""); err != nil {
+		if _, err := w.actions.PutAction(t.Context(), taskAdministrator, fmt.Sprint("act-", i), "", as(governance.CalloutAction{Kind: "temporaryAccessPass", Settings: json.RawMessage(settings)})); err != nil {
 			t.Errorf("%q: %v", settings, err)
 		}
 	}
@@ -226,7 +248,7 @@ func TestBadSettingsAreRefused(t *testing.T) {
 		w := newTaskWorld(t)
 		before := w.everywhere()
 		for _, settings := range kind.bad {
-			_, err := w.actions.PutAction(t.Context(), taskAdministrator, "bad", governance.CalloutAction{Kind: name, Settings: json.RawMessage(settings)}, "")
+			_, err := w.actions.PutAction(t.Context(), taskAdministrator, "bad", "", as(governance.CalloutAction{Kind: name, Settings: json.RawMessage(settings)}))
 			if governance.CodeOf(err) != governance.CodeInvalid {
 				t.Errorf("%s takes %s: %v", name, settings, err)
 			}
@@ -352,7 +374,7 @@ func TestAFailureMayDeny(t *testing.T) {
 	} {
 		w := newTaskWorld(t)
 		draft := governance.CalloutAction{Kind: "groupMembership", Settings: json.RawMessage(`{"groupId":"` + test.group + `","direction":"add"}`), OnFailure: test.onFailure}
-		if _, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", draft, ""); err != nil {
+		if _, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", "", as(draft)); err != nil {
 			t.Fatal(err)
 		}
 		task := w.accept("act", payload(test.stage, taskHire, map[string]any{"State": "Submitted"}))
@@ -457,7 +479,7 @@ func TestActionsCallNothingWithin(t *testing.T) {
 			w := newTaskWorld(t)
 			before := w.everywhere()
 			data, _ := json.Marshal(settings)
-			made, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", governance.CalloutAction{Kind: kind, Settings: data}, "")
+			made, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", "", as(governance.CalloutAction{Kind: kind, Settings: data}))
 			if governance.CodeOf(err) == governance.CodeInvalid {
 				if w.everywhere() != before {
 					t.Errorf("%s to %s: what was refused is kept", kind, address)
@@ -825,7 +847,7 @@ func TestChecksAndRehearsals(t *testing.T) {
 	w := newTaskWorld(t)
 	w.directory.PutGranted("User.Read.All")
 	w.directory.PutPassPolicy(governance.PassPolicy{})
-	made, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", governance.CalloutAction{Kind: "temporaryAccessPass"}, "")
+	made, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", "", as(governance.CalloutAction{Kind: "temporaryAccessPass"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -835,10 +857,10 @@ func TestChecksAndRehearsals(t *testing.T) {
 			t.Errorf("the check does not say %q: %s", want, text)
 		}
 	}
-	if _, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", governance.CalloutAction{Kind: "revokeSessions"}, ""); governance.CodeOf(err) != governance.CodeConflict {
+	if _, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", "", as(governance.CalloutAction{Kind: "revokeSessions"})); governance.CodeOf(err) != governance.CodeConflict {
 		t.Errorf("a name that is taken: %v", err)
 	}
-	if _, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", governance.CalloutAction{Kind: "revokeSessions"}, "other"); governance.CodeOf(err) != governance.CodePrecondition {
+	if _, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", "other", as(governance.CalloutAction{Kind: "revokeSessions"})); governance.CodeOf(err) != governance.CodePrecondition {
 		t.Errorf("another version: %v", err)
 	}
 	w.directory.PutPassPolicy(governance.PassPolicy{Enabled: true, MinimumMinutes: 60, MaximumMinutes: 480})
@@ -861,7 +883,7 @@ func TestChecksAndRehearsals(t *testing.T) {
 	if w.everywhere() != before || len(w.directory.Issued())+len(w.directory.Sent())+len(w.posts) > 0 {
 		t.Error("a rehearsal has changed something")
 	}
-	if _, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", governance.CalloutAction{Kind: "revokeSessions", Stages: []governance.TaskStage{governance.StageRequestRemoved}}, made.ETag); err != nil {
+	if _, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", made.ETag, as(governance.CalloutAction{Kind: "revokeSessions", Stages: []governance.TaskStage{governance.StageRequestRemoved}})); err != nil {
 		t.Fatal(err)
 	}
 	if lines, err := w.actions.RehearseAction(t.Context(), taskAdministrator, "act", payload("assignmentRequestGranted", taskHire, nil)); err != nil || len(lines) != 1 || !strings.HasPrefix(lines[0], "It would be refused") {
