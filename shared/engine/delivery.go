@@ -200,11 +200,11 @@ func (c *Change) remove(assignment governance.Assignment, why removal, now time.
 	c.provision(request.ID, assignment, time.Time{})
 }
 
-// Step and Action are governance's: the provisioners at the origins are told the same.
-type (
-	Step   = governance.Step
-	Action = governance.StepAction
-)
+// Step is governance's: the provisioners at the origins are told the same.
+type Step = governance.Step
+
+// Action is what a Step does.
+type Action = governance.StepAction
 
 // The actions. Keep does nothing: another assignment of the subject grants the same (RULES RES-10). Await does nothing yet: another is to grant it, and may fail to.
 const (

@@ -79,7 +79,7 @@ type Holding struct {
 	PolicyID     string          `json:"policyId"`
 	State        AssignmentState `json:"state"`
 	Removing     bool            `json:"removing,omitempty"`
-	Grants       []string        `json:"grants"`           // the Key of each
+	Grants       []string        `json:"grants"`            // the Key of each
 	Pending      []string        `json:"pending,omitempty"` // those of them that are not granted yet
 	Failed       []string        `json:"failed,omitempty"`  // those of them that could not be granted or taken away, or are taken back
 	EndDateTime  *DateTime       `json:"endDateTime,omitempty"`

@@ -78,8 +78,8 @@ func (r *Requests) SubmitRequest(ctx context.Context, caller governance.Caller, 
 		return err
 	})
 	if ledger.Repeats(ctx) && governance.CodeOf(err) == governance.CodeInvalid { // what it made before may have outlived the package
-		if before, missing := ledger.Get[governance.AssignmentRequest](ctx, r.Ledger, draft.ID, requestName); missing == nil {
-			return before.Value, nil
+		if before, missing := ledger.Get[governance.AssignmentRequest](ctx, r.Ledger, draft.ID, requestName); governance.CodeOf(missing) != governance.CodeNotFound {
+			return before.Value, missing
 		}
 	}
 	return made, err

@@ -61,8 +61,8 @@ func (r *Resources) RequestResource(ctx context.Context, caller governance.Calle
 		return written[0], nil
 	}
 	if ledger.Repeats(ctx) { // it may have been made before
-		if before, missing := ledger.GetAt[governance.ResourceRequest](ctx, r.Ledger, place, request.ID, "resource request"); missing == nil {
-			return before.Value, nil
+		if before, missing := ledger.GetAt[governance.ResourceRequest](ctx, r.Ledger, place, request.ID, "resource request"); governance.CodeOf(missing) != governance.CodeNotFound {
+			return before.Value, missing
 		}
 	}
 	return none, err
