@@ -1,7 +1,7 @@
 package strict
 
 // Action is an action of custom extensions; its settings are checked by its kind.
-var Action = &Type{Name: "calloutAction", Members: append([]Member{
+var Action = &Type{Words: "an action", Members: append([]Member{
 	{Name: "name", Kind: Text},
 	{Name: "displayName", Kind: Text},
 	{Name: "kind", Kind: Text},
@@ -10,7 +10,8 @@ var Action = &Type{Name: "calloutAction", Members: append([]Member{
 	{Name: "callers", Kind: Texts},
 	{Name: "stages", Kind: Texts},
 	{Name: "onFailure", Kind: Text},
-}, noise("modifiedDateTime", "findings")...)}
+	{Name: "findings", Kind: Texts, Decided: true},
+}, noise("modifiedDateTime")...)}
 
 // TicketAnswer is what a service desk says of a ticket.
-var TicketAnswer = &Type{Name: "ticket answer", Members: []Member{{Name: "status", Kind: Text}, {Name: "detail", Kind: Text}}}
+var TicketAnswer = &Type{Words: "the answer to a ticket", Members: []Member{{Name: "status", Kind: Text}, {Name: "detail", Kind: Text}}}
