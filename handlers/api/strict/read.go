@@ -76,7 +76,7 @@ func (r *reading) object(declared *Type, n *node) (map[string]any, error) {
 			return nil, err
 		}
 	}
-	value, seen := map[string]any{}, map[*Member]*node{}
+	value, seen := map[string]any{}, make([]*Member, 0, len(n.inside)) // they are few, so that a map would cost more than it saves
 	for _, one := range n.inside {
 		member := t.member(one.as)
 		if member == nil && isAnnotation(one.as) {
@@ -85,10 +85,10 @@ func (r *reading) object(declared *Type, n *node) (map[string]any, error) {
 		if member == nil {
 			return nil, t.unknown(one)
 		}
-		if other := seen[member]; other != nil {
-			return nil, twice(one, other)
+		if slices.Contains(seen, member) {
+			return nil, twice(one, n.inside[slices.IndexFunc(n.inside, func(other *node) bool { return t.member(other.as) == member })])
 		}
-		seen[member] = one
+		seen = append(seen, member)
 		if err := r.member(member, one, value); err != nil {
 			return nil, err
 		}
@@ -116,10 +116,12 @@ func (r *reading) annotated(declared *Type, n *node) (*Type, error) {
 		return nil, err
 	}
 	for _, one := range n.inside {
-		of, what, is := strings.Cut(folded(one.as), "@")
+		if !isAnnotation(one.as) {
+			continue
+		}
+		of, what, _ := strings.Cut(folded(one.as), "@")
 		m := t.member(of)
 		switch {
-		case !is:
 		case strings.HasPrefix(what, "latchkey."):
 			if t.member(one.as) == nil {
 				return nil, one.invalid("is no annotation of Latchkey's")
