@@ -11,9 +11,11 @@ import (
 )
 
 var packageKind = &kind{
-	set: "accessPackages", of: reflect.TypeFor[governance.AccessPackage](), navigation: []string{"catalog", "resourceRoleScopes", "assignmentPolicies"},
+	set: "accessPackages", of: reflect.TypeFor[governance.AccessPackage](),
+	navigation: []string{"catalog", "resourceRoleScopes", "assignmentPolicies"},
 	fields: map[string]field{
-		"id": identifier, "displayName": text, "description": text, "createdDateTime": instant, "modifiedDateTime": instant, "isHidden": boolean, "catalog/id": identifier,
+		"id": identifier, "displayName": text, "description": text, "createdDateTime": instant, "modifiedDateTime": instant,
+		"isHidden": boolean, "catalog/id": identifier,
 	},
 }
 
@@ -39,21 +41,23 @@ var accessPackages = &descriptor{
 		// Those who may request a package see less of it.
 		offered := list("/accessPackages.filterByCurrentUser/{on}", mine(s.use.Offers.PackagesByCurrentUser))
 		offered.kind = packageKind.expanding(map[string]*kind{"catalog": namedCatalog, "resourceRoleScopes": resourceRoleScopes.kind})
-		requirements := answering(http.MethodPost, "/accessPackages/{id}/getApplicablePolicyRequirements", http.StatusOK, func(c *call) (any, error) {
-			var asked struct{ Subject *governance.Subject }
-			if body, err := c.given(); err != nil {
-				return nil, err
-			} else if body != nil {
-				if err := body.Into(&asked); err != nil {
+		requirements := answering(http.MethodPost, "/accessPackages/{id}/getApplicablePolicyRequirements", http.StatusOK,
+			func(c *call) (any, error) {
+				var asked struct{ Subject *governance.Subject }
+				if body, err := c.given(); err != nil {
 					return nil, err
+				} else if body != nil {
+					if err := body.Into(&asked); err != nil {
+						return nil, err
+					}
 				}
-			}
-			if asked.Subject != nil && !strings.EqualFold(asked.Subject.ObjectID, c.caller.ObjectID) {
-				return nil, governance.Invalid("subject", "subject may name the caller alone, by objectId; to ask for somebody else is not in this release.")
-			}
-			found, err := s.use.Offers.ApplicableRequirements(c.ctx(), c.caller, c.ids[0])
-			return map[string]any{"value": found}, err
-		})
+				if asked.Subject != nil && !strings.EqualFold(asked.Subject.ObjectID, c.caller.ObjectID) {
+					return nil, governance.Invalid("subject/objectId",
+						"subject/objectId may be the caller's alone; to ask for somebody else is not in this release.")
+				}
+				found, err := s.use.Offers.ApplicableRequirements(c.ctx(), c.caller, c.ids[0])
+				return map[string]any{"value": found}, err
+			})
 		requirements.takes = strict.Requirements
 		return []verb{
 			list("/accessPackages", page),

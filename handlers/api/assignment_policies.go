@@ -10,10 +10,13 @@ import (
 )
 
 var policyKind = &kind{
-	set: "assignmentPolicies", beta: "accessPackageAssignmentPolicies", of: reflect.TypeFor[governance.AssignmentPolicy](), navigation: []string{"accessPackage", "catalog"},
+	set: "assignmentPolicies", beta: "accessPackageAssignmentPolicies", of: reflect.TypeFor[governance.AssignmentPolicy](),
+	navigation: []string{"accessPackage", "catalog"},
 	fields: map[string]field{
-		"id": identifier, "displayName": text, "description": text, "createdDateTime": instant, "modifiedDateTime": instant, "accessPackage/id": identifier, "catalog/id": identifier,
-		"allowedTargetScope": named(governance.ScopeNotSpecified, governance.ScopeSpecificDirectoryUsers, governance.ScopeAllMemberUsers, governance.ScopeAllDirectoryUsers),
+		"id": identifier, "displayName": text, "description": text, "createdDateTime": instant, "modifiedDateTime": instant,
+		"accessPackage/id": identifier, "catalog/id": identifier,
+		"allowedTargetScope": named(governance.ScopeNotSpecified, governance.ScopeSpecificDirectoryUsers, governance.ScopeAllMemberUsers,
+			governance.ScopeAllDirectoryUsers),
 	},
 }
 

@@ -13,10 +13,13 @@ var assignmentRequests = &descriptor{
 		set: "assignmentRequests", beta: "accessPackageAssignmentRequests", of: reflect.TypeFor[governance.AssignmentRequest](),
 		navigation: []string{"accessPackage", "assignment", "requestor"}, internal: []string{"policy", "approval"},
 		fields: map[string]field{
-			"id": identifier, "createdDateTime": instant, "completedDateTime": instant, "state": named(governance.RequestStates()...), "status": text,
-			"accessPackage/id": identifier, "accessPackage/catalog/id": identifier, "assignment/id": identifier, "assignment/target/objectId": identifier,
+			"id": identifier, "createdDateTime": instant, "completedDateTime": instant, "state": named(governance.RequestStates()...),
+			"status":           text,
+			"accessPackage/id": identifier, "accessPackage/catalog/id": identifier, "assignment/id": identifier,
+			"assignment/target/objectId":     identifier,
 			"assignment/assignmentPolicy/id": identifier, "requestor/id": identifier, "requestor/objectId": identifier,
-			"requestType": named(governance.RequestUserAdd, governance.RequestUserRemove, governance.RequestAdminAdd, governance.RequestAdminRemove, governance.RequestSystemRemove),
+			"requestType": named(governance.RequestUserAdd, governance.RequestUserRemove, governance.RequestAdminAdd,
+				governance.RequestAdminRemove, governance.RequestSystemRemove),
 		},
 	}).expanding(map[string]*kind{
 		"accessPackage": namedPackage, "requestor": subjectKind,
@@ -29,8 +32,10 @@ var assignmentRequests = &descriptor{
 			list("/assignmentRequests.filterByCurrentUser/{on}", mine(s.use.Requests.RequestsByCurrentUser)),
 			create("/assignmentRequests", unversioned(s.use.Requests.SubmitRequest)),
 			read("/assignmentRequests/{id}", use(s.use.Requests.Request)),
-			answering(http.MethodPost, "/assignmentRequests/{id}/cancel", http.StatusOK, func(c *call) (any, error) { return nil, s.use.Requests.CancelRequest(c.ctx(), c.caller, c.ids[0]) }),
-			answering(http.MethodPost, "/assignmentRequests/{id}/reprocess", http.StatusAccepted, func(c *call) (any, error) { return nil, s.use.Requests.ReprocessRequest(c.ctx(), c.caller, c.ids[0]) }),
+			answering(http.MethodPost, "/assignmentRequests/{id}/cancel", http.StatusOK,
+				func(c *call) (any, error) { return nil, s.use.Requests.CancelRequest(c.ctx(), c.caller, c.ids[0]) }),
+			answering(http.MethodPost, "/assignmentRequests/{id}/reprocess", http.StatusAccepted,
+				func(c *call) (any, error) { return nil, s.use.Requests.ReprocessRequest(c.ctx(), c.caller, c.ids[0]) }),
 		}
 	},
 }

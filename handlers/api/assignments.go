@@ -9,10 +9,12 @@ import (
 
 var (
 	assignmentKind = &kind{
-		set: "assignments", beta: "accessPackageAssignments", of: reflect.TypeFor[governance.Assignment](), navigation: []string{"accessPackage", "assignmentPolicy", "target", "deliveries"},
-		internal: []string{"requestId", "removing", "attempt", "nextAttemptDateTime", "targetId", "accessPackageId", "assignmentPolicyId"},
+		set: "assignments", beta: "accessPackageAssignments", of: reflect.TypeFor[governance.Assignment](),
+		navigation: []string{"accessPackage", "assignmentPolicy", "target", "deliveries"},
+		internal:   []string{"requestId", "removing", "attempt", "nextAttemptDateTime", "targetId", "accessPackageId", "assignmentPolicyId"},
 		fields: map[string]field{
-			"id": identifier, "state": named(governance.AssignmentStates()...), "status": text, "expiredDateTime": instant, "accessPackage/id": identifier,
+			"id": identifier, "state": named(governance.AssignmentStates()...), "status": text, "expiredDateTime": instant,
+			"accessPackage/id":         identifier,
 			"accessPackage/catalog/id": identifier, "assignmentPolicy/id": identifier, "target/id": identifier, "target/objectId": identifier,
 		},
 	}

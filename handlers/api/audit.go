@@ -12,7 +12,8 @@ var audit = &descriptor{
 	kind: &kind{
 		set: "audit", of: reflect.TypeFor[governance.AuditEntry](),
 		fields: map[string]field{
-			"id": text, "activityDisplayName": text, "activityDateTime": instant, "correlationId": identifier, "targetId": text, "partitionId": identifier, "result": text,
+			"id": text, "activityDisplayName": text, "activityDateTime": instant, "correlationId": identifier, "targetId": text,
+			"partitionId": identifier, "result": text,
 			"initiatedBy/objectId": identifier,
 		},
 	},

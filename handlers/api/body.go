@@ -26,7 +26,8 @@ const (
 	maxRefused = 32 << 20 // bytes that are read of a body that is too large: a proxy that cannot send it to its end tells its client of a bad gateway instead of the answer
 )
 
-// body reads the request's body, unpacked and checked for size and depth; the second reading answers the same. Errors: CodeTooLarge, CodeUnsupported, CodeInvalid.
+// body reads the request's body, unpacked and checked for size and depth; the second reading answers the same. Errors: CodeTooLarge,
+// CodeUnsupported, CodeInvalid.
 func (c *call) body() ([]byte, error) {
 	if c.hasPayload {
 		return c.payload, nil
@@ -45,7 +46,8 @@ func (c *call) body() ([]byte, error) {
 		}
 		reader = unpacked
 	default:
-		return nil, &governance.Error{Code: governance.CodeUnsupported, Target: "Content-Encoding", Message: "Content-Encoding may be gzip or identity."}
+		return nil, &governance.Error{Code: governance.CodeUnsupported, Target: "Content-Encoding",
+			Message: "Content-Encoding may be gzip or identity."}
 	}
 	data, err := io.ReadAll(io.LimitReader(reader, maxBody+1))
 	if limit := (*http.MaxBytesError)(nil); errors.As(err, &limit) || len(data) > maxBody {
@@ -73,8 +75,8 @@ func (c *call) body() ([]byte, error) {
 	return data, nil
 }
 
-// checkText refuses JSON that is nested too deeply, before anything recursive looks at it, and strings with a NUL, which no name or text has and other services cut off, or with half of a surrogate
-// pair, in whose place encoding/json would put another character.
+// checkText refuses JSON that is nested too deeply, before anything recursive looks at it, and strings with a NUL, which no name or text
+// has and other services cut off, or with half of a surrogate pair, in whose place encoding/json would put another character.
 func checkText(data []byte) error {
 	depth, inString := 0, false
 	for i := 0; i < len(data); i++ {
@@ -133,7 +135,8 @@ const (
 // purposes are what the bodies of methods are for, where a verb does not say it.
 var purposes = map[string]purpose{http.MethodPost: acting, http.MethodPatch: merging, http.MethodPut: replacing}
 
-// given reads the body by the table of its type; nil if an action has none. Errors: those of body, CodeInvalid naming the member and what it must be.
+// given reads the body by the table of its type; nil if an action has none. Errors: those of body, CodeInvalid naming the member and what
+// it must be.
 func (c *call) given() (*strict.Body, error) {
 	data, err := c.body()
 	acts := c.route.body == acting
@@ -156,7 +159,8 @@ type edit[T any] struct {
 	apply   func(*T) error // may be called more than once
 }
 
-// edits reads the body of a POST, PATCH or PUT as a resource. It is the one place where a resource is read from outside. Errors: those of given.
+// edits reads the body of a POST, PATCH or PUT as a resource. It is the one place where a resource is read from outside. Errors: those of
+// given.
 func edits[T any](c *call) (e edit[T], err error) {
 	if e.ifMatch, err = c.ifMatch(); err != nil {
 		return e, err
@@ -248,13 +252,14 @@ func decode(data []byte, value any) error {
 		return governance.Invalid("body", "The body is no valid JSON at byte %d: %v.", syntax.Offset, syntax)
 	case errors.As(err, &wrong):
 		field := strings.ReplaceAll(wrong.Field, ".", "/")
-		return governance.Invalid(field, "%s cannot be a %s; it must be a %s.", field, wrong.Value, cmp.Or(jsonTypes[wrong.Type.Kind()], wrong.Type.Kind().String()))
+		return governance.Invalid(field, "%s cannot be read; it must be %s.", field,
+			cmp.Or(jsonTypes[wrong.Type.Kind()], "a "+wrong.Type.Kind().String()))
 	}
 	return governance.Invalid("body", "The body cannot be read: %v.", err)
 }
 
 // jsonTypes are the JSON words for kinds of Go's, where they differ.
 var jsonTypes = map[reflect.Kind]string{
-	reflect.Bool: "boolean", reflect.Slice: "list", reflect.Struct: "object", reflect.Map: "object", reflect.Pointer: "object", reflect.Int: "number", reflect.Int32: "number",
-	reflect.Int64: "number", reflect.Float64: "number",
+	reflect.Bool: "a boolean", reflect.Slice: "a list", reflect.Struct: "an object", reflect.Map: "an object", reflect.Pointer: "an object",
+	reflect.Int: "a number", reflect.Int32: "a number", reflect.Int64: "a number", reflect.Float64: "a number",
 }

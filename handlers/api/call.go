@@ -79,7 +79,8 @@ func (c *call) once() (response, error) {
 	case len(keys) == 0:
 		return c.run(c.route.run)
 	case c.route.unkept:
-		return response{}, governance.Invalid("Idempotency-Key", "What this answers is shown once; it cannot be asked for with an Idempotency-Key.")
+		return response{}, governance.Invalid("Idempotency-Key",
+			"What this answers is shown once; it cannot be asked for with an Idempotency-Key.")
 	case len(keys) > 1 || strings.TrimSpace(keys[0]) == "":
 		return response{}, governance.Invalid("Idempotency-Key", "There must be one Idempotency-Key, and it must not be empty.")
 	}
@@ -208,8 +209,8 @@ func (c *call) base() string {
 	return scheme + "://" + addressed(c.r)
 }
 
-// addressed is the host that the client called. The Functions host puts its own address for the handler into Host, and the client's into X-Forwarded-Host, over whatever
-// the client said there.
+// addressed is the host that the client called. The Functions host puts its own address for the handler into Host, and the client's into
+// X-Forwarded-Host, over whatever the client said there.
 func addressed(r *http.Request) string {
 	if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" && !strings.ContainsAny(forwarded, "/ ,\\") {
 		return forwarded

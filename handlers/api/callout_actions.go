@@ -46,7 +46,8 @@ var calloutActions = &descriptor{
 			read(one, use(s.use.Actions.CalloutAction)),
 			put,
 			remove(one, s.use.Actions.DeleteAction),
-			answering(http.MethodPost, one+"/check", http.StatusOK, func(c *call) (any, error) { return s.use.Actions.CheckAction(c.ctx(), c.caller, c.ids[0]) }),
+			answering(http.MethodPost, one+"/check", http.StatusOK,
+				func(c *call) (any, error) { return s.use.Actions.CheckAction(c.ctx(), c.caller, c.ids[0]) }),
 			rehearse,
 		}
 	},

@@ -12,7 +12,8 @@ var callouts = &descriptor{
 	kind: &kind{
 		set: "callouts", of: reflect.TypeFor[governance.Task](), internal: []string{"settings", "resumePath", "claim"},
 		fields: map[string]field{
-			"id": identifier, "action": text, "kind": text, "state": text, "stage": text, "requestId": identifier, "target/objectId": identifier, "acceptedDateTime": instant,
+			"id": identifier, "action": text, "kind": text, "state": text, "stage": text, "requestId": identifier, "target/objectId": identifier,
+			"acceptedDateTime": instant,
 		},
 	},
 	verbs: func(s *Server) []verb {
@@ -22,7 +23,8 @@ var callouts = &descriptor{
 				return nil, err
 			}
 			return map[string]any{
-				"temporaryAccessPass": shown.Value.Reveal(), "startDateTime": shown.StartDateTime, "lifetimeInMinutes": shown.Minutes, "isUsableOnce": shown.UsableOnce,
+				"temporaryAccessPass": shown.Value.Reveal(), "startDateTime": shown.StartDateTime, "lifetimeInMinutes": shown.Minutes,
+				"isUsableOnce": shown.UsableOnce,
 			}, nil
 		})
 		show.unkept = true // a pass is kept nowhere

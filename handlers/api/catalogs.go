@@ -11,17 +11,20 @@ import (
 )
 
 var catalogKind = &kind{
-	set: "catalogs", beta: "accessPackageCatalogs", of: reflect.TypeFor[expandedCatalog](), navigation: []string{"accessPackages", "resources"},
+	set: "catalogs", beta: "accessPackageCatalogs", of: reflect.TypeFor[expandedCatalog](),
+	navigation: []string{"accessPackages", "resources"},
 	fields: map[string]field{
-		"id": identifier, "displayName": text, "description": text, "createdDateTime": instant, "modifiedDateTime": instant, "isExternallyVisible": boolean,
-		"state":       named(governance.CatalogPublished, governance.CatalogUnpublished),
-		"catalogType": named(governance.CatalogUserManaged, governance.CatalogServiceDefault, governance.CatalogServiceManaged),
+		"id": identifier, "displayName": text, "description": text, "createdDateTime": instant, "modifiedDateTime": instant,
+		"isExternallyVisible": boolean,
+		"state":               named(governance.CatalogPublished, governance.CatalogUnpublished),
+		"catalogType":         named(governance.CatalogUserManaged, governance.CatalogServiceDefault, governance.CatalogServiceManaged),
 	},
 }
 
 var catalogs = &descriptor{
 	kind: catalogKind.expanding(map[string]*kind{
-		"accessPackages": packageKind.expanding(map[string]*kind{"resourceRoleScopes": resourceRoleScopes.kind}), "resources": catalogResources.kind,
+		"accessPackages": packageKind.expanding(map[string]*kind{"resourceRoleScopes": resourceRoleScopes.kind}),
+		"resources":      catalogResources.kind,
 	}),
 	body: strict.Catalog,
 	owned: func(c *call) (any, error) {

@@ -14,7 +14,8 @@ import (
 	"latchkey/shared/ledger"
 )
 
-// kind is what a resource looks like from outside, wherever it occurs: which of its members are only shown when $expand asks, which never are, and what $filter and $orderby may name.
+// kind is what a resource looks like from outside, wherever it occurs: which of its members are only shown when $expand asks, which never
+// are, and what $filter and $orderby may name.
 type kind struct {
 	set        string           // the name of its entity set
 	beta       string           // the same in Graph's beta; empty: as in v1.0
@@ -26,8 +27,8 @@ type kind struct {
 	fields     map[string]field // what $filter may compare
 }
 
-// expanding is the kind where these of its navigation properties can be expanded, and no others: what is inside something else is there as far as it is stored with it or filled in, and no
-// farther, and an $expand that would answer with nothing is refused.
+// expanding is the kind where these of its navigation properties can be expanded, and no others: what is inside something else is there as
+// far as it is stored with it or filled in, and no farther, and an $expand that would answer with nothing is refused.
 func (k *kind) expanding(expandable map[string]*kind) *kind {
 	expanded := *k
 	expanded.expandable = expandable
@@ -67,7 +68,8 @@ func known(names []string, meant string) (string, bool) {
 	return "", false
 }
 
-// descriptor is all that the API knows of one resource: what it looks like, and what can be done with it. Everything else is done from it, once for all resources.
+// descriptor is all that the API knows of one resource: what it looks like, and what can be done with it. Everything else is done from it,
+// once for all resources.
 type descriptor struct {
 	*kind
 	body  *strict.Type             // what a body may say of it
@@ -128,8 +130,8 @@ func create[T any](path string, do using[T, ledger.Versioned[T]]) verb {
 	}}
 }
 
-// change is PATCH, which merges the body into the resource, or PUT, which puts it in its place. The answer to PATCH is 204 with the new ETag, as Graph's, or 200 with the resource when the
-// client asks for that.
+// change is PATCH, which merges the body into the resource, or PUT, which puts it in its place. The answer to PATCH is 204 with the new
+// ETag, as Graph's, or 200 with the resource when the client asks for that.
 func change[T, R any](method, path string, do using[edit[T], ledger.Versioned[R]]) verb {
 	return verb{method: method, path: path, run: func(c *call) (response, error) {
 		change, err := edits[T](c)

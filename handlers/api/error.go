@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"latchkey/shared/governance"
@@ -54,7 +55,8 @@ type innerError struct {
 	ClientRequestID string `json:"client-request-id"`
 }
 
-// fail answers with an error in Graph's shape. What is not an error of the domain becomes an internal one, whose cause goes to the log alone.
+// fail answers with an error in Graph's shape. What is not an error of the domain becomes an internal one, whose cause goes to the log
+// alone.
 func (c *call) fail(err error) {
 	code := ledger.CodeOf(err)
 	status, known := statuses[code]
@@ -69,12 +71,17 @@ func (c *call) fail(err error) {
 	body.Error.Message = cmp.Or(messages[code], "The service failed; the request id leads to the log.")
 	if coded := (*governance.Error)(nil); code != governance.CodeInternal && errors.As(err, &coded) {
 		body.Error.Message, body.Error.Target = coded.Message, coded.Target
+		if code == governance.CodeInvalid && !strings.Contains(coded.Message, coded.Target) { // what is checked deep inside speaks of the member alone
+			body.Error.Message = coded.Target + ": " + coded.Message
+		}
 	}
 	if status >= http.StatusInternalServerError {
-		c.server.log.ErrorContext(c.r.Context(), "a request failed", "requestId", c.requestID, "method", c.r.Method, "path", c.r.URL.Path, "status", status, "error", err)
+		c.server.log.ErrorContext(c.r.Context(), "a request failed", "requestId", c.requestID, "method", c.r.Method, "path", c.r.URL.Path,
+			"status", status, "error", err)
 	}
 	body.Error.InnerError = innerError{
-		Date: c.server.clock.Now().UTC().Format("2006-01-02T15:04:05"), RequestID: c.requestID, ClientRequestID: cmp.Or(c.clientRequestID, c.requestID),
+		Date: c.server.clock.Now().UTC().Format("2006-01-02T15:04:05"), RequestID: c.requestID,
+		ClientRequestID: cmp.Or(c.clientRequestID, c.requestID),
 	}
 	header := c.w.Header()
 	switch status {

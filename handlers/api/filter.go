@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"latchkey/shared/governance"
@@ -296,11 +295,12 @@ func (p *filterParser) literal(f field, property string) (value any) {
 		ok = ok || t.kind == wordToken && governance.IsGUID(t.text)
 		value, want = strings.ToLower(t.text), "an id in quotes"
 	case instantField:
-		at, err := time.Parse(time.RFC3339Nano, t.text)
-		ok, value, want = err == nil, governance.FormatInstant(at), "a date and time such as 2026-11-20T00:00:00Z"
+		var at governance.DateTime
+		err := at.UnmarshalJSON([]byte(strconv.Quote(t.text)))
+		ok, value, want = err == nil, governance.FormatInstant(at.Time), "a date and time such as 2026-11-20T00:00:00Z"
 	case boolField:
-		truth, err := strconv.ParseBool(t.text)
-		ok, value, want = err == nil && t.kind == wordToken, truth, "true or false"
+		name, isOne := known([]string{"true", "false"}, t.text)
+		ok, value, want = isOne && t.kind == wordToken, name == "true", "true or false"
 	case enumField:
 		name, isOne := known(f.enum, t.text)
 		ok, value, want = ok && isOne, name, "one of '"+strings.Join(f.enum, "', '")+"'"

@@ -25,8 +25,8 @@ type healthCache struct {
 
 const healthAge = 5 * time.Second
 
-// readHealth answers 200 when everything does, 503 otherwise, and says which dependency does not: its kind, no address and no id. Who may read the audit, and says so with a token, is also told
-// which queues have dead letters.
+// readHealth answers 200 when everything does, 503 otherwise, and says which dependency does not: its kind, no address and no id. Who may
+// read the audit, and says so with a token, is also told which queues have dead letters.
 func (s *Server) readHealth(c *call) (response, error) {
 	reports := s.health.now(c.ctx(), s.use.Health, s.clock.Now())
 	if c.r.Header.Get("Authorization") != "" && c.authenticate() == nil { // anybody else gets what everybody gets

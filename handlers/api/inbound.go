@@ -106,7 +106,8 @@ func (s *Callouts) serve(c *call) (response, error) {
 func (s *Callouts) ticket(c *call, id string) (response, error) {
 	keys := c.r.Header.Values("Latchkey-Ticket-Key")
 	if len(keys) != 1 {
-		return response{}, &governance.Error{Code: governance.CodeUnauthorized, Message: "The header Latchkey-Ticket-Key is missing: it holds the key that the ticket was opened with."}
+		return response{}, &governance.Error{Code: governance.CodeUnauthorized,
+			Message: "The header Latchkey-Ticket-Key is missing: it holds the key that the ticket was opened with."}
 	}
 	body, err := c.body()
 	if err != nil {

@@ -46,8 +46,8 @@ type ordering struct {
 	descending bool
 }
 
-// parseOptions reads the options that a route supports; those of the Functions host are nobody's here. OData separates options inside $expand with semicolons, which clients need not encode
-// and net/url refuses. Errors: CodeInvalid naming the option.
+// parseOptions reads the options that a route supports; those of the Functions host are nobody's here. OData separates options inside
+// $expand with semicolons, which clients need not encode and net/url refuses. Errors: CodeInvalid naming the option.
 func (c *call) parseOptions(k *kind, supported []string) error {
 	given, err := url.ParseQuery(strings.ReplaceAll(c.r.URL.RawQuery, ";", "%3B"))
 	if err != nil {
@@ -71,7 +71,8 @@ func (o *options) read(given url.Values, supported []string) error {
 	for _, name := range sortedKeys(given) {
 		option, ok := known(supported, "$"+strings.TrimPrefix(name, "$"))
 		if !ok {
-			return governance.Invalid(cmp.Or(shorten(name), "query"), "The query option %q is not supported here; there are %s.", shorten(name), listed(supported))
+			return governance.Invalid(cmp.Or(shorten(name), "query"), "The query option %q is not supported here; there are %s.", shorten(name),
+				listed(supported))
 		}
 		o.query[option] = append(o.query[option], given[name]...)
 	}
@@ -98,23 +99,35 @@ func (o *options) parse(name, value string) (err error) {
 	case "$select":
 		err = o.shape.choose(value)
 	case "$top":
-		if o.top, err = strconv.Atoi(value); err != nil || o.top < 1 || o.top > maxTop {
+		if o.top, err = whole(value); err != nil || o.top < 1 || o.top > maxTop {
 			return governance.Invalid(name, "$top must be a whole number from 1 to %d.", maxTop)
 		}
 	case "$skip":
-		if o.skip, err = strconv.Atoi(value); err != nil || o.skip < 0 || o.skip > maxCollected {
+		if o.skip, err = whole(value); err != nil || o.skip < 0 || o.skip > maxCollected {
 			return governance.Invalid(name, "$skip must be a whole number from 0 to %d; to read on, follow @odata.nextLink.", maxCollected)
 		}
 	case "$count":
-		if o.count, err = strconv.ParseBool(value); err != nil {
+		if o.count = strings.EqualFold(value, "true"); !o.count && !strings.EqualFold(value, "false") {
 			return governance.Invalid(name, "$count must be true or false.")
 		}
-	case "$skiptoken":
-		o.skipToken = value
+	case "$skiptoken": // read last
+		if o.skipToken = value; value == "" || len(o.orderBy) > 0 || len(o.query["$skip"]) > 0 {
+			return governance.Invalid(name,
+				"$skiptoken is that of an @odata.nextLink, which has neither $orderby nor $skip beside it; follow it as it is.")
+		}
 	case "$orderby":
 		o.orderBy, err = parseOrderBy(value, o.shape.kind)
 	}
 	return err
+}
+
+// whole reads a whole number as it is written plainly: no sign, no zeros before it.
+func whole(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err == nil && strconv.Itoa(n) != text {
+		err = strconv.ErrSyntax
+	}
+	return n, err
 }
 
 // maxOrderings bounds $orderby.
@@ -184,7 +197,7 @@ func few[T any](items []T, o ledger.ListOptions) (ledger.Page[T], error) {
 	begin, page := 0, ledger.Page[T]{}
 	if o.Continuation != "" {
 		var err error
-		if begin, err = strconv.Atoi(o.Continuation); err != nil || begin < 0 || begin > len(items) {
+		if begin, err = whole(o.Continuation); err != nil || begin < 0 || begin > len(items) {
 			return page, governance.Invalid("$skiptoken", "$skiptoken is not one of this list; follow @odata.nextLink.")
 		}
 	}
@@ -213,7 +226,8 @@ type collection struct {
 	Value    []map[string]any `json:"value"`
 }
 
-// each reads the store's pages from a continuation on, the first of a size, until take wants none or there are no more, and says where it stopped.
+// each reads the store's pages from a continuation on, the first of a size, until take wants none or there are no more, and says where it
+// stopped.
 func (l *listing[T]) each(continuation string, size, most int, take func([]ledger.Versioned[T]) (next int, err error)) (string, error) {
 	for ; size > 0 && most > 0; most-- {
 		page, err := l.page(l.call, ledger.ListOptions{Filter: l.filter, PageSize: size, Continuation: continuation, Catalogs: l.catalogs})
@@ -284,7 +298,8 @@ func (l *listing[T]) collected() error {
 			if len(l.orderBy) == 0 {
 				option = "$skip"
 			}
-			return 0, governance.Invalid(option, "%s cannot be honoured for more than %d resources; narrow $filter, or leave it out and follow @odata.nextLink.", option, maxCollected)
+			return 0, governance.Invalid(option,
+				"%s cannot be honoured for more than %d resources; narrow $filter, or leave it out and follow @odata.nextLink.", option, maxCollected)
 		}
 		return ledger.MaxPageSize, nil
 	})

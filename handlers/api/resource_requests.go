@@ -9,10 +9,12 @@ import (
 
 var resourceRequests = &descriptor{
 	kind: (&kind{
-		set: "resourceRequests", beta: "accessPackageResourceRequests", of: reflect.TypeFor[governance.ResourceRequest](), navigation: []string{"catalog", "resource"},
+		set: "resourceRequests", beta: "accessPackageResourceRequests", of: reflect.TypeFor[governance.ResourceRequest](),
+		navigation: []string{"catalog", "resource"},
 		fields: map[string]field{
-			"id": identifier, "createdDateTime": instant, "catalog/id": identifier, "state": named(governance.RequestStates()...), "resource/originId": identifier,
-			"requestType": named(governance.ResourceAdminAdd, governance.ResourceAdminUpdate, governance.ResourceAdminRemove),
+			"id": identifier, "createdDateTime": instant, "catalog/id": identifier, "state": named(governance.RequestStates()...),
+			"resource/originId": identifier,
+			"requestType":       named(governance.ResourceAdminAdd, governance.ResourceAdminUpdate, governance.ResourceAdminRemove),
 		},
 	}).expanding(map[string]*kind{"catalog": namedCatalog, "resource": catalogResources.kind}),
 	body: strict.ResourceRequest,

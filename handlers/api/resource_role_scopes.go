@@ -11,7 +11,8 @@ import (
 
 var resourceRoleScopes = &descriptor{
 	kind: (&kind{
-		set: "resourceRoleScopes", beta: "accessPackageResourceRoleScopes", of: reflect.TypeFor[governance.ResourceRoleScope](), navigation: []string{"role", "scope"},
+		set: "resourceRoleScopes", beta: "accessPackageResourceRoleScopes", of: reflect.TypeFor[governance.ResourceRoleScope](),
+		navigation: []string{"role", "scope"},
 	}).expanding(map[string]*kind{"role": resourceRoles.kind, "scope": resourceScopes.kind}),
 	body: strict.RoleScope,
 	verbs: func(s *Server) []verb {

@@ -7,12 +7,14 @@ import (
 )
 
 var resourceRoleKind = &kind{
-	set: "resourceRoles", beta: "accessPackageResourceRoles", of: reflect.TypeFor[governance.ResourceRole](), navigation: []string{"resource"}, fields: partFields,
+	set: "resourceRoles", beta: "accessPackageResourceRoles", of: reflect.TypeFor[governance.ResourceRole](),
+	navigation: []string{"resource"}, fields: partFields,
 }
 
 // partFields are compared with the resource that a role or scope is of: they are not stored by themselves.
 var partFields = map[string]field{
-	"originSystem": text, "resource/id": {path: []string{"id"}, kind: idField}, "resource/originId": {path: []string{"originId"}, kind: idField},
+	"originSystem": text, "resource/id": {path: []string{"id"}, kind: idField},
+	"resource/originId": {path: []string{"originId"}, kind: idField},
 }
 
 var resourceRoles = &descriptor{

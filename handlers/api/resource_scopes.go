@@ -7,7 +7,8 @@ import (
 )
 
 var resourceScopeKind = &kind{
-	set: "resourceScopes", beta: "accessPackageResourceScopes", of: reflect.TypeFor[governance.ResourceScope](), navigation: []string{"resource"}, fields: partFields,
+	set: "resourceScopes", beta: "accessPackageResourceScopes", of: reflect.TypeFor[governance.ResourceScope](),
+	navigation: []string{"resource"}, fields: partFields,
 }
 
 var resourceScopes = &descriptor{

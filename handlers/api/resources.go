@@ -8,7 +8,8 @@ import (
 )
 
 var resourceKind = &kind{
-	set: "resources", beta: "accessPackageResources", of: reflect.TypeFor[governance.Resource](), navigation: []string{"roles", "scopes"}, internal: []string{"catalog"},
+	set: "resources", beta: "accessPackageResources", of: reflect.TypeFor[governance.Resource](), navigation: []string{"roles", "scopes"},
+	internal: []string{"catalog"},
 	fields: map[string]field{
 		"id": identifier, "displayName": text, "description": text, "originId": identifier, "originSystem": text, "createdDateTime": instant,
 	},
@@ -24,7 +25,8 @@ func (s *Server) resourcesOf(c *call, o ledger.ListOptions) (ledger.Page[governa
 	return s.use.Resources.ListResources(c.ctx(), c.caller, c.ids[0], o)
 }
 
-// flattened lists what is in the resources of a catalog. A page ends with a whole resource, so it may hold a little more than was asked for.
+// flattened lists what is in the resources of a catalog. A page ends with a whole resource, so it may hold a little more than was asked
+// for.
 func flattened[T any](s *Server, in func(governance.Resource) []T) using[ledger.ListOptions, ledger.Page[T]] {
 	return func(c *call, o ledger.ListOptions) (ledger.Page[T], error) {
 		found, err := s.resourcesOf(c, o)

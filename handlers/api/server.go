@@ -16,7 +16,8 @@ import (
 
 // resources is everything that the API serves: a new one is a file with its descriptor, and a word here.
 var resources = []*descriptor{
-	catalogs, accessPackages, resourceRoleScopes, assignmentPolicies, catalogResources, resourceRoles, resourceScopes, resourceRequests, assignmentRequests, assignments, approvals, stages,
+	catalogs, accessPackages, resourceRoleScopes, assignmentPolicies, catalogResources, resourceRoles, resourceScopes, resourceRequests,
+	assignmentRequests, assignments, approvals, stages,
 	health, audit, calloutActionKinds, calloutActions, callouts,
 }
 
@@ -58,7 +59,8 @@ const deadline = 60 * time.Second
 
 // New makes a Server.
 func New(o Options) *Server {
-	s := &Server{use: o.Use, identity: o.Identity, tokenFrom: o.TokenFrom, log: o.Logger, publicURL: strings.TrimRight(o.PublicURL, "/"), clock: o.Clock, health: &healthCache{}}
+	s := &Server{use: o.Use, identity: o.Identity, tokenFrom: o.TokenFrom, log: o.Logger, publicURL: strings.TrimRight(o.PublicURL, "/"),
+		clock: o.Clock, health: &healthCache{}}
 	if s.clock == nil {
 		s.clock = platform.SystemClock{}
 	}
@@ -105,8 +107,8 @@ var (
 	keyInParens  = regexp.MustCompile(`/([A-Za-z]+)\('?([0-9A-Fa-f-]{36})'?\)`)
 )
 
-// canonical writes OData's spellings of a path as plain segments: catalogs('id') as catalogs/id, and assignments/filterByCurrentUser(on='target') as
-// assignments.filterByCurrentUser/target, which no id can be mistaken for.
+// canonical writes OData's spellings of a path as plain segments: catalogs('id') as catalogs/id, and
+// assignments/filterByCurrentUser(on='target') as assignments.filterByCurrentUser/target, which no id can be mistaken for.
 func canonical(path string) string {
 	path = strings.TrimRight(path, "/")
 	if strings.Contains(path, "(") {

@@ -11,7 +11,8 @@ import (
 var stages = &descriptor{
 	kind: &kind{
 		set: "stages", beta: "steps", of: reflect.TypeFor[governance.ApprovalStage](),
-		internal: []string{"approverUserIds", "approverGroupIds", "alternateUserIds", "alternateGroupIds", "escalatesDateTime", "lookDateTime", "endsDateTime", "escalated"},
+		internal: []string{"approverUserIds", "approverGroupIds", "alternateUserIds", "alternateGroupIds", "escalatesDateTime",
+			"lookDateTime", "endsDateTime", "escalated"},
 	},
 	body: strict.Stage,
 	verbs: func(s *Server) []verb {

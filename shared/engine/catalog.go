@@ -294,11 +294,12 @@ func AddRoleScope(s State, packageID string, draft governance.ResourceRoleScope,
 	}
 	scope := resource.Scopes[0]
 	origin := governance.Resource{ID: resource.ID, DisplayName: resource.DisplayName, OriginID: resource.OriginID, OriginSystem: resource.OriginSystem}
-	role.Resource, scope.Resource = &origin, &origin
+	role.Resource, scope.Resource = &resource, &origin // all of it, to hold against it what was sent
 	added = governance.ResourceRoleScope{ID: role.ID + "_" + scope.ID, CreatedDateTime: governance.At(by.Now), Role: &role, Scope: &scope}
 	if at := added.Contradicts(&draft); at != "" {
 		return Change{}, added, governance.Invalid(at, "%s is another's: the body names the role %q of the resource %q, and then something else.", at, role.OriginID, resource.DisplayName)
 	}
+	role.Resource = &origin
 	if known, ok := present.RoleScope(added.ID); ok {
 		return Change{}, known, nil
 	}

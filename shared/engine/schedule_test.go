@@ -27,7 +27,7 @@ func TestTheScheduleOfARequest(t *testing.T) {
 	for name, test := range map[string]struct {
 		edits  []submissionEdit
 		state  governance.RequestState
-		starts time.Time // zero: at once
+		starts time.Time // as it was sent; zero or past: at once
 		ends   time.Time // zero: never
 		words  string    // of a refusal
 	}{
@@ -53,16 +53,16 @@ func TestTheScheduleOfARequest(t *testing.T) {
 		"a start to come and a window":          {[]submissionEdit{open(), scheduled(day(10), after(t, "P30D"))}, governance.StateScheduled, day(10), day(40), ""},
 		"a start to come, a date too late":      {[]submissionEdit{open(), scheduled(day(10), on(day(191)))}, "", time.Time{}, time.Time{}, "allows access until"},
 		"a start after the policy's date":       {[]submissionEdit{open(expires(on(day(5)))), scheduled(day(10), nil)}, "", time.Time{}, time.Time{}, "ended at"},
-		"a start that has passed":               {[]submissionEdit{open(), scheduled(day(-3), after(t, "P30D"))}, governance.StateDelivering, time.Time{}, day(30), ""},
-		"a start now":                           {[]submissionEdit{open(), scheduled(start, nil)}, governance.StateDelivering, time.Time{}, day(180), ""},
+		"a start that has passed":               {[]submissionEdit{open(), scheduled(day(-3), after(t, "P30D"))}, governance.StateDelivering, day(-3), day(30), ""},
+		"a start now":                           {[]submissionEdit{open(), scheduled(start, nil)}, governance.StateDelivering, start, day(180), ""},
 		"a start too far away":                  {[]submissionEdit{open(), scheduled(start.AddDate(0, 0, 3661), nil)}, "", time.Time{}, time.Time{}, "more than 3660 days away"},
 		"not allowed: a window":                 {[]submissionEdit{open(ownSchedule(false)), scheduled(time.Time{}, after(t, "P30D"))}, "", time.Time{}, time.Time{}, "does not allow a schedule"},
 		"not allowed: a start":                  {[]submissionEdit{open(ownSchedule(false)), scheduled(day(10), nil)}, "", time.Time{}, time.Time{}, "does not allow a schedule"},
-		"not allowed, but nothing is asked for": {[]submissionEdit{open(ownSchedule(false)), scheduled(start, nil)}, governance.StateDelivering, time.Time{}, day(180), ""},
+		"not allowed, but nothing is asked for": {[]submissionEdit{open(ownSchedule(false)), scheduled(start, nil)}, governance.StateDelivering, start, day(180), ""},
 		"not allowed, but Ann decides":          {[]submissionEdit{open(ownSchedule(false)), direct("p"), scheduled(day(10), after(t, "P30D"))}, governance.StateScheduled, day(10), day(40), ""},
 		"Ann goes beyond the policy":            {[]submissionEdit{open(), direct("p"), scheduled(time.Time{}, after(t, "P181D"))}, "", time.Time{}, time.Time{}, "allows access until"},
-		"Ann, without an end":                   {[]submissionEdit{open(), direct("p"), scheduled(start, never())}, governance.StateDelivering, time.Time{}, day(180), ""}, // as msgraph-sdk-go's users write it
-		"Ann, without an end, allowed":          {[]submissionEdit{open(expires(never())), direct("p"), scheduled(start, never())}, governance.StateDelivering, time.Time{}, time.Time{}, ""},
+		"Ann, without an end":                   {[]submissionEdit{open(), direct("p"), scheduled(start, never())}, governance.StateDelivering, start, day(180), ""}, // as msgraph-sdk-go's users write it
+		"Ann, without an end, allowed":          {[]submissionEdit{open(expires(never())), direct("p"), scheduled(start, never())}, governance.StateDelivering, start, time.Time{}, ""},
 		"a recurrence":                          {[]submissionEdit{open(), written(`{"recurrence":{"pattern":{"type":"daily"}}}`)}, "", time.Time{}, time.Time{}, "no recurrence"},
 		"no recurrence":                         {[]submissionEdit{open(), written(`{"recurrence":null}`)}, governance.StateDelivering, time.Time{}, day(180), ""},
 		"duration and date":                     {[]submissionEdit{open(), written(`{"expiration":{"duration":"P1D","endDateTime":"2026-12-01T00:00:00Z"}}`)}, "", time.Time{}, time.Time{}, "not both"},

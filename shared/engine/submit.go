@@ -206,6 +206,7 @@ func requestedSchedule(policy governance.AssignmentPolicy, cmd Submission, now t
 		return nil, err
 	}
 	starts := asked.StartDateTime.Instant()
+	schedule.StartDateTime = asked.StartDateTime // as it was sent, in the past too: the access then begins at once
 	ends := expiration != nil && expiration.Type != governance.ExpirationNotSpecified
 	if cmd.Type == governance.RequestUserAdd && (ends || starts.After(now)) && !policy.Requestor().AllowCustomAssignmentSchedule {
 		return nil, governance.Invalid("schedule", "The policy %q does not allow a schedule of one's own; leave schedule out.", policy.DisplayName)
@@ -214,7 +215,6 @@ func requestedSchedule(policy governance.AssignmentPolicy, cmd Submission, now t
 		if starts.After(now.AddDate(0, 0, governance.MaxDurationDays)) {
 			return nil, governance.Invalid("schedule/startDateTime", "startDateTime is more than %d days away.", governance.MaxDurationDays)
 		}
-		schedule.StartDateTime = asked.StartDateTime
 	} else {
 		starts = now
 	}

@@ -1,6 +1,11 @@
 package governance
 
-import "strings"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // CatalogState says whether what is in a catalog can be requested (RULES CAT-02).
 type CatalogState string
@@ -81,16 +86,56 @@ type Resource struct {
 	Scopes []ResourceScope `json:"scopes,omitempty"`
 }
 
-// Contradicts names the member of what a client says of this resource that is another's; empty if it is this one. An id may repeat the originId, as Microsoft's own client writes it.
+// Contradicts names the member of what a client says of this resource that is another's; empty if it is this one. An id may repeat the originId, as Microsoft's own client writes it. Its roles and
+// scopes are all that it has, or are left out.
 func (r *Resource) Contradicts(given *Resource) string {
 	if given == nil {
 		return ""
 	}
-	return contradicts(origin{given.ID, given.OriginID, given.OriginSystem}, origin{r.ID, r.OriginID, r.OriginSystem})
+	if at := contradicts(origin{given.ID, given.OriginID, given.OriginSystem, ""}, origin{r.ID, r.OriginID, r.OriginSystem, ""}); at != "" {
+		return at
+	}
+	if given.Catalog != nil && r.Catalog != nil && !strings.EqualFold(given.Catalog.ID, r.Catalog.ID) {
+		return "catalog/id"
+	}
+	return cmp.Or(
+		another("roles", given.Roles, r.Roles, func(said, is ResourceRole) bool {
+			return cmp.Or(contradicts(said.origin(), is.origin()), r.Contradicts(said.Resource)) == ""
+		}),
+		another("scopes", given.Scopes, r.Scopes, func(said, is ResourceScope) bool {
+			return cmp.Or(contradicts(said.origin(), is.origin()), r.Contradicts(said.Resource)) == ""
+		}),
+	)
+}
+
+// another names the first of what is said that is none of what there is, or the list if it is not all that there is; empty: it is, or nothing is said.
+func another[T any](name string, said, are []T, agree func(said, is T) bool) string {
+	for i, one := range said {
+		if !slices.ContainsFunc(are, func(is T) bool { return agree(one, is) }) {
+			return fmt.Sprintf("%s/%d", name, i)
+		}
+	}
+	if len(said) > 0 && len(said) != len(are) {
+		return name
+	}
+	return ""
+}
+
+// below is the path of a member of something; empty if there is none.
+func below(path, member string) string {
+	if member == "" {
+		return ""
+	}
+	return path + "/" + member
 }
 
 // origin is how a resource, a role and a scope are known, here and in the directory.
-type origin struct{ id, originID, system string }
+type origin struct{ id, originID, system, name string }
+
+func (r ResourceRole) origin() origin { return origin{r.ID, r.OriginID, r.OriginSystem, r.DisplayName} }
+func (s ResourceScope) origin() origin {
+	return origin{s.ID, s.OriginID, s.OriginSystem, s.DisplayName}
+}
 
 func contradicts(given, is origin) string {
 	switch {
@@ -100,6 +145,8 @@ func contradicts(given, is origin) string {
 		return "originId"
 	case given.system != "" && !strings.EqualFold(given.system, is.system):
 		return "originSystem"
+	case given.name != "" && !strings.EqualFold(given.name, is.name):
+		return "displayName"
 	}
 	return ""
 }
@@ -139,25 +186,17 @@ type ResourceRoleScope struct {
 
 // Contradicts names the member of what a client says of this role scope that is another's; empty if it is this one.
 func (s *ResourceRoleScope) Contradicts(given *ResourceRoleScope) string {
-	type part struct{ at, what string }
-	var parts []part
 	if given.ID != "" && !strings.EqualFold(given.ID, s.ID) {
 		return "id"
 	}
+	at := ""
 	if role := given.Role; role != nil {
-		parts = append(parts, part{"role/", contradicts(origin{role.ID, role.OriginID, role.OriginSystem}, origin{s.Role.ID, s.Role.OriginID, s.Role.OriginSystem})},
-			part{"role/resource/", s.Role.Resource.Contradicts(role.Resource)})
+		at = cmp.Or(below("role", contradicts(role.origin(), s.Role.origin())), below("role/resource", s.Role.Resource.Contradicts(role.Resource)))
 	}
 	if scope := given.Scope; scope != nil {
-		parts = append(parts, part{"scope/", contradicts(origin{scope.ID, scope.OriginID, scope.OriginSystem}, origin{s.Scope.ID, s.Scope.OriginID, s.Scope.OriginSystem})},
-			part{"scope/resource/", s.Role.Resource.Contradicts(scope.Resource)})
+		at = cmp.Or(at, below("scope", contradicts(scope.origin(), s.Scope.origin())), below("scope/resource", s.Role.Resource.Contradicts(scope.Resource)))
 	}
-	for _, one := range parts {
-		if one.what != "" {
-			return one.at + one.what
-		}
-	}
-	return ""
+	return at
 }
 
 // ResourceRequestType is what a resource request does.

@@ -78,6 +78,9 @@ func ParseDuration(text string) (Duration, error) {
 	if parts == 0 || hasClock && strings.HasSuffix(rest, "T") {
 		return refuse()
 	}
+	if d == (Duration{Time: d.Time % time.Millisecond}) && d.Time > 0 {
+		return Duration{}, Invalid("duration", "%q is shorter than a millisecond, the least that is told apart, so it would be over at once; write for example PT8H.", Clip(text))
+	}
 	if d.approximateDays() > MaxDurationDays {
 		return Duration{}, Invalid("duration", "%q is longer than %d days.", Clip(text), MaxDurationDays)
 	}

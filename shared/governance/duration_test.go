@@ -58,6 +58,8 @@ func TestParseDurationRefusesWhatIsNone(t *testing.T) {
 		// Seven digits of hours do not fit an int64 of nanoseconds: they once came back as something short, or negative.
 		"PT2562048H", "PT3000000H", "PT5124096H", "PT9999999H", "PT9999999H9999999M9999999S",
 		"PT87840H5270400M9000000000.5S", "PT8999999999.9S", "PT316224000.1S",
+		// Over before it is known: shorter than what an instant is kept to.
+		"PT0.0000001S", "PT0.0009S", "PT0.000999999S", "P0DT0H0.0001S",
 	} {
 		got, err := governance.ParseDuration(text)
 		if governance.CodeOf(err) != governance.CodeInvalid {

@@ -14,8 +14,9 @@ func (n *Int) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil
 	}
-	value, err := strconv.ParseInt(strings.Trim(string(data), `"`), 10, 32)
-	if err != nil {
+	text := strings.Trim(string(data), `"`)
+	value, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || strconv.FormatInt(value, 10) != text { // +1, 01
 		return Invalid("number", "%q is no whole number.", Clip(string(data)))
 	}
 	*n = Int(value)

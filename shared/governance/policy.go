@@ -177,9 +177,9 @@ func (p *AssignmentPolicy) Validate(now, before time.Time, newID func() string) 
 	if p.AllowedTargetScope != ScopeSpecificDirectoryUsers && len(p.SpecificAllowed) > 0 {
 		return Invalid("specificAllowedTargets", "specificAllowedTargets goes with allowedTargetScope specificDirectoryUsers only.")
 	}
-	for _, set := range p.SpecificAllowed {
+	for i, set := range p.SpecificAllowed {
 		if what, _ := set.Names(); what == "" {
-			return Invalid("specificAllowedTargets", "%s can approve, but is nobody in particular to assign to.", odataName(set.odataType()))
+			return Invalid(fmt.Sprintf("specificAllowedTargets/%d", i), "%s can approve, but is nobody in particular to assign to.", odataName(set.odataType()))
 		}
 	}
 	if err := p.Expiration.Validate("expiration"); err != nil {
@@ -190,6 +190,9 @@ func (p *AssignmentPolicy) Validate(now, before time.Time, newID func() string) 
 		return Invalid("expiration/endDateTime", "endDateTime is past, so nobody could be given access; it must be after %s.", FormatInstant(now))
 	}
 	if p.ReviewSettings != nil && p.ReviewSettings.Schedule != nil {
+		if err := p.ReviewSettings.Schedule.Expiration.Validate("reviewSettings/schedule/expiration"); err != nil {
+			return err
+		}
 		if err := validateRecurrence("reviewSettings/schedule/recurrence", p.ReviewSettings.Schedule.Recurrence); err != nil {
 			return err
 		}

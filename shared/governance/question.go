@@ -200,7 +200,7 @@ func (q Questions) Check(answers []Answer, all bool) error {
 		if _, twice := given[id]; twice {
 			return Invalid(at+"/answeredQuestion", "The question %q is answered twice.", Clip(id))
 		}
-		given[id], places[id] = answer.Value, at
+		given[id], places[id] = answer.Value, at+"/value"
 	}
 	if size, err := sizeOf(q.Kept(answers)); err != nil || size > MaxAnswersSize {
 		return Invalid("answers", "The answers take %d bytes as they are stored, and may take %d; shorten value or displayValue of some.", size, MaxAnswersSize)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -293,16 +294,17 @@ func callDuration(text string) (Duration, error) {
 	return ParseDuration(text)
 }
 
+// level is an object or a list of a payload that is being read.
+type level struct {
+	members map[string]bool // those that were read; nil for a list
+	name    string          // of the member whose value comes next; empty: a name comes
+	count   int             // of the values that were read
+}
+
 // checkMembers refuses a payload that has a member twice, also in another case: who checks it and who uses it must see the same.
 func checkMembers(data []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
-	var open []map[string]bool // nil for a list
-	wantName := []bool{}
-	value := func() {
-		if n := len(open); n > 0 && open[n-1] != nil {
-			wantName[n-1] = true
-		}
-	}
+	var open []level
 	for {
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
@@ -311,34 +313,38 @@ func checkMembers(data []byte) error {
 		if err != nil {
 			return Invalid("body", "The body is no valid JSON.")
 		}
-		switch delimiter, isDelimiter := token.(json.Delim); {
-		case isDelimiter && (delimiter == '{' || delimiter == '['):
-			if len(open) == 0 && delimiter != '{' {
-				return Invalid("body", "The payload must be an object.")
+		delimiter, isDelimiter := token.(json.Delim)
+		if len(open) == 0 && delimiter != '{' {
+			return Invalid("body", "The payload must be an object.")
+		}
+		if delimiter == '}' || delimiter == ']' {
+			open = open[:len(open)-1]
+		} else if top := len(open) - 1; top >= 0 && open[top].members != nil && open[top].name == "" {
+			name, _ := token.(string)
+			open[top].name = Clip(name) + "/"
+			name = strings.ToLower(strings.ToUpper(name)) // what encoding/json takes for one letter is one
+			if open[top].members[name] {
+				at := ""
+				for _, one := range open {
+					at += cmp.Or(one.name, strconv.Itoa(one.count)+"/")
+				}
+				at = strings.TrimSuffix(at, "/")
+				return Invalid(at, "%s is given twice in one object of the payload.", at)
 			}
-			members := map[string]bool{}
-			if delimiter == '[' {
-				members = nil
+			open[top].members[name] = true
+			continue
+		} else if isDelimiter {
+			inside := level{}
+			if delimiter == '{' {
+				inside.members = map[string]bool{}
 			}
-			open, wantName = append(open, members), append(wantName, true)
-			if len(open) > maxCallDepth {
+			if open = append(open, inside); len(open) > maxCallDepth {
 				return Invalid("body", "The payload is nested deeper than %d levels.", maxCallDepth)
 			}
-		case isDelimiter:
-			open, wantName = open[:len(open)-1], wantName[:len(wantName)-1]
-			value()
-		case len(open) == 0:
-			return Invalid("body", "The payload must be an object.")
-		case open[len(open)-1] != nil && wantName[len(open)-1]:
-			name, _ := token.(string)
-			name = strings.ToLower(name)
-			if open[len(open)-1][name] {
-				return Invalid(Clip(name), "The payload has %q twice.", Clip(name))
-			}
-			open[len(open)-1][name] = true
-			wantName[len(open)-1] = false
-		default:
-			value()
+			continue
+		}
+		if top := len(open) - 1; top >= 0 {
+			open[top].name, open[top].count = "", open[top].count+1
 		}
 	}
 }

@@ -23,7 +23,8 @@ func action(name string, kind, settings Member) *Type {
 		{Name: "callers", Kind: Texts},
 		{Name: "stages", Kind: Texts},
 		{Name: "onFailure", Kind: Enum, Values: []string{string(governance.FailureReports), string(governance.FailureDenies)}, Default: string(governance.FailureReports)},
-	}, noise("modifiedDateTime", "findings")...)}
+		{Name: "findings", Kind: Texts, Decided: true},
+	}, noise("modifiedDateTime")...)}
 }
 
 // Actions is Action with the settings of each kind, by the JSON schema that the kind declares them with.
@@ -74,4 +75,4 @@ func (s schemaOf) table(name string) *Type {
 }
 
 // TicketAnswer is what a service desk says of a ticket.
-var TicketAnswer = &Type{Name: "ticket answer", Members: []Member{{Name: "status", Kind: Text}, {Name: "detail", Kind: Text}}}
+var TicketAnswer = &Type{Words: "the answer to a ticket", Members: []Member{{Name: "status", Kind: Text}, {Name: "detail", Kind: Text}}}

@@ -11,13 +11,16 @@ func init() {
 		{Name: "id", Kind: Key},
 		{Name: "displayName", Kind: Text},
 		{Name: "description", Kind: Text},
-		{Name: "state", Beta: []string{"catalogStatus"}, Kind: Enum, Values: []string{"published", "unpublished"}, Default: "published", NeverNull: true},
+		{Name: "state", Beta: []string{"catalogStatus"}, Kind: Enum, Values: []string{"published", "unpublished"},
+			Is: "accessPackageCatalogState", Default: "published", NeverNull: true},
 		{Name: "isExternallyVisible", Kind: Bool, NeverNull: true},
 		{Name: "uniqueName", Waits: waitsKeys},
 		{Name: "accessPackages", Kind: Owned, Of: Package},
 		{Name: "resources", Beta: []string{"accessPackageResources"}, Kind: Owned, Of: Resource},
 		{Name: "resourceRoles", Beta: []string{"accessPackageResourceRoles"}, Kind: Owned, Of: ResourceRole},
 		{Name: "resourceScopes", Beta: []string{"accessPackageResourceScopes"}, Kind: Owned, Of: ResourceScope},
-		{Name: "customWorkflowExtensions", Beta: []string{"accessPackageCustomWorkflowExtensions", "customAccessPackageWorkflowExtensions"}, Waits: waitsExtensions},
-	}, noise("catalogType", "createdDateTime", "modifiedDateTime", "createdBy", "modifiedBy")...)
+		{Name: "customWorkflowExtensions", Beta: []string{"accessPackageCustomWorkflowExtensions", "customAccessPackageWorkflowExtensions"},
+			Waits: waitsExtensions},
+		{Name: "catalogType", Kind: Noise, Is: "accessPackageCatalogType"},
+	}, noise("createdDateTime", "modifiedDateTime", "createdBy", "modifiedBy")...)
 }

@@ -2,19 +2,23 @@ package strict
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
 	"latchkey/shared/governance"
 )
 
-// Merge is a PATCH of the stored resource: objects are merged by member down to the bottom, lists are taken whole, null sets a member back to its default, and an object whose type is another now is
-// replaced (BEYOND BEY-01). Errors: CodeInvalid for what contradicts the stored resource.
+// Merge is a PATCH of the stored resource: objects are merged by member down to the bottom, lists are taken whole, null sets a member back
+// to its default, and an object whose type is another now is replaced (BEYOND BEY-01). Errors: CodeInvalid for what contradicts the stored
+// resource.
 func (b *Body) Merge(stored []byte) ([]byte, error) {
 	present, err := b.against(stored)
 	if err != nil {
@@ -24,8 +28,9 @@ func (b *Body) Merge(stored []byte) ([]byte, error) {
 	return json.Marshal(present)
 }
 
-// Replace is a PUT of the stored resource. A writable member that is not its default and that the body does not name is refused, because clients that read, change one member and send what was
-// set would take all else away; null takes one away. Errors: CodeInvalid naming all of them, or what contradicts the stored resource.
+// Replace is a PUT of the stored resource. A writable member that is not its default and that the body does not name is refused, because
+// clients that read, change one member and send what was set would take all else away; null takes one away. Errors: CodeInvalid naming all
+// of them, or what contradicts the stored resource.
 func (b *Body) Replace(stored []byte) ([]byte, error) {
 	present, err := b.against(stored)
 	if err != nil {
@@ -33,7 +38,8 @@ func (b *Body) Replace(stored []byte) ([]byte, error) {
 	}
 	if missing := silent(b.of, present, b.value, ""); len(missing) > 0 {
 		sort.Strings(missing)
-		return nil, governance.Invalid(missing[0], "PUT replaces the whole, and the body says nothing of what is set: %s. Send them as they are to be, or null to take one away; PATCH changes what it names.", strings.Join(missing, ", "))
+		return nil, governance.Invalid(missing[0],
+			"PUT replaces the whole, and the body says nothing of what is set: %s. Send them as they are to be, or null to take one away; PATCH changes what it names.", strings.Join(missing, ", "))
 	}
 	return b.JSON()
 }
@@ -47,68 +53,88 @@ func (b *Body) against(stored []byte) (map[string]any, error) {
 		return nil, fmt.Errorf("decode the stored resource: %w", err)
 	}
 	for _, echo := range b.echoes {
-		is := present[echo.member.Name]
-		if echo.member.Kind == Owned && is == nil {
-			is = []any{}
-		}
-		if !agrees(is, echo.value) {
-			if echo.member.Kind == Owned {
-				return nil, echo.at.invalid("is not what is there, and cannot be changed here; leave it out, and change it at its own path")
-			}
+		at := contradiction(echo.member, echo.member.in(present), echo.value, echo.at.path())
+		switch {
+		case at == "":
+		case echo.member.Kind == Owned:
+			return nil, governance.Invalid(at,
+				"%s is not what is there, and cannot be changed here; leave it out, and change it at its own path.", at)
+		default:
 			return nil, echo.at.invalid("contradicts what is there; leave it out, or send what was read")
 		}
 	}
 	return present, nil
 }
 
-// agrees says whether what a client repeats is what is stored. Names may have changed since it was read.
-func agrees(stored, given any) bool {
+// in is what a stored object has of a member. What it refers to by an id alone is of what it refers to besides: the package of a policy is
+// in the policy's catalog.
+func (m *Member) in(object map[string]any) any {
+	is := object[m.Name]
+	if reference, ok := is.(map[string]any); ok && m.Kind == Ref {
+		whole := maps.Clone(object)
+		maps.Copy(whole, reference)
+		return whole
+	}
+	return is
+}
+
+// contradiction is where what a client repeats of a member is not what is stored; empty if it is. Names may have changed since it was read,
+// and what is not stored must ask for nothing.
+func contradiction(m *Member, stored, given any, path string) string {
 	switch given := given.(type) {
 	case nil:
-		return true
+		return ""
 	case map[string]any:
-		object, ok := stored.(map[string]any)
-		for name, value := range given {
-			is, has := object[name]
-			if name == "displayName" || name == "description" || !has && (ok && name != "id" || isNothing(nil, value)) {
-				continue
-			}
-			if !agrees(is, value) {
-				return false
+		object, _ := stored.(map[string]any)
+		for _, name := range slices.Sorted(maps.Keys(given)) {
+			_, has := object[name]
+			inner := m.Of.member(name)
+			switch {
+			case name == "displayName" || name == "description" || !has && isAnnotation(name):
+			case has:
+				if at := contradiction(inner, cmp.Or(inner, &Member{Name: name}).in(object), given[name], path+"/"+name); at != "" {
+					return at
+				}
+			case !isNothing(inner, given[name]):
+				return path + "/" + name
 			}
 		}
-		return true
+		return ""
 	case []any:
 		list, _ := stored.([]any)
 		if len(list) != len(given) {
-			return false
+			return path
 		}
 		matched := make([]bool, len(list)) // each of what is stored is repeated once
 		for i, value := range given {
-			at := i
+			at, here := i, path+"/"+strconv.Itoa(i)
 			if id := idOf(value); id != "" {
 				at = slices.IndexFunc(list, func(one any) bool { return strings.EqualFold(idOf(one), id) })
 			} else if idOf(list[i]) != "" {
-				return false // known by nothing else
+				return here // known by nothing else
 			}
-			if at < 0 || matched[at] || !agrees(list[at], value) {
-				return false
+			if at < 0 || matched[at] {
+				return here
+			}
+			if within := contradiction(m, list[at], value, here); within != "" {
+				return within
 			}
 			matched[at] = true
 		}
-		return true
+		return ""
 	case string:
 		text, ok := stored.(string)
-		if !ok {
-			return false
-		}
 		was, err := time.Parse(time.RFC3339Nano, text)
-		if now, nowErr := time.Parse(time.RFC3339Nano, given); err == nil && nowErr == nil {
-			return was.Equal(now)
+		now, nowErr := time.Parse(time.RFC3339Nano, given)
+		if ok && (strings.EqualFold(text, given) || err == nil && nowErr == nil && was.Equal(now)) {
+			return ""
 		}
-		return strings.EqualFold(text, given)
+		return path
 	}
-	return fmt.Sprint(stored) == fmt.Sprint(given)
+	if fmt.Sprint(stored) != fmt.Sprint(given) {
+		return path
+	}
+	return ""
 }
 
 func idOf(value any) string {
@@ -150,17 +176,15 @@ func orDefault(t *Type, name string, value any) any {
 	return value
 }
 
-// silent lists the writable members, at any depth of objects, that are not their default and that the body does not name. What another type excludes is not missing.
+// silent lists the writable members, at any depth of objects, that are not their default and that the body does not name. What another type
+// excludes is not missing.
 func silent(t *Type, present, body map[string]any, path string) []string {
 	var missing []string
 	for i := range t.Members {
 		m := &t.Members[i]
 		is, there := present[m.Name]
-		if m.Kind == None || m.Kind >= Noise || !there || isNothing(m, is) {
-			continue
-		}
 		given, named := body[m.Name]
-		if named && given == nil {
+		if m.Kind == None || m.Kind >= Noise || !there || named && given == nil {
 			continue
 		}
 		inner, isObject := is.(map[string]any)
@@ -170,26 +194,29 @@ func silent(t *Type, present, body map[string]any, path string) []string {
 			if !becomesAnother(m.Of, inner, object) {
 				missing = append(missing, silent(m.Of, inner, object, path+m.Name+"/")...)
 			}
-		case !named:
+		case !named && !isNothing(m, is):
 			missing = append(missing, path+m.Name)
 		}
 	}
 	return missing
 }
 
-// isNothing says whether a stored value is the default of a member.
+// isNothing says whether a value asks for nothing: null, false, no text, an empty list, the default of its member.
 func isNothing(m *Member, value any) bool {
-	if m != nil && m.Default != "" {
-		return value == nil || value == "" || fmt.Sprint(value) == m.Default
+	if m == nil {
+		m = &Member{}
+	}
+	if m.Default != "" {
+		text := strings.ToLower(strings.TrimSpace(fmt.Sprint(value)))
+		return value == nil || text == "" || text == strings.ToLower(m.Default)
 	}
 	switch value := value.(type) {
 	case map[string]any:
+		if m.Of == nil {
+			return len(value) == 0 // what is inside is known to nobody
+		}
 		for name, one := range value {
-			var inner *Member
-			if m != nil && m.Of != nil {
-				inner = m.Of.member(name)
-			}
-			if !isNothing(inner, one) {
+			if !isAnnotation(name) && !isNothing(m.Of.member(name), one) {
 				return false
 			}
 		}
@@ -197,7 +224,8 @@ func isNothing(m *Member, value any) bool {
 	case []any:
 		return len(value) == 0
 	case string:
-		return value == ""
+		value = strings.ToLower(strings.TrimSpace(value))
+		return value == "" || (m.Kind == None || m.Kind == Bool) && (value == "false" || value == "0")
 	case json.Number:
 		return value == "0"
 	}

@@ -16,8 +16,6 @@ type schema struct {
 	Properties map[string]schema `json:"properties"`
 }
 
-const prefix = "microsoft.graph."
-
 // contract reads the types of Graph's own contract.
 func contract(t *testing.T) map[string]schema {
 	t.Helper()

@@ -10,15 +10,15 @@ import (
 	"latchkey/shared/governance"
 )
 
-// leaf reads a value that is no object and no list, in one way for all members: numbers and booleans may also be text, as Microsoft's own examples have them (RULES QUE-06). Values with a form of their own
-// are read by the types of governance.
+// leaf reads a value that is no object and no list, in one way for all members: numbers and booleans may also be text, as Microsoft's own
+// examples have them (RULES QUE-06). Values with a form of their own are read by the types of governance.
 func leaf(m *Member, n *node) (any, error) {
 	switch m.Kind {
 	case Bool:
 		return boolean(n)
 	case Int:
 		value, err := integer(n)
-		if err == nil && m.Most > 0 && (value < 0 || value > int64(m.Most)) {
+		if err == nil && m.Most > 0 && (value < 1 || value > int64(m.Most)) {
 			err = n.invalid("must be 1 to %d", m.Most)
 		}
 		return value, err
@@ -79,7 +79,7 @@ func integer(n *node) (int64, error) {
 		}
 	}
 	value, err := strconv.ParseInt(n.text, 10, 32)
-	if err != nil {
+	if err != nil || strconv.FormatInt(value, 10) != n.text { // +1, 01
 		return 0, n.invalid("cannot be %q; it must be a whole number", shown(n.text))
 	}
 	return value, nil

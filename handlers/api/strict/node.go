@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"latchkey/shared/governance"
 )
@@ -39,7 +40,8 @@ type node struct {
 	inside []*node
 }
 
-// parse reads JSON. A member that is given twice in one object, in whatever letter case, is refused: who reads the first and who reads the last would disagree. Errors: CodeInvalid.
+// parse reads JSON. A member that is given twice in one object, in whatever letter case, is refused: who reads the first and who reads the
+// last would disagree. Errors: CodeInvalid.
 func parse(data []byte) (*node, error) {
 	var syntax *json.SyntaxError
 	switch err := json.Unmarshal(data, new(json.RawMessage)); {
@@ -154,8 +156,11 @@ func (p *parser) inside(n *node, depth int) error {
 	}
 }
 
-// folded is a name as it is compared: in lower case, and @odata.type as the newer @type.
+// folded is a name as it is compared: in lower case, of what readers of JSON take for one letter too, and @odata.type as the newer @type.
 func folded(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		name = strings.ToUpper(name)
+	}
 	name = strings.ToLower(name)
 	if strings.Contains(name, "@") {
 		name = strings.ReplaceAll(name, "@odata.", "@")
@@ -197,34 +202,24 @@ func (n *node) invalid(format string, args ...any) error {
 	return governance.Invalid(path, "%s "+format+".", append([]any{path}, args...)...)
 }
 
-// word is the JSON word for what the value is.
-func (n *node) word() string {
-	switch n.kind {
-	case isNull:
-		return "null"
-	case isBool:
-		return "boolean"
-	case isNumber:
-		return "number"
-	case isText:
-		return "string"
-	case isObject:
-		return "object"
-	}
-	return "list"
-}
+// words are the JSON words for what a value is.
+var words = map[byte]string{isNull: "null", isBool: "a boolean", isNumber: "a number", isText: "a string", isObject: "an object",
+	isList: "a list"}
 
 // must refuses a value that is not of a kind.
 func (n *node) must(kind byte) error {
 	if n.kind == kind {
 		return nil
 	}
-	return n.invalid("cannot be a %s; it must be a %s", n.word(), (&node{kind: kind}).word())
+	return n.invalid("cannot be %s; it must be %s", words[n.kind], words[kind])
 }
 
-// find is the member that is taken for name, nil if there is none.
-func (n *node) find(name string) *node {
-	if n != nil && n.kind == isObject {
+// find is the member that is taken for the first of some names that there is; nil if there is none.
+func (n *node) find(names ...string) *node {
+	if n == nil || n.kind != isObject {
+		return nil
+	}
+	for _, name := range names {
 		for _, one := range n.inside {
 			if equalFold(one.as, name) {
 				return one
@@ -278,6 +273,9 @@ func (n *node) lower(name string) string {
 
 // any is the value as encoding/json would read it.
 func (n *node) any() any {
+	if n == nil {
+		return nil
+	}
 	switch n.kind {
 	case isBool:
 		return n.text == "true"
@@ -288,7 +286,7 @@ func (n *node) any() any {
 	case isObject:
 		object := make(map[string]any, len(n.inside))
 		for _, one := range n.inside {
-			object[one.name] = one.any()
+			object[one.as] = one.any()
 		}
 		return object
 	case isList:

@@ -7,7 +7,9 @@ var Package = &Type{Name: "accessPackage"}
 var packageSets = []string{"accessPackages"}
 
 func init() {
-	Package.Adapt = func(_ *reading, n *node) error { return n.refer("catalogId", "catalog", "accessPackageCatalog") }
+	Package.Adapt = func(_ *reading, n *node) error {
+		return n.refer("catalogId", "catalog", "accessPackageCatalog")
+	}
 	Package.Members = append([]Member{
 		{Name: "id", Kind: Key},
 		{Name: "displayName", Kind: Text},
@@ -16,7 +18,7 @@ func init() {
 		{Name: "catalog", Beta: []string{"accessPackageCatalog"}, Kind: Ref, Of: Catalog, Sets: catalogSets},
 		{Name: "catalogId", Kind: Noise}, // told to catalog before
 		{Name: "uniqueName", Waits: waitsKeys},
-		{Name: "isRoleScopesVisible", Waits: waitsVisibility},
+		{Name: "isRoleScopesVisible", Kind: Bool, Decided: true, Waits: waitsVisibility},
 		{Name: "resourceRoleScopes", Beta: []string{"accessPackageResourceRoleScopes"}, Kind: Owned, Of: RoleScope},
 		{Name: "assignmentPolicies", Beta: []string{"accessPackageAssignmentPolicies"}, Kind: Owned, Of: Policy},
 		{Name: "incompatibleAccessPackages", Waits: waitsSeparation},
@@ -25,7 +27,8 @@ func init() {
 	}, noise("createdDateTime", "modifiedDateTime", "createdBy", "modifiedBy")...)
 }
 
-// refer takes an id that is written beside an object for the id of the object: catalogId for catalog/id. Errors: CodeInvalid where the two are not one.
+// refer takes an id that is written beside an object for the id of the object: catalogId for catalog/id. Errors: CodeInvalid where the two
+// are not one.
 func (n *node) refer(short, name string, beta ...string) error {
 	id := n.find(short)
 	if id == nil || id.kind == isNull {

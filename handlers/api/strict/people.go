@@ -21,15 +21,18 @@ var subjectSet = &Type{Name: "subjectSet", Synonyms: []string{"userSet"}, Derive
 }}
 
 // backup is beta's word for a fallback. Where there are fallbacks it was taken out before.
-var backup = Member{Name: "isBackup", Never: "makes a fallback of it, and here there are none"}
+var backup = Member{Name: "isBackup", Kind: Bool, Decided: true, Never: "makes a fallback of it, and here there are none"}
 
 // fallback moves those of a list of people that are its fallbacks in beta to the list that v1.0 has for them.
-func (n *node) fallback(list, fallbacks string) error {
+func (n *node) fallback(from *node, fallbacks string) error {
 	var moved []*node
-	from, to := n.find(list), n.find(fallbacks)
-	if from != nil && from.kind == isList {
+	to := n.find(fallbacks)
+	for _, people := range []*node{from, to} {
+		if people == nil || people.kind != isList {
+			continue
+		}
 		var kept []*node
-		for _, one := range from.inside {
+		for _, one := range people.inside {
 			flag := one.take("isBackup")
 			isBackup := false
 			if flag != nil && flag.kind != isNull {
@@ -39,18 +42,13 @@ func (n *node) fallback(list, fallbacks string) error {
 				}
 				isBackup = value == true
 			}
-			if isBackup {
+			if isBackup && people == from {
 				moved = append(moved, one)
 			} else {
 				kept = append(kept, one)
 			}
 		}
-		from.inside = kept
-	}
-	if to != nil && to.kind == isList {
-		for _, one := range to.inside {
-			one.take("isBackup")
-		}
+		people.inside = kept
 	}
 	switch {
 	case len(moved) == 0:

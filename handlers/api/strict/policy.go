@@ -22,7 +22,8 @@ func init() {
 		{Name: "displayName", Kind: Text},
 		{Name: "description", Kind: Text},
 		{
-			Name: "allowedTargetScope", Kind: Enum, Default: "notSpecified", Values: []string{"notSpecified", "specificDirectoryUsers", "allMemberUsers", "allDirectoryUsers"},
+			Name: "allowedTargetScope", Kind: Enum, Is: "allowedTargetScope", Default: "notSpecified",
+			Values:  []string{"notSpecified", "specificDirectoryUsers", "allMemberUsers", "allDirectoryUsers"},
 			Waiting: scopesThatWait,
 		},
 		{Name: "specificAllowedTargets", Kind: List, Of: subjectSet},
@@ -35,16 +36,19 @@ func init() {
 		{Name: "automaticRequestSettings", Kind: Object, Of: automaticSettings},
 		{Name: "customExtensionStageSettings", Waits: waitsExtensions},
 		{Name: "customExtensionHandlers", Waits: waitsExtensions},
-		{Name: "verifiableCredentialSettings", Waits: waitsCredentials},
-		{Name: "isDenied", Waits: waitsDenials},
+		{
+			Name: "verifiableCredentialSettings", Kind: Object, Decided: true, Waits: waitsCredentials,
+			Of: &Type{Name: "verifiableCredentialSettings", Members: []Member{{Name: "credentialTypes", Waits: waitsCredentials}}},
+		},
+		{Name: "isDenied", Kind: Bool, Decided: true, Waits: waitsDenials},
 		{Name: "accessPackage", Kind: Ref, Of: Package, Sets: packageSets},
 		{Name: "catalog", Beta: []string{"accessPackageCatalog"}, Kind: Ref, Of: Catalog, Sets: catalogSets},
 		// Beta's, told to others before. They are here for who misspells them.
 		{Name: "accessPackageId", Kind: Noise},
 		{Name: "catalogId", Kind: Noise},
-		{Name: "canExtend", Waits: waitsUpdates},
-		{Name: "durationInDays", Kind: Noise},
-		{Name: "expirationDateTime", Kind: Noise},
+		{Name: "canExtend", Kind: Bool, Decided: true, Waits: waitsUpdates},
+		{Name: "durationInDays", Never: "is the policy's expiration"},
+		{Name: "expirationDateTime", Never: "is the policy's expiration"},
 	}, noise("createdDateTime", "modifiedDateTime", "createdBy", "modifiedBy")...)
 }
 
@@ -70,19 +74,21 @@ var (
 		{Name: "scopeType", Never: "is the policy's allowedTargetScope"},              // told to it before
 		{Name: "allowedRequestors", Never: "are the policy's specificAllowedTargets"}, // likewise
 	}}
-	notificationSettings = &Type{Name: "accessPackageNotificationSettings", Members: []Member{{Name: "isAssignmentNotificationDisabled", Kind: Bool}}}
-	automaticSettings    = &Type{Name: "accessPackageAutomaticRequestSettings", Members: []Member{
+	notificationSettings = &Type{Name: "accessPackageNotificationSettings",
+		Members: []Member{{Name: "isAssignmentNotificationDisabled", Kind: Bool}}}
+	automaticSettings = &Type{Name: "accessPackageAutomaticRequestSettings", Members: []Member{
 		{Name: "requestAccessForAllowedTargets", Kind: Bool, Waits: waitsAutomatic},
 		{Name: "removeAccessWhenTargetLeavesAllowedTargets", Kind: Bool, Waits: waitsAutomatic},
 		{Name: "gracePeriodBeforeAccessRemoval", Kind: Duration},
 	}}
-	approvalSettings = &Type{Name: "accessPackageAssignmentApprovalSettings", Synonyms: []string{"approvalSettings"}, Adapt: adaptApprovalMode, Members: []Member{
-		{Name: "isApprovalRequiredForAdd", Beta: []string{"isApprovalRequired"}, Kind: Bool},
-		{Name: "isApprovalRequiredForUpdate", Beta: []string{"isApprovalRequiredForExtension"}, Kind: Bool, Waits: waitsUpdates},
-		{Name: "isRequestorJustificationRequired", Kind: Bool},
-		{Name: "stages", Beta: []string{"approvalStages"}, Kind: List, Of: stage},
-		{Name: "approvalMode", Kind: Noise}, // it agrees with the others
-	}}
+	approvalSettings = &Type{Name: "accessPackageAssignmentApprovalSettings", Synonyms: []string{"approvalSettings"},
+		Adapt: adaptApprovalMode, Members: []Member{
+			{Name: "isApprovalRequiredForAdd", Beta: []string{"isApprovalRequired"}, Kind: Bool},
+			{Name: "isApprovalRequiredForUpdate", Beta: []string{"isApprovalRequiredForExtension"}, Kind: Bool, Waits: waitsUpdates},
+			{Name: "isRequestorJustificationRequired", Kind: Bool},
+			{Name: "stages", Beta: []string{"approvalStages"}, Kind: List, Of: stage},
+			{Name: "approvalMode", Kind: Noise}, // it agrees with the others
+		}}
 	stage = &Type{Name: "accessPackageApprovalStage", Synonyms: []string{"approvalStage"}, Derived: []*Type{
 		plainStage,
 		{Name: "accessPackageDynamicApprovalStage", Waits: waitsExtensions},
@@ -93,7 +99,8 @@ var (
 		{Name: "isApproverJustificationRequired", Kind: Bool},
 		{Name: "isEscalationEnabled", Kind: Bool},
 		{Name: "durationBeforeEscalation", Kind: Duration},
-		{Name: "approverInformationVisibility", Kind: Enum, Values: []string{"default"}, Default: "default", Waits: waitsVisibility},
+		{Name: "approverInformationVisibility", Kind: Enum, Is: "approverInformationVisibility", Values: []string{"default"},
+			Default: "default", Waits: waitsVisibility},
 		{Name: "primaryApprovers", Kind: List, Of: subjectSet},
 		{Name: "fallbackPrimaryApprovers", Kind: List, Of: subjectSet},
 		{Name: "escalationApprovers", Kind: List, Of: subjectSet},
@@ -105,7 +112,10 @@ var (
 	reviewSettings = &Type{
 		Name: "accessPackageAssignmentReviewSettings", Synonyms: []string{"assignmentReviewSettings"}, Adapt: adaptReviews, Members: []Member{
 			{Name: "isEnabled", Kind: Bool},
-			{Name: "expirationBehavior", Beta: []string{"accessReviewTimeoutBehavior"}, Kind: Enum, Values: []string{"keepAccess", "removeAccess", "acceptAccessRecommendation"}},
+			{
+				Name: "expirationBehavior", Beta: []string{"accessReviewTimeoutBehavior"}, Kind: Enum, Is: "accessReviewExpirationBehavior",
+				Values: []string{"keepAccess", "removeAccess", "acceptAccessRecommendation"},
+			},
 			{Name: "isRecommendationEnabled", Beta: []string{"isAccessRecommendationEnabled"}, Kind: Bool},
 			{Name: "isReviewerJustificationRequired", Beta: []string{"isApprovalJustificationRequired"}, Kind: Bool},
 			{Name: "isSelfReview", Kind: Bool},
@@ -128,9 +138,10 @@ func adaptPolicyIDs(_ *reading, n *node) error {
 	return n.refer("catalogId", "catalog", "accessPackageCatalog")
 }
 
-// adaptExpiration makes an expiration of beta's two members. Both empty mean that there is no end; to say that of a policy that has one takes both (CLIENTS 4).
+// adaptExpiration makes an expiration of beta's two members. Both empty mean that there is no end; to say that of a policy that has one
+// takes both (CLIENTS 4).
 func adaptExpiration(r *reading, n *node) error {
-	days, date := n.find("durationInDays"), n.find("expirationDateTime")
+	days, date := n.take("durationInDays"), n.take("expirationDateTime")
 	if days == nil && date == nil {
 		return nil
 	}
@@ -139,15 +150,9 @@ func adaptExpiration(r *reading, n *node) error {
 		first = date
 	}
 	var inside []*node
-	var count int64
-	if days != nil && days.kind != isNull {
-		value, err := integer(days)
-		if err != nil {
-			return err
-		}
-		if count = value; count < 0 {
-			return days.invalid("cannot be less than nothing")
-		}
+	count, err := days.count()
+	if err != nil {
+		return err
 	}
 	switch hasDate := date != nil && date.kind != isNull; {
 	case count > 0 && hasDate:
@@ -155,7 +160,8 @@ func adaptExpiration(r *reading, n *node) error {
 	case hasDate:
 		inside = []*node{date.made(isText, "afterDateTime").named("type"), date.made(date.kind, date.text, date.inside...).named("endDateTime")}
 	case count > 0:
-		inside = []*node{days.made(isText, "afterDuration").named("type"), days.made(isText, "P"+strconv.FormatInt(count, 10)+"D").named("duration")}
+		inside = []*node{days.made(isText, "afterDuration").named("type"),
+			days.made(isText, "P"+strconv.FormatInt(count, 10)+"D").named("duration")}
 	case r.change && (days == nil || date == nil):
 		return first.invalid("takes the end away only together with the other of durationInDays and expirationDateTime; send expiration instead")
 	default:
@@ -208,20 +214,15 @@ func adaptApprovalMode(_ *reading, n *node) error {
 	if err := mode.must(isText); err != nil {
 		return err
 	}
-	required, stages := n.find("isApprovalRequired"), n.find("approvalStages")
-	if required == nil {
-		required = n.find("isApprovalRequiredForAdd")
-	}
-	if stages == nil {
-		stages = n.find("stages")
-	}
+	required, stages := n.find("isApprovalRequired", "isApprovalRequiredForAdd"), n.find("approvalStages", "stages")
 	count := 0
 	if stages != nil {
 		count = len(stages.inside)
 	}
 	asked := required != nil && !nothing(nil, required)
 	switch mode := strings.ToLower(mode.text); {
-	case mode == "noapproval" && required != nil && !asked, mode == "singlestage" && asked && count == 1, mode == "serial" && asked && count > 0:
+	case mode == "noapproval" && required != nil && !asked, mode == "singlestage" && asked && count == 1,
+		mode == "serial" && asked && count > 0:
 		return nil
 	}
 	return mode.invalid("cannot be %q beside these stages; leave it out and send isApprovalRequiredForAdd and stages, which are asked one after the other", shown(mode.text))
@@ -235,27 +236,30 @@ func adaptStage(_ *reading, n *node) error {
 	if err := n.spell("escalationTimeInMinutes", "durationBeforeEscalation", "PT", "M"); err != nil {
 		return err
 	}
-	if err := n.fallback("primaryApprovers", "fallbackPrimaryApprovers"); err != nil {
+	if err := n.fallback(n.find("primaryApprovers"), "fallbackPrimaryApprovers"); err != nil {
 		return err
 	}
-	return n.fallback("escalationApprovers", "fallbackEscalationApprovers")
+	return n.fallback(n.find("escalationApprovers"), "fallbackEscalationApprovers")
+}
+
+// count is a number of something; none is 0.
+func (n *node) count() (int64, error) {
+	if n == nil || n.kind == isNull {
+		return 0, nil
+	}
+	count, err := integer(n)
+	if err == nil && count < 0 {
+		err = n.invalid("cannot be less than nothing")
+	}
+	return count, err
 }
 
 // spell writes a number of days or minutes as a duration. None or nothing is none.
 func (n *node) spell(beta, name, before, after string) error {
 	number := n.find(beta)
-	if number == nil || number.kind == isNull {
-		return nil
-	}
-	count, err := integer(number)
-	if err != nil {
+	count, err := number.count()
+	if err != nil || count == 0 {
 		return err
-	}
-	if count < 0 {
-		return number.invalid("cannot be less than nothing")
-	}
-	if count == 0 {
-		return nil
 	}
 	if after == "M" && count%(24*60) == 0 {
 		count, before, after = count/(24*60), "P", "D"
@@ -265,7 +269,8 @@ func (n *node) spell(beta, name, before, after string) error {
 
 // betaRecurrences are beta's words for how often a review recurs (WIRE 1.6).
 var betaRecurrences = map[string][2]string{
-	"weekly": {"weekly", "1"}, "monthly": {"absoluteMonthly", "1"}, "quarterly": {"absoluteMonthly", "3"}, "halfyearly": {"absoluteMonthly", "6"}, "annual": {"absoluteMonthly", "12"},
+	"weekly": {"weekly", "1"}, "monthly": {"absoluteMonthly", "1"}, "quarterly": {"absoluteMonthly", "3"},
+	"halfyearly": {"absoluteMonthly", "6"}, "annual": {"absoluteMonthly", "12"},
 }
 
 // adaptReviews makes v1.0's review settings of beta's.
@@ -276,7 +281,8 @@ func adaptReviews(_ *reading, n *node) error {
 		case "self":
 			err = n.put("isSelfReview", kind.made(isBool, "true"))
 		case "manager":
-			manager := kind.made(isObject, "", kind.made(isText, "#microsoft.graph.requestorManager").named("@odata.type"), kind.made(isNumber, "1").named("managerLevel"))
+			manager := kind.made(isObject, "", kind.made(isText, "#microsoft.graph.requestorManager").named("@odata.type"),
+				kind.made(isNumber, "1").named("managerLevel"))
 			if named := n.find("reviewers"); named != nil && len(named.inside) == 0 {
 				n.take("reviewers")
 			}
@@ -292,11 +298,7 @@ func adaptReviews(_ *reading, n *node) error {
 	if err := n.adaptReviewTimes(); err != nil {
 		return err
 	}
-	primary := "primaryReviewers"
-	if n.find("reviewers") != nil {
-		primary = "reviewers"
-	}
-	return n.fallback(primary, "fallbackReviewers")
+	return n.fallback(n.find("reviewers", "primaryReviewers"), "fallbackReviewers")
 }
 
 func (n *node) adaptReviewTimes() error {
@@ -304,15 +306,13 @@ func (n *node) adaptReviewTimes() error {
 	if start := n.find("startDateTime"); start != nil && start.kind != isNull {
 		parts = append(parts, start.made(start.kind, start.text, start.inside...).named("startDateTime"))
 	}
-	if days := n.find("durationInDays"); days != nil && days.kind != isNull {
-		count, err := integer(days)
-		if err != nil {
-			return err
-		}
-		if count > 0 {
-			parts = append(parts, days.made(isObject, "",
-				days.made(isText, "afterDuration").named("type"), days.made(isText, "P"+strconv.FormatInt(count, 10)+"D").named("duration")).named("expiration"))
-		}
+	days := n.find("durationInDays")
+	if count, err := days.count(); err != nil {
+		return err
+	} else if count > 0 {
+		parts = append(parts, days.made(isObject, "",
+			days.made(isText, "afterDuration").named("type"),
+			days.made(isText, "P"+strconv.FormatInt(count, 10)+"D").named("duration")).named("expiration"))
 	}
 	if often := n.find("recurrenceType"); often != nil && often.kind != isNull {
 		pattern, known := betaRecurrences[strings.ToLower(often.text)]
@@ -320,7 +320,8 @@ func (n *node) adaptReviewTimes() error {
 			return often.invalid("cannot be %q; use weekly, monthly, quarterly, halfyearly or annual", shown(often.text))
 		}
 		parts = append(parts, often.made(isObject, "",
-			often.made(isObject, "", often.made(isText, pattern[0]).named("type"), often.made(isNumber, pattern[1]).named("interval")).named("pattern"),
+			often.made(isObject, "", often.made(isText, pattern[0]).named("type"),
+				often.made(isNumber, pattern[1]).named("interval")).named("pattern"),
 			often.made(isObject, "", often.made(isText, "noEnd").named("type")).named("range")).named("recurrence"))
 	}
 	if len(parts) == 0 {

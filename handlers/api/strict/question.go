@@ -1,9 +1,13 @@
 package strict
 
-var localizedText = &Type{Name: "accessPackageLocalizedText", Members: []Member{{Name: "languageCode", Kind: Text}, {Name: "text", Kind: Text}}}
+import "slices"
+
+var localizedText = &Type{Name: "accessPackageLocalizedText",
+	Members: []Member{{Name: "languageCode", Kind: Text}, {Name: "text", Kind: Text}}}
 
 // localizedContent is how beta writes a text and its translations.
-var localizedContent = &Type{Name: "accessPackageLocalizedContent", Members: []Member{{Name: "defaultText", Kind: Text}, {Name: "localizedTexts", Kind: List, Of: localizedText}}}
+var localizedContent = &Type{Name: "accessPackageLocalizedContent",
+	Members: []Member{{Name: "defaultText", Kind: Text}, {Name: "localizedTexts", Kind: List, Of: localizedText}}}
 
 var localizations = Member{Name: "localizations", Beta: []string{"localizedTexts"}, Kind: List, Of: localizedText}
 
@@ -19,21 +23,23 @@ var (
 	questionMembers = []Member{
 		{Name: "id", Kind: Text},
 		{Name: "sequence", Kind: Int},
-		{Name: "text", Kind: Text},
+		{Name: "text", Kind: Text, Is: localizedContent.Name},
 		localizations,
 		{Name: "isRequired", Kind: Bool},
 		{Name: "isAnswerEditable", Kind: Bool, Waits: waitsUpdates},
 	}
-	textQuestion = &Type{Name: "accessPackageTextInputQuestion", Synonyms: []string{"textInputQuestion"}, Adapt: translated("text"), Members: append([]Member{
-		{Name: "isSingleLineQuestion", Kind: Bool},
-		{Name: "regexPattern", Kind: Text},
-	}, questionMembers...)}
-	choiceQuestion = &Type{Name: "accessPackageMultipleChoiceQuestion", Synonyms: []string{"multipleChoiceQuestion"}, Adapt: translated("text"), Members: append([]Member{
-		{Name: "isMultipleSelectionAllowed", Beta: []string{"allowsMultipleSelection"}, Kind: Bool},
-		{Name: "choices", Kind: List, Of: &Type{Name: "accessPackageAnswerChoice", Adapt: translated("displayValue"), Members: []Member{
-			{Name: "actualValue", Kind: Text}, {Name: "text", Beta: []string{"displayValue"}, Kind: Text}, localizations,
-		}}},
-	}, questionMembers...)}
+	textQuestion = &Type{Name: "accessPackageTextInputQuestion", Synonyms: []string{"textInputQuestion"}, Adapt: translated("text"),
+		Members: append([]Member{
+			{Name: "isSingleLineQuestion", Kind: Bool},
+			{Name: "regexPattern", Kind: Text},
+		}, questionMembers...)}
+	choiceQuestion = &Type{Name: "accessPackageMultipleChoiceQuestion", Synonyms: []string{"multipleChoiceQuestion"},
+		Adapt: translated("text"), Members: append([]Member{
+			{Name: "isMultipleSelectionAllowed", Beta: []string{"allowsMultipleSelection"}, Kind: Bool},
+			{Name: "choices", Kind: List, Of: &Type{Name: "accessPackageAnswerChoice", Adapt: translated("displayValue"), Members: []Member{
+				{Name: "actualValue", Kind: Text}, {Name: "text", Beta: []string{"displayValue"}, Kind: Text, Is: localizedContent.Name}, localizations,
+			}}},
+		}, questionMembers...)}
 )
 
 // translated splits beta's text with its translations into the two members of v1.0.
@@ -60,21 +66,20 @@ func translated(name string) func(*reading, *node) error {
 
 // answered is the question that an answer is to. Clients send all of it; the policy knows what it says.
 var answered = &Type{Name: question.Name, Derived: []*Type{
-	{Name: textQuestion.Name, Synonyms: textQuestion.Synonyms, Members: repeatedQuestion(textQuestion.Members)},
-	{Name: choiceQuestion.Name, Synonyms: choiceQuestion.Synonyms, Members: repeatedQuestion(choiceQuestion.Members)},
+	repeated(textQuestion.Name, textQuestion.Synonyms, textQuestion.Members),
+	repeated(choiceQuestion.Name, choiceQuestion.Synonyms, choiceQuestion.Members),
 }, Untyped: func(*node) *Type { return answeredUntyped }}
 
-var answeredUntyped = &Type{Name: question.Name, Members: append(repeatedQuestion(textQuestion.Members[:2]), repeatedQuestion(choiceQuestion.Members)...)}
+var answeredUntyped = repeated(question.Name, nil, append(slices.Clone(textQuestion.Members[:2]), choiceQuestion.Members...))
 
-func repeatedQuestion(of []Member) []Member {
-	members := make([]Member, len(of))
-	for i, member := range of {
-		members[i] = Member{Name: member.Name, Beta: member.Beta, Kind: Noise, Of: member.Of}
-		if member.Name == "id" {
-			members[i].Kind = Text
-		}
+// repeated is a question whose id counts, and nothing else.
+func repeated(name string, synonyms []string, of []Member) *Type {
+	members := slices.Clone(of)
+	for i := range members {
+		m := &members[i]
+		m.Decided, m.Waits = m.Name != "id", ""
 	}
-	return members
+	return &Type{Name: name, Synonyms: synonyms, Members: members, Adapt: translated("text")}
 }
 
 // answer is accessPackageAnswer (RULES QUE-04).

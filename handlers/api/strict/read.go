@@ -63,7 +63,8 @@ func (b *Body) Into(value any) error {
 	return json.Unmarshal(data, value)
 }
 
-// Owned says whether the body repeats resources that have a path of their own: then what Merge and Replace are given as stored must hold them.
+// Owned says whether the body repeats resources that have a path of their own: then what Merge and Replace are given as stored must hold
+// them.
 func (b *Body) Owned() bool {
 	return slices.ContainsFunc(b.echoes, func(e echo) bool { return e.member.Kind == Owned })
 }
@@ -79,7 +80,7 @@ func (r *reading) object(declared *Type, n *node) (map[string]any, error) {
 			return nil, err
 		}
 	}
-	value, seen := map[string]any{}, map[*Member]*node{}
+	value, seen := map[string]any{}, make([]*Member, 0, len(n.inside)) // they are few, so that a map would cost more than it saves
 	for _, one := range n.inside {
 		member := t.member(one.as)
 		if member == nil && isAnnotation(one.as) {
@@ -88,10 +89,10 @@ func (r *reading) object(declared *Type, n *node) (map[string]any, error) {
 		if member == nil {
 			return nil, t.unknown(one)
 		}
-		if other := seen[member]; other != nil {
-			return nil, twice(one, other)
+		if slices.Contains(seen, member) {
+			return nil, twice(one, n.inside[slices.IndexFunc(n.inside, func(other *node) bool { return t.member(other.as) == member })])
 		}
-		seen[member] = one
+		seen = append(seen, member)
 		if err := r.member(member, one, value); err != nil {
 			return nil, err
 		}
@@ -112,51 +113,102 @@ func isAnnotation(name string) bool { return strings.Contains(name, "@") }
 
 func typeName(n *node) *node { return n.find("@odata.type") }
 
-// annotated checks the annotations of an object, and answers with the type that it is. Errors: CodeInvalid.
-func (r *reading) annotated(t *Type, n *node) (*Type, error) {
-	if err := n.must(isObject); err != nil {
+// annotated checks the annotations of an object and of its members, and answers with the type that it is. Errors: CodeInvalid.
+func (r *reading) annotated(declared *Type, n *node) (*Type, error) {
+	t, err := concrete(declared, n)
+	if err != nil {
 		return nil, err
 	}
 	for _, one := range n.inside {
-		name := folded(one.as)
+		if !isAnnotation(one.as) {
+			continue
+		}
+		of, what, _ := strings.Cut(folded(one.as), "@")
+		m := t.member(of)
 		switch {
-		case !isAnnotation(name):
-		case strings.Contains(name, "@latchkey."):
+		case strings.HasPrefix(what, "latchkey."):
 			if t.member(one.as) == nil {
 				return nil, one.invalid("is no annotation of Latchkey's")
 			}
-		case name == "@id":
-			if n.parent != nil || !r.change || t.member("id") == nil {
-				return nil, one.invalid("cannot be read here: it says that an object is another; send its members")
-			}
-			if err := one.must(isText); err != nil {
-				return nil, err
-			}
+		case of != "" && m == nil:
+			return nil, t.unknown(one)
+		case what == "type" && m != nil:
+			err = m.typed(one)
+		case what == "id" && n.parent == nil && r.change && t.member("id") != nil:
+			err = one.must(isText)
 			_, id := cutLast(unparenthesized(one.text))
 			r.echoes = append(r.echoes, echo{one, t.member("id"), id})
-		case strings.HasSuffix(name, "@bind"):
-			if err := bind(t, one, strings.TrimSuffix(name, "@bind")); err != nil {
-				return nil, err
-			}
-		case !harmless(name):
+		case what == "id" && m == nil:
+			return nil, one.invalid("cannot be read here: it says that an object is another; send its members")
+		case what == "bind":
+			err = m.bind(one)
+		case !harmless(what):
 			return nil, one.invalid("is an annotation that is not read here; leave it out")
 		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	return concrete(t, n)
+	return t, nil
 }
 
-// harmless says whether an annotation says nothing of what is to be done: those that answers carry, and the name of a member's type. A delta, a removal or an unknown one does.
-func harmless(name string) bool {
-	_, of, _ := strings.Cut(name, "@")
-	switch of {
-	case "context", "etag", "type", "count", "nextlink", "deltalink", "editlink", "readlink", "navigationlink", "associationlink", "metadataetag", "id":
+// harmless says whether an annotation says nothing of what is to be done: those that answers carry. A delta, a removal or an unknown one
+// does.
+func harmless(what string) bool {
+	switch what {
+	case "context", "etag", "type", "count", "nextlink", "deltalink", "editlink", "readlink", "navigationlink", "associationlink",
+		"metadataetag":
 		return true
 	}
-	return strings.HasPrefix(of, "microsoft.graph.") || strings.HasPrefix(of, "media")
+	return strings.HasPrefix(what, "microsoft.graph.") || strings.HasPrefix(what, "media")
+}
+
+// primitives are OData's names for the types of plain values.
+var primitives = map[Kind][]string{
+	Text: {"String"}, Key: {"String"}, Texts: {"String"}, Enum: {"String"}, GUID: {"String", "Guid"}, Bool: {"Boolean"}, Int: {"Int32"},
+	DateTime: {"DateTimeOffset"}, Duration: {"Duration"}, Noise: {"String", "Guid", "Boolean", "Int32", "DateTimeOffset", "Duration"},
+}
+
+// typed checks what a client says of which type a member is, such as #Collection(String).
+func (m *Member) typed(n *node) error {
+	if n.kind == isNull || m.Kind == None || m.Kind == Open {
+		return nil
+	}
+	if err := n.must(isText); err != nil {
+		return err
+	}
+	name, isList := strings.TrimPrefix(n.text, "#"), m.Kind == Texts || m.Kind == List || m.Kind == Owned
+	if isList {
+		name = strings.TrimSuffix(trimFold(name, "Collection("), ")")
+	}
+	name = trimFold(trimFold(name, "Edm."), prefix)
+	known := name != "" && equalFold(name, m.Is) || slices.ContainsFunc(primitives[m.Kind],
+		func(one string) bool { return equalFold(name, one) })
+	if is := func(t *Type) bool { return t.isCalled(name) }; m.Of != nil {
+		known = is(m.Of) || slices.ContainsFunc(m.Of.Derived, is)
+	}
+	if known && isList == strings.HasSuffix(n.text, ")") {
+		return nil
+	}
+	return n.invalid("cannot be %q: %s is of another type; leave it out", shown(n.text), m.Name)
+}
+
+// prefix is before the names of Graph's types.
+const prefix = "microsoft.graph."
+
+// trimFold is a text without its beginning, in any letter case.
+func trimFold(text, begin string) string {
+	if len(text) > len(begin) && strings.EqualFold(text[:len(begin)], begin) {
+		return text[len(begin):]
+	}
+	return text
 }
 
 // concrete is the type of an object by its @odata.type: the declared one, or one derived from it.
 func concrete(t *Type, n *node) (*Type, error) {
+	if err := n.must(isObject); err != nil {
+		return nil, err
+	}
 	given := typeName(n)
 	if given == nil || given.kind == isNull {
 		switch {
@@ -170,10 +222,7 @@ func concrete(t *Type, n *node) (*Type, error) {
 	if err := given.must(isText); err != nil {
 		return nil, err
 	}
-	name := strings.TrimPrefix(given.text, "#")
-	if prefix := "microsoft.graph."; len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
-		name = name[len(prefix):]
-	}
+	name := trimFold(strings.TrimPrefix(given.text, "#"), prefix)
 	for _, derived := range t.Derived {
 		if !derived.isCalled(name) {
 			continue
@@ -184,10 +233,11 @@ func concrete(t *Type, n *node) (*Type, error) {
 		return derived, nil
 	}
 	switch {
+	case t.Name == "":
+		return nil, given.invalid("cannot be read: what this is has no type in Graph; leave it out")
+	case !t.isCalled(name) && len(t.Derived) > 0:
+		return nil, given.invalid("cannot be %q; use one of %s", shown(given.text), t.derivedNames())
 	case !t.isCalled(name):
-		if len(t.Derived) > 0 {
-			return nil, given.invalid("cannot be %q; use one of %s", shown(given.text), t.derivedNames())
-		}
 		return nil, given.invalid("cannot be %q; it must be #microsoft.graph.%s", shown(given.text), t.Name)
 	case len(t.Derived) == 0:
 		return t, nil
@@ -220,21 +270,28 @@ func (r *reading) member(m *Member, n *node, value map[string]any) error {
 		}
 		return n.notYet(shown(n.name), m.Waits)
 	}
+	if m.Decided && !r.echoed {
+		if n.kind == isNull {
+			return nil
+		}
+		_, err := repetition().value(m, n)
+		return err
+	}
 	switch m.Kind {
 	case None:
 		return nil
 	case Noise:
-		if err := r.names(m.Of, n); err != nil || !r.echoed || m.Of == nil || n.kind == isNull {
+		if n.kind == isObject || n.kind == isList {
+			return n.invalid("cannot be %s: it is a plain value that the service decides; leave it out", words[n.kind])
+		}
+		return nil
+	case Key:
+		if n.kind == isNull {
+			return nil
+		}
+		if err := n.must(isText); err != nil {
 			return err
 		}
-		var err error
-		if n.kind == isList {
-			value[m.Name], err = r.list(m.Of, n)
-		} else {
-			value[m.Name], err = r.object(m.Of, n)
-		}
-		return err
-	case Key:
 		return r.repeated(m, n, n.text, value)
 	case Ref:
 		return r.ref(m, n, value)
@@ -257,7 +314,6 @@ func (r *reading) member(m *Member, n *node, value map[string]any) error {
 // repeated takes what a client may only repeat: on a change it is held against what is stored.
 func (r *reading) repeated(m *Member, n *node, given any, value map[string]any) error {
 	switch {
-	case n.kind == isNull:
 	case r.echoed:
 		value[m.Name] = given
 	case r.change:
@@ -266,50 +322,45 @@ func (r *reading) repeated(m *Member, n *node, given any, value map[string]any) 
 	return nil
 }
 
+// repetition reads what a client may only repeat.
+func repetition() *reading { return &reading{change: true, echoed: true} }
+
 // ref reads the id of another resource.
 func (r *reading) ref(m *Member, n *node, value map[string]any) error {
 	if n.kind == isNull {
 		return nil
 	}
-	if err := n.must(isObject); err != nil {
-		return err
-	}
-	id, link := n.find("id"), n.take("@odata.id")
-	if id != nil && id.kind != isNull {
-		if err := id.must(isText); err != nil {
-			return err
+	if link := n.take("@odata.id"); link != nil {
+		linked, err := m.linkedID(link)
+		if err == nil {
+			err = n.identify("id", linked)
 		}
-	}
-	if link != nil {
-		linked, err := linkedID(m, link)
 		if err != nil {
 			return err
 		}
-		if id != nil && id.kind == isText && !equalFold(id.text, linked.text) {
-			return link.invalid("names another than %s", id.path())
-		}
-		id = linked
 	}
-	if err := r.names(m.Of, n); err != nil {
+	inner, err := repetition().object(m.Of, n)
+	if err != nil {
 		return err
 	}
-	if id == nil || id.kind != isText || id.text == "" {
+	id := n.find("id")
+	if id == nil || id.text == "" {
 		return n.invalid("needs id: it is known by nothing else")
 	}
 	object := map[string]any{"id": id.text}
 	for i := range m.Of.Members { // what it refers to must be what is meant, too
 		within := &m.Of.Members[i]
-		if within.Kind != Ref {
+		if within.Kind != Ref || inner[within.Name] == nil {
 			continue
 		}
-		for _, name := range append([]string{within.Name}, within.Beta...) {
-			if of := n.find(name).find("id"); of != nil && of.kind == isText {
-				object[within.Name] = map[string]any{"id": of.text}
-			}
+		object[within.Name] = inner[within.Name]
+		if r.change && !r.echoed {
+			at := n.find(append([]string{within.Name}, within.Beta...)...).find("id")
+			r.echoes = append(r.echoes, echo{at, m, map[string]any{within.Name: inner[within.Name]}})
 		}
 	}
 	if r.change && !r.echoed {
-		r.echoes = append(r.echoes, echo{id, m, object})
+		r.echoes = append(r.echoes, echo{id, m, map[string]any{"id": id.text}})
 		return nil
 	}
 	value[m.Name] = object
@@ -317,12 +368,11 @@ func (r *reading) ref(m *Member, n *node, value map[string]any) error {
 }
 
 // bind makes the object that an @odata.bind stands for. Errors: CodeInvalid where none can stand.
-func bind(t *Type, n *node, name string) error {
-	m := t.member(name)
+func (m *Member) bind(n *node) error {
 	if m == nil || m.Kind != Ref || len(m.Sets) == 0 {
 		return n.invalid("cannot be read here; send the object itself")
 	}
-	id, err := linkedID(m, n)
+	id, err := m.linkedID(n)
 	if err != nil {
 		return err
 	}
@@ -331,7 +381,7 @@ func bind(t *Type, n *node, name string) error {
 }
 
 // linkedID is the id at the end of a link to a resource.
-func linkedID(m *Member, n *node) (*node, error) {
+func (m *Member) linkedID(n *node) (*node, error) {
 	if err := n.must(isText); err != nil {
 		return nil, err
 	}
@@ -367,8 +417,7 @@ func (r *reading) owned(m *Member, n *node, value map[string]any) error {
 	case !r.change && !r.echoed:
 		return n.invalid("cannot be made here; leave it out, and add to it at its own path afterwards")
 	}
-	inner := &reading{change: true, echoed: true}
-	given, err := inner.list(m.Of, n)
+	given, err := repetition().list(m.Of, n)
 	if err != nil {
 		return err
 	}
@@ -424,95 +473,21 @@ func (r *reading) list(t *Type, n *node) ([]any, error) {
 	return list, nil
 }
 
-// names looks at the names alone, of what is not judged otherwise. Nothing of it counts, but a client that writes a member that there is not means something.
-func (r *reading) names(t *Type, n *node) error {
-	if t == nil {
-		return nil
-	}
-	switch n.kind {
-	case isList:
-		for _, one := range n.inside {
-			if err := r.names(t, one); err != nil {
-				return err
-			}
-		}
-	case isObject:
-		of, err := concrete(t, n)
-		if err != nil {
-			return err
-		}
-		seen := map[*Member]*node{}
-		for _, one := range n.inside {
-			if isAnnotation(one.as) {
-				name := folded(one.as)
-				if strings.Contains(name, "@latchkey.") && of.member(one.as) == nil {
-					return one.invalid("is no annotation of Latchkey's")
-				}
-				if strings.HasSuffix(name, "@bind") || !strings.Contains(name, "@latchkey.") && !harmless(name) {
-					return one.invalid("cannot be read here; leave it out")
-				}
-				continue
-			}
-			member := of.member(one.as)
-			if member == nil {
-				return of.unknown(one)
-			}
-			if before := seen[member]; before != nil {
-				return twice(before, one)
-			}
-			if seen[member] = one; member.Waits != "" && !nothing(member, one) {
-				return one.notYet(shown(one.name), member.Waits)
-			}
-			if err := r.names(member.Of, one); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// nothing says whether a value asks for nothing: null, false, no text, an empty list, the default, what is not enabled.
+// nothing says whether what a client wrote asks for nothing; what is not enabled does not, whatever it is.
 func nothing(m *Member, n *node) bool {
-	switch n.kind {
-	case isNull:
-		return true
-	case isBool, isNumber:
-		return n.text == "false" || n.text == "0"
-	case isText:
-		text := strings.TrimSpace(n.text)
-		return text == "" || strings.EqualFold(text, "false") || m != nil && m.Kind == Bool && text == "0" || m != nil && m.Default != "" && strings.EqualFold(text, m.Default)
-	case isList:
-		return len(n.inside) == 0
+	if m != nil && n.kind == isObject && m.Of.member("isEnabled") != nil {
+		m, n = m.Of.member("isEnabled"), n.find("isEnabled")
 	}
-	var of *Type
-	if m != nil {
-		of = m.Of
-	}
-	if of != nil && of.member("isEnabled") != nil {
-		enabled := n.find("isEnabled")
-		return enabled == nil || nothing(of.member("isEnabled"), enabled)
-	}
-	for _, one := range n.inside {
-		if isAnnotation(one.as) {
-			continue
-		}
-		var inner *Member
-		if of != nil {
-			inner = of.member(one.as)
-		}
-		if !nothing(inner, one) {
-			return false
-		}
-	}
-	return true
+	return isNothing(m, n.any())
 }
 
 // unknown is the error for a member that a type does not have, with the one that was meant, if that can be told.
 func (t *Type) unknown(n *node) error {
+	name := t.Name + t.Words
 	if meant := t.meant(n.name); meant != "" {
-		return n.invalid("is no member of %s: use %s", t.Name, meant)
+		name += ": use " + meant
 	}
-	return n.invalid("is no member of %s", t.Name)
+	return n.invalid("is no member of %s", name)
 }
 
 // meant is the member that somebody meant by a name: written with underscores, or nearly right.

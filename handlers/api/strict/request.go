@@ -9,10 +9,11 @@ func init() {
 	Request.Adapt = adaptRequest
 	Request.Members = append([]Member{
 		{
-			Name: "requestType", Kind: Enum, Values: []string{"userAdd", "userRemove", "adminAdd", "adminRemove", "systemRemove"}, // the last is refused where the others are told apart
+			Name: "requestType", Kind: Enum, Is: "accessPackageRequestType", Values: []string{"userAdd", "userRemove", "adminAdd", "adminRemove", "systemRemove"}, // the last is refused where the others are told apart
 			Waiting: map[string]string{
-				"userUpdate": waitsUpdates, "adminUpdate": waitsUpdates, "userExtend": waitsUpdates, "onBehalfAdd": waitsBehalf, "approverRemove": waitsRevocation,
-				"systemAdd": waitsAutomatic, "systemUpdate": waitsAutomatic,
+				"userUpdate": waitsUpdates, "adminUpdate": waitsUpdates, "userExtend": waitsUpdates, "onBehalfAdd": waitsBehalf,
+				"approverRemove": waitsRevocation,
+				"systemAdd":      waitsAutomatic, "systemUpdate": waitsAutomatic,
 			},
 		},
 		{Name: "justification", Kind: Text},
@@ -21,12 +22,15 @@ func init() {
 		{Name: "assignment", Beta: []string{"accessPackageAssignment"}, Kind: Object, Of: assignment},
 		{Name: "accessPackage", Kind: Ref, Of: Package, Sets: packageSets},
 		{Name: "requestor", Kind: Object, Of: subject},
-		{Name: "isValidationOnly", Waits: waitsWho},
+		{Name: "isValidationOnly", Kind: Bool, Decided: true, Waits: waitsWho},
 		{Name: "parameters", Of: parameters, Waits: waitsWho},
 		{Name: "verifiedCredentialsData", Waits: waitsCredentials},
 		{Name: "expirationDateTime", Never: "is not read; the end is in schedule/expiration"},
-	}, noise("id", "state", "status", "requestState", "requestStatus", "createdDateTime", "completedDateTime", "completedDate", "history",
-		"customExtensionCalloutInstances", "customExtensionHandlerInstances")...)
+		{Name: "state", Kind: Noise, Is: "accessPackageRequestState"},
+		{Name: "history", Waits: waitsHistory},
+		{Name: "customExtensionCalloutInstances", Waits: waitsExtensions},
+		{Name: "customExtensionHandlerInstances", Waits: waitsExtensions},
+	}, noise("id", "status", "requestState", "requestStatus", "createdDateTime", "completedDateTime", "completedDate")...)
 }
 
 var (
@@ -36,23 +40,36 @@ var (
 		{Name: "objectId", Kind: Text},
 		{Name: "email", Kind: Text},
 		{Name: "principalName", Kind: Text},
-		{Name: "subjectType", Beta: []string{"type"}, Kind: Enum, Values: []string{"user", "notSpecified"}, Waiting: waiting(waitsPrincipals, "servicePrincipal")},
-	}, noise("displayName", "onPremisesSecurityIdentifier", "subjectLifecycle", "connectedOrganization", "connectedOrganizationId", "altSecId", "cleanupScheduledDateTime")...)}
+		{
+			Name: "subjectType", Beta: []string{"type"}, Kind: Enum, Is: "accessPackageSubjectType", Values: []string{"user", "notSpecified"},
+			Waiting: waiting(waitsPrincipals, "servicePrincipal"),
+		},
+		{Name: "subjectLifecycle", Kind: Noise, Is: "accessPackageSubjectLifecycle"},
+		{Name: "connectedOrganization", Waits: waitsOutside},
+		{Name: "connectedOrganizationId", Waits: waitsOutside},
+	}, noise("displayName", "onPremisesSecurityIdentifier", "altSecId", "cleanupScheduledDateTime")...)}
 
 	// assignment is accessPackageAssignment, as a request names what it is about.
 	assignment = &Type{Name: "accessPackageAssignment", Adapt: adaptAssignment, Members: append([]Member{
 		{Name: "id", Kind: Text},
 		{Name: "target", Kind: Object, Of: subject},
 		{Name: "accessPackage", Kind: Ref, Of: Package, Sets: packageSets},
-		{Name: "assignmentPolicy", Beta: []string{"accessPackageAssignmentPolicy"}, Kind: Ref, Of: Policy, Sets: []string{"assignmentPolicies", "accessPackageAssignmentPolicies"}},
+		{Name: "assignmentPolicy", Beta: []string{"accessPackageAssignmentPolicy"}, Kind: Ref, Of: Policy,
+			Sets: []string{"assignmentPolicies", "accessPackageAssignmentPolicies"}},
 		{Name: "schedule", Kind: Object, Of: requested},
 		// Told to the objects before.
 		{Name: "targetId", Kind: Noise},
 		{Name: "accessPackageId", Kind: Noise},
 		{Name: "assignmentPolicyId", Kind: Noise},
 		{Name: "catalogId", Never: "is not read; the access package says which catalog"},
-	}, noise("state", "status", "assignmentState", "assignmentStatus", "expiredDateTime", "isExtended", "customExtensionCalloutInstances", "accessPackageAssignmentRequests",
-		"accessPackageAssignmentResourceRoles", "deliveries")...)}
+		{Name: "state", Kind: Noise, Is: "accessPackageAssignmentState"},
+		{Name: "customExtensionCalloutInstances", Waits: waitsExtensions},
+		{Name: "accessPackageAssignmentRequests", Waits: waitsHistory},
+		{Name: "accessPackageAssignmentResourceRoles", Waits: waitsHistory},
+		{Name: "deliveries", Kind: List, Decided: true, Of: &Type{Words: "a delivery", Members: append([]Member{
+			{Name: "grant", Kind: Object, Of: &Type{Words: "a grant", Members: noise("originSystem", "resourceOriginId", "role")}},
+		}, noise("state", "reason", "leaving", "handle", "endDateTime")...)}},
+	}, noise("status", "assignmentState", "assignmentStatus", "expiredDateTime", "isExtended")...)}
 
 	// parameters ask for something even where they ask for false: that approval is not bypassed.
 	parameters = &Type{Name: "accessPackageAssignmentRequestParameters"}
@@ -60,10 +77,7 @@ var (
 
 // adaptRequest refuses what nobody would look at for the kind of request: a removal is at once, and an add makes an assignment.
 func adaptRequest(_ *reading, n *node) error {
-	about := n.find("assignment")
-	if about == nil {
-		about = n.find("accessPackageAssignment")
-	}
+	about := n.find("assignment", "accessPackageAssignment")
 	if given := n.find("parameters"); given != nil && len(given.inside) > 0 {
 		return given.notYet(shown(given.name), waitsWho)
 	}
@@ -88,7 +102,8 @@ func adaptRequest(_ *reading, n *node) error {
 		}
 	case "useradd", "adminadd":
 		for _, err := range []error{
-			n.find("accessPackage").saysMore(Package), about.find("accessPackage").saysMore(Package), about.find("assignmentPolicy").saysMore(Policy), about.find("accessPackageAssignmentPolicy").saysMore(Policy),
+			n.find("accessPackage").saysMore(Package), about.find("accessPackage").saysMore(Package),
+			about.find("assignmentPolicy", "accessPackageAssignmentPolicy").saysMore(Policy),
 		} {
 			if err != nil {
 				return err
@@ -97,7 +112,7 @@ func adaptRequest(_ *reading, n *node) error {
 		if target := about.find("target"); n.lower("requestType") == "adminadd" && target.lower("objectId") == "" && target.lower("email") != "" {
 			return target.find("email").notYet("email", waitsOutside)
 		}
-		if id := about.find("id"); id != nil && !nothing(nil, id) {
+		if id := about.find("id"); id != nil && !nothing(assignment.member("id"), id) {
 			return id.invalid("cannot be given: an add makes a new assignment; leave it out")
 		}
 		if end := about.find("expiredDateTime"); end != nil && end.kind != isNull {
@@ -135,14 +150,16 @@ func adaptAssignment(_ *reading, n *node) error {
 	return target.identify("objectId", id)
 }
 
-// saysMore refuses what a reference of a request says beside the id: a condition in it would be taken for one of the request, and nobody would keep it.
+// saysMore refuses what a reference of a request says beside the id: a condition in it would be taken for one of the request, and nobody
+// would keep it.
 func (n *node) saysMore(of *Type) error {
 	if n == nil || n.kind != isObject {
 		return nil
 	}
 	for _, one := range n.inside {
 		member := of.member(one.as)
-		if member != nil && member.Kind != Key && member.Kind != Ref && member.Kind != Noise && member.Kind != Owned && member.Name != "displayName" && member.Name != "description" && !nothing(member, one) {
+		isNamed := member != nil && (member.Kind >= Noise || member.Name == "displayName" || member.Name == "description")
+		if member != nil && !isNamed && !nothing(member, one) {
 			return one.invalid("is not read here: the request is under what is stored with this id; leave it out")
 		}
 	}

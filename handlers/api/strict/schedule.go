@@ -2,24 +2,30 @@ package strict
 
 var (
 	expiration = &Type{Name: "expirationPattern", Adapt: adaptPattern, Members: []Member{
-		{Name: "type", Kind: Enum, Values: []string{"notSpecified", "noExpiration", "afterDateTime", "afterDuration"}, Default: "notSpecified"},
+		{
+			Name: "type", Kind: Enum, Is: "expirationPatternType", Default: "notSpecified",
+			Values: []string{"notSpecified", "noExpiration", "afterDateTime", "afterDuration"},
+		},
 		{Name: "endDateTime", Kind: DateTime},
 		{Name: "duration", Kind: Duration},
 	}}
 	recurrence = &Type{Name: "patternedRecurrence", Members: []Member{
 		{Name: "pattern", Kind: Object, Of: &Type{Name: "recurrencePattern", Members: []Member{
-			{Name: "type", Kind: Enum, Values: []string{"daily", "weekly", "absoluteMonthly", "relativeMonthly", "absoluteYearly", "relativeYearly"}},
+			{
+				Name: "type", Kind: Enum, Is: "recurrencePatternType",
+				Values: []string{"daily", "weekly", "absoluteMonthly", "relativeMonthly", "absoluteYearly", "relativeYearly"},
+			},
 			{Name: "interval", Kind: Int},
 			{Name: "month", Kind: Int},
 			{Name: "dayOfMonth", Kind: Int},
-			{Name: "daysOfWeek", Kind: Texts, Values: weekdays},
-			{Name: "firstDayOfWeek", Kind: Enum, Values: weekdays},
-			{Name: "index", Kind: Enum, Values: []string{"first", "second", "third", "fourth", "last"}},
+			{Name: "daysOfWeek", Kind: Texts, Is: "dayOfWeek", Values: weekdays},
+			{Name: "firstDayOfWeek", Kind: Enum, Is: "dayOfWeek", Values: weekdays},
+			{Name: "index", Kind: Enum, Is: "weekIndex", Values: []string{"first", "second", "third", "fourth", "last"}},
 		}}},
 		{Name: "range", Kind: Object, Of: &Type{Name: "recurrenceRange", Members: []Member{
-			{Name: "type", Kind: Enum, Values: []string{"endDate", "noEnd", "numbered"}},
-			{Name: "startDate", Kind: Text},
-			{Name: "endDate", Kind: Text},
+			{Name: "type", Kind: Enum, Is: "recurrenceRangeType", Values: []string{"endDate", "noEnd", "numbered"}},
+			{Name: "startDate", Kind: Text, Is: "Date"},
+			{Name: "endDate", Kind: Text, Is: "Date"},
 			{Name: "recurrenceTimeZone", Kind: Text},
 			{Name: "numberOfOccurrences", Kind: Int},
 		}}},
@@ -32,7 +38,8 @@ var (
 	}}
 	// requested is the schedule of a request, which happens once.
 	requested = &Type{Name: schedule.Name, Synonyms: schedule.Synonyms, Members: []Member{
-		schedule.Members[0], schedule.Members[1], {Name: "recurrence", Of: recurrence, Never: "goes with reviews; a request has none"}, schedule.Members[3],
+		schedule.Members[0], schedule.Members[1], {Name: "recurrence", Kind: Object, Of: recurrence, Decided: true, Never: "goes with reviews; a request has none"},
+		schedule.Members[3],
 	}}
 )
 

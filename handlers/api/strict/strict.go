@@ -1,12 +1,17 @@
-// Package strict is the door of the API for bodies: one table a type says what each member is, at every depth, and whatever a client sends is read, ignored for a reason that the table gives, or refused
-// by name (DESIGN 2.12). It knows no state, no clock and no network: bytes in, normal JSON out, which the types of governance read.
+// Package strict is the door of the API for bodies: one table a type says what each member is, at every depth, and whatever a client sends
+// is read, ignored for a reason that the table gives, or refused by name (DESIGN 2.12). It knows no state, no clock and no network: bytes
+// in, normal JSON out, which the types of governance read.
 //
-// The names of a member in other letter cases, and its beta names, are translated. A change is merged or replaces here too, so that nothing is taken away by silence.
+// The names of a member in other letter cases, and its beta names, are translated. A change is merged or replaces here too, so that nothing
+// is taken away by silence.
 package strict
+
+import "slices"
 
 // Type is a type of the contract: what an object may have.
 type Type struct {
-	Name     string   // of the contract, without microsoft.graph.
+	Name     string   // of the contract, without microsoft.graph.; empty: it is none of the contract's
+	Words    string   // what messages call one that is none of the contract's
 	Synonyms []string // other names that clients give it in @odata.type
 	Members  []Member
 	Derived  []*Type                     // an object is one of these, and its @odata.type says which
@@ -33,9 +38,9 @@ const (
 	List                 // a list of objects of the type Of
 	Open                 // any JSON: somebody else checks it
 
-	Noise // what the service decides, and clients send back: not judged, but for the names inside
+	Noise // a plain value that the service decides, and clients send back: not judged
 	Key   // the id of the resource: the service decides it; on a change it must be the stored one
-	Ref   // another resource, by its id; the rest of it is noise. On a change it must be the stored one
+	Ref   // another resource, by its id; the rest of it is read and counts for nothing. On a change it must be the stored one
 	Owned // resources that have a path of their own: on a change they must be the stored ones, else there must be none
 )
 
@@ -50,7 +55,9 @@ type Member struct {
 	Default   string            // the value that silence stands for, as text
 	Waits     string            // Graph has it, this release does not: what it waits for. A value that asks for nothing is taken, and kept if there is a Kind
 	Never     string            // why a value that asks for something is refused, where it waits for nothing
-	Most      int               // of an Int: it is 0 to that
+	Is        string            // the contract's name of its type, where neither Kind nor Of says it: that of an Enum, or another that it may have
+	Decided   bool              // by the service: it is read, and counts for nothing but as a repetition
+	Most      int               // of an Int: it is 1 to that
 	Needed    bool              // an object without it means nothing
 	NeverNull bool              // a change cannot set it to null: the default would give more than is there
 	Sets      []string          // of a Ref: the collections that an @odata.id or @odata.bind may point into
@@ -69,11 +76,19 @@ func (m *Member) called(name string) bool {
 	return false
 }
 
-// member finds a member by name.
+// member finds a member by name; of a type that is one of several, a member that one of them has.
 func (t *Type) member(name string) *Member {
+	if t == nil {
+		return nil
+	}
 	for i := range t.Members {
 		if t.Members[i].called(name) {
 			return &t.Members[i]
+		}
+	}
+	for _, derived := range t.Derived {
+		if m := derived.member(name); m != nil {
+			return m
 		}
 	}
 	return nil
@@ -81,13 +96,6 @@ func (t *Type) member(name string) *Member {
 
 // isCalled says whether an @odata.type, without prefix, names this type.
 func (t *Type) isCalled(name string) bool {
-	if equalFold(t.Name, name) {
-		return true
-	}
-	for _, synonym := range t.Synonyms {
-		if equalFold(synonym, name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(append([]string{t.Name}, t.Synonyms...),
+		func(known string) bool { return known != "" && equalFold(known, name) })
 }

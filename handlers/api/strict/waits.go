@@ -18,6 +18,7 @@ const (
 	waitsCredentials = "verified credentials"
 	waitsKeys        = "names as alternate keys"
 	waitsRevocation  = "approvers who take access back"
+	waitsHistory     = "the history of requests and assignments"
 	waitsDenials     = "policies that deny"
 )
 

@@ -143,7 +143,11 @@ func TestBadInput(t *testing.T) {
 		"target who is not there":    {ida, "POST", "/assignmentPolicies", policy(object{"allowedTargetScope": "specificDirectoryUsers", "specificAllowedTargets": list{user(absent)}}), 400, []string{"specificAllowedTargets", absent}, nil},
 		"approval without stages":    {ida, "POST", "/assignmentPolicies", policy(object{"requestApprovalSettings": object{"isApprovalRequiredForAdd": true}}), 400, []string{"stages"}, nil},
 		"stage without approvers":    {ida, "POST", "/assignmentPolicies", stages(object{}), 400, []string{"primaryApprovers"}, nil},
-		"approver who is not there":  {ida, "POST", "/assignmentPolicies", stages(object{"primaryApprovers": list{groupOf(absent)}}), 400, []string{"primaryApprovers", absent}, nil},
+		"approver who is not there":  {ida, "POST", "/assignmentPolicies", stages(object{"primaryApprovers": list{manager(), groupOf(absent)}}), 400, []string{"requestApprovalSettings/stages/0/primaryApprovers/1/groupId", absent}, nil},
+		"stage that never ends":      {ida, "POST", "/assignmentPolicies", stages(object{"primaryApprovers": list{manager()}, "durationBeforeAutomaticDenial": "P0D"}), 400, []string{"requestApprovalSettings/stages/0/durationBeforeAutomaticDenial: "}, nil},
+		"access for a manager":       {ida, "POST", "/assignmentPolicies", policy(object{"allowedTargetScope": "specificDirectoryUsers", "specificAllowedTargets": list{user(boss.ID), manager()}}), 400, []string{"specificAllowedTargets/1"}, nil},
+		"reviews of no length":       {ida, "POST", "/assignmentPolicies", policy(object{"reviewSettings": object{"isEnabled": false, "schedule": object{"expiration": object{"type": "afterDuration"}}}}), 400, []string{"reviewSettings/schedule/expiration/duration"}, nil},
+		"an end at once":             {ida, "POST", "/assignmentPolicies", policy(object{"expiration": object{"duration": "PT0.0000001S"}}), 400, []string{"expiration/duration", "millisecond"}, nil},
 		"duration that is none":      {ida, "POST", "/assignmentPolicies", policy(object{"expiration": object{"type": "afterDuration", "duration": "a month"}}), 400, []string{"duration", "a month"}, nil},
 		"duration of nothing":        {ida, "POST", "/assignmentPolicies", policy(object{"expiration": object{"type": "afterDuration", "duration": "P0D"}}), 400, []string{"expiration/duration"}, nil},
 		"duration that overflows":    {ida, "POST", "/assignmentPolicies", policy(object{"expiration": object{"type": "afterDuration", "duration": "P99999999999999D"}}), 400, []string{"duration"}, nil},
@@ -193,6 +197,7 @@ func TestBadInput(t *testing.T) {
 		"cancel with half a body": {self, "POST", "/assignmentRequests/" + open + "/cancel", "{", 400, []string{"JSON"}, nil},
 		"cancel with parameters":  {self, "POST", "/assignmentRequests/" + open + "/cancel", object{"reason": "x"}, 400, []string{"reason"}, nil},
 		"requirements of another": {self, "POST", "/accessPackages/" + o.pack + "/getApplicablePolicyRequirements", object{"subject": object{"objectId": absent}}, 400, []string{"subject", "not in this release"}, nil},
+		"requirements by address": {self, "POST", "/accessPackages/" + o.pack + "/getApplicablePolicyRequirements", object{"subject": object{"objectId": requestor.ID, "email": "x@y.example"}}, 400, []string{"subject/email is not read"}, nil},
 		"requirements of nobody":  {self, "POST", "/accessPackages/" + o.pack + "/getApplicablePolicyRequirements", object{"subject": object{}}, 400, []string{"subject", "not in this release"}, nil},
 
 		// approvals

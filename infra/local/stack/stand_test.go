@@ -326,6 +326,9 @@ func (r answer) refused(status int, parts ...string) {
 	if kind := r.header.Get("Content-Type"); !strings.HasPrefix(kind, "application/json") {
 		r.t.Errorf("%s: the error has Content-Type %q", r.what, kind)
 	}
+	if status == http.StatusBadRequest && !strings.Contains(body.Error.Message, body.Error.Target) { // some clients show no more than that
+		r.t.Errorf("%s: the message does not name %s: %s", r.what, body.Error.Target, r.body)
+	}
 	for _, part := range parts {
 		if !strings.Contains(body.Error.Message+" "+body.Error.Target, part) {
 			r.t.Errorf("%s: the error does not name %q: %s", r.what, part, r.body)

@@ -122,6 +122,13 @@ func TestRequestsMeanOneThing(t *testing.T) {
 		name, _, _ := strings.Cut(path, "/")
 		ida.call("POST", "/assignmentRequests", removal(path, value)).refused(http.StatusBadRequest, name)
 	}
+	// A start that was sent comes back as it was sent, in the past too; the access begins now.
+	past := put(assign(o, bob.ID), []string{"schedule"}, object{"startDateTime": "2020-05-05T00:00:00+02:00"})
+	same(t, ida.get("/assignmentRequests/"+text(t, ida.post("/assignmentRequests", past), "id")), "schedule/startDateTime", "2020-05-05T00:00:00+02:00")
+	drain(t)
+	if began := at[string](t, ida.get("/assignments?$filter=target/objectId%20eq%20'"+bob.ID+"'"), "value/0/schedule/startDateTime"); began < "2026" {
+		t.Errorf("the access began at %s", began)
+	}
 	late := removal("status", "Fulfilled")
 	late["schedule"] = object{"startDateTime": "2031-01-01T00:00:00Z"}
 	ida.call("POST", "/assignmentRequests", late).refused(http.StatusBadRequest, "schedule")
@@ -142,11 +149,22 @@ func TestIDsAgree(t *testing.T) {
 	id := func(group, path string) string { return text(t, resources[group], path) }
 	for path, value := range map[string]string{
 		"role/id": id(two, "roles/0/id"), "role/resource/id": id(two, "id"), "scope/id": id(two, "scopes/0/id"), "scope/originId": two, "role/originSystem": "SharePointOnline", "id": id(one, "id"),
+		"role/displayName": "Owner", "scope/displayName": "Site", "scope/roleOriginId": "Owner_" + one, "role/resource/catalog/id": newCatalog(t),
 	} {
 		ida.call("POST", "/accessPackages/"+pack+"/resourceRoleScopes", put(roleScope(one), strings.Split(path, "/"), value)).refused(http.StatusBadRequest, path)
 	}
-	// An id that repeats the originId contradicts nothing (CLIENTS 5).
+	for at, value := range map[string]any{"roles": list{object{"originId": "Member_" + two}, object{}}, "scopes": list{object{}, object{}}} {
+		ida.call("POST", "/accessPackages/"+pack+"/resourceRoleScopes", put(roleScope(one), []string{"role", "resource", at}, value)).refused(http.StatusBadRequest, "role/resource/"+at)
+	}
+	// An id that repeats the originId contradicts nothing (CLIENTS 5), nor does all that is true.
 	ida.post("/accessPackages/"+pack+"/resourceRoleScopes", put(roleScope(one), []string{"role", "resource", "id"}, one))
+	whole := roleScope(one)
+	for path, value := range map[string]any{
+		"role/displayName": "member", "role/resource": put(resources[one], []string{"catalog"}, object{"id": catalog}), "scope/displayName": "Root", "scope/roleOriginId": "Member_" + one, "scope/isRootScope": true,
+	} {
+		whole = put(whole, strings.Split(path, "/"), value).(object)
+	}
+	ida.post("/accessPackages/"+pack+"/resourceRoleScopes", whole)
 	order := func(kind string, resource object) object {
 		return object{"requestType": kind, "catalog": object{"id": catalog}, "resource": resource}
 	}
@@ -154,6 +172,21 @@ func TestIDsAgree(t *testing.T) {
 		ida.call("POST", "/resourceRequests", order("adminRemove", object{"id": id(one, "id"), "originId": two})).refused(http.StatusBadRequest, "resource/")
 	}
 	ida.call("POST", "/resourceRequests", order("adminAdd", object{"id": id(one, "id"), "originId": newGroup(t), "originSystem": "AadGroup"})).refused(http.StatusBadRequest, "resource/id")
+	// A resource that was fetched, with its roles and scopes, can be sent back: to the catalog where it was, and to another.
+	other := newCatalog(t)
+	into := func(kind string, resource object) object {
+		return object{"requestType": kind, "catalog": object{"id": other}, "resource": resource}
+	}
+	for path, value := range map[string]any{
+		"roles/0/displayName": "x", "roles/1/originId": "Owner_" + one, "scopes/0/id": id(one, "scopes/0/id"), "roles": list{at[object](t, resources[two], "roles/0")}, "catalog": object{"id": catalog},
+	} {
+		ida.call("POST", "/resourceRequests", into("adminAdd", put(resources[two], strings.Split(path, "/"), value).(object))).refused(http.StatusBadRequest, "resource/"+strings.TrimSuffix(path, "/displayName")[:5])
+	}
+	ida.post("/resourceRequests", into("adminAdd", resources[two]))
+	there := ida.values("/catalogs/" + other + "/resources?$expand=roles,scopes")[0]
+	ida.call("POST", "/resourceRequests", into("adminRemove", put(there, []string{"scopes"}, list{object{"originId": one}}).(object))).refused(http.StatusBadRequest, "resource/scopes/0")
+	ida.post("/resourceRequests", into("adminRemove", there))
+	ida.post("/resourceRequests", into("adminAdd", there))
 	both := order("adminAdd", object{"originId": newGroup(t), "originSystem": "AadGroup"})
 	both["catalogId"] = newCatalog(t)
 	ida.call("POST", "/resourceRequests", both).refused(http.StatusBadRequest, "catalogId")

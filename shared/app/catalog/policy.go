@@ -74,7 +74,7 @@ func (p *Policies) peopleExist(ctx context.Context, policy governance.Assignment
 			place{at + "escalationApprovers", stage.EscalationApprovers}, place{at + "fallbackEscalationApprovers", stage.FallbackEscalationApprovers})
 	}
 	for _, place := range named {
-		for _, set := range place.sets {
+		for i, set := range place.sets {
 			what, id := set.Names()
 			var err error
 			switch what {
@@ -84,7 +84,7 @@ func (p *Policies) peopleExist(ctx context.Context, policy governance.Assignment
 				_, err = p.Directory.Group(ctx, id)
 			}
 			if errors.Is(err, directory.ErrNotFound) {
-				return governance.Invalid(place.target, "The directory has no %s %s.", what, id)
+				return governance.Invalid(fmt.Sprintf("%s/%d/%sId", place.target, i, what), "The directory has no %s %s.", what, id)
 			}
 			if err != nil {
 				return fmt.Errorf("look up the %s of a policy: %w", what, err)

@@ -43,7 +43,15 @@ func (r *Resources) RequestResource(ctx context.Context, caller governance.Calle
 		if err != nil {
 			return none, err
 		}
-		if at := resource.Contradicts(request.Resource); at != "" {
+		is := resource
+		if given := request.Resource.ID; given != "" && governance.Fold(given) != resource.ID { // it may have been read in another catalog
+			elsewhere, err := ledger.Get[governance.Resource](ctx, r.Ledger, given, "resource")
+			if err == nil && elsewhere.Value.OriginID == resource.OriginID && require(ctx, r.Authz, caller, elsewhere.Value.Catalog.ID, authz.OpReadCatalogs) == nil {
+				is = elsewhere.Value
+				is.Catalog = request.Catalog
+			}
+		}
+		if at := is.Contradicts(request.Resource); at != "" {
 			return none, governance.Invalid("resource/"+at, "resource/%s is not that of the group %q.", at, resource.DisplayName)
 		}
 		request.Resource, command = &resource, engine.AddResource
