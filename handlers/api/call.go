@@ -138,14 +138,16 @@ func (a response) encode(c *call) (json.RawMessage, error) {
 	case a.shape == nil:
 		return json.Marshal(a.value)
 	}
-	resource, err := a.shape.cut(a.value, a.etag)
+	shown, err := a.shape.cut(a.value, a.etag)
 	if err != nil {
 		return nil, err
 	}
 	if c.r.Method == http.MethodGet {
-		resource["@odata.context"] = c.context(a.shape) + "/$entity"
+		if shown["@odata.context"], err = json.Marshal(c.context(a.shape) + "/$entity"); err != nil {
+			return nil, err
+		}
 	}
-	return json.Marshal(resource)
+	return json.Marshal(shown)
 }
 
 // write sends an answer. Errors: those of encoding it; nothing is sent then.

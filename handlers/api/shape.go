@@ -26,59 +26,78 @@ func (s *shape) has(properties ...string) bool {
 	return slices.ContainsFunc(properties, func(property string) bool { return s.expanded[property] != nil })
 }
 
-// asObject is a resource as its members.
-func asObject(value any) (map[string]any, error) {
-	data, err := json.Marshal(value)
-	if err != nil {
-		return nil, err
-	}
-	var object map[string]any
-	return object, json.Unmarshal(data, &object)
-}
+// resource is one as its members, each in JSON.
+type resource = map[string]json.RawMessage
 
 // cut is a resource as this shape shows it.
-func (s *shape) cut(value any, etag string) (map[string]any, error) {
-	resource, err := asObject(value)
+func (s *shape) cut(value any, etag string) (resource, error) {
+	data, err := json.Marshal(value)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", s.kind.set, err)
 	}
-	s.apply(resource)
-	if etag != "" {
-		resource["@odata.etag"] = quoted(etag)
+	shown, err := s.members(data)
+	if err == nil && etag != "" {
+		shown["@odata.etag"], err = json.Marshal(quoted(etag))
 	}
-	return resource, nil
+	return shown, err
 }
 
-// apply cuts a resource, or each of a list of them.
-func (s *shape) apply(value any) {
-	list, _ := value.([]any)
-	for _, one := range list {
-		s.apply(one)
+// apply cuts what is expanded, in JSON: a resource, or each of a list of them.
+func (s *shape) apply(data json.RawMessage) (json.RawMessage, error) {
+	switch {
+	case len(data) > 0 && data[0] == '{':
+		shown, err := s.members(data)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(shown)
+	case len(data) > 0 && data[0] == '[':
+		var list []json.RawMessage
+		if err := json.Unmarshal(data, &list); err != nil {
+			return nil, err
+		}
+		for i, one := range list {
+			var err error
+			if list[i], err = s.apply(one); err != nil {
+				return nil, err
+			}
+		}
+		return json.Marshal(list)
 	}
-	resource, ok := value.(map[string]any)
-	if !ok {
-		return
+	return data, nil
+}
+
+// members are those of a resource in JSON that this shape shows.
+func (s *shape) members(data []byte) (resource, error) {
+	var of resource
+	if err := json.Unmarshal(data, &of); err != nil {
+		return nil, err
 	}
 	for _, name := range s.kind.internal {
-		delete(resource, name)
+		delete(of, name)
 	}
 	for _, name := range s.kind.navigation {
 		if !s.has(name) {
-			delete(resource, name)
+			delete(of, name)
 			continue
 		}
-		if resource[name] == nil && isCollection(name) { // clients iterate over what they expanded
-			resource[name] = []any{}
-		}
-		s.expanded[name].apply(resource[name])
-	}
-	for _, only := range [][]string{s.kind.shown, s.selected} {
-		for name := range resource {
-			if len(only) > 0 && !slices.Contains(only, name) && s.expanded[name] == nil && !strings.HasPrefix(name, "@odata.") {
-				delete(resource, name)
+		if value := of[name]; isCollection(name) && (len(value) == 0 || string(value) == "null") { // clients iterate over what they expanded
+			of[name] = json.RawMessage("[]")
+		} else if len(value) > 0 {
+			var err error
+			if of[name], err = s.expanded[name].apply(value); err != nil {
+				return nil, err
 			}
 		}
 	}
+	for _, only := range [][]string{s.kind.shown, s.selected} {
+		for name := range of {
+			if len(only) > 0 && !slices.Contains(only, name) && s.expanded[name] == nil && !strings.HasPrefix(name, "@odata.") {
+				delete(of, name)
+			}
+		}
+	}
+	return of, nil
 }
 
 func isCollection(name string) bool {

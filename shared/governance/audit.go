@@ -131,10 +131,13 @@ func digest(text string) string {
 
 // canonical is JSON with its keys in order and one way of escaping; what is none stays as it is.
 func canonical(raw json.RawMessage) json.RawMessage {
+	if len(raw) == 0 {
+		return raw
+	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
 	var value any
-	if len(raw) == 0 || decoder.Decode(&value) != nil {
+	if decoder.Decode(&value) != nil {
 		return raw
 	}
 	ordered, err := json.Marshal(value)

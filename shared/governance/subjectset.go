@@ -77,23 +77,19 @@ type (
 )
 
 // subjectSets are all kinds, by their names.
-var subjectSets = map[string]func([]byte) (SubjectSet, error){
+var subjectSets = map[string]func(data []byte, id string) (SubjectSet, error){
 	"singleUser": subjectSetOf[SingleUser], "groupMembers": subjectSetOf[GroupMembers], "requestorManager": subjectSetOf[RequestorManager],
 }
 
 func subjectSetOf[T any, P interface {
 	*T
 	validate(id string) error
-}](data []byte) (SubjectSet, error) {
+}](data []byte, id string) (SubjectSet, error) {
 	set := P(new(T))
 	if err := json.Unmarshal(data, set); err != nil {
 		return nil, wrongShape(err, "subjectSet", "a subject set")
 	}
-	var older struct {
-		ID string `json:"id"`
-	}
-	_ = json.Unmarshal(data, &older) // of the form that has just been read
-	err := set.validate(older.ID)
+	err := set.validate(id)
 	value, _ := any(*set).(SubjectSet)
 	return value, err
 }
@@ -242,19 +238,25 @@ func (s *SubjectSets) UnmarshalJSON(data []byte) error {
 	for _, entry := range raw {
 		var of struct {
 			Type string `json:"@odata.type"`
+			ID   string `json:"id"` // of the older form, in the place of userId and groupId
 		}
 		if err := json.Unmarshal(entry, &of); err != nil {
 			return wrongShape(err, "subjectSet", "a list of subject sets, each with @odata.type")
 		}
-		known := slices.Sorted(maps.Keys(subjectSets))
-		if of.Type == "" {
-			return Invalid("@odata.type", "A subject set needs @odata.type, one of #microsoft.graph.%s.", strings.Join(known, ", #microsoft.graph."))
+		var read func([]byte, string) (SubjectSet, error)
+		for name, one := range subjectSets {
+			if strings.EqualFold(name, odataName(of.Type)) {
+				read = one
+			}
 		}
-		at := slices.IndexFunc(known, func(name string) bool { return strings.EqualFold(name, odataName(of.Type)) })
-		if at < 0 {
-			return Invalid("@odata.type", "Subject sets of type %q are not supported; use one of #microsoft.graph.%s.", Clip(of.Type), strings.Join(known, ", #microsoft.graph."))
+		if read == nil {
+			known := strings.Join(slices.Sorted(maps.Keys(subjectSets)), ", #microsoft.graph.")
+			if of.Type == "" {
+				return Invalid("@odata.type", "A subject set needs @odata.type, one of #microsoft.graph.%s.", known)
+			}
+			return Invalid("@odata.type", "Subject sets of type %q are not supported; use one of #microsoft.graph.%s.", Clip(of.Type), known)
 		}
-		set, err := subjectSets[known[at]](entry)
+		set, err := read(entry, of.ID)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -140,12 +141,13 @@ func pages[T any](ctx context.Context, d *Directory, operation Operation, reques
 		if !take(one.Value) || one.Next == "" {
 			return nil
 		}
-		if !strings.HasPrefix(one.Next, d.base+"/") {
+		at, err := url.Parse(one.Next)
+		if err != nil || !strings.HasPrefix(one.Next, d.base+"/") {
 			return fmt.Errorf("%w: %s: %w", directory.ErrUnavailable, operation, errForeign)
 		}
 		next := abstractions.NewRequestInformation()
 		next.Method, next.Headers = abstractions.GET, request.Headers
-		next.UrlTemplate, next.PathParameters = "{+baseurl}{+rest}", map[string]string{"baseurl": d.base, "rest": strings.TrimPrefix(one.Next, d.base)}
+		next.SetUri(*at)
 		request = next
 	}
 	return fmt.Errorf("%w: %s: %w", directory.ErrUnavailable, operation, errTooManyPages)
