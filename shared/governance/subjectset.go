@@ -197,15 +197,18 @@ func (s SubjectSets) Resolve(about Person) (users, groups []string) {
 
 // MarshalJSON writes each with its @odata.type, and an empty list as [].
 func (s SubjectSets) MarshalJSON() ([]byte, error) {
-	list := make([]json.RawMessage, len(s))
+	list := []byte{'['}
 	for i, set := range s {
 		data, err := withType(set.odataType(), set)
 		if err != nil {
 			return nil, err
 		}
-		list[i] = data
+		if i > 0 {
+			list = append(list, ',')
+		}
+		list = append(list, data...)
 	}
-	return json.Marshal(list)
+	return append(list, ']'), nil
 }
 
 // withType is an object in JSON with its @odata.type before its members.
@@ -214,11 +217,11 @@ func withType(name string, value any) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	text := `{"@odata.type":"` + name + `"`
+	text := append(append([]byte(`{"@odata.type":"`), name...), '"')
 	if len(data) > len("{}") {
-		text += ","
+		text = append(text, ',')
 	}
-	return json.RawMessage(text + string(data[1:])), nil
+	return append(text, data[1:]...), nil
 }
 
 // UnmarshalJSON reads a list; an unknown or missing @odata.type is refused (deny by default).
