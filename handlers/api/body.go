@@ -158,12 +158,40 @@ type edit[T any] struct {
 
 // edits reads the body of a POST, PATCH or PUT as a resource. It is the one place where a resource is read from outside. Errors: those of given.
 func edits[T any](c *call) (e edit[T], err error) {
-	var written func(present any) ([]byte, error)
-	if e.ifMatch, written, err = c.edited(); err != nil {
+	if e.ifMatch, err = c.ifMatch(); err != nil {
 		return e, err
 	}
+	body, err := c.given()
+	if err != nil {
+		return e, err
+	}
+	how := body.Replace
+	switch {
+	case c.route.body == creating || c.route.upsert:
+		how = func([]byte) ([]byte, error) { return body.JSON() }
+	case c.route.body == merging:
+		how = body.Merge
+	}
+	owned := map[string]json.RawMessage{}
+	if c.route.of.owned != nil && body.Owned() {
+		whole, err := c.route.of.owned(c)
+		if err != nil {
+			return e, err
+		}
+		if err := copied(whole, &owned); err != nil {
+			return e, err
+		}
+	}
 	e.apply = func(present *T) error {
-		data, err := written(present)
+		members := maps.Clone(owned)
+		if err := copied(present, &members); err != nil {
+			return err
+		}
+		stored, err := json.Marshal(members)
+		if err != nil {
+			return err
+		}
+		data, err := how(stored)
 		if err != nil {
 			return err
 		}
@@ -173,45 +201,6 @@ func edits[T any](c *call) (e edit[T], err error) {
 		return err
 	}
 	return e, nil
-}
-
-// edited is how the body changes what is present, into what.
-func (c *call) edited() (ifMatch string, written func(present any) ([]byte, error), err error) {
-	if ifMatch, err = c.ifMatch(); err != nil {
-		return "", nil, err
-	}
-	body, err := c.given()
-	if err != nil {
-		return "", nil, err
-	}
-	if c.route.body == creating || c.route.upsert {
-		return ifMatch, func(any) ([]byte, error) { return body.JSON() }, nil
-	}
-	how := body.Replace
-	if c.route.body == merging {
-		how = body.Merge
-	}
-	owned := map[string]json.RawMessage{}
-	if c.route.of.owned != nil && body.Owned() {
-		whole, err := c.route.of.owned(c)
-		if err != nil {
-			return "", nil, err
-		}
-		if err := copied(whole, &owned); err != nil {
-			return "", nil, err
-		}
-	}
-	return ifMatch, func(present any) ([]byte, error) {
-		members := maps.Clone(owned)
-		if err := copied(present, &members); err != nil {
-			return nil, err
-		}
-		stored, err := json.Marshal(members)
-		if err != nil {
-			return nil, err
-		}
-		return how(stored)
-	}, nil
 }
 
 // copied is a value read as another type.

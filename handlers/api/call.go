@@ -138,16 +138,14 @@ func (a response) encode(c *call) (json.RawMessage, error) {
 	case a.shape == nil:
 		return json.Marshal(a.value)
 	}
-	shown, err := a.shape.cut(a.value, a.etag)
+	resource, err := a.shape.cut(a.value, a.etag)
 	if err != nil {
 		return nil, err
 	}
 	if c.r.Method == http.MethodGet {
-		if shown["@odata.context"], err = json.Marshal(c.context(a.shape) + "/$entity"); err != nil {
-			return nil, err
-		}
+		resource["@odata.context"] = c.context(a.shape) + "/$entity"
 	}
-	return json.Marshal(shown)
+	return json.Marshal(resource)
 }
 
 // write sends an answer. Errors: those of encoding it; nothing is sent then.

@@ -157,7 +157,7 @@ func list[T any](path string, page using[ledger.ListOptions, ledger.Page[T]]) ve
 		return of, err
 	}
 	return verb{method: http.MethodGet, path: path, options: listOptions, run: func(c *call) (response, error) {
-		l := &listing{call: c, page: whole, answer: collection{Context: c.context(c.shape), Value: []resource{}}}
+		l := &listing{call: c, page: whole, answer: collection{Context: c.context(c.shape), Value: []map[string]any{}}}
 		read := l.streamed
 		if len(c.orderBy) > 0 || c.skip > 0 {
 			read = l.collected
@@ -214,10 +214,10 @@ type listing struct {
 
 // collection is Graph's answer to a list.
 type collection struct {
-	Context  string     `json:"@odata.context"`
-	Count    *int       `json:"@odata.count,omitempty"`
-	NextLink string     `json:"@odata.nextLink,omitempty"`
-	Value    []resource `json:"value"`
+	Context  string           `json:"@odata.context"`
+	Count    *int             `json:"@odata.count,omitempty"`
+	NextLink string           `json:"@odata.nextLink,omitempty"`
+	Value    []map[string]any `json:"value"`
 }
 
 // each reads the store's pages from a continuation on, the first of a size, until take wants none or there are no more, and says where it stopped.
@@ -328,8 +328,8 @@ func (l *listing) collected() error {
 
 // show puts one more into the answer.
 func (l *listing) show(item ledger.Versioned[any]) error {
-	shown, err := l.shape.cut(item.Value, item.ETag)
-	l.answer.Value = append(l.answer.Value, shown)
+	resource, err := l.shape.cut(item.Value, item.ETag)
+	l.answer.Value = append(l.answer.Value, resource)
 	return err
 }
 

@@ -26,78 +26,54 @@ func (s *shape) has(properties ...string) bool {
 	return slices.ContainsFunc(properties, func(property string) bool { return s.expanded[property] != nil })
 }
 
-// resource is one as its members, each in JSON.
-type resource = map[string]json.RawMessage
-
-// cut is a resource as this shape shows it.
-func (s *shape) cut(value any, etag string) (resource, error) {
+// cut is a resource as this shape shows it: its members, most of them in JSON.
+func (s *shape) cut(value any, etag string) (map[string]any, error) {
 	data, err := json.Marshal(value)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", s.kind.set, err)
 	}
-	shown, err := s.members(data)
-	if err == nil && etag != "" {
-		shown["@odata.etag"], err = json.Marshal(quoted(etag))
+	resource, ok := s.apply(data).(map[string]any)
+	if ok && etag != "" {
+		resource["@odata.etag"] = quoted(etag)
 	}
-	return shown, err
+	return resource, nil
 }
 
-// apply cuts what is expanded, in JSON: a resource, or each of a list of them.
-func (s *shape) apply(data json.RawMessage) (json.RawMessage, error) {
-	switch {
-	case len(data) > 0 && data[0] == '{':
-		shown, err := s.members(data)
-		if err != nil {
-			return nil, err
-		}
-		return json.Marshal(shown)
-	case len(data) > 0 && data[0] == '[':
-		var list []json.RawMessage
-		if err := json.Unmarshal(data, &list); err != nil {
-			return nil, err
-		}
+// apply cuts a resource in JSON, or each of a list of them.
+func (s *shape) apply(data json.RawMessage) any {
+	var list []json.RawMessage
+	if data[0] == '[' && json.Unmarshal(data, &list) == nil {
+		resources := make([]any, len(list))
 		for i, one := range list {
-			var err error
-			if list[i], err = s.apply(one); err != nil {
-				return nil, err
-			}
+			resources[i] = s.apply(one)
 		}
-		return json.Marshal(list)
+		return resources
 	}
-	return data, nil
-}
-
-// members are those of a resource in JSON that this shape shows.
-func (s *shape) members(data []byte) (resource, error) {
-	var of resource
-	if err := json.Unmarshal(data, &of); err != nil {
-		return nil, err
+	var members map[string]json.RawMessage
+	if data[0] != '{' || json.Unmarshal(data, &members) != nil {
+		return data
 	}
-	for _, name := range s.kind.internal {
-		delete(of, name)
-	}
-	for _, name := range s.kind.navigation {
-		if !s.has(name) {
-			delete(of, name)
-			continue
+	resource := make(map[string]any, len(members))
+	for name, value := range members {
+		if !slices.Contains(s.kind.internal, name) && !slices.Contains(s.kind.navigation, name) {
+			resource[name] = value
 		}
-		if value := of[name]; isCollection(name) && (len(value) == 0 || string(value) == "null") { // clients iterate over what they expanded
-			of[name] = json.RawMessage("[]")
-		} else if len(value) > 0 {
-			var err error
-			if of[name], err = s.expanded[name].apply(value); err != nil {
-				return nil, err
-			}
+	}
+	for name, inner := range s.expanded {
+		if value := members[name]; isCollection(name) && (value == nil || string(value) == "null") { // clients iterate over what they expanded
+			resource[name] = []any{}
+		} else if value != nil {
+			resource[name] = inner.apply(value)
 		}
 	}
 	for _, only := range [][]string{s.kind.shown, s.selected} {
-		for name := range of {
+		for name := range resource {
 			if len(only) > 0 && !slices.Contains(only, name) && s.expanded[name] == nil && !strings.HasPrefix(name, "@odata.") {
-				delete(of, name)
+				delete(resource, name)
 			}
 		}
 	}
-	return of, nil
+	return resource
 }
 
 func isCollection(name string) bool {

@@ -11,12 +11,6 @@ func decodeEnum[T ~string](data []byte, target *T, property string, values ...T)
 	if string(data) == "null" {
 		return nil
 	}
-	for _, value := range values { // as we write it
-		if len(data) == len(value)+2 && string(data[1:len(data)-1]) == string(value) && data[0] == '"' {
-			*target = value
-			return nil
-		}
-	}
 	text, err := unquote(data)
 	if err != nil {
 		return Invalid(property, "%s must be a string, one of %s.", property, join(values))

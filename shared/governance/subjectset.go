@@ -254,10 +254,7 @@ func (s *SubjectSets) UnmarshalJSON(data []byte) error {
 		}
 		if read == nil {
 			known := strings.Join(slices.Sorted(maps.Keys(subjectSets)), ", #microsoft.graph.")
-			if of.Type == "" {
-				return Invalid("@odata.type", "A subject set needs @odata.type, one of #microsoft.graph.%s.", known)
-			}
-			return Invalid("@odata.type", "Subject sets of type %q are not supported; use one of #microsoft.graph.%s.", Clip(of.Type), known)
+			return Invalid("@odata.type", "Subject sets of type %q are not supported; each needs @odata.type, one of #microsoft.graph.%s.", Clip(of.Type), known)
 		}
 		set, err := read(entry, of.ID)
 		if err != nil {

@@ -86,15 +86,16 @@ func target(request governance.AssignmentRequest, _ governance.ApprovalStage) au
 }
 
 // facts fill a notice in. stage is a zero one where the notice is about none.
-func facts(request governance.AssignmentRequest, stage governance.ApprovalStage) map[string]string {
+func facts(request governance.AssignmentRequest, stage governance.ApprovalStage) func(name string) string {
 	reason := ""
 	if stage.ID != "" {
 		reason = "Reason: " + orNone(stage.Justification)
 	}
-	return map[string]string{
+	values := map[string]string{
 		"request": request.ID, "package": request.AccessPackage.DisplayName, "requestor": cmp.Or(request.Requestor.DisplayName, request.Requestor.PrincipalName), "justification": orNone(request.Justification),
 		"created": spell(request.CreatedDateTime), "until": spell(stage.EndsDateTime), "reason": reason,
 	}
+	return func(name string) string { return values[name] }
 }
 
 func spell(at *governance.DateTime) string { return at.Instant().Format("2 January 2006 15:04 UTC") }

@@ -88,10 +88,12 @@ func (d *Directory) request(method abstractions.HttpMethod, path string, ids map
 	request.Method = method
 	request.SetUri(*at) // no template is expanded, and no span names what it is about
 	request.Headers.TryAdd("Accept", "application/json")
+	if strings.Contains(path, "$levels=") || strings.Contains(path, "$count=true") { // Graph's advanced queries need this
+		request.Headers.Add("ConsistencyLevel", "eventual")
+	}
 	if body != nil {
 		data, ok := body.([]byte)
 		if !ok {
-			var err error
 			if data, err = json.Marshal(body); err != nil {
 				return nil, fmt.Errorf("graph: encode the body: %w", err)
 			}

@@ -42,9 +42,6 @@ type page[T any] struct {
 
 // User reads a person with the manager's id, in one call.
 func (d *Directory) User(ctx context.Context, id string) (governance.User, error) {
-	if !isUserID(id) {
-		return governance.User{}, noSuch("user", id)
-	}
 	var found userAnswer
 	if err := d.raw(ctx, OperationUser, ifIdempotent, abstractions.GET, "/users/{id}?$select="+userProperties+"&$expand=manager($select=id)", map[string]string{"id": id}, nil, &found); err != nil {
 		return governance.User{}, err
@@ -76,13 +73,8 @@ type managerAnswer struct {
 // Managers reads the chain in one call. With levels, an expansion is one of Graph's advanced queries.
 func (d *Directory) Managers(ctx context.Context, userID string, levels int) ([]string, error) {
 	path := fmt.Sprintf("/users/{id}?$select=id&$expand=manager($levels=%d%%3B$select=id)", min(max(levels, 1), directory.MaxManagerLevels))
-	request, err := d.request(abstractions.GET, path, map[string]string{"id": userID}, nil)
-	if err != nil {
-		return nil, err
-	}
-	request.Headers.Add("ConsistencyLevel", "eventual")
 	var found managerAnswer
-	if err := d.call(ctx, OperationManagers, ifIdempotent, request, &found); err != nil {
+	if err := d.raw(ctx, OperationManagers, ifIdempotent, abstractions.GET, path, map[string]string{"id": userID}, nil, &found); err != nil {
 		return nil, err
 	}
 	chain := []string{found.ID}
@@ -107,7 +99,7 @@ func (d *Directory) MemberOf(ctx context.Context, userID string) ([]string, erro
 	return ids, nil
 }
 
-// GroupMembers returns the users in a group, nested membership included, at most directory.MaxGroupMembers.
+// GroupMembers returns the users in a group, nested membership included, at most directory.MaxGroupMembers. A type cast on transitive members is an advanced query, too.
 func (d *Directory) GroupMembers(ctx context.Context, groupID string) ([]governance.User, error) {
 	if !governance.IsGUID(groupID) {
 		return nil, noSuch("group", groupID)
@@ -117,7 +109,6 @@ func (d *Directory) GroupMembers(ctx context.Context, groupID string) ([]governa
 	if err != nil {
 		return nil, err
 	}
-	request.Headers.Add("ConsistencyLevel", "eventual") // a type cast on transitive members is one of Graph's advanced queries, which need this and the count
 	var members []governance.User
 	err = pages(ctx, d, OperationGroupMembers, request, func(found []governance.User) bool {
 		members = append(members, found[:min(len(found), directory.MaxGroupMembers-len(members))]...)
