@@ -161,8 +161,16 @@ var (
 
 // list answers with a part of all resources: pages of the store made into one of the API, with @odata.nextLink and @odata.count.
 func list[T any](path string, page using[ledger.ListOptions, ledger.Page[T]]) verb {
+	whole := func(c *call, o ledger.ListOptions) (ledger.Page[any], error) { // the rest is the same code for every T
+		found, err := page(c, o)
+		of := ledger.Page[any]{Continuation: found.Continuation}
+		for _, item := range found.Items {
+			of.Items = append(of.Items, ledger.Versioned[any]{Value: item.Value, ETag: item.ETag})
+		}
+		return of, err
+	}
 	return verb{method: http.MethodGet, path: path, options: listOptions, run: func(c *call) (response, error) {
-		l := &listing[T]{call: c, page: page, catalogs: c.server.use.Ledger.Catalogs(ledger.ListOptions{}), answer: collection{Context: c.context(c.shape), Value: []map[string]any{}}}
+		l := &listing{call: c, page: whole, catalogs: c.server.use.Ledger.Catalogs(ledger.ListOptions{}), answer: collection{Context: c.context(c.shape), Value: []map[string]any{}}}
 		read := l.streamed
 		if len(c.orderBy) > 0 || c.skip > 0 {
 			read = l.collected
@@ -211,9 +219,9 @@ func few[T any](items []T, o ledger.ListOptions) (ledger.Page[T], error) {
 	return page, nil
 }
 
-type listing[T any] struct {
+type listing struct {
 	*call
-	page     using[ledger.ListOptions, ledger.Page[T]]
+	page     using[ledger.ListOptions, ledger.Page[any]]
 	catalogs *ledger.Catalogs // of all pages
 	answer   collection
 }
@@ -228,7 +236,7 @@ type collection struct {
 
 // each reads the store's pages from a continuation on, the first of a size, until take wants none or there are no more, and says where it
 // stopped.
-func (l *listing[T]) each(continuation string, size, most int, take func([]ledger.Versioned[T]) (next int, err error)) (string, error) {
+func (l *listing) each(continuation string, size, most int, take func([]ledger.Versioned[any]) (next int, err error)) (string, error) {
 	for ; size > 0 && most > 0; most-- {
 		page, err := l.page(l.call, ledger.ListOptions{Filter: l.filter, PageSize: size, Continuation: continuation, Catalogs: l.catalogs})
 		if err != nil {
@@ -243,8 +251,8 @@ func (l *listing[T]) each(continuation string, size, most int, take func([]ledge
 }
 
 // streamed follows the store's continuation until the page is full.
-func (l *listing[T]) streamed() error {
-	continuation, err := l.each(l.skipToken, l.top, maxEmptyPages, func(items []ledger.Versioned[T]) (int, error) {
+func (l *listing) streamed() error {
+	continuation, err := l.each(l.skipToken, l.top, maxEmptyPages, func(items []ledger.Versioned[any]) (int, error) {
 		for _, item := range items {
 			if err := l.show(item); err != nil {
 				return 0, err
@@ -267,7 +275,7 @@ func (l *listing[T]) streamed() error {
 		count, continuation = 0, ""
 	}
 	if l.skipToken != "" || continuation != "" {
-		_, err = l.each(continuation, ledger.MaxPageSize, math.MaxInt, func(items []ledger.Versioned[T]) (int, error) {
+		_, err = l.each(continuation, ledger.MaxPageSize, math.MaxInt, func(items []ledger.Versioned[any]) (int, error) {
 			if count += len(items); count > maxCounted {
 				return 0, governance.Invalid("$count", "There are more than %d; narrow $filter to count them.", maxCounted)
 			}
@@ -279,16 +287,16 @@ func (l *listing[T]) streamed() error {
 }
 
 // collected reads the whole list, orders it, and answers a part of it.
-func (l *listing[T]) collected() error {
+func (l *listing) collected() error {
 	type entry struct {
-		item  ledger.Versioned[T]
+		item  ledger.Versioned[any]
 		whole map[string]any
 	}
 	var entries []entry
-	_, err := l.each("", ledger.MaxPageSize, math.MaxInt, func(items []ledger.Versioned[T]) (int, error) {
+	_, err := l.each("", ledger.MaxPageSize, math.MaxInt, func(items []ledger.Versioned[any]) (int, error) {
 		for _, item := range items {
-			whole, err := asObject(item.Value)
-			if err != nil {
+			var whole map[string]any
+			if err := copied(item.Value, &whole); err != nil {
 				return 0, err
 			}
 			entries = append(entries, entry{item, whole})
@@ -335,7 +343,7 @@ func (l *listing[T]) collected() error {
 }
 
 // show puts one more into the answer.
-func (l *listing[T]) show(item ledger.Versioned[T]) error {
+func (l *listing) show(item ledger.Versioned[any]) error {
 	resource, err := l.shape.cut(item.Value, item.ETag)
 	l.answer.Value = append(l.answer.Value, resource)
 	return err

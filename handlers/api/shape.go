@@ -26,51 +26,45 @@ func (s *shape) has(properties ...string) bool {
 	return slices.ContainsFunc(properties, func(property string) bool { return s.expanded[property] != nil })
 }
 
-// asObject is a resource as its members.
-func asObject(value any) (map[string]any, error) {
-	data, err := json.Marshal(value)
-	if err != nil {
-		return nil, err
-	}
-	var object map[string]any
-	return object, json.Unmarshal(data, &object)
-}
-
-// cut is a resource as this shape shows it.
+// cut is a resource as this shape shows it: its members, most of them in JSON.
 func (s *shape) cut(value any, etag string) (map[string]any, error) {
-	resource, err := asObject(value)
+	data, err := json.Marshal(value)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", s.kind.set, err)
 	}
-	s.apply(resource)
-	if etag != "" {
+	resource, ok := s.apply(data).(map[string]any)
+	if ok && etag != "" {
 		resource["@odata.etag"] = quoted(etag)
 	}
 	return resource, nil
 }
 
-// apply cuts a resource, or each of a list of them.
-func (s *shape) apply(value any) {
-	list, _ := value.([]any)
-	for _, one := range list {
-		s.apply(one)
-	}
-	resource, ok := value.(map[string]any)
-	if !ok {
-		return
-	}
-	for _, name := range s.kind.internal {
-		delete(resource, name)
-	}
-	for _, name := range s.kind.navigation {
-		if !s.has(name) {
-			delete(resource, name)
-			continue
+// apply cuts a resource in JSON, or each of a list of them.
+func (s *shape) apply(data json.RawMessage) any {
+	var list []json.RawMessage
+	if data[0] == '[' && json.Unmarshal(data, &list) == nil {
+		resources := make([]any, len(list))
+		for i, one := range list {
+			resources[i] = s.apply(one)
 		}
-		if resource[name] == nil && isCollection(name) { // clients iterate over what they expanded
+		return resources
+	}
+	var members map[string]json.RawMessage
+	if data[0] != '{' || json.Unmarshal(data, &members) != nil {
+		return data
+	}
+	resource := make(map[string]any, len(members))
+	for name, value := range members {
+		if !slices.Contains(s.kind.internal, name) && !slices.Contains(s.kind.navigation, name) {
+			resource[name] = value
+		}
+	}
+	for name, inner := range s.expanded {
+		if value := members[name]; isCollection(name) && (value == nil || string(value) == "null") { // clients iterate over what they expanded
 			resource[name] = []any{}
+		} else if value != nil {
+			resource[name] = inner.apply(value)
 		}
-		s.expanded[name].apply(resource[name])
 	}
 	for _, only := range [][]string{s.kind.shown, s.selected} {
 		for name := range resource {
@@ -79,6 +73,7 @@ func (s *shape) apply(value any) {
 			}
 		}
 	}
+	return resource
 }
 
 func isCollection(name string) bool {

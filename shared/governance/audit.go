@@ -95,7 +95,7 @@ func (c Caller) Initiator() AuditInitiator {
 func (e *AuditEntry) Seal(partition string, sequence int64, previousHash, salt string) {
 	e.PartitionID, e.Sequence, e.PreviousHash = partition, sequence, previousHash
 	e.ID = fmt.Sprintf("%s-%d", partition, sequence)
-	e.Salt = digest(salt + e.ID)[:32] // what one entry shows tells nothing about another's
+	e.Salt = digest([]byte(salt + e.ID))[:32] // what one entry shows tells nothing about another's
 	e.PersonalHash = e.AuditPersonal.digest()
 	e.Hash = e.digest()
 }
@@ -107,14 +107,14 @@ func (p AuditPersonal) digest() string {
 	if err != nil { // RawMessages that are no JSON: nothing that Latchkey makes
 		data = []byte(err.Error())
 	}
-	return digest(string(data))
+	return digest(data)
 }
 
 // digest is the hash of the facts.
 func (e AuditEntry) digest() string {
 	e.Hash, e.AuditPersonal = "", AuditPersonal{}
 	data, _ := json.Marshal(e) // texts and numbers
-	return digest(string(data))
+	return digest(data)
 }
 
 // isSound says whether the entry is what its hashes say. A personal part that was erased is none that was changed.
@@ -124,17 +124,20 @@ func (e AuditEntry) isSound() bool {
 }
 
 // digest is a SHA-256 in hexadecimal.
-func digest(text string) string {
-	sum := sha256.Sum256([]byte(text))
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
 }
 
 // canonical is JSON with its keys in order and one way of escaping; what is none stays as it is.
 func canonical(raw json.RawMessage) json.RawMessage {
+	if len(raw) == 0 {
+		return raw
+	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
 	var value any
-	if len(raw) == 0 || decoder.Decode(&value) != nil {
+	if decoder.Decode(&value) != nil {
 		return raw
 	}
 	ordered, err := json.Marshal(value)

@@ -1,7 +1,6 @@
 package governance
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -51,7 +50,7 @@ func (d DateTime) String() string {
 }
 
 // MarshalJSON writes the text that the client sent, or the stored form.
-func (d DateTime) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
+func (d DateTime) MarshalJSON() ([]byte, error) { return []byte(`"` + d.String() + `"`), nil } // what is read as one is plain
 
 // UnmarshalJSON reads RFC 3339, strictly: what is kept as it was written must be read by every client that it is answered to. A date without an offset is refused: nobody could say
 // which instant is meant.
@@ -59,8 +58,8 @@ func (d *DateTime) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil
 	}
-	var text string
-	if err := json.Unmarshal(data, &text); err != nil {
+	text, err := unquote(data)
+	if err != nil {
 		return Invalid("dateTime", "A date and time must be a string such as 2030-01-31T00:00:00Z.")
 	}
 	parsed, wrong := parseInstant(text)

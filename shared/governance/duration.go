@@ -166,8 +166,8 @@ func (d *Duration) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil
 	}
-	var text string
-	if err := json.Unmarshal(data, &text); err != nil {
+	text, err := unquote(data)
+	if err != nil {
 		return Invalid("duration", "A duration must be a string in ISO 8601, such as P30D.")
 	}
 	parsed, err := ParseDuration(text)

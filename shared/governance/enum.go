@@ -1,6 +1,7 @@
 package governance
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 )
@@ -10,8 +11,8 @@ func decodeEnum[T ~string](data []byte, target *T, property string, values ...T)
 	if string(data) == "null" {
 		return nil
 	}
-	var text string
-	if err := json.Unmarshal(data, &text); err != nil {
+	text, err := unquote(data)
+	if err != nil {
 		return Invalid(property, "%s must be a string, one of %s.", property, join(values))
 	}
 	for _, value := range values {
@@ -21,6 +22,15 @@ func decodeEnum[T ~string](data []byte, target *T, property string, values ...T)
 		}
 	}
 	return Invalid(property, "%s cannot be %q; use one of %s.", property, Clip(text), join(values))
+}
+
+// unquote reads a JSON string. Nearly all are plain, and those are read as they stand.
+func unquote(data []byte) (text string, err error) {
+	if n := len(data); n > 1 && data[0] == '"' && data[n-1] == '"' && bytes.IndexFunc(data[1:n-1], func(c rune) bool { return c < ' ' || c > '~' || c == '\\' || c == '"' }) < 0 {
+		return string(data[1 : n-1]), nil
+	}
+	err = json.Unmarshal(data, &text)
+	return text, err
 }
 
 func join[T ~string](values []T) string {

@@ -77,23 +77,19 @@ type (
 )
 
 // subjectSets are all kinds, by their names.
-var subjectSets = map[string]func([]byte) (SubjectSet, error){
+var subjectSets = map[string]func(data []byte, id string) (SubjectSet, error){
 	"singleUser": subjectSetOf[SingleUser], "groupMembers": subjectSetOf[GroupMembers], "requestorManager": subjectSetOf[RequestorManager],
 }
 
 func subjectSetOf[T any, P interface {
 	*T
 	validate(id string) error
-}](data []byte) (SubjectSet, error) {
+}](data []byte, id string) (SubjectSet, error) {
 	set := P(new(T))
 	if err := json.Unmarshal(data, set); err != nil {
 		return nil, wrongShape(err, "subjectSet", "a subject set")
 	}
-	var older struct {
-		ID string `json:"id"`
-	}
-	_ = json.Unmarshal(data, &older) // of the form that has just been read
-	err := set.validate(older.ID)
+	err := set.validate(id)
 	value, _ := any(*set).(SubjectSet)
 	return value, err
 }
@@ -201,15 +197,18 @@ func (s SubjectSets) Resolve(about Person) (users, groups []string) {
 
 // MarshalJSON writes each with its @odata.type, and an empty list as [].
 func (s SubjectSets) MarshalJSON() ([]byte, error) {
-	list := make([]json.RawMessage, len(s))
+	list := []byte{'['}
 	for i, set := range s {
 		data, err := withType(set.odataType(), set)
 		if err != nil {
 			return nil, err
 		}
-		list[i] = data
+		if i > 0 {
+			list = append(list, ',')
+		}
+		list = append(list, data...)
 	}
-	return json.Marshal(list)
+	return append(list, ']'), nil
 }
 
 // withType is an object in JSON with its @odata.type before its members.
@@ -218,11 +217,11 @@ func withType(name string, value any) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	text := `{"@odata.type":"` + name + `"`
+	text := append(append([]byte(`{"@odata.type":"`), name...), '"')
 	if len(data) > len("{}") {
-		text += ","
+		text = append(text, ',')
 	}
-	return json.RawMessage(text + string(data[1:])), nil
+	return append(text, data[1:]...), nil
 }
 
 // UnmarshalJSON reads a list; an unknown or missing @odata.type is refused (deny by default).
@@ -242,19 +241,22 @@ func (s *SubjectSets) UnmarshalJSON(data []byte) error {
 	for _, entry := range raw {
 		var of struct {
 			Type string `json:"@odata.type"`
+			ID   string `json:"id"` // of the older form, in the place of userId and groupId
 		}
 		if err := json.Unmarshal(entry, &of); err != nil {
 			return wrongShape(err, "subjectSet", "a list of subject sets, each with @odata.type")
 		}
-		known := slices.Sorted(maps.Keys(subjectSets))
-		if of.Type == "" {
-			return Invalid("@odata.type", "A subject set needs @odata.type, one of #microsoft.graph.%s.", strings.Join(known, ", #microsoft.graph."))
+		var read func([]byte, string) (SubjectSet, error)
+		for name, one := range subjectSets {
+			if strings.EqualFold(name, odataName(of.Type)) {
+				read = one
+			}
 		}
-		at := slices.IndexFunc(known, func(name string) bool { return strings.EqualFold(name, odataName(of.Type)) })
-		if at < 0 {
-			return Invalid("@odata.type", "Subject sets of type %q are not supported; use one of #microsoft.graph.%s.", Clip(of.Type), strings.Join(known, ", #microsoft.graph."))
+		if read == nil {
+			known := strings.Join(slices.Sorted(maps.Keys(subjectSets)), ", #microsoft.graph.")
+			return Invalid("@odata.type", "Subject sets of type %q are not supported; each needs @odata.type, one of #microsoft.graph.%s.", Clip(of.Type), known)
 		}
-		set, err := subjectSets[known[at]](entry)
+		set, err := read(entry, of.ID)
 		if err != nil {
 			return err
 		}

@@ -1,12 +1,13 @@
 package notice
 
 import (
+	"cmp"
 	"strings"
 
 	"latchkey/shared/governance"
 )
 
-// notice is one thing that people are told: a new one is a row. In its texts {request}, {package}, {requestor}, {justification}, {created}, {until} and {reason} stand for what is so of the request; a
+// notice is one thing that people are told: a new one is a row. In its texts ${request}, ${package}, ${requestor}, ${justification}, ${created}, ${until} and ${reason} stand for what is so of the request; a
 // line that is empty then is left out.
 type notice struct {
 	moot    func(governance.AssignmentRequest, governance.ApprovalStage) bool // nobody needs it any more; nil: never
@@ -31,41 +32,41 @@ var notices = map[governance.NotificationKind]notice{
 		lines: append(decideLines[:len(decideLines):len(decideLines)], "It comes to you because nobody has decided it so far."),
 	},
 	governance.NotifyDenied: {
-		to: target, subject: "Your request for {package} was denied",
-		lines: []string{"Your request for access to {package} was denied.", "{reason}"},
+		to: target, subject: "Your request for ${package} was denied",
+		lines: []string{"Your request for access to ${package} was denied.", "${reason}"},
 	},
 	governance.NotifyApprovalTimedOut: {
-		to: target, subject: "Your request for {package} has expired",
-		lines: []string{"Nobody decided your request for access to {package} in time. You may ask again."},
+		to: target, subject: "Your request for ${package} has expired",
+		lines: []string{"Nobody decided your request for access to ${package} in time. You may ask again."},
 	},
 	governance.NotifyRequestEnded: {
-		to: target, subject: "Your request for {package} has expired",
-		lines: []string{"The time for which you asked for access to {package} is over, so your request was closed. You may ask again."},
+		to: target, subject: "Your request for ${package} has expired",
+		lines: []string{"The time for which you asked for access to ${package} is over, so your request was closed. You may ask again."},
 	},
 	governance.NotifyDelivered: {
-		to: target, subject: "You now have access to {package}",
-		lines: []string{"You now have access to {package}."},
+		to: target, subject: "You now have access to ${package}",
+		lines: []string{"You now have access to ${package}."},
 	},
 	governance.NotifyEnded: {
-		to: target, subject: "Your access to {package} has ended",
-		lines: []string{"Your access to {package} has ended."},
+		to: target, subject: "Your access to ${package} has ended",
+		lines: []string{"Your access to ${package} has ended."},
 	},
 	governance.NotifyDeliveryFailed: {
-		to: target, subject: "Your access to {package} could not be set up",
-		lines: []string{"Your access to {package} could not be set up completely. Those who look after it have been told."},
+		to: target, subject: "Your access to ${package} could not be set up",
+		lines: []string{"Your access to ${package} could not be set up completely. Those who look after it have been told."},
 	},
 }
 
 const (
-	decideSubject = "Action required: approve or deny the request of {requestor} by {until}"
-	decideLink    = "#/approvals/{request}"
+	decideSubject = "Action required: approve or deny the request of ${requestor} by ${until}"
+	decideLink    = "#/approvals/${request}"
 )
 
 var decideLines = []string{
-	"{requestor} asks for access to {package}.",
-	"Justification: {justification}",
-	"Requested on {created}.",
-	"Without a decision the request is denied on {until}.",
+	"${requestor} asks for access to ${package}.",
+	"Justification: ${justification}",
+	"Requested on ${created}.",
+	"Without a decision the request is denied on ${until}.",
 }
 
 func decided(request governance.AssignmentRequest, stage governance.ApprovalStage) bool {
@@ -85,17 +86,16 @@ func target(request governance.AssignmentRequest, _ governance.ApprovalStage) au
 }
 
 // facts fill a notice in. stage is a zero one where the notice is about none.
-func facts(request governance.AssignmentRequest, stage governance.ApprovalStage) *strings.Replacer {
-	requestor := request.Requestor.DisplayName
-	if requestor == "" {
-		requestor = request.Requestor.PrincipalName
-	}
+func facts(request governance.AssignmentRequest, stage governance.ApprovalStage) func(name string) string {
 	reason := ""
 	if stage.ID != "" {
 		reason = "Reason: " + orNone(stage.Justification)
 	}
-	return strings.NewReplacer("{request}", request.ID, "{package}", request.AccessPackage.DisplayName, "{requestor}", requestor, "{justification}", orNone(request.Justification),
-		"{created}", spell(request.CreatedDateTime), "{until}", spell(stage.EndsDateTime), "{reason}", reason)
+	values := map[string]string{
+		"request": request.ID, "package": request.AccessPackage.DisplayName, "requestor": cmp.Or(request.Requestor.DisplayName, request.Requestor.PrincipalName), "justification": orNone(request.Justification),
+		"created": spell(request.CreatedDateTime), "until": spell(stage.EndsDateTime), "reason": reason,
+	}
+	return func(name string) string { return values[name] }
 }
 
 func spell(at *governance.DateTime) string { return at.Instant().Format("2 January 2006 15:04 UTC") }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 
@@ -110,20 +111,20 @@ func (n *Notifier) addresses(ctx context.Context, to audience) ([]string, error)
 }
 
 // compose writes a mail. It is put together by hand, because template packages keep every exported method of the linked SDKs alive (LIBRARIES).
-func (n *Notifier) compose(row notice, facts *strings.Replacer) governance.Mail {
+func (n *Notifier) compose(row notice, facts func(string) string) governance.Mail {
 	var text []string
 	var body strings.Builder
 	for _, line := range row.lines {
-		if line = facts.Replace(line); line != "" {
+		if line = os.Expand(line, facts); line != "" {
 			text = append(text, line)
 			body.WriteString("<p>" + html.EscapeString(line) + "</p>")
 		}
 	}
 	if n.PortalURL != "" && row.link != "" {
-		url := strings.TrimRight(n.PortalURL, "/") + "/" + facts.Replace(row.link)
+		url := strings.TrimRight(n.PortalURL, "/") + "/" + os.Expand(row.link, facts)
 		text = append(text, url)
 		body.WriteString(`<p><a href="` + html.EscapeString(url) + `">Open the request</a></p>`)
 	}
 	// What a person typed adds no lines to a mail's header.
-	return governance.Mail{Subject: strings.Join(strings.Fields(facts.Replace(row.subject)), " "), Text: strings.Join(text, "\n"), HTML: body.String()}
+	return governance.Mail{Subject: strings.Join(strings.Fields(os.Expand(row.subject, facts)), " "), Text: strings.Join(text, "\n"), HTML: body.String()}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -71,7 +72,7 @@ var _ directory.Actions = (*Directory)(nil)
 // HasSender says whether there is a mailbox to send mail from.
 func (d *Directory) HasSender() bool { return isUserID(d.sender) }
 
-// request makes a request without the SDK's builders: those of Intune, policies and identity governance would double the binary for a handful of calls.
+// request makes a request without the SDK's builders.
 func (d *Directory) request(method abstractions.HttpMethod, path string, ids map[string]string, body any) (*abstractions.RequestInformation, error) {
 	for name, id := range ids {
 		if !isUserID(id) {
@@ -79,15 +80,20 @@ func (d *Directory) request(method abstractions.HttpMethod, path string, ids map
 		}
 		path = strings.ReplaceAll(path, "{"+name+"}", strings.ReplaceAll(id, "#", "%23"))
 	}
+	at, err := url.Parse(d.base + path)
+	if err != nil {
+		return nil, fmt.Errorf("graph: address: %w", err)
+	}
 	request := abstractions.NewRequestInformation()
 	request.Method = method
-	request.UrlTemplate = "{+baseurl}" + path
-	request.PathParameters = map[string]string{"baseurl": d.base}
+	request.SetUri(*at) // no template is expanded, and no span names what it is about
 	request.Headers.TryAdd("Accept", "application/json")
+	if strings.Contains(path, "$levels=") || strings.Contains(path, "$count=true") { // Graph's advanced queries need this
+		request.Headers.Add("ConsistencyLevel", "eventual")
+	}
 	if body != nil {
 		data, ok := body.([]byte)
 		if !ok {
-			var err error
 			if data, err = json.Marshal(body); err != nil {
 				return nil, fmt.Errorf("graph: encode the body: %w", err)
 			}

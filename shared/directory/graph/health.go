@@ -5,33 +5,17 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 
-	"github.com/microsoftgraph/msgraph-sdk-go/groups"
-	"github.com/microsoftgraph/msgraph-sdk-go/users"
+	abstractions "github.com/microsoft/kiota-abstractions-go"
 )
 
 // Health asks Graph for one user's id and one group's. It tells apart what an operator can mend (directory.ErrForbidden, with the permission's name in the text) from
 // what passes (directory.ErrUnavailable, directory.ErrThrottled). What changes is not tried: whether it may be, Granted tells.
 func (d *Directory) Health(ctx context.Context) error {
-	one := int32(1)
-	usersRequest, err := d.users.ToGetRequestInformation(ctx, &users.UsersRequestBuilderGetRequestConfiguration{
-		QueryParameters: &users.UsersRequestBuilderGetQueryParameters{Select: idProperty, Top: &one},
-	})
-	if err != nil {
-		return fmt.Errorf("graph: health: %w", err)
-	}
-	groupsRequest, err := d.groups.ToGetRequestInformation(ctx, &groups.GroupsRequestBuilderGetRequestConfiguration{
-		QueryParameters: &groups.GroupsRequestBuilderGetQueryParameters{Select: idProperty, Top: &one},
-	})
-	if err != nil {
-		return fmt.Errorf("graph: health: %w", err)
-	}
-	var found page[directoryObject]
 	return errors.Join(
-		d.call(ctx, OperationHealthUsers, ifNotDone, usersRequest, &found),
-		d.call(ctx, OperationHealthGroups, ifNotDone, groupsRequest, &found),
+		d.raw(ctx, OperationHealthUsers, ifNotDone, abstractions.GET, "/users?$select=id&$top=1", nil, nil, &page[directoryObject]{}),
+		d.raw(ctx, OperationHealthGroups, ifNotDone, abstractions.GET, "/groups?$select=id&$top=1", nil, nil, &page[directoryObject]{}),
 	)
 }
 

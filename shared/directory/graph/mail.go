@@ -6,8 +6,7 @@ import (
 	"net/http"
 	"net/mail"
 
-	"github.com/microsoftgraph/msgraph-sdk-go/models"
-	"github.com/microsoftgraph/msgraph-sdk-go/users"
+	abstractions "github.com/microsoft/kiota-abstractions-go"
 
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
@@ -28,45 +27,48 @@ func (d *Directory) SendMail(ctx context.Context, message governance.Mail) error
 	if err != nil {
 		return err
 	}
-	request, err := d.users.ByUserId(d.sender).SendMail().ToPostRequestInformation(ctx, body, nil)
-	if err != nil {
-		return fmt.Errorf("graph: send a mail: %w", err)
-	}
-	err = d.call(ctx, OperationSendMail, ifNotDone, request, nil)
+	err = d.raw(ctx, OperationSendMail, ifNotDone, abstractions.POST, "/users/{id}/sendMail", map[string]string{"id": d.sender}, body, nil)
 	if a, ok := answered(err); ok && a.status == http.StatusNotFound && a.code != "" {
 		return fmt.Errorf("%w: the mailbox to send mail from does not exist: %w", directory.ErrRefused, err)
 	}
 	return err
 }
 
-func mailBody(message governance.Mail) (users.ItemSendMailPostRequestBodyable, error) {
+// letter is the body of a mail to be sent.
+type letter struct {
+	Message struct {
+		Subject string `json:"subject"`
+		Body    struct {
+			ContentType string `json:"contentType"`
+			Content     string `json:"content"`
+		} `json:"body"`
+		To []recipient `json:"toRecipients"`
+	} `json:"Message"`
+	Keep bool `json:"SaveToSentItems"`
+}
+
+type recipient struct {
+	EmailAddress struct {
+		Address string `json:"address"`
+	} `json:"emailAddress"`
+}
+
+func mailBody(message governance.Mail) (letter, error) {
+	var body letter
 	if len(message.To) == 0 || len(message.To) > maxRecipients {
-		return nil, fmt.Errorf("%w: a mail has 1 to %d recipients, this one has %d", directory.ErrRefused, maxRecipients, len(message.To))
+		return body, fmt.Errorf("%w: a mail has 1 to %d recipients, this one has %d", directory.ErrRefused, maxRecipients, len(message.To))
 	}
-	recipients := make([]models.Recipientable, len(message.To))
+	body.Message.To = make([]recipient, len(message.To))
 	for n, to := range message.To {
 		if address, err := mail.ParseAddress(to); err != nil || address.Address != to {
-			return nil, fmt.Errorf("%w: a recipient is no mail address", directory.ErrRefused)
+			return body, fmt.Errorf("%w: a recipient is no mail address", directory.ErrRefused)
 		}
-		address := models.NewEmailAddress()
-		address.SetAddress(&to)
-		recipients[n] = models.NewRecipient()
-		recipients[n].SetEmailAddress(address)
+		body.Message.To[n].EmailAddress.Address = to
 	}
-	content, kind := message.HTML, models.HTML_BODYTYPE
-	if content == "" {
-		content, kind = message.Text, models.TEXT_BODYTYPE
+	body.Message.Subject = message.Subject
+	body.Message.Body.ContentType, body.Message.Body.Content = "html", message.HTML
+	if message.HTML == "" {
+		body.Message.Body.ContentType, body.Message.Body.Content = "text", message.Text
 	}
-	text := models.NewItemBody()
-	text.SetContent(&content)
-	text.SetContentType(&kind)
-	letter := models.NewMessage()
-	letter.SetSubject(&message.Subject)
-	letter.SetBody(text)
-	letter.SetToRecipients(recipients)
-	body := users.NewItemSendMailPostRequestBody()
-	body.SetMessage(letter)
-	keep := false
-	body.SetSaveToSentItems(&keep)
 	return body, nil
 }

@@ -4,32 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
 	abstractions "github.com/microsoft/kiota-abstractions-go"
-	"github.com/microsoftgraph/msgraph-sdk-go/groups"
-	"github.com/microsoftgraph/msgraph-sdk-go/users"
 
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
 )
 
 // The properties that governance.User and governance.Group have. Graph leaves most of them out of an answer unless they are asked for.
-var (
-	userProperties = []string{
-		"id", "userPrincipalName", "displayName", "mail", "userType", "accountEnabled", "preferredLanguage", "department", "companyName",
-	}
-	groupProperties = []string{
-		"id", "displayName", "description", "mail", "securityEnabled", "groupTypes", "membershipRule", "onPremisesSyncEnabled",
-	}
-	idProperty    = []string{"id"}
-	managerExpand = []string{"manager($select=id)"}
+const (
+	userProperties  = "id,userPrincipalName,displayName,mail,userType,accountEnabled,preferredLanguage,department,companyName"
+	groupProperties = "id,displayName,description,mail,securityEnabled,groupTypes,membershipRule,onPremisesSyncEnabled"
 )
 
-const (
-	maxPages = 100 // nobody is in 99,900 groups: a service that links its pages in a circle is stopped
-)
+const maxPages = 100 // nobody is in 99,900 groups: a service that links its pages in a circle is stopped
 
 // directoryObject is what of any object is read in a list; the type tells groups from directory roles.
 type directoryObject struct {
@@ -51,17 +42,8 @@ type page[T any] struct {
 
 // User reads a person with the manager's id, in one call.
 func (d *Directory) User(ctx context.Context, id string) (governance.User, error) {
-	if !isUserID(id) {
-		return governance.User{}, noSuch("user", id)
-	}
-	request, err := d.users.ByUserId(id).ToGetRequestInformation(ctx, &users.UserItemRequestBuilderGetRequestConfiguration{
-		QueryParameters: &users.UserItemRequestBuilderGetQueryParameters{Select: userProperties, Expand: managerExpand},
-	})
-	if err != nil {
-		return governance.User{}, fmt.Errorf("graph: user: %w", err)
-	}
 	var found userAnswer
-	if err := d.call(ctx, OperationUser, ifIdempotent, request, &found); err != nil {
+	if err := d.raw(ctx, OperationUser, ifIdempotent, abstractions.GET, "/users/{id}?$select="+userProperties+"&$expand=manager($select=id)", map[string]string{"id": id}, nil, &found); err != nil {
 		return governance.User{}, err
 	}
 	if found.Manager != nil {
@@ -75,14 +57,8 @@ func (d *Directory) Group(ctx context.Context, id string) (governance.Group, err
 	if !governance.IsGUID(id) {
 		return governance.Group{}, noSuch("group", id)
 	}
-	request, err := d.groups.ByGroupId(id).ToGetRequestInformation(ctx, &groups.GroupItemRequestBuilderGetRequestConfiguration{
-		QueryParameters: &groups.GroupItemRequestBuilderGetQueryParameters{Select: groupProperties},
-	})
-	if err != nil {
-		return governance.Group{}, fmt.Errorf("graph: group: %w", err)
-	}
 	found := governance.Group{GroupTypes: []string{}}
-	if err := d.call(ctx, OperationGroup, ifIdempotent, request, &found); err != nil {
+	if err := d.raw(ctx, OperationGroup, ifIdempotent, abstractions.GET, "/groups/{id}?$select="+groupProperties, map[string]string{"id": id}, nil, &found); err != nil {
 		return governance.Group{}, err
 	}
 	return found, nil
@@ -97,13 +73,8 @@ type managerAnswer struct {
 // Managers reads the chain in one call. With levels, an expansion is one of Graph's advanced queries.
 func (d *Directory) Managers(ctx context.Context, userID string, levels int) ([]string, error) {
 	path := fmt.Sprintf("/users/{id}?$select=id&$expand=manager($levels=%d%%3B$select=id)", min(max(levels, 1), directory.MaxManagerLevels))
-	request, err := d.request(abstractions.GET, path, map[string]string{"id": userID}, nil)
-	if err != nil {
-		return nil, err
-	}
-	request.Headers.Add("ConsistencyLevel", "eventual")
 	var found managerAnswer
-	if err := d.call(ctx, OperationManagers, ifIdempotent, request, &found); err != nil {
+	if err := d.raw(ctx, OperationManagers, ifIdempotent, abstractions.GET, path, map[string]string{"id": userID}, nil, &found); err != nil {
 		return nil, err
 	}
 	chain := []string{found.ID}
@@ -128,19 +99,16 @@ func (d *Directory) MemberOf(ctx context.Context, userID string) ([]string, erro
 	return ids, nil
 }
 
-// GroupMembers returns the users in a group, nested membership included, at most directory.MaxGroupMembers.
+// GroupMembers returns the users in a group, nested membership included, at most directory.MaxGroupMembers. A type cast on transitive members is an advanced query, too.
 func (d *Directory) GroupMembers(ctx context.Context, groupID string) ([]governance.User, error) {
 	if !governance.IsGUID(groupID) {
 		return nil, noSuch("group", groupID)
 	}
-	top, count := int32(directory.MaxGroupMembers), true
-	request, err := d.groups.ByGroupId(groupID).TransitiveMembers().GraphUser().ToGetRequestInformation(ctx, &groups.ItemTransitiveMembersGraphUserRequestBuilderGetRequestConfiguration{
-		QueryParameters: &groups.ItemTransitiveMembersGraphUserRequestBuilderGetQueryParameters{Select: userProperties, Top: &top, Count: &count},
-	})
+	path := fmt.Sprintf("/groups/{id}/transitiveMembers/microsoft.graph.user?$select=%s&$top=%d&$count=true", userProperties, directory.MaxGroupMembers)
+	request, err := d.request(abstractions.GET, path, map[string]string{"id": groupID}, nil)
 	if err != nil {
-		return nil, fmt.Errorf("graph: members: %w", err)
+		return nil, err
 	}
-	request.Headers.Add("ConsistencyLevel", "eventual") // a type cast on transitive members is one of Graph's advanced queries, which need this and the count
 	var members []governance.User
 	err = pages(ctx, d, OperationGroupMembers, request, func(found []governance.User) bool {
 		members = append(members, found[:min(len(found), directory.MaxGroupMembers-len(members))]...)
@@ -164,12 +132,13 @@ func pages[T any](ctx context.Context, d *Directory, operation Operation, reques
 		if !take(one.Value) || one.Next == "" {
 			return nil
 		}
-		if !strings.HasPrefix(one.Next, d.base+"/") {
+		at, err := url.Parse(one.Next)
+		if err != nil || !strings.HasPrefix(one.Next, d.base+"/") {
 			return fmt.Errorf("%w: %s: %w", directory.ErrUnavailable, operation, errForeign)
 		}
 		next := abstractions.NewRequestInformation()
 		next.Method, next.Headers = abstractions.GET, request.Headers
-		next.UrlTemplate, next.PathParameters = "{+baseurl}{+rest}", map[string]string{"baseurl": d.base, "rest": strings.TrimPrefix(one.Next, d.base)}
+		next.SetUri(*at)
 		request = next
 	}
 	return fmt.Errorf("%w: %s: %w", directory.ErrUnavailable, operation, errTooManyPages)

@@ -36,7 +36,6 @@ func (b *bearer) AuthenticateRequest(ctx context.Context, request *abstractions.
 	if at.Scheme+"://"+at.Host != b.origin {
 		return errForeign
 	}
-	request.SetUri(*at) // so that it is expanded once
 	options := policy.TokenRequestOptions{Scopes: b.scopes, EnableCAE: true}
 	if challenge, ok := extra["claims"].(string); ok && challenge != "" {
 		claims, err := base64.StdEncoding.DecodeString(challenge)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"latchkey/shared/store"
@@ -32,6 +33,9 @@ func encode(container store.Container, partition string, document *store.Documen
 }
 
 func appendString(dst []byte, s string) []byte {
+	if !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' }) { // as ids are
+		return append(append(append(dst, '"'), s...), '"')
+	}
 	text, _ := json.Marshal(s) // a string always marshals
 	return append(dst, text...)
 }
