@@ -62,7 +62,7 @@ func CatalogWith[T governance.Document](ctx context.Context, l *Ledger, id, what
 		return nil, nil, document, err
 	}
 	catalog, state, err := l.Catalog(ctx, place.Partition)
-	if governance.CodeOf(err) == governance.CodeNotFound && err != nil {
+	if governance.CodeOf(err) == governance.CodeNotFound {
 		return nil, nil, document, missing
 	}
 	if err != nil {

@@ -79,7 +79,7 @@ func (a *Approvals) approverGroups(ctx context.Context, request governance.Assig
 // present is the package of a request as it is now, nil if it is gone, and what that rests on.
 func present(ctx context.Context, l *ledger.Ledger, request governance.AssignmentRequest) (*governance.AccessPackage, []ledger.Version, error) {
 	catalog, state, err := l.Catalog(ctx, request.AccessPackage.Catalog.ID)
-	if governance.CodeOf(err) == governance.CodeNotFound && err != nil {
+	if governance.CodeOf(err) == governance.CodeNotFound {
 		return nil, nil, nil
 	}
 	if err != nil {

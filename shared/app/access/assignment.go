@@ -66,7 +66,7 @@ func (a *Assignments) Resolve(ctx context.Context, caller governance.Caller, ass
 			continue
 		}
 		catalog, _, err := catalogs.At(ctx, assignment.AccessPackage.Catalog.ID)
-		if governance.CodeOf(err) == governance.CodeNotFound && err != nil {
+		if governance.CodeOf(err) == governance.CodeNotFound {
 			continue
 		}
 		if err != nil {

@@ -37,7 +37,7 @@ func (o *Offers) PackagesByCurrentUser(ctx context.Context, caller governance.Ca
 	catalogs := o.Ledger.Catalogs(options)
 	for _, item := range page.Items {
 		catalog, _, err := catalogs.At(ctx, item.Value.Catalog.ID)
-		if governance.CodeOf(err) == governance.CodeNotFound && err != nil {
+		if governance.CodeOf(err) == governance.CodeNotFound {
 			continue
 		}
 		if err != nil {

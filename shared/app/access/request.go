@@ -148,7 +148,7 @@ func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, dra
 		return prepared{}, err
 	}
 	catalog, state, pack, err := ledger.CatalogWith[governance.AccessPackage](ctx, r.Ledger, packageID, packageName)
-	if governance.CodeOf(err) == governance.CodeNotFound && err != nil {
+	if governance.CodeOf(err) == governance.CodeNotFound {
 		err = governance.Invalid("assignment/accessPackageId", "There is no access package %q.", governance.Clip(packageID))
 	}
 	if err != nil {
@@ -269,7 +269,7 @@ func (r *Requests) prepareRemoval(ctx context.Context, caller governance.Caller,
 	id := governance.Fold(draft.Assignment.ID)
 	missing := governance.Invalid("assignment/id", "There is no assignment %q.", governance.Clip(id))
 	place, err := ledger.Locate[governance.Assignment](ctx, r.Ledger, id, assignmentName)
-	if governance.CodeOf(err) == governance.CodeNotFound && err != nil {
+	if governance.CodeOf(err) == governance.CodeNotFound {
 		err = missing
 	}
 	if err != nil {
@@ -277,7 +277,7 @@ func (r *Requests) prepareRemoval(ctx context.Context, caller governance.Caller,
 	}
 	found, err := ledger.GetAt[governance.Assignment](ctx, r.Ledger, place, id, assignmentName)
 	assignment := found.Value
-	if governance.CodeOf(err) == governance.CodeNotFound && err != nil || err == nil && draft.RequestType.IsSelf() && !strings.EqualFold(assignment.Target.ObjectID, caller.ObjectID) {
+	if governance.CodeOf(err) == governance.CodeNotFound || err == nil && draft.RequestType.IsSelf() && !strings.EqualFold(assignment.Target.ObjectID, caller.ObjectID) {
 		err = missing // of another's, who asks does not learn that it exists
 	}
 	if err != nil {
@@ -299,7 +299,7 @@ func (r *Requests) prepareRemoval(ctx context.Context, caller governance.Caller,
 		return p, nil
 	}
 	catalog, state, err := r.Ledger.Catalog(ctx, p.catalogID)
-	if governance.CodeOf(err) == governance.CodeNotFound && err != nil {
+	if governance.CodeOf(err) == governance.CodeNotFound {
 		return p, nil
 	}
 	if err != nil {

@@ -126,7 +126,7 @@ func (c *Catalogs) ListCatalogs(ctx context.Context, caller governance.Caller, o
 		content := Content{versioned: item}
 		if full {
 			whole, err := contentOf(catalogs.At(ctx, item.Value.ID))
-			if governance.CodeOf(err) == governance.CodeNotFound && err != nil {
+			if governance.CodeOf(err) == governance.CodeNotFound {
 				continue // deleted meanwhile
 			}
 			if err != nil {

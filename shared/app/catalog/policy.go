@@ -33,7 +33,7 @@ func (p *Policies) CreatePolicy(ctx context.Context, caller governance.Caller, d
 		return versionedPolicy{}, governance.Invalid("accessPackage/id", "A policy names its access package: \"accessPackage\":{\"id\":\"…\"}.")
 	}
 	_, state, pack, err := find[governance.AccessPackage](ctx, p.Ledger, p.Authz, caller, draft.AccessPackage.ID, packageName, authz.OpWritePolicies)
-	if governance.CodeOf(err) == governance.CodeNotFound && err != nil {
+	if governance.CodeOf(err) == governance.CodeNotFound {
 		err = governance.Invalid("accessPackage/id", "There is no access package %s.", draft.AccessPackage.ID)
 	}
 	if err != nil {
