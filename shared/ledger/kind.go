@@ -86,22 +86,28 @@ var ErrUnreadable = errors.New("cannot be read")
 // naming the document.
 func Decode[T any](document store.Document) (T, error) {
 	var body T
+	err := decode(document, &body)
+	return body, err
+}
+
+// decode is Decode for every type.
+func decode(document store.Document, body any) error {
 	err := document.Unreadable
 	if err == nil && document.SchemaVersion > SchemaVersion+1 {
 		err = fmt.Errorf("it has schema version %d, this release reads up to %d", document.SchemaVersion, SchemaVersion+1)
 	}
 	if err == nil {
-		err = json.Unmarshal(document.Body, &body)
+		err = json.Unmarshal(document.Body, body)
 	}
-	if one, ok := any(body).(governance.Document); ok && err == nil {
+	if one, ok := body.(governance.Document); ok && err == nil {
 		if document.Kind != one.DocumentKind() || document.ID != governance.StoredID(one.DocumentKind(), one.DocumentID()) {
 			err = fmt.Errorf("it is stored under another name than its own, or as of the kind %q", document.Kind)
-		} else if whole, ok := any(body).(governance.Whole); ok {
+		} else if whole, ok := body.(governance.Whole); ok {
 			err = whole.Check()
 		}
 	}
 	if err != nil {
-		return body, fmt.Errorf("document %s of %s %w: %w", document.ID, document.Partition, ErrUnreadable, err)
+		return fmt.Errorf("document %s of %s %w: %w", document.ID, document.Partition, ErrUnreadable, err)
 	}
-	return body, nil
+	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
@@ -70,13 +71,13 @@ func (s *ticketSearch) validate(desk *url.URL) error {
 	if !strings.EqualFold(found.Host, desk.Host) || found.Scheme != desk.Scheme {
 		return governance.Invalid("find/url", "find.url must begin as url does: https:// and the same host.")
 	}
-	if !numberPath.MatchString(s.NumberPath) {
+	if !numberPath().MatchString(s.NumberPath) {
 		return governance.Invalid("find/numberPath", "find.numberPath is names and positions with full stops between them, such as result.0.number.")
 	}
 	return nil
 }
 
-var numberPath = regexp.MustCompile(`^[A-Za-z0-9_]{1,40}(\.[A-Za-z0-9_]{1,40}){0,5}$`)
+var numberPath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_]{1,40}(\.[A-Za-z0-9_]{1,40}){0,5}$`) }) // 0.1 MB that few need
 
 func (p *ticketPlan) validate() error {
 	desk, err := checkURL(p.URL)
@@ -88,7 +89,7 @@ func (p *ticketPlan) validate() error {
 		return governance.Invalid("authorizationSecret", "authorizationSecret is the name of a secret: letters, digits and _.")
 	case p.Wait && !secretName.MatchString(p.AnswerSecret):
 		return governance.Invalid("answerSecret", "answerSecret names the secret that the key for the answer is made with; without it, set waitForAnswer to false.")
-	case p.NumberPath != "" && !numberPath.MatchString(p.NumberPath):
+	case p.NumberPath != "" && !numberPath().MatchString(p.NumberPath):
 		return governance.Invalid("numberPath", "numberPath is names with full stops between them, such as result.number.")
 	case len(p.Body) == 0:
 		return governance.Invalid("body", "body is the ticket, as JSON.")

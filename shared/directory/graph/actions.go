@@ -84,10 +84,9 @@ func (d *Directory) request(method abstractions.HttpMethod, path string, ids map
 	if err != nil {
 		return nil, fmt.Errorf("graph: address: %w", err)
 	}
-	request := abstractions.NewRequestInformation()
-	request.Method = method
+	request := &abstractions.RequestInformation{Method: method, Headers: abstractions.NewRequestHeaders(), PathParameters: map[string]string{}}
 	request.SetUri(*at) // no template is expanded, and no span names what it is about
-	request.Headers.TryAdd("Accept", "application/json")
+	request.Headers.Add("Accept", "application/json")
 	if strings.Contains(path, "$levels=") || strings.Contains(path, "$count=true") { // Graph's advanced queries need this
 		request.Headers.Add("ConsistencyLevel", "eventual")
 	}

@@ -136,10 +136,7 @@ func pages[T any](ctx context.Context, d *Directory, operation Operation, reques
 		if err != nil || !strings.HasPrefix(one.Next, d.base+"/") {
 			return fmt.Errorf("%w: %s: %w", directory.ErrUnavailable, operation, errForeign)
 		}
-		next := abstractions.NewRequestInformation()
-		next.Method, next.Headers = abstractions.GET, request.Headers
-		next.SetUri(*at)
-		request = next
+		request.SetUri(*at)
 	}
 	return fmt.Errorf("%w: %s: %w", directory.ErrUnavailable, operation, errTooManyPages)
 }
