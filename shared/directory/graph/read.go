@@ -10,14 +10,23 @@ import (
 
 	abstractions "github.com/microsoft/kiota-abstractions-go"
 
+	"github.com/microsoftgraph/msgraph-sdk-go/groups"
+	"github.com/microsoftgraph/msgraph-sdk-go/users"
+
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
 )
 
 // The properties that governance.User and governance.Group have. Graph leaves most of them out of an answer unless they are asked for.
-const (
-	userProperties  = "id,userPrincipalName,displayName,mail,userType,accountEnabled,preferredLanguage,department,companyName"
-	groupProperties = "id,displayName,description,mail,securityEnabled,groupTypes,membershipRule,onPremisesSyncEnabled"
+var (
+	userProperties = []string{
+		"id", "userPrincipalName", "displayName", "mail", "userType", "accountEnabled", "preferredLanguage", "department", "companyName",
+	}
+	groupProperties = []string{
+		"id", "displayName", "description", "mail", "securityEnabled", "groupTypes", "membershipRule", "onPremisesSyncEnabled",
+	}
+	idProperty    = []string{"id"}
+	managerExpand = []string{"manager($select=id)"}
 )
 
 const maxPages = 100 // nobody is in 99,900 groups: a service that links its pages in a circle is stopped
@@ -42,8 +51,17 @@ type page[T any] struct {
 
 // User reads a person with the manager's id, in one call.
 func (d *Directory) User(ctx context.Context, id string) (governance.User, error) {
+	if !isUserID(id) {
+		return governance.User{}, noSuch("user", id)
+	}
+	request, err := d.users.ByUserId(id).ToGetRequestInformation(ctx, &users.UserItemRequestBuilderGetRequestConfiguration{
+		QueryParameters: &users.UserItemRequestBuilderGetQueryParameters{Select: userProperties, Expand: managerExpand},
+	})
+	if err != nil {
+		return governance.User{}, fmt.Errorf("graph: user: %w", err)
+	}
 	var found userAnswer
-	if err := d.raw(ctx, OperationUser, ifIdempotent, abstractions.GET, "/users/{id}?$select="+userProperties+"&$expand=manager($select=id)", map[string]string{"id": id}, nil, &found); err != nil {
+	if err := d.call(ctx, OperationUser, ifIdempotent, request, &found); err != nil {
 		return governance.User{}, err
 	}
 	if found.Manager != nil {
@@ -57,8 +75,14 @@ func (d *Directory) Group(ctx context.Context, id string) (governance.Group, err
 	if !governance.IsGUID(id) {
 		return governance.Group{}, noSuch("group", id)
 	}
+	request, err := d.groups.ByGroupId(id).ToGetRequestInformation(ctx, &groups.GroupItemRequestBuilderGetRequestConfiguration{
+		QueryParameters: &groups.GroupItemRequestBuilderGetQueryParameters{Select: groupProperties},
+	})
+	if err != nil {
+		return governance.Group{}, fmt.Errorf("graph: group: %w", err)
+	}
 	found := governance.Group{GroupTypes: []string{}}
-	if err := d.raw(ctx, OperationGroup, ifIdempotent, abstractions.GET, "/groups/{id}?$select="+groupProperties, map[string]string{"id": id}, nil, &found); err != nil {
+	if err := d.call(ctx, OperationGroup, ifIdempotent, request, &found); err != nil {
 		return governance.Group{}, err
 	}
 	return found, nil
@@ -104,7 +128,7 @@ func (d *Directory) GroupMembers(ctx context.Context, groupID string) ([]governa
 	if !governance.IsGUID(groupID) {
 		return nil, noSuch("group", groupID)
 	}
-	path := fmt.Sprintf("/groups/{id}/transitiveMembers/microsoft.graph.user?$select=%s&$top=%d&$count=true", userProperties, directory.MaxGroupMembers)
+	path := fmt.Sprintf("/groups/{id}/transitiveMembers/microsoft.graph.user?$select=%s&$top=%d&$count=true", strings.Join(userProperties, ","), directory.MaxGroupMembers)
 	request, err := d.request(abstractions.GET, path, map[string]string{"id": groupID}, nil)
 	if err != nil {
 		return nil, err
