@@ -22,13 +22,19 @@ type DateTime struct {
 // The first and the last year of a date: what lies outside is a way of saying "never", which has words of its own, or a mistake.
 const firstYear, lastYear = 1970, 2999
 
-// latest is the last instant that is written and can be read again.
-var latest = time.Date(lastYear, 12, 31, 23, 59, 59, int(999*time.Millisecond), time.UTC)
+// earliestInstant and latest are the first and the last instant that are written and can be read again.
+var (
+	earliestInstant = time.Date(firstYear, 1, 1, 0, 0, 0, 0, time.UTC)
+	latest          = time.Date(lastYear, 12, 31, 23, 59, 59, int(999*time.Millisecond), time.UTC)
+)
 
-// At is the DateTime of an instant, cut to the millisecond that is stored; one that lies beyond the last year is the end of that.
+// At is the DateTime of an instant, cut to the millisecond that is stored; one that lies outside the years is the first or the last instant of them.
 func At(t time.Time) *DateTime {
-	if t.After(latest) {
+	switch {
+	case t.After(latest):
 		t = latest
+	case t.Before(earliestInstant):
+		t = earliestInstant
 	}
 	return &DateTime{Time: t.UTC().Truncate(time.Millisecond)}
 }
