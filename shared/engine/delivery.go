@@ -40,12 +40,13 @@ func (c *Change) deliver(request *governance.AssignmentRequest, facts Facts, now
 	if !ends.IsZero() && !ends.After(now) {
 		return governance.Conflict("The access would have ended at %s, so the request cannot be granted any more.", governance.FormatInstant(ends))
 	}
+	var freed Change
 	deliveries, err := deliveriesOf(*pack)
 	if err == nil {
-		deliveries, err = c.takeOver(facts.State, pack.ID, deliveries, request, now)
+		err = freed.makeRoom(facts.State, pack.ID, now)
 	}
 	if err == nil {
-		err = room(facts.Head, pack.ID, len(deliveries))
+		err = room(facts.Head, len(deliveries))
 	}
 	status := governance.StatusDelivering
 	if err == nil {
@@ -76,6 +77,7 @@ func (c *Change) deliver(request *governance.AssignmentRequest, facts Facts, now
 	c.write(assignment)
 	c.Audit = append(c.Audit, entry(governance.ActivityReady, facts.Caller, now, request, assignment.ID))
 	c.provision(request.ID, assignment, time.Time{})
+	c.add(freed)
 	return nil
 }
 
@@ -92,43 +94,48 @@ func deliveriesOf(pack governance.AccessPackage) ([]governance.Delivery, error) 
 	return deliveries, nil
 }
 
-// takeOver ends the assignment of a package whose place a new one takes, if there is one: its delivery has failed. It answers with the deliveries of the new one: those of its package, and what the
-// other may have granted besides, which is taken away first. Errors: CodeConflict for an assignment that lives.
-func (c *Change) takeOver(s State, packageID string, deliveries []governance.Delivery, request *governance.AssignmentRequest, now time.Time) ([]governance.Delivery, error) {
-	holding := s.Head.Holds(packageID)
-	if holding == nil {
-		return deliveries, nil
+// makeRoom has the assignment of a package whose delivery has failed taken away, if there is one, for a new one that takes its place. What both grant, the removal keeps once the new one has delivered it. Errors:
+// CodeConflict for an assignment that lives.
+func (c *Change) makeRoom(s State, packageID string, now time.Time) error {
+	lives, leaves := s.Head.Holds(packageID)
+	if lives == nil {
+		return nil
 	}
-	taken, ok := Find[governance.Assignment](s, holding.AssignmentID)
-	if !ok || !holding.HasFailed() {
-		return nil, governance.Conflict("The subject already has this access package: assignment %s is %s.", holding.AssignmentID, holding.State)
+	failed, ok := Find[governance.Assignment](s, lives.AssignmentID)
+	if !ok || !lives.HasFailed() {
+		return governance.Conflict("The subject already has this access package: assignment %s is %s.", lives.AssignmentID, lives.State)
 	}
-	if removal, ok := Find[governance.AssignmentRequest](s, taken.RequestID); ok && removal.State == governance.StateDelivering {
-		if err := c.giveUp(removal, taken, "the request "+request.ID+" takes its place", now); err != nil {
-			return nil, err
+	if leaves == nil {
+		c.expire(failed, now)
+		return nil
+	}
+	older, ok := Find[governance.Assignment](s, leaves.AssignmentID) // it is being taken away as it is, and takes the other's along
+	if !ok {
+		return governance.Conflict("The assignment %s of this access package cannot be read; an operator must mend it first.", leaves.AssignmentID)
+	}
+	older.Deliveries, failed.Deliveries = slices.Clone(older.Deliveries), slices.Clone(failed.Deliveries)
+	for i, delivery := range failed.Deliveries {
+		at := slices.IndexFunc(older.Deliveries, func(d governance.Delivery) bool { return d.Grant == delivery.Grant })
+		switch {
+		case delivery.State == governance.DeliveryRemoved:
+		case at < 0:
+			delivery.State = governance.DeliveryPending
+			older.Deliveries = append(older.Deliveries, delivery)
+		case older.Deliveries[at].State == governance.DeliveryRemoved:
+			older.Deliveries[at].State = governance.DeliveryPending
 		}
+		failed.Deliveries[i].State = governance.DeliveryRemoved
 	}
-	taken.Deliveries = slices.Clone(taken.Deliveries)
-	for i, old := range taken.Deliveries {
-		taken.Deliveries[i].State, taken.Deliveries[i].Reason = governance.DeliveryRemoved, "" // it holds nothing any more
-		at := slices.IndexFunc(deliveries, func(d governance.Delivery) bool { return d.Grant == old.Grant })
-		if at < 0 {
-			if old.State == governance.DeliveryRemoved {
-				continue
-			}
-			old.State, old.Reason, old.Leaving = governance.DeliveryPending, "", true
-			deliveries = append(deliveries, old)
-		} else {
-			deliveries[at].Handle = old.Handle
-		}
+	if len(older.Deliveries) > governance.MaxRoleScopes {
+		return governance.Conflict("What is left of assignments whose delivery has failed has more than %d resource roles; it must be removed first.", governance.MaxRoleScopes)
 	}
-	taken.State, taken.Status, taken.ExpiredDateTime = governance.AssignmentExpired, governance.StatusExpired, governance.At(now)
-	taken.Removing, taken.RequestID, taken.NextAttempt = true, "", nil
-	audit := entry(governance.ActivityRemoveAssignment, governance.System(), now, request, taken.ID)
-	audit.Detail = "its delivery had failed; the request " + request.ID + " takes over what it holds"
+	failed.State, failed.Status, failed.ExpiredDateTime = governance.AssignmentExpired, governance.StatusExpired, governance.At(now)
+	failed.Removing, failed.RequestID, failed.NextAttempt = true, "", nil
+	audit := entry(governance.ActivityRemoveAssignment, governance.System(), now, &governance.AssignmentRequest{ID: older.RequestID}, failed.ID)
+	audit.Detail = "its delivery had failed; what it may have granted is taken away with the assignment " + older.ID
 	c.Audit = append(c.Audit, audit)
-	c.write(taken)
-	return deliveries, nil
+	c.write(older, failed)
+	return nil
 }
 
 // provision has what an assignment wants carried out for a request.
@@ -139,18 +146,12 @@ func (c *Change) provision(requestID string, assignment governance.Assignment, n
 }
 
 // room refuses a package with so many resource roles to a subject that holds so much that its head could not be written with more.
-func room(head governance.Head, packageID string, more int) error {
-	holdings, held := len(head.Holdings), head.Grants()
-	if taken := head.Holds(packageID); taken != nil {
-		holdings, held = holdings-1, held-len(taken.Grants)
-	}
-	switch {
-	case holdings >= governance.MaxHoldings:
+func room(head governance.Head, more int) error {
+	if len(head.Holdings) >= governance.MaxHoldings {
 		return governance.Conflict("This subject has reached the limit of %d assignments; one of them must end before another can begin.", governance.MaxHoldings)
-	case held+more > governance.MaxGrants:
+	}
+	if held := head.Grants(); held+more > governance.MaxGrants {
 		return governance.Conflict("This subject has %d resource roles, and with the %d of this access package would have more than %d; an assignment must end before another can begin.", held, more, governance.MaxGrants)
-	case more > governance.MaxRoleScopes:
-		return governance.Conflict("With what is left of the assignment whose delivery has failed, this one would have more than %d resource roles; that one must be removed first.", governance.MaxRoleScopes)
 	}
 	return nil
 }
@@ -180,6 +181,10 @@ type removal struct {
 func (c *Change) remove(assignment governance.Assignment, why removal, now time.Time) {
 	assignment.RequestID, assignment.Removing, assignment.Attempt = why.requestID, true, 0
 	assignment.NextAttempt = governance.At(now.Add(attention))
+	policy := *assignment.AssignmentPolicy
+	if !slices.ContainsFunc(assignment.Deliveries, isDelivered) { // nobody is told of the end of what never was
+		policy.NotificationSettings = &governance.NotificationSettings{IsAssignmentNotificationDisabled: true}
+	}
 	request := governance.AssignmentRequest{
 		ID:              why.requestID,
 		RequestType:     why.kind,
@@ -188,7 +193,7 @@ func (c *Change) remove(assignment governance.Assignment, why removal, now time.
 		Justification:   why.justification,
 		CreatedDateTime: governance.At(now),
 		AccessPackage:   assignment.AccessPackage,
-		Assignment:      &governance.Assignment{ID: assignment.ID, Target: assignment.Target, AssignmentPolicy: assignment.AssignmentPolicy},
+		Assignment:      &governance.Assignment{ID: assignment.ID, Target: assignment.Target, AssignmentPolicy: &policy},
 		Requestor:       &why.requestor,
 	}
 	audit := entry(why.activity, why.caller, now, &request, assignment.ID)
@@ -224,14 +229,20 @@ func Plan(s State, assignmentID string) []Step {
 	var steps []Step
 	for _, delivery := range assignment.Deliveries {
 		switch {
-		case !assignment.Removing && !delivery.Leaving && delivery.State != governance.DeliveryDelivered:
+		case !assignment.Removing && !isDelivered(delivery):
 			steps = append(steps, Step{Grant: delivery.Grant, Action: ActionAdd})
-		case (assignment.Removing || delivery.Leaving) && delivery.State != governance.DeliveryRemoved:
-			steps = append(steps, Step{Grant: delivery.Grant, Action: parting(s.Head, assignmentID, delivery.Grant.Key()), Handle: delivery.Handle})
+		case assignment.Removing && delivery.State != governance.DeliveryRemoved:
+			action := parting(s.Head, assignmentID, delivery.Grant.Key())
+			if action == ActionAwait && assignment.Attempt >= len(RetryDelays) { // whoever is to grant it has had the time
+				action = ActionRemove
+			}
+			steps = append(steps, Step{Grant: delivery.Grant, Action: action, Handle: delivery.Handle})
 		}
 	}
 	return steps
 }
+
+func isDelivered(d governance.Delivery) bool { return d.State == governance.DeliveryDelivered }
 
 // parting is what becomes of a grant, named by its Key, that an assignment has no more.
 func parting(head governance.Head, assignmentID, key string) Action {
@@ -271,7 +282,8 @@ func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Ch
 	request = clone(request)
 	assignment.Deliveries = slices.Clone(assignment.Deliveries)
 	change := Change{}
-	awaiting, transient, absent, failed := false, false, false, false
+	transient, absent, failed := false, false, false
+	last := assignment.Attempt >= len(RetryDelays)
 	for i := range assignment.Deliveries {
 		delivery := &assignment.Deliveries[i]
 		at := slices.IndexFunc(outcomes, func(o Outcome) bool { return o.Grant == delivery.Grant })
@@ -280,11 +292,14 @@ func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Ch
 		}
 		outcome := outcomes[at]
 		if outcome.Action == ActionAwait {
-			awaiting = true
+			transient = true
 			continue
 		}
 		if outcome.Reason != "" {
-			delivery.State, delivery.Reason = governance.DeliveryFailed, governance.Shorten(outcome.Reason, governance.MaxReason)
+			delivery.Reason = governance.Shorten(outcome.Reason, governance.MaxReason)
+			if assignment.Removing || last || !outcome.Transient { // a grant that is to be tried again is still to come
+				delivery.State = governance.DeliveryFailed
+			}
 			transient, absent, failed = transient || outcome.Transient, absent || outcome.Absent, failed || !outcome.Transient && !outcome.Absent
 			continue
 		}
@@ -296,7 +311,7 @@ func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Ch
 				delivery.EndDateTime = governance.At(outcome.End)
 			}
 		}
-		if assignment.Removing || delivery.Leaving {
+		if assignment.Removing {
 			activity, delivery.State = governance.ActivityRemoveRole, governance.DeliveryRemoved
 		}
 		audit := entry(activity, governance.System(), now, &request, delivery.Grant.ResourceID)
@@ -305,9 +320,7 @@ func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Ch
 	}
 	delay := time.Duration(0)
 	switch {
-	case awaiting: // the other will have tried by then
-		delay = RetryDelays[0]
-	case transient && assignment.Attempt < len(RetryDelays):
+	case transient && !last:
 		delay = RetryDelays[assignment.Attempt]
 		assignment.Attempt++
 	case absent && assignment.Removing && !failed && !transient: // what is away is looked for every day until it is back or gone for good; nobody needs to do anything
@@ -320,7 +333,7 @@ func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Ch
 		change.write(assignment)
 		return change, nil
 	}
-	if err := change.settle(&request, &assignment, now); err != nil {
+	if err := change.settle(s.Head, &request, &assignment, now); err != nil {
 		return Change{}, err
 	}
 	change.write(assignment)
@@ -336,11 +349,10 @@ func retryEntry(request *governance.AssignmentRequest, assignment governance.Ass
 }
 
 // settle ends the delivery of a request: with success, in part, or in failure.
-func (c *Change) settle(request *governance.AssignmentRequest, assignment *governance.Assignment, now time.Time) error {
-	done, left := 0, false
+func (c *Change) settle(head governance.Head, request *governance.AssignmentRequest, assignment *governance.Assignment, now time.Time) error {
+	done := 0
 	for _, delivery := range assignment.Deliveries {
-		left = left || delivery.Leaving && delivery.State != governance.DeliveryRemoved
-		if delivery.State == governance.DeliveryDelivered && !assignment.Removing || delivery.State == governance.DeliveryRemoved && (assignment.Removing || delivery.Leaving) {
+		if isDelivered(delivery) && !assignment.Removing || delivery.State == governance.DeliveryRemoved && assignment.Removing {
 			done++
 		}
 	}
@@ -367,18 +379,15 @@ func (c *Change) settle(request *governance.AssignmentRequest, assignment *gover
 		assignment.ExpiredDateTime = governance.At(now)
 		assignment.RequestID = ""
 	case assignment.Removing:
-		assigned, left = governance.AssignmentDeliveryFailed, true
+		assigned, assignment.NextAttempt = governance.AssignmentDeliveryFailed, governance.At(now.Add(insistence))
 	}
-	if left {
-		assignment.NextAttempt = governance.At(now.Add(insistence))
-	}
-	news := assigned != assignment.State // a delivery that the timer tries again may fail as before
 	assignment.State, assignment.Status = assigned, status
 	audit := entry(activity, governance.System(), now, request, assignment.ID)
 	audit.Result, audit.Detail = result, reasons(*assignment)
 	audit.Before, audit.After = before, state(request)
 	c.Audit = append(c.Audit, audit)
-	if news && (!assignment.Removing || event == EventDelivered) { // a removal that fails is an administrator's to mend, and no news for who gave the access back
+	lives, _ := head.Holds(assignment.AccessPackage.ID)
+	if !assignment.Removing || event == EventDelivered && (lives == nil || lives.HasFailed()) { // a removal that fails is an administrator's to mend, and no news for who gave the access back
 		c.notify(request, notification, 0)
 	}
 	return nil
@@ -388,7 +397,7 @@ func (c *Change) settle(request *governance.AssignmentRequest, assignment *gover
 func reasons(assignment governance.Assignment) string {
 	var texts []string
 	for _, delivery := range assignment.Deliveries {
-		if delivery.State == governance.DeliveryFailed {
+		if delivery.Reason != "" {
 			texts = append(texts, delivery.Grant.Role+" of "+delivery.Grant.ResourceID+": "+delivery.Reason)
 		}
 	}
@@ -411,11 +420,10 @@ func Reprocess(s State, requestID string, caller governance.Caller, now time.Tim
 	if err := move(&request, EventReprocess, governance.StatusDelivering, now); err != nil {
 		return Change{}, governance.Conflict("Only a request that is deliveryFailed or partiallyDelivered can be reprocessed; this one is %s.", request.State)
 	}
-	if other := rival(s.Head, assignment); other != "" {
-		return Change{}, governance.Conflict("The request %s is working on this assignment, or is to take its place.", other)
-	}
-	if !assignment.Removing {
-		assignment.State, assignment.Status = governance.AssignmentDelivering, governance.StatusDelivering
+	for _, flight := range s.Head.InFlight {
+		if flight.AssignmentID == assignment.ID || flight.PackageID == assignment.AccessPackage.ID && !flight.Type.IsRemoval() {
+			return Change{}, governance.Conflict("The request %s is working on this assignment, or is to take its place.", flight.RequestID)
+		}
 	}
 	change := Change{}
 	change.retry(&request, assignment, now)
@@ -425,20 +433,18 @@ func Reprocess(s State, requestID string, caller governance.Caller, now time.Tim
 	return change, nil
 }
 
-// rival is the request that works on an assignment already, or is to take its place; empty: none.
-func rival(head governance.Head, assignment governance.Assignment) string {
-	for _, flight := range head.InFlight {
-		if flight.AssignmentID == assignment.ID || flight.PackageID == assignment.AccessPackage.ID && !flight.Type.IsRemoval() {
-			return flight.RequestID
-		}
-	}
-	return ""
-}
-
 // retry sends the delivery of an assignment on its way again.
 func (c *Change) retry(request *governance.AssignmentRequest, assignment governance.Assignment, now time.Time) {
 	assignment.Attempt = 0
 	assignment.NextAttempt = governance.At(now.Add(attention))
+	if !assignment.Removing {
+		assignment.State, assignment.Status, assignment.Deliveries = governance.AssignmentDelivering, governance.StatusDelivering, slices.Clone(assignment.Deliveries)
+		for i := range assignment.Deliveries {
+			if !isDelivered(assignment.Deliveries[i]) {
+				assignment.Deliveries[i].State = governance.DeliveryPending
+			}
+		}
+	}
 	c.write(assignment)
 	c.write(*request)
 	c.provision(request.ID, assignment, time.Time{})

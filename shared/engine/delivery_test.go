@@ -288,11 +288,9 @@ func TestARemovalWaitsForWhoIsYetToPay(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		reason, then string
-		transient    bool
 	}{
-		"the other delivers":       {"", "[keep Member f3]", false},
-		"the other fails for good": {"blocked", "[remove Member f3]", false},
-		"the other tries again":    {"429", "[remove Member f3]", true},
+		"the other delivers":       {"", "[keep Member f3]"},
+		"the other fails for good": {"blocked", "[remove Member f3]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -310,7 +308,7 @@ func TestARemovalWaitsForWhoIsYetToPay(t *testing.T) {
 			if len(change.Effects) != 1 || !change.Effects[0].NotBefore.Equal(l.now.Add(time.Minute)) {
 				t.Fatalf("the effects are %s", text(t, change.Effects))
 			}
-			l.record("assignment-2", func(engine.Step) (string, bool) { return test.reason, test.transient })
+			l.record("assignment-2", func(engine.Step) (string, bool) { return test.reason, false })
 			if got := planOf(l, "assignment-1"); got != test.then {
 				t.Errorf("the plan is %s", got)
 			}
@@ -320,12 +318,39 @@ func TestARemovalWaitsForWhoIsYetToPay(t *testing.T) {
 	}
 }
 
-// A removal that cannot go on, because it is refused or because the person or the group is deleted, does not stand in the way of a new request: that takes its place.
+// A removal waits as long as a delivery is tried again, and no longer: whoever is to grant the same may never come to it.
 //
-// rules: REQ-22 BEY-13
-func TestANewRequestTakesOverARemovalThatFails(t *testing.T) {
+// rules: RES-10
+func TestARemovalWaitsNoLongerThanADeliveryTries(t *testing.T) {
 	t.Parallel()
-	for name, absent := range map[string]bool{"refused": false, "waiting for what is deleted": true} {
+	l := delivered(t)
+	_, _ = l.submit(submission(t, under(policy(t, "everybody", noApproval)), numbered("2", pack("other", cloud))))
+	l.record("assignment-2", func(engine.Step) (string, bool) { return "429", true })
+	_, _ = l.submit(removal(t, mo, governance.RequestUserRemove))
+	for range engine.RetryDelays {
+		if got := planOf(l, "assignment-1"); got != "[await Member f3]" {
+			t.Fatalf("the plan is %s", got)
+		}
+		l.record("assignment-1", nil)
+	}
+	if got := planOf(l, "assignment-1"); got != "[remove Member f3]" {
+		t.Errorf("in the end the plan is %s", got)
+	}
+}
+
+// A removal that cannot go on, because it is refused or because the person or the group is deleted, does not stand in the way of a new request. It goes on beside it, and keeps what the new one delivers.
+//
+// rules: REQ-22 RES-10 BEY-13
+func TestARemovalThatFailsIsInNobodysWay(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		absent, delivers bool
+		then             string
+	}{
+		"refused":                      {false, true, "[keep Member f3]"},
+		"waiting for what is deleted":  {true, true, "[keep Member f3]"},
+		"refused, and the new one too": {false, false, "[remove Member f3]"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := delivered(t)
@@ -333,64 +358,67 @@ func TestANewRequestTakesOverARemovalThatFails(t *testing.T) {
 			again := submission(t, under(policy(t, "everybody", noApproval)), numbered("2", cloudPC()))
 			_, err := l.submit(again)
 			refused(t, err, governance.CodeConflict, "already a request")
-			outcomes := []engine.Outcome{{Step: engine.Plan(l.State, "assignment-1")[0], Reason: "no", Absent: absent}}
+			outcomes := []engine.Outcome{{Step: engine.Plan(l.State, "assignment-1")[0], Reason: "no", Absent: test.absent}}
 			l.must(outcomes, func(s engine.State) (engine.Change, error) { return engine.Record(s, "assignment-1", outcomes, l.now) })
 			if _, err := l.submit(again); err != nil {
 				t.Fatal(err)
 			}
-			l.expect("removal-1", governance.StateDeliveryFailed, "assignment-1", governance.AssignmentExpired)
-			if got := planOf(l, "assignment-1") + planOf(l, "assignment-2"); got != "[][add Member f3]" {
-				t.Errorf("the plans are %s", got)
+			if got := planOf(l, "assignment-2"); got != "[add Member f3]" {
+				t.Errorf("the plan is %s", got)
 			}
-			l.record("assignment-2", nil)
-			l.expect("request-2", governance.StateDelivered, "assignment-2", governance.AssignmentDelivered)
+			l.record("assignment-2", func(engine.Step) (string, bool) { return map[bool]string{false: "no"}[test.delivers], false })
+			l.now = l.now.Add(24 * time.Hour)
+			if !test.absent {
+				l.assignmentDue("assignment-1")
+			}
+			if got := planOf(l, "assignment-1"); got != test.then {
+				t.Errorf("a day later the removal's plan is %s", got)
+			}
+			if change := l.record("assignment-1", nil); test.delivers == (effects(change) == "ended:0") {
+				t.Errorf("the effects are %s", effects(change))
+			}
+			l.expect("removal-1", governance.StateDelivered, "assignment-1", governance.AssignmentExpired)
 		})
 	}
 }
 
-// What is left of an assignment that another took over is taken back until it is gone, and its person is told once of what failed.
+// A delivery that has failed makes room for a new request: what it may have granted is taken away quietly, until it is gone, whatever becomes of the new one. A third finds one removal to go on with.
 //
-// rules: RES-10 BEY-13
-func TestWhatIsTakenOverIsTakenBackInTheEnd(t *testing.T) {
+// rules: RES-10 REQ-22 BEY-13
+func TestWhatFailedMakesRoom(t *testing.T) {
 	t.Parallel()
 	l := newLedger(t, mo)
 	everybody := under(policy(t, "everybody", noApproval))
+	refusing := func(engine.Step) (string, bool) { return "forbidden", false }
 	_, _ = l.submit(submission(t, everybody, numbered("1", pack("bundle", cloud, printers))))
-	l.record("assignment-1", func(engine.Step) (string, bool) { return "no", false })
+	l.record("assignment-1", refusing)
 	if _, err := l.submit(submission(t, everybody, numbered("2", pack("bundle", cloud)))); err != nil {
 		t.Fatal(err)
 	}
-	refusing := func(s engine.Step) (string, bool) {
-		if s.Action == engine.ActionRemove {
-			return "forbidden", false
-		}
-		return "", false
+	room := governance.NameID("expire:assignment-1")
+	l.expect(room, governance.StateDelivering, "assignment-1", governance.AssignmentDeliveryFailed)
+	if one, two := planOf(l, "assignment-1"), planOf(l, "assignment-2"); one != "[await Member f3 remove Member f4]" || two != "[add Member f3]" {
+		t.Fatalf("the plans are %s and %s", one, two)
 	}
-	change := l.record("assignment-2", refusing)
-	l.expect("request-2", governance.StatePartiallyDelivered, "assignment-2", governance.AssignmentPartiallyDelivered)
-	if effects(change) != "deliveryFailed:0" {
+	l.record("assignment-2", refusing)
+	l.record("assignment-1", refusing)
+	if _, err := l.submit(submission(t, everybody, numbered("3", pack("bundle", cloud, "99999999-0000-4000-8000-0000000000f5")))); err != nil {
+		t.Fatal(err)
+	}
+	l.expect("request-2", governance.StateDeliveryFailed, "assignment-2", governance.AssignmentExpired)
+	if change := l.record("assignment-3", nil); effects(change) != "delivered:0" {
 		t.Errorf("the effects are %s", effects(change))
 	}
 	l.now = l.now.Add(24 * time.Hour)
-	l.assignmentDue("assignment-2")
-	if got := planOf(l, "assignment-2"); got != "[remove Member f4]" {
-		t.Fatalf("a day later the plan is %s", got)
+	l.assignmentDue("assignment-1")
+	if got := planOf(l, "assignment-1"); got != "[keep Member f3 remove Member f4]" {
+		t.Errorf("a day later the removal's plan is %s", got)
 	}
-	if change := l.record("assignment-2", refusing); effects(change) != "" {
-		t.Errorf("told again: %s", effects(change))
+	if change := l.record("assignment-1", nil); effects(change) != "" {
+		t.Errorf("told of the end of what never was: %s", effects(change))
 	}
-	if _, err := l.submit(submission(t, everybody, numbered("3", pack("bundle", cloud)), scheduled(l.now.AddDate(0, 0, 9), nil))); err != nil {
-		t.Fatal(err)
-	}
-	l.now = l.now.Add(24 * time.Hour)
-	if change := l.assignmentDue("assignment-2"); effects(change) != "" {
-		t.Errorf("tried again although another is to take its place: %s", text(t, change))
-	}
-	l.must(nil, func(s engine.State) (engine.Change, error) { return engine.Cancel(s, "request-3", caller(mo), l.now) })
-	l.now = l.now.Add(24 * time.Hour)
-	l.assignmentDue("assignment-2")
-	l.record("assignment-2", nil)
-	l.expect("request-2", governance.StateDelivered, "assignment-2", governance.AssignmentDelivered)
+	l.expect(room, governance.StateDelivered, "assignment-1", governance.AssignmentExpired)
+	l.expect("request-3", governance.StateDelivered, "assignment-3", governance.AssignmentDelivered)
 }
 
 // What a call may have granted, whose answer was lost, is taken back as well.

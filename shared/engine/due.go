@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -136,28 +137,30 @@ func AssignmentIsDue(s State, assignmentID string, now time.Time) (Change, error
 			if err := change.giveUp(request, assignment, "the access ended before it was delivered", now); err != nil {
 				return Change{}, err
 			}
+			if !slices.ContainsFunc(assignment.Deliveries, isDelivered) {
+				change.notify(&request, governance.NotifyRequestEnded, 0)
+			}
 		}
 		change.expire(assignment, now)
 		return change, nil
 	}
-	if !governance.IsDue(due, governance.DeadlineAttempt, now) || !hasRequest || request.State == governance.StateDelivered {
+	switch {
+	case !governance.IsDue(due, governance.DeadlineAttempt, now) || request.State == governance.StateDelivered:
 		return Change{}, nil
+	case !hasRequest && assignment.Removing: // somebody has deleted it by hand; what must go goes on going
+		change.expire(assignment, now)
+		return change, nil
+	case !hasRequest:
+		return Change{}, governance.Conflict("The request %s of the assignment cannot be found.", assignment.RequestID)
 	}
 	request = clone(request)
-	audit := entry(governance.ActivityReprocess, governance.System(), now, &request, assignment.ID)
 	if request.State == governance.StateDeliveryFailed || request.State == governance.StatePartiallyDelivered {
-		if other := rival(s.Head, assignment); other != "" && !assignment.Removing { // it is looked at again should that come to nothing
-			audit.Detail = "put off by the timer, because the request " + other + " is to take its place"
-			change.Audit = append(change.Audit, audit)
-			assignment.NextAttempt = governance.At(now.Add(insistence))
-			change.write(assignment)
-			return change, nil
-		}
 		if err := move(&request, EventReprocess, governance.StatusDelivering, now); err != nil {
 			return Change{}, err
 		}
 	}
 	change.retry(&request, assignment, now)
+	audit := entry(governance.ActivityReprocess, governance.System(), now, &request, assignment.ID)
 	audit.Detail = "taken up again by the timer"
 	change.Audit = append(change.Audit, audit)
 	return change, nil

@@ -128,8 +128,14 @@ func TestTimeDoesNothingToWhatIsNotThere(t *testing.T) {
 	l := newLedger(t, mo)
 	_, _ = l.submit(submission(t, direct("everybody")))
 	unloaded := stateOf(l.Head, one[governance.Assignment](l.State, "assignment-1"))
-	if change, err := engine.AssignmentIsDue(unloaded, "assignment-1", start.Add(time.Hour)); err != nil || !change.IsEmpty() {
-		t.Errorf("without its request: %v, %s", err, text(t, change))
+	_, err := engine.AssignmentIsDue(unloaded, "assignment-1", start.Add(time.Hour))
+	refused(t, err, governance.CodeConflict, "request-1")
+
+	// A removal goes on, whatever has become of its request.
+	_, _ = l.submit(removal(t, ann, governance.RequestAdminRemove))
+	unloaded = stateOf(l.Head, one[governance.Assignment](l.State, "assignment-1"))
+	if change, err := engine.AssignmentIsDue(unloaded, "assignment-1", start.Add(time.Hour)); err != nil || effects(change) != "provision" || len(engine.Written[governance.AssignmentRequest](change)) != 1 {
+		t.Errorf("a removal without its request: %v, %s", err, text(t, change))
 	}
 }
 

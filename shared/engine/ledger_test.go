@@ -153,7 +153,9 @@ func (l *ledger) check() {
 		if a.State == governance.AssignmentExpired {
 			continue
 		}
-		perPackage[a.AccessPackage.ID]++
+		if !a.Removing { // what failed may be taken away beside what takes its place
+			perPackage[a.AccessPackage.ID]++
+		}
 		holding := governance.Holding{AssignmentID: a.ID, PackageID: a.AccessPackage.ID, PolicyID: a.AssignmentPolicy.ID, State: a.State, Removing: a.Removing}
 		if a.Schedule != nil && a.Schedule.Expiration != nil {
 			holding.EndDateTime = a.Schedule.Expiration.EndDateTime
@@ -161,7 +163,7 @@ func (l *ledger) check() {
 		for _, delivery := range a.Deliveries {
 			holding.Grants = append(holding.Grants, delivery.Grant.Key())
 			switch {
-			case delivery.State == governance.DeliveryFailed || delivery.Leaving:
+			case delivery.State == governance.DeliveryFailed:
 				holding.Failed = append(holding.Failed, delivery.Grant.Key())
 			case delivery.State == governance.DeliveryPending:
 				holding.Pending = append(holding.Pending, delivery.Grant.Key())

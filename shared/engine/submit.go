@@ -48,7 +48,7 @@ func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	if err := room(s.Head, cmd.Package.ID, len(cmd.Package.ResourceRoleScopes)); err != nil {
+	if err := room(s.Head, len(cmd.Package.ResourceRoleScopes)); err != nil {
 		return Change{}, err
 	}
 	if s.Head.Additions() >= governance.MaxInFlight {
@@ -123,10 +123,9 @@ func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 // available refuses a package that the subject has, or that a request in flight is about (DESIGN section 3, RULES REQ-22). What stands in the way no longer, because its time is over, is closed by the change.
 func available(s State, packageID string, now time.Time) (Change, error) {
 	change := Change{}
-	holding := s.Head.Holds(packageID)
-	failed := holding != nil && holding.HasFailed()
+	lives, leaves := s.Head.Holds(packageID)
 	for _, flight := range s.Head.InFlight {
-		if flight.PackageID != packageID || failed && flight.AssignmentID == holding.AssignmentID {
+		if flight.PackageID != packageID || leaves != nil && leaves.AssignmentID == flight.AssignmentID && leaves.HasFailed() { // that goes on beside the new one
 			continue
 		}
 		if request, ok := Find[governance.AssignmentRequest](s, flight.RequestID); ok && request.State != governance.StateDelivering && ending(request).isDue(now) {
@@ -139,8 +138,8 @@ func available(s State, packageID string, now time.Time) (Change, error) {
 		}
 		return Change{}, governance.Conflict("There is already a request for this access package in flight: %s (%s, %s). Wait for it, or cancel it.", flight.RequestID, flight.Type, flight.State)
 	}
-	if holding != nil && !failed {
-		return Change{}, governance.Conflict("The subject already has this access package: assignment %s is %s.", holding.AssignmentID, holding.State)
+	if lives != nil && !lives.HasFailed() {
+		return Change{}, governance.Conflict("The subject already has this access package: assignment %s is %s.", lives.AssignmentID, lives.State)
 	}
 	return change, nil
 }

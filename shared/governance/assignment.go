@@ -84,8 +84,7 @@ const (
 type Delivery struct {
 	Grant       Grant         `json:"grant"`
 	State       DeliveryState `json:"state"`
-	Reason      string        `json:"reason,omitempty"`      // why it failed, for an operator
-	Leaving     bool          `json:"leaving,omitempty"`     // it is no role of the package any more, and is taken back
+	Reason      string        `json:"reason,omitempty"`      // why it failed, or has so far, for an operator
 	Handle      string        `json:"handle,omitempty"`      // what the origin needs besides to take it back
 	EndDateTime *DateTime     `json:"endDateTime,omitempty"` // when the origin takes it back by itself
 }
@@ -165,7 +164,7 @@ func (a Assignment) Enter(head *Head) {
 		key := delivery.Grant.Key()
 		holding.Grants = append(holding.Grants, key)
 		switch {
-		case delivery.Leaving || delivery.State == DeliveryFailed:
+		case delivery.State == DeliveryFailed:
 			holding.Failed = append(holding.Failed, key)
 		case delivery.State == DeliveryPending:
 			holding.Pending = append(holding.Pending, key)

@@ -81,18 +81,22 @@ type Holding struct {
 	Removing     bool            `json:"removing,omitempty"`
 	Grants       []string        `json:"grants"`            // the Key of each
 	Pending      []string        `json:"pending,omitempty"` // those of them that are not granted yet
-	Failed       []string        `json:"failed,omitempty"`  // those of them that could not be granted or taken away, or are taken back
+	Failed       []string        `json:"failed,omitempty"`  // those of them that could not be granted or taken away
 	EndDateTime  *DateTime       `json:"endDateTime,omitempty"`
 }
 
-// Holds is what the subject has of a package, nil if nothing.
-func (h *Head) Holds(packageID string) *Holding {
+// Holds is what the subject has of a package, and what of it is being taken away beside: nil for none. There is one of each at most.
+func (h *Head) Holds(packageID string) (lives, leaves *Holding) {
 	for i := range h.Holdings {
-		if h.Holdings[i].PackageID == packageID {
-			return &h.Holdings[i]
+		switch holding := &h.Holdings[i]; {
+		case holding.PackageID != packageID:
+		case holding.Removing:
+			leaves = holding
+		default:
+			lives = holding
 		}
 	}
-	return nil
+	return lives, leaves
 }
 
 // Pays says whether somebody keeps a grant, named by its Key, for the sake of this holding. What could not be granted keeps nothing that another holding gave.
@@ -100,7 +104,7 @@ func (h *Holding) Pays(key string) bool {
 	return !h.Removing && slices.Contains(h.Grants, key) && !slices.Contains(h.Failed, key)
 }
 
-// HasFailed says whether its delivery has failed, in whole or in part, or its removal cannot go on: a new request takes it over (BEYOND BEY-13).
+// HasFailed says whether its delivery has failed, in whole or in part, or its removal so far: it is in nobody's way (BEYOND BEY-13).
 func (h *Holding) HasFailed() bool {
 	if h.Removing {
 		return len(h.Failed) > 0

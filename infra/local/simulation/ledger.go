@@ -475,7 +475,9 @@ func (c *commit) checkHead(s *subject) {
 		if !held {
 			continue
 		}
-		live[assignment.AccessPackage.ID]++
+		if !assignment.Removing { // what failed may be taken away beside what takes its place
+			live[assignment.AccessPackage.ID]++
+		}
 		if holding.State != assignment.State || holding.Removing != assignment.Removing || holding.PackageID != assignment.AccessPackage.ID || !slices.Equal(holding.Grants, grantsOf(assignment)) {
 			c.broken("head", "the holding of the assignment %s is not what the assignment says", id)
 		}

@@ -79,9 +79,7 @@ func (c *commit) grantsNotOvertaken(s *subject, next governance.Assignment) {
 	}
 	var roles []string
 	for _, delivery := range next.Deliveries {
-		if !delivery.Leaving { // what is taken over from an assignment that failed, only to be taken back
-			roles = append(roles, delivery.Grant.Role+"_"+delivery.Grant.ResourceID)
-		}
+		roles = append(roles, delivery.Grant.Role+"_"+delivery.Grant.ResourceID)
 	}
 	if kept := "roles " + strings.Join(roles, " "); !c.ledger.stands("package:"+next.AccessPackage.ID, func(text string) bool { return text == kept }) {
 		c.broken("overtaken", "%s is given the roles that %s had before the commit", s.person.name, w.nameOf(next.AccessPackage.ID))
@@ -153,6 +151,9 @@ func (c *commit) checkPerson(s *subject) {
 	held := map[string]string{}
 	for _, one := range c.ledger.subjectsOf(s.person) {
 		for _, holding := range one.head.Holdings {
+			if holding.Removing {
+				continue // beside what takes its place
+			}
 			if before := held[holding.PackageID]; before != "" && before != holding.AssignmentID {
 				c.broken("twice", "%s has %s by two live assignments", s.person.name, c.ledger.world.nameOf(holding.PackageID))
 			}
@@ -178,7 +179,7 @@ func (l *book) mayBeGranted(p *person, grant governance.Grant) {
 // givenUp: a person or group that the directory does not know yet is waited for.
 func (c *commit) givenUp(before, next governance.Assignment, delivery governance.Delivery) {
 	w := c.ledger.world
-	if w.on(Blocking) && !next.Removing && !delivery.Leaving && before.Attempt < attempts && strings.Contains(delivery.Reason, directory.ErrNotFound.Error()) {
+	if w.on(Blocking) && !next.Removing && before.Attempt < attempts && strings.Contains(delivery.Reason, directory.ErrNotFound.Error()) {
 		c.broken("lag", "the assignment %s was given up after %d tries, although the directory may know %s of %s in a moment: %s", next.ID, before.Attempt+1, delivery.Grant.Role, w.nameOf(delivery.Grant.ResourceID), delivery.Reason)
 	}
 }
@@ -257,7 +258,7 @@ func (w *world) mayAsk(o op, asked issued, began int, err error) {
 	}
 	p := asked.target
 	live, failed, flying := 0, 0, 0
-	standing := "" // the assignment of those that failed
+	var standing []string // the assignments that failed
 	for _, s := range w.ledger.subjectsOf(p) {
 		if s.changed >= began {
 			return
@@ -266,13 +267,13 @@ func (w *world) mayAsk(o op, asked issued, began int, err error) {
 			switch {
 			case holding.PackageID != asked.pack:
 			case stands(s.assignments[holding.AssignmentID]):
-				failed, standing = failed+1, holding.AssignmentID
+				failed, standing = failed+1, append(standing, holding.AssignmentID)
 			default:
 				live++
 			}
 		}
 		for _, flight := range s.head.InFlight {
-			if flight.PackageID == asked.pack && flight.AssignmentID != standing {
+			if flight.PackageID == asked.pack && !slices.Contains(standing, flight.AssignmentID) {
 				flying++
 			}
 		}
@@ -280,7 +281,7 @@ func (w *world) mayAsk(o op, asked issued, began int, err error) {
 	switch {
 	case code == governance.CodeConflict && o.own && w.on(Identity) && live+failed+flying == 0:
 		w.fail("conflict", p.subject, "%s asked for %s and was told that it is there or on its way, but it is not: %v", p.name, w.nameOf(asked.pack), err)
-	case code == governance.CodeConflict && o.own && w.on(Overdue) && failed == 1 && live+flying == 0:
+	case code == governance.CodeConflict && o.own && w.on(Overdue) && failed > 0 && live+flying == 0:
 		w.fail("takeover", p.subject, "%s asked anew for %s, whose delivery has failed, and was refused: %v", p.name, w.nameOf(asked.pack), err)
 	case code == governance.CodeForbidden && w.on(Identity) && asked.kind == governance.RequestUserAdd && p.UserType == "" && p.active() && w.forAllMembers(asked.pack):
 		w.fail("member", p.subject, "%s, whose account has no user type, may request %s as a member does, and was refused: %v", p.name, w.nameOf(asked.pack), err)

@@ -62,7 +62,7 @@ func (c *commit) requestMade(s *subject, next governance.AssignmentRequest) {
 	made := c.ledger.issued[next.ID]
 	if next.RequestType == governance.RequestSystemRemove {
 		assignment := s.assignments[next.Assignment.ID]
-		if end := endOf(assignment); end.IsZero() || end.After(next.CreatedDateTime.Instant()) {
+		if end := endOf(assignment); (end.IsZero() || end.After(next.CreatedDateTime.Instant())) && !stands(assignment) {
 			c.broken("early", "the assignment %s of %s is taken away by itself although it ends %v", assignment.ID, w.nameOf(assignment.AccessPackage.ID), end)
 		}
 		return
@@ -192,16 +192,16 @@ func endOf(assignment governance.Assignment) time.Time {
 	return assignment.Schedule.Expiration.EndDateTime.Instant()
 }
 
-// takenOver says whether an assignment whose delivery or removal had failed ended because another of the same package takes over all that it may have granted.
+// takenOver says whether an assignment whose delivery had failed ended because another of the same package that is being taken away takes along all that it may have granted.
 func (c *commit) takenOver(before, next governance.Assignment) bool {
-	return stands(before) &&
+	return stands(before) && !before.Removing &&
 		slices.ContainsFunc(c.assignments, func(other governance.Assignment) bool {
-			return other.ID != next.ID && other.AccessPackage.ID == next.AccessPackage.ID && other.State == governance.AssignmentDelivering &&
+			return other.ID != next.ID && other.AccessPackage.ID == next.AccessPackage.ID && other.Removing && other.State != governance.AssignmentExpired &&
 				!slices.ContainsFunc(grantsOf(next), func(grant string) bool { return !slices.Contains(grantsOf(other), grant) })
 		})
 }
 
-// stands says whether an assignment is left over from a delivery or a removal that has failed, so that a new request may take its place.
+// stands says whether an assignment is left over from a delivery or a removal that has failed, so that it is in no new request's way.
 func stands(assignment governance.Assignment) bool {
 	if assignment.Removing {
 		return slices.ContainsFunc(assignment.Deliveries, func(d governance.Delivery) bool { return d.State == governance.DeliveryFailed })
@@ -209,7 +209,7 @@ func stands(assignment governance.Assignment) bool {
 	return assignment.State == governance.AssignmentDeliveryFailed || assignment.State == governance.AssignmentPartiallyDelivered
 }
 
-// nothingKept: what an ended assignment granted is gone, unless another has delivered it or has it in hand (RULES RES-10).
+// nothingKept: what an ended assignment granted is gone, unless another has delivered it (RULES RES-10).
 func (c *commit) nothingKept(s *subject, next governance.Assignment) {
 	w := c.ledger.world
 	for _, ended := range next.Deliveries {
@@ -222,7 +222,7 @@ func (c *commit) nothingKept(s *subject, next governance.Assignment) {
 		for id := range s.assignments {
 			other := s.assignments[id]
 			paid = paid || id != next.ID && other.State != governance.AssignmentExpired && slices.ContainsFunc(other.Deliveries, func(d governance.Delivery) bool {
-				return d.Grant == grant && (d.State == governance.DeliveryDelivered || d.State == governance.DeliveryFailed && other.State == governance.AssignmentDelivering)
+				return d.Grant == grant && d.State == governance.DeliveryDelivered
 			})
 		}
 		if !paid && has(grant.ResourceID, s.person.ID) {
@@ -250,7 +250,8 @@ func (c *commit) assignmentChanged(s *subject, before governance.Assignment, kno
 	if next.State == governance.AssignmentExpired && !c.takenOver(before, next) {
 		c.nothingKept(s, next)
 	}
-	if !slices.Equal(grantsOf(before), grantsOf(next)) || endOf(before) != endOf(next) && !slices.Contains(c.ledger.tampered, next.ID) {
+	takesAlong := next.Removing && len(grantsOf(next)) > len(grantsOf(before)) && slices.Equal(grantsOf(before), grantsOf(next)[:len(grantsOf(before))])
+	if !slices.Equal(grantsOf(before), grantsOf(next)) && !takesAlong || endOf(before) != endOf(next) && !slices.Contains(c.ledger.tampered, next.ID) {
 		c.broken("transition", "the assignment %s of %s grants something else than it did, or for longer", next.ID, w.nameOf(next.AccessPackage.ID))
 	}
 	if before.State != next.State && !c.audited(before.RequestID) && !c.audited(next.RequestID) && !slices.ContainsFunc(c.entries, func(e governance.AuditEntry) bool { return e.TargetID == next.ID }) {
@@ -268,7 +269,7 @@ func (c *commit) assignmentChanged(s *subject, before governance.Assignment, kno
 	}
 	if next.State == governance.AssignmentDelivered && !next.Removing || next.State == governance.AssignmentExpired {
 		for _, delivery := range next.Deliveries {
-			if gone := next.Removing || delivery.Leaving; !gone && delivery.State != governance.DeliveryDelivered || gone && delivery.State != governance.DeliveryRemoved {
+			if gone := next.Removing; !gone && delivery.State != governance.DeliveryDelivered || gone && delivery.State != governance.DeliveryRemoved {
 				c.broken("delivery", "the assignment %s is %s, but %s of %s is %s", next.ID, next.State, delivery.Grant.Role, w.nameOf(delivery.Grant.ResourceID), delivery.State)
 			}
 		}

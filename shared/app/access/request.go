@@ -112,8 +112,10 @@ func (p prepared) reads(repeats bool) ledger.Read {
 // involved are the documents of what a subject has of a package and asks for of it: what a new request may take over or find closed.
 func involved(head governance.Head, packageID string) []string {
 	var ids []string
-	if holding := head.Holds(packageID); holding != nil {
-		ids = append(ids, assignmentDocument(holding.AssignmentID))
+	for _, holding := range head.Holdings {
+		if holding.PackageID == packageID {
+			ids = append(ids, assignmentDocument(holding.AssignmentID))
+		}
 	}
 	for _, flight := range head.InFlight {
 		if flight.PackageID == packageID {
