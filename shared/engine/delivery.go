@@ -168,6 +168,14 @@ func GrantOf(scope governance.ResourceRoleScope) (governance.Grant, bool) {
 	return governance.Grant{OriginSystem: scope.Role.OriginSystem, ResourceID: strings.ToLower(resource), Role: role}, true
 }
 
+// Offers says whether a package, nil if it is gone, has a resource role that is a grant.
+func Offers(pack *governance.AccessPackage, grant governance.Grant) bool {
+	return pack != nil && slices.ContainsFunc(pack.ResourceRoleScopes, func(scope governance.ResourceRoleScope) bool {
+		is, ok := GrantOf(scope)
+		return ok && is == grant
+	})
+}
+
 type removal struct {
 	requestID     string
 	kind          governance.RequestType

@@ -105,7 +105,7 @@ func (a *Approvals) Approval(ctx context.Context, caller governance.Caller, id s
 	}
 	request := found.Value
 	if request.Approval == nil {
-		return governance.Approval{}, governance.NotFound("The request %s has no approval.", id)
+		return governance.Approval{}, governance.NotFound("There is no approval %s.", id) // nobody learns by it that there is a request
 	}
 	var groups []string
 	for _, stage := range request.Approval.Stages {

@@ -56,14 +56,22 @@ func (d *Delivery) Provision(ctx context.Context, effect governance.Effect) erro
 		steps := engine.Plan(state.State, effect.About)
 		outcomes := make([]engine.Outcome, 0, len(steps))
 		barred, err := d.barred(ctx, assignment.Target.ObjectID, steps)
+		var pack *governance.AccessPackage
+		if err == nil && slices.ContainsFunc(steps, isGrant) {
+			pack, _, err = present(ctx, d.Ledger, request)
+		}
 		if err != nil {
 			return err
 		}
 		for _, step := range steps {
-			if step.Action == engine.ActionAdd && barred.Reason != "" {
-				barred.Step = step
-				outcomes = append(outcomes, barred)
-				continue
+			if refused := barred; isGrant(step) {
+				if !engine.Offers(pack, step.Grant) {
+					refused = engine.Outcome{Reason: "the access package does not have this resource role any more"}
+				}
+				if refused.Step = step; refused.Reason != "" {
+					outcomes = append(outcomes, refused)
+					continue
+				}
 			}
 			if step.Action != engine.ActionKeep {
 				done = append(slices.DeleteFunc(done, func(d engine.Step) bool { return d.Grant == step.Grant }), step)
@@ -97,10 +105,12 @@ func (d *Delivery) Provision(ctx context.Context, effect governance.Effect) erro
 	return ledger.Unavailable("The subject", errStale)
 }
 
+func isGrant(step engine.Step) bool { return step.Action == engine.ActionAdd }
+
 // barred looks at a person again before anything is given to them (DESIGN section 2, 13), and answers with the outcome of every grant if nothing may be; without a reason, if it may. A person who is blocked
 // or not to be found may be so for a while only.
 func (d *Delivery) barred(ctx context.Context, objectID string, steps []engine.Step) (engine.Outcome, error) {
-	if !slices.ContainsFunc(steps, func(s engine.Step) bool { return s.Action == engine.ActionAdd }) {
+	if !slices.ContainsFunc(steps, isGrant) {
 		return engine.Outcome{}, nil
 	}
 	user, err := d.Directory.User(ctx, objectID)
@@ -192,7 +202,7 @@ func outcomeOf(ctx context.Context, step engine.Step, err error) (engine.Outcome
 		return engine.Outcome{}, fmt.Errorf("%s %s of %s: %w", step.Action, step.Grant.Role, step.Grant.ResourceID, err)
 	}
 	return engine.Outcome{
-		Reason: err.Error(), Absent: step.Action == engine.ActionRemove && errors.Is(err, directory.ErrDeleted),
+		Reason: err.Error(), Absent: step.Action == engine.ActionRemove && errors.Is(err, directory.ErrDeleted) && !errors.Is(err, directory.ErrForbidden), // what nobody may look for, an administrator must hear of
 		Transient: errors.Is(err, directory.ErrThrottled) || errors.Is(err, directory.ErrUnavailable) || step.Action == engine.ActionAdd && errors.Is(err, directory.ErrNotFound),
 	}, nil
 }

@@ -93,7 +93,7 @@ func facts(request governance.AssignmentRequest, stage governance.ApprovalStage)
 	}
 	values := map[string]string{
 		"request": request.ID, "package": request.AccessPackage.DisplayName, "requestor": cmp.Or(request.Requestor.DisplayName, request.Requestor.PrincipalName), "justification": orNone(request.Justification),
-		"created": spell(request.CreatedDateTime), "until": spell(stage.EndsDateTime), "reason": reason,
+		"created": spell(request.CreatedDateTime), "until": spell(governance.At(governance.Earliest([]governance.Deadline{{At: stage.EndsDateTime.Instant()}, {At: request.LastInstant()}}))), "reason": reason,
 	}
 	return func(name string) string { return values[name] }
 }

@@ -76,8 +76,9 @@ func (d *Directory) remove(ctx context.Context, operation Operation, edge, group
 		if a, ok := answered(err); !ok || !a.isAbsence() {
 			return err
 		}
-		_, user := d.User(ctx, principalID)
-		_, group := d.Group(ctx, groupID)
+		principal := func() error { _, err := d.User(ctx, principalID); return err }
+		of := func() error { _, err := d.Group(ctx, groupID); return err }
+		user, group := principal(), of()
 		if user == nil && group == nil {
 			switch listed, err := has(ctx, groupID, principalID); {
 			case err == nil && !listed || err != nil && !errors.Is(err, directory.ErrNotFound):
@@ -87,24 +88,31 @@ func (d *Directory) remove(ctx context.Context, operation Operation, edge, group
 			}
 			continue
 		}
-		if err := d.staysAway(ctx, OperationDeletedUser, principalID, user); err != nil {
+		if err := d.staysAway(ctx, OperationDeletedUser, principalID, user, principal); err != nil {
 			return err
 		}
-		return d.staysAway(ctx, OperationDeletedGroup, groupID, group)
+		return d.staysAway(ctx, OperationDeletedGroup, groupID, group, of)
 	}
 }
 
 const deletedItemPath = "/directory/deletedItems/{id}"
 
-// staysAway looks among the deleted items for what could not be read, as read says. One that lies there may be restored: directory.ErrDeleted. So may one that the identity may not look for.
-func (d *Directory) staysAway(ctx context.Context, operation Operation, id string, read error) error {
-	if !errors.Is(read, directory.ErrNotFound) {
-		return read
+// staysAway looks among the deleted items for what could not be read, as was says. One that lies there may be restored: directory.ErrDeleted. So may one that the identity may not look for, which is
+// directory.ErrForbidden, too. One that is not there may have been restored since: it is read again.
+func (d *Directory) staysAway(ctx context.Context, operation Operation, id string, was error, read func() error) error {
+	if !errors.Is(was, directory.ErrNotFound) {
+		return was
 	}
 	err := d.raw(ctx, operation, ifIdempotent, abstractions.GET, deletedItemPath+"?$select=id", map[string]string{"id": id}, nil, nil)
 	switch {
 	case errors.Is(err, directory.ErrNotFound):
-		return nil
+		switch was = read(); {
+		case was == nil:
+			return fmt.Errorf("%w: %q comes and goes", directory.ErrUnavailable, id)
+		case errors.Is(was, directory.ErrNotFound):
+			return nil
+		}
+		return was
 	case err == nil:
 		return fmt.Errorf("%w: %q", directory.ErrDeleted, id)
 	case errors.Is(err, directory.ErrForbidden):

@@ -108,6 +108,27 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+// Nor does it prove anything that somebody is not among the deleted when they have been restored since.
+func TestARemovalLooksAgainForWhatIsNotAmongTheDeleted(t *testing.T) {
+	var server *emulator.Server
+	who, of := person(1).ID, team(1).ID
+	dir, server := start(t, emulator.Options{}, func(o *graph.Options) {
+		o.Observe = func(operation graph.Operation, status int, _ error, _ time.Duration) {
+			if operation == graph.OperationUser && status == 404 {
+				_, _ = server.Directory().Restore(who)
+			}
+		}
+	})
+	tenant := server.Directory()
+	tenant.PutUser(person(1))
+	tenant.PutGroup(team(1))
+	tenant.PutMember(of, who)
+	_ = tenant.Delete(memory.KindUser, who)
+	if err := dir.RemoveMember(t.Context(), of, who); !errors.Is(err, directory.ErrUnavailable) {
+		t.Errorf("the removal ends with %v, and the person is a member: %t", err, tenant.IsMember(of, who))
+	}
+}
+
 // Two answers of 404 prove nothing of a person who is restored, and deleted again, between the looks: a removal that is told to have been done is one that was.
 func TestARemovalBelievesNoTwoAbsences(t *testing.T) {
 	var server *emulator.Server

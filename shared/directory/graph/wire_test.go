@@ -230,7 +230,7 @@ func TestWhatAnswersMean(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				answer := says(test.status, test.body, test.header...)
-				dir, wire := scripted(t, slices.Repeat([]func(*http.Request) (*http.Response, error){answer}, 7)...) // whether absent ones may come back is asked, too
+				dir, wire := scripted(t, slices.Repeat([]func(*http.Request) (*http.Response, error){answer}, 9)...) // whether absent ones may come back is asked, too
 				_, err := dir.User(t.Context(), alice)
 				check := func(what string, err, want error) {
 					t.Helper()
