@@ -273,3 +273,34 @@ func TestAnOutcomeThatCannotBeRecorded(t *testing.T) {
 		t.Error("no administrator is told")
 	}
 }
+
+// What a package has no more when its delivery is tried again, or for the first time, is not granted: a role that was taken out, or the package itself. rules: OBJ-17 RES-11.
+func TestWhatThePackageHasNoMoreIsNotGranted(t *testing.T) {
+	for name, lose := range map[string]func(s *stand, packageID string){
+		"the role": func(s *stand, packageID string) {
+			found, err := s.app.Package(s.Context(), admin(), packageID)
+			s.must(err)
+			s.must(s.app.RemoveRoleScope(s.Context(), admin(), packageID, found.Value.ResourceRoleScopes[0].ID))
+		},
+		"the package": func(s *stand, _ string) {
+			for _, document := range s.Documents(store.Catalogs, "package") {
+				_, err := s.Store.Commit(s.Context(), store.Catalogs, document.Partition, []store.Operation{{Verb: store.Delete, Document: document}})
+				s.must(err)
+			}
+			s.app = wired(s.options) // which has not read it
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t)
+			packageID, _ := s.openPackage("package", member(g1))
+			s.failing(directorymemory.OperationAddMember, directorymemory.FaultUnavailable)
+			made := s.submit(user(alice), request(packageID))
+			s.drain()
+			s.directory.SetFault(nil)
+			lose(s, packageID)
+			s.retries()
+			s.is(made.ID, governance.StateDeliveryFailed)
+			s.isMember(g1, alice, false)
+		})
+	}
+}

@@ -183,10 +183,20 @@ func DeleteCatalog(s State, by Edit) (Change, error) {
 
 // allRead refuses what is decided by there being nothing of a kind, while there is what cannot be read.
 func (c *Catalog) allRead() error {
-	if len(c.Unread) > 0 {
-		return governance.Conflict("Of what the catalog holds, %s cannot be read; an operator must mend it first (docs/operate/bad-documents.md).", c.Unread[0])
+	for _, id := range slices.Sorted(maps.Keys(c.Unread)) {
+		return governance.Conflict("Of what the catalog holds, %s cannot be read; an operator must mend it first (docs/operate/bad-documents.md).", id)
 	}
 	return nil
+}
+
+// PoliciesRead says whether all policies that may be a package's could be read.
+func (c *Catalog) PoliciesRead(packageID string) bool {
+	for id, of := range c.Unread {
+		if strings.HasPrefix(id, governance.StoredID(governance.AssignmentPolicy{}.DocumentKind(), "")) && (of == "" || strings.EqualFold(of, packageID)) {
+			return false
+		}
+	}
+	return true
 }
 
 // nameIsFree refuses a name that another package of the catalog has.

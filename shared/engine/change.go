@@ -16,7 +16,7 @@ type State struct {
 	Head      governance.Head
 	Documents map[string]governance.Document
 	ETags     map[string]string // the versions of what was read, the head's too
-	Unread    []string          // those that are there and cannot be read
+	Unread    map[string]string // those that are there and cannot be read, by their stored ids, with the package that they say they are of
 }
 
 // ETag is the version of a document; empty: it was not there.

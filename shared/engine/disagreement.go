@@ -35,12 +35,13 @@ func Disagreements(s State) []Disagreement {
 		said, heads := inHead[id]
 		is, live := byDocuments[id]
 		differs := ""
+		_, unread := s.Unread[id]
 		switch {
 		case !heads:
 			differs = "it is live, and the head does not know it"
 		case live:
 			differs = differences(said, is)
-		case slices.Contains(s.Unread, id):
+		case unread:
 			differs = "the head has it as live, and it cannot be read"
 		default:
 			differs = "the head has it as live, and it is over or not there"

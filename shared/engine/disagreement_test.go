@@ -51,7 +51,7 @@ func TestDisagreements(t *testing.T) {
 		}, []string{"assignment:gone: the head has it as live, and it is over or not there"}},
 		"one that cannot be read": {func(_ *governance.Assignment, _ *governance.AssignmentRequest, s *engine.State) {
 			s.Head.Holdings = append(s.Head.Holdings, governance.Holding{AssignmentID: "bad"})
-			s.Unread = []string{"assignment:bad"}
+			s.Unread = map[string]string{"assignment:bad": ""}
 		}, []string{"assignment:bad: the head has it as live, and it cannot be read"}},
 		"an assignment without a holding": {func(_ *governance.Assignment, _ *governance.AssignmentRequest, s *engine.State) {
 			s.Documents["assignment:put in"] = assignment("put in")
@@ -94,18 +94,38 @@ func TestDisagreements(t *testing.T) {
 	}
 }
 
+// TestAPolicyThatCannotBeReadOpensNothing: it may be the more specific one, under which somebody is asked. rules: POL-07.
+func TestAPolicyThatCannotBeReadOpensNothing(t *testing.T) {
+	for _, test := range []struct {
+		id, of string
+		read   bool
+	}{{"policy:bad", "", false}, {"policy:bad", "P", false}, {"policy:bad", "other", true}, {"resource:bad", "", true}} {
+		catalog := engine.CatalogOf(engine.State{Unread: map[string]string{test.id: test.of}})
+		if read := catalog.PoliciesRead("p"); read != test.read {
+			t.Errorf("%s of %q: %t", test.id, test.of, read)
+		}
+	}
+	l := newLedger(t, mo)
+	doubtful := func(c *engine.Submission) { c.Doubtful = true }
+	_, err := l.submit(submission(t, under(policy(t, "everybody", noApproval)), doubtful))
+	refused(t, err, governance.CodeConflict, "cannot be read")
+	if _, err := l.submit(submission(t, direct("everybody"), doubtful)); err != nil {
+		t.Errorf("an administrator names the policy: %v", err)
+	}
+}
+
 // TestNothingIsDecidedByWhatCannotBeRead: a catalog with a document that cannot be read may hold a package, and that package the resource. rules: OBJ-18 OBJ-19.
 func TestNothingIsDecidedByWhatCannotBeRead(t *testing.T) {
 	resource := governance.Resource{ID: "resource", OriginID: "group", Catalog: &governance.Catalog{ID: "catalog"}}
 	s := engine.State{Documents: map[string]governance.Document{"catalog": governance.Catalog{ID: "catalog"}, "resource:resource": resource}}
 	remove := governance.ResourceRequest{Resource: &resource}
-	for _, unread := range [][]string{nil, {"package:bad"}} {
+	for _, unread := range []map[string]string{nil, {"package:bad": ""}} {
 		s.Unread = unread
 		_, deleted := engine.DeleteCatalog(s, engine.Edit{})
 		_, removed := engine.RemoveResource(s, remove, engine.Edit{})
 		for _, err := range []error{deleted, removed} {
 			if (err == nil) != (unread == nil) || err != nil && !strings.Contains(err.Error(), "package:bad cannot be read") {
-				t.Errorf("with %q: %v", unread, err)
+				t.Errorf("with %v: %v", unread, err)
 			}
 		}
 	}

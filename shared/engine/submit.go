@@ -22,7 +22,8 @@ type Submission struct {
 	Target        governance.Person
 	Catalog       governance.Catalog
 	Package       governance.AccessPackage
-	Policies      []governance.AssignmentPolicy // all of the package
+	Policies      []governance.AssignmentPolicy // all of the package that can be read
+	Doubtful      bool                          // there are others
 	PolicyID      string                        // empty: the one that applies
 	Asked         []Approvers                   // who is asked in each stage of its approval, if there is one
 }
@@ -59,6 +60,9 @@ func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 	}
 	if cmd.Catalog.State != governance.CatalogPublished && cmd.Type == governance.RequestUserAdd {
 		return Change{}, governance.Forbidden("The catalog of this access package is not published, so nothing in it can be requested.")
+	}
+	if cmd.Doubtful && cmd.Type == governance.RequestUserAdd {
+		return Change{}, governance.Conflict("A policy of this access package cannot be read, so nobody can tell which one applies; an operator must mend it first (docs/operate/bad-documents.md).")
 	}
 	policy, err := PolicyOf(cmd)
 	if err != nil {

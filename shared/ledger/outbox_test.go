@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -344,7 +345,7 @@ func TestABadDocumentIsNamed(t *testing.T) {
 	}
 	whole, state, err := afresh.Catalog(t.Context(), other.Partition)
 	s.Must(err)
-	if len(whole.Resources) != 1 || !slices.Equal(state.Unread, []string{stored}) {
+	if len(whole.Resources) != 1 || !maps.Equal(state.Unread, map[string]string{stored: ""}) {
 		t.Errorf("the catalog has %+v, unread are %q", whole.Resources, state.Unread)
 	}
 	if page, err := ledger.List[governance.Resource](t.Context(), afresh, ledger.ListOptions{}); err != nil || len(page.Items) != 1 {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -119,7 +120,7 @@ func spell(at time.Time) string {
 }
 
 func newState(place governance.Place) *State {
-	return &State{Place: place, State: engine.State{Head: governance.Head{ID: place.Partition}, Documents: map[string]governance.Document{}, ETags: map[string]string{}}}
+	return &State{Place: place, State: engine.State{Head: governance.Head{ID: place.Partition}, Documents: map[string]governance.Document{}, ETags: map[string]string{}, Unread: map[string]string{}}}
 }
 
 // take adds stored documents; a zero one is one that is not there.
@@ -214,7 +215,9 @@ func (l *Ledger) takeAll(ctx context.Context, state *State, kind string, filter 
 		for _, document := range found {
 			if err := state.take(document); err != nil {
 				l.unreadable(ctx, document, err)
-				state.Unread = append(state.Unread, document.ID)
+				var says struct{ AccessPackage struct{ ID string } }
+				_ = json.Unmarshal(document.Body, &says) // as far as it can be
+				state.Unread[document.ID] = says.AccessPackage.ID
 				continue
 			}
 			also(state.Documents[document.ID], document)

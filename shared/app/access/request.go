@@ -171,7 +171,7 @@ func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, dra
 	}
 	submission := engine.Submission{
 		RequestID: draft.ID, AssignmentID: governance.NameID("assignment:" + draft.ID), Type: draft.RequestType, Justification: draft.Justification, Answers: draft.Answers,
-		Schedule: draft.Schedule, Caller: caller, Requestor: requestor, Target: target, Catalog: catalog.Catalog, Package: pack, Policies: policies, PolicyID: policyID,
+		Schedule: draft.Schedule, Caller: caller, Requestor: requestor, Target: target, Catalog: catalog.Catalog, Package: pack, Policies: policies, Doubtful: !catalog.PoliciesRead(pack.ID), PolicyID: policyID,
 	}
 	if submission.Asked, err = r.asked(ctx, submission); err != nil {
 		return prepared{}, err
