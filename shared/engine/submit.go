@@ -208,6 +208,9 @@ func requestedSchedule(policy governance.AssignmentPolicy, cmd Submission, now t
 	if err := expiration.Validate("schedule/expiration"); err != nil {
 		return nil, err
 	}
+	if !asked.StartDateTime.InBounds() {
+		return nil, governance.Invalid("schedule/startDateTime", "startDateTime is in no year that a date may have.")
+	}
 	starts := asked.StartDateTime.Instant()
 	schedule.StartDateTime = asked.StartDateTime // as it was sent, in the past too: the access then begins at once
 	ends := expiration != nil && expiration.Type != governance.ExpirationNotSpecified

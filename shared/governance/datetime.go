@@ -22,19 +22,13 @@ type DateTime struct {
 // The first and the last year of a date: what lies outside is a way of saying "never", which has words of its own, or a mistake.
 const firstYear, lastYear = 1970, 2999
 
-// earliestInstant and latest are the first and the last instant that are written and can be read again.
-var (
-	earliestInstant = time.Date(firstYear, 1, 1, 0, 0, 0, 0, time.UTC)
-	latest          = time.Date(lastYear, 12, 31, 23, 59, 59, int(999*time.Millisecond), time.UTC)
-)
+// latest is the last instant that is written and can be read again.
+var latest = time.Date(lastYear, 12, 31, 23, 59, 59, int(999*time.Millisecond), time.UTC)
 
-// At is the DateTime of an instant, cut to the millisecond that is stored; one that lies outside the years is the first or the last instant of them.
+// At is the DateTime of an instant, cut to the millisecond that is stored; one that lies beyond the last year is the end of that.
 func At(t time.Time) *DateTime {
-	switch {
-	case t.After(latest):
+	if t.After(latest) {
 		t = latest
-	case t.Before(earliestInstant):
-		t = earliestInstant
 	}
 	return &DateTime{Time: t.UTC().Truncate(time.Millisecond)}
 }
@@ -78,6 +72,9 @@ func (d *DateTime) UnmarshalJSON(data []byte) error {
 	d.Time, d.text = parsed.UTC(), text
 	return nil
 }
+
+// InBounds says whether a date can be read again once it is written.
+func (d *DateTime) InBounds() bool { return d == nil || yearOutOfBounds(d.Time) == "" }
 
 // yearOutOfBounds says what to write instead of a date whose year is no year to live in, as it is written or in UTC; empty: it is one.
 func yearOutOfBounds(t time.Time) string {

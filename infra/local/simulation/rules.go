@@ -80,7 +80,7 @@ func (c *commit) requestMade(s *subject, next governance.AssignmentRequest) {
 		if !next.Policy.Requestor().EnableTargetsToSelfAddAccess || !w.inScope(*next.Policy, s.person, w.current.began) {
 			c.broken("policy", "%s requested %s under the policy %s, which is not for them", s.person.name, w.nameOf(made.pack), w.nameOf(next.Policy.ID))
 		}
-		own := next.Schedule.StartDateTime != nil || text(next.Schedule.Expiration) != text(next.Policy.Expiration)
+		own := next.Schedule.StartDateTime.Instant().After(next.CreatedDateTime.Instant()) || text(next.Schedule.Expiration) != text(next.Policy.Expiration)
 		if own && !next.Policy.Requestor().AllowCustomAssignmentSchedule {
 			c.broken("schedule", "%s requested %s for a time of their own, which the policy %s does not allow", s.person.name, w.nameOf(made.pack), w.nameOf(next.Policy.ID))
 		}
@@ -209,7 +209,7 @@ func stands(assignment governance.Assignment) bool {
 	return assignment.State == governance.AssignmentDeliveryFailed || assignment.State == governance.AssignmentPartiallyDelivered
 }
 
-// nothingKept: what an ended assignment granted is gone, unless another has delivered it (RULES RES-10).
+// nothingKept: what an ended assignment granted is gone, unless another has delivered it or is still to take it away (RULES RES-10).
 func (c *commit) nothingKept(s *subject, next governance.Assignment) {
 	w := c.ledger.world
 	for _, ended := range next.Deliveries {
@@ -222,7 +222,7 @@ func (c *commit) nothingKept(s *subject, next governance.Assignment) {
 		for id := range s.assignments {
 			other := s.assignments[id]
 			paid = paid || id != next.ID && other.State != governance.AssignmentExpired && slices.ContainsFunc(other.Deliveries, func(d governance.Delivery) bool {
-				return d.Grant == grant && d.State == governance.DeliveryDelivered
+				return d.Grant == grant && (d.State == governance.DeliveryDelivered || other.Removing && d.State != governance.DeliveryRemoved)
 			})
 		}
 		if !paid && has(grant.ResourceID, s.person.ID) {
