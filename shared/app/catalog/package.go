@@ -161,8 +161,8 @@ func (p *Packages) AddRoleScope(ctx context.Context, caller governance.Caller, p
 		change, added, err = engine.AddRoleScope(s, governance.Fold(packageID), draft, by(p.Ledger, caller))
 		return change, err
 	})
-	if err == nil && added.ID == "" { // a repeated command
-		_, added, err = engine.AddRoleScope(done.Before, governance.Fold(packageID), draft, by(p.Ledger, caller))
+	if err == nil && added.ID == "" { // a repeated command, maybe of a package that is no more
+		_, added, _ = engine.AddRoleScope(done.Before, governance.Fold(packageID), draft, by(p.Ledger, caller))
 	}
 	return added, err
 }
