@@ -29,6 +29,8 @@ type Ports struct {
 	Directory directory.Directory
 	// Actions is what custom extensions have done in the directory; nil: Directory, if it can do that.
 	Actions directory.Actions
+	// CatalogRoles tells who has roles in catalogs; nil: nobody.
+	CatalogRoles authz.CatalogRoles
 	// Outbound sends what webhooks and tickets send; nil: nothing is sent.
 	Outbound companion.Outbound
 	// Secret is a secret that settings name, such as a webhook's key; nil: there are none.
@@ -69,9 +71,9 @@ func Wire(p Ports) UseCases {
 		p.Logger = slog.New(slog.DiscardHandler)
 	}
 	l := ledger.New(ledger.Options{Store: p.Store, Bus: p.Bus, Clock: p.Clock, NewID: p.NewID, Salt: p.Salt, Logger: p.Logger, Sleep: p.Sleep, Jitter: p.Jitter})
-	a := authz.New(nil)
-	tasks := &companion.Ports{Ledger: l, Directory: p.Directory, Actions: p.Actions, Outbound: p.Outbound, Secret: p.Secret, PublicURL: p.PublicURL, Log: p.Logger}
-	trail := &evidence.Trail{Ledger: l, Store: p.Store, Log: p.Logger}
+	a := authz.New(p.CatalogRoles)
+	tasks := &companion.Ports{Ledger: l, Authz: a, Directory: p.Directory, Actions: p.Actions, Outbound: p.Outbound, Secret: p.Secret, PublicURL: p.PublicURL, Log: p.Logger}
+	trail := &evidence.Trail{Ledger: l, Authz: a, Store: p.Store, Log: p.Logger}
 	delivery := &access.Delivery{Ledger: l, Directory: p.Directory, Log: p.Logger}
 	notifier := &notice.Notifier{Ledger: l, Directory: p.Directory, Log: p.Logger, PortalURL: p.PortalURL}
 	companion := companion.Tasks{Ports: tasks}
@@ -85,22 +87,22 @@ func Wire(p Ports) UseCases {
 			Requests:    &access.Requests{Ledger: l, Authz: a, Directory: p.Directory},
 			Approvals:   &access.Approvals{Ledger: l, Authz: a, Directory: p.Directory},
 			Assignments: &access.Assignments{Ledger: l, Authz: a},
-			Offers:      &access.Offers{Ledger: l, Directory: p.Directory},
+			Offers:      &access.Offers{Ledger: l, Authz: a, Directory: p.Directory},
 			Tasks:       companion,
 			Actions:     actionsOf(tasks),
 			Trail:       trail,
 			Health: &operate.Checker{
-				Ledger: l, Store: p.Store, Bus: p.Bus, Directory: p.Directory, Actions: p.Actions, Needs: actionsOf(tasks), Others: p.Dependencies, Log: p.Logger,
+				Ledger: l, Authz: a, Store: p.Store, Bus: p.Bus, Directory: p.Directory, Actions: p.Actions, Needs: actionsOf(tasks), Others: p.Dependencies, Log: p.Logger,
 			},
 		},
-		Worker: &operate.Worker{Ledger: l, Bus: p.Bus, Log: p.Logger, Handlers: map[operate.Key]func(context.Context, governance.Effect) error{
+		Worker: &operate.Worker{Ledger: l, Authz: a, Bus: p.Bus, Log: p.Logger, Handlers: map[operate.Key]func(context.Context, governance.Effect) error{
 			{What: governance.WorkProvision, Kind: governance.Assignment{}.DocumentKind()}:     delivery.Provision,
 			{What: governance.WorkDue, Kind: governance.Assignment{}.DocumentKind()}:           delivery.AssignmentIsDue,
 			{What: governance.WorkDue, Kind: governance.AssignmentRequest{}.DocumentKind()}:    delivery.RequestIsDue,
 			{What: governance.WorkNotify, Kind: governance.AssignmentRequest{}.DocumentKind()}: notifier.Notify,
 			{What: governance.WorkTask, Kind: governance.Task{}.DocumentKind()}:                companion.WorkTask,
 		}},
-		Sweeper: &lifecycle.Sweeper{Ledger: l, Store: p.Store, Chains: trail, Log: p.Logger, AuditChains: p.AuditChains},
+		Sweeper: &lifecycle.Sweeper{Ledger: l, Authz: a, Store: p.Store, Chains: trail, Log: p.Logger, AuditChains: p.AuditChains},
 	}
 }
 

@@ -15,7 +15,7 @@ var calloutActionKinds = &descriptor{
 	kind: &kind{set: "calloutActionKinds", of: reflect.TypeFor[companion.ActionKind]()},
 	verbs: func(s *Server) []verb {
 		return []verb{list("/operations/calloutActionKinds", func(c *call, o ledger.ListOptions) (ledger.Page[companion.ActionKind], error) {
-			kinds, err := s.use.Actions.ActionKinds(c.caller)
+			kinds, err := s.use.Actions.ActionKinds(c.ctx(), c.caller)
 			if err != nil {
 				return ledger.Page[companion.ActionKind]{}, err
 			}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"latchkey/infra/local/ledgertest"
+	directorymemory "latchkey/shared/directory/memory"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
 	"latchkey/shared/store"
@@ -180,7 +181,7 @@ func TestResources(t *testing.T) {
 	}
 }
 
-// repeatedly does a command twice under one key, the first time with an answer that was lost for good.
+// repeatedly does a command twice under one key, the first time in a process that dies with its answer.
 func repeatedly(s *stand, key string, do func(context.Context) error) {
 	s.Helper()
 	for _, lost := range []error{&governance.Error{Code: governance.CodeUnavailable}, nil} {
@@ -188,6 +189,7 @@ func repeatedly(s *stand, key string, do func(context.Context) error) {
 			s.must(do(ctx))
 			return ledger.Answer{}, lost
 		})
+		s.app = wired(s.options)
 		if lost == nil {
 			s.must(err)
 		}
@@ -210,6 +212,110 @@ func TestResourceRequestsAreRepeatable(t *testing.T) {
 		if answers[0].ID != answers[1].ID || answers[0].Resource.ID != answers[1].Resource.ID {
 			t.Errorf("%s: %+v", kind, answers)
 		}
+	}
+}
+
+// TestARepeatedChangeIsAnsweredAlike, whatever has become of what it was about: by itself, or by others since. rules: OBJ-07 OBJ-17 OBJ-18.
+func TestARepeatedChangeIsAnsweredAlike(t *testing.T) {
+	s := newStand(t)
+	packageID, policyID := s.openPackage("package", member(g1))
+	catalogID := s.Documents("catalogs", "catalog")[0].Partition
+	scope := func() string {
+		found, err := s.app.Package(t.Context(), admin(), packageID)
+		s.must(err)
+		return found.Value.ResourceRoleScopes[0].ID
+	}()
+	sent := request(packageID)
+	s.repeated("SubmitRequest", func(ctx context.Context) (string, error) {
+		made, err := s.app.SubmitRequest(ctx, user(alice), sent)
+		return made.ID, err
+	}, nil)
+	s.drain()
+	for _, one := range s.Documents(store.Subjects, "assignment") {
+		s.submit(admin(), removal(governance.RequestAdminRemove, strings.TrimPrefix(one.ID, "assignment:")))
+		s.drain()
+	}
+	gone := func(do func(context.Context) error) func(context.Context) (string, error) {
+		return func(ctx context.Context) (string, error) { return "", do(ctx) }
+	}
+	created := ""
+	for _, c := range []struct {
+		name      string
+		do        func(context.Context) (string, error)
+		meanwhile func() error
+	}{
+		{"RemoveRoleScope", gone(func(ctx context.Context) error { return s.app.RemoveRoleScope(ctx, admin(), packageID, scope) }), nil},
+		{"CreatePolicy", func(ctx context.Context) (string, error) {
+			policy := openPolicy(packageID)
+			policy.DisplayName = "another"
+			made, err := s.app.CreatePolicy(ctx, admin(), policy)
+			return made.Value.ID + made.Value.DisplayName, err
+		}, nil},
+		{"UpdatePolicy", gone(func(ctx context.Context) error {
+			_, err := s.app.UpdatePolicy(ctx, admin(), policyID, "", func(p *governance.AssignmentPolicy) error {
+				p.Description += "x"
+				return nil
+			})
+			return err
+		}), func() error { return s.app.DeletePolicy(t.Context(), admin(), policyID, "") }},
+		{"CreatePolicy again", func(ctx context.Context) (string, error) {
+			made, err := s.app.CreatePolicy(ctx, admin(), openPolicy(packageID))
+			policyID = made.Value.ID
+			return made.Value.ID, err
+		}, nil},
+		{"DeletePolicy", gone(func(ctx context.Context) error { return s.app.DeletePolicy(ctx, admin(), policyID, "") }), nil},
+		{"CreatePolicy for what is gone", func(ctx context.Context) (string, error) {
+			made, err := s.app.CreatePolicy(ctx, admin(), openPolicy(packageID))
+			return made.Value.ID + made.Value.DisplayName, err
+		}, func() error { return s.app.DeletePackage(t.Context(), admin(), packageID, "") }},
+		{"CreatePackage", func(ctx context.Context) (string, error) {
+			made, err := s.app.CreatePackage(ctx, admin(), governance.AccessPackage{DisplayName: "x", Catalog: &governance.Catalog{ID: catalogID}})
+			packageID = made.Value.ID
+			return made.Value.ID, err
+		}, nil},
+		{"DeletePackage", gone(func(ctx context.Context) error { return s.app.DeletePackage(ctx, admin(), packageID, "") }), nil},
+		{"RequestResource", func(ctx context.Context) (string, error) {
+			made, err := s.app.RequestResource(ctx, admin(), governance.ResourceRequest{
+				RequestType: governance.ResourceAdminAdd, Catalog: &governance.Catalog{ID: catalogID}, Resource: &governance.Resource{OriginID: helpdesk, OriginSystem: governance.OriginGroup},
+			})
+			return made.ID + made.Resource.ID, err
+		}, func() error { return s.directory.Delete(directorymemory.KindGroup, helpdesk) }},
+		{"DeleteCatalog", gone(func(ctx context.Context) error { return s.app.DeleteCatalog(ctx, admin(), catalogID, "") }), nil},
+		{"CreateCatalog, whose name another has by now", func(ctx context.Context) (string, error) {
+			made, err := s.app.CreateCatalog(ctx, admin(), governance.Catalog{DisplayName: "Name"})
+			created = made.Value.ID
+			return made.Value.ID, err
+		}, func() error {
+			_, err := s.app.UpdateCatalog(t.Context(), admin(), created, "", func(c *governance.Catalog) error {
+				c.DisplayName = "renamed"
+				return nil
+			})
+			s.must(err)
+			_, err = s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Name"})
+			return err
+		}},
+	} {
+		s.repeated(c.name, c.do, c.meanwhile)
+	}
+}
+
+// repeated is repeatedly for what must answer alike, though something happens meanwhile.
+func (s *stand) repeated(name string, do func(context.Context) (string, error), meanwhile func() error) {
+	s.Helper()
+	var answers []string
+	repeatedly(s, name, func(ctx context.Context) error {
+		if len(answers) == 1 && meanwhile != nil {
+			s.must(meanwhile())
+		}
+		answer, err := do(ctx)
+		answers = append(answers, answer)
+		if err != nil {
+			err = fmt.Errorf("%s: %w", name, err)
+		}
+		return err
+	})
+	if answers[0] != answers[1] {
+		s.Errorf("%s answers %q", name, answers)
 	}
 }
 

@@ -78,9 +78,6 @@ func withCommand(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, commandKey{}, &command{name: name})
 }
 
-// Repeats says whether the command of a context may be the repetition of one that was carried out before.
-func Repeats(ctx context.Context) bool { return commandOf(ctx) != nil }
-
 func commandOf(ctx context.Context) *command {
 	c, _ := ctx.Value(commandKey{}).(*command)
 	return c

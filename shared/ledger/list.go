@@ -92,6 +92,19 @@ func GetAt[T governance.Document](ctx context.Context, l *Ledger, place governan
 	return Versioned[T]{Value: value, ETag: found[0].ETag}, err
 }
 
+// Repeated is what the command made before, if it is a repetition: a zero one, if it is not, or made nothing.
+func Repeated[T governance.Document](ctx context.Context, l *Ledger, id, what string) (T, error) {
+	if commandOf(ctx) == nil {
+		var none T
+		return none, nil
+	}
+	found, err := Get[T](ctx, l, id, what)
+	if governance.CodeOf(err) == governance.CodeNotFound {
+		err = nil
+	}
+	return found.Value, err
+}
+
 // AnyETag is an If-Match that any version fits.
 const AnyETag = "*"
 

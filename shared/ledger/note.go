@@ -62,7 +62,7 @@ func kindOfNote(id string) string {
 // Hold keeps something for one holder while it makes sure that it is the only one: what several places must agree on, no commit sees. It is let go of by release, or after ttl if the process dies.
 // Errors: taken, if another holds it.
 func (l *Ledger) Hold(ctx context.Context, place governance.Place, id, holder string, ttl time.Duration, taken error) (release func(), err error) {
-	_, err = l.retry(ctx, func() (bool, error) {
+	_, err = l.retry(ctx, passing, func() (bool, error) {
 		_, err := l.SetNote(ctx, place, id, hold{holder}, "", ttl)
 		if !errors.Is(err, store.ErrConflict) {
 			return err == nil, err

@@ -35,19 +35,29 @@ func Locate[T governance.Document](ctx context.Context, l *Ledger, id, what stri
 	if !governance.IsGUID(id) {
 		return governance.Place{}, governance.NotFound("There is no %s %q.", what, governance.Clip(id))
 	}
+	if of.name == (governance.Catalog{}).DocumentKind() { // it is where its id says, or nowhere
+		return CatalogPlace(governance.Fold(id)), nil
+	}
 	stored := governance.StoredID(of.name, governance.Fold(id))
 	partition, known := l.places.get(stored)
 	if !known {
-		query := store.Query{ID: stored, PageSize: 1}
 		var unreadable error
-		err := l.Each(ctx, of.container, query, func(found []store.Document) error {
-			if _, err := of.decode(found[0]); err != nil { // there may be another, where it belongs
-				unreadable = err
-				return nil
-			}
-			partition, known = found[0].Partition, true
-			return errEnough
-		})
+		first := func(of kind, query store.Query) error {
+			query.PageSize = 1
+			return l.Each(ctx, kindOf[T]().container, query, func(found []store.Document) error {
+				if _, err := of.decode(found[0]); err != nil { // there may be another, where it belongs
+					unreadable = err
+					return nil
+				}
+				partition, known = found[0].Partition, true
+				return errEnough
+			})
+		}
+		err := first(of, store.Query{ID: stored})
+		if err == nil && commandOf(ctx) != nil { // a repetition may be about what it deleted itself: the audit tells where that was
+			entry := kindOf[governance.AuditEntry]()
+			err = first(entry, store.Query{Kind: entry.name, Filter: store.Compare{Path: []string{"targetId"}, Comparison: store.Equal, Value: governance.Fold(id)}})
+		}
 		if err == nil {
 			err = unreadable
 		}

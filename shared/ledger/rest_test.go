@@ -76,7 +76,7 @@ func TestWhatMovesEachTime(t *testing.T) {
 	starts := 0
 	_, err := s.resting(t.Context(), &starts, func(int) { s.Note(other, 1) })
 	s.Refused(err, governance.CodeUnavailable)
-	if starts != 5 || s.probes() != 0 {
+	if starts != 12 || s.probes() != 0 {
 		t.Errorf("%d starts, %d are stored", starts, s.probes())
 	}
 	starts = 0

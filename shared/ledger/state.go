@@ -27,14 +27,15 @@ func (s *State) Exists() bool { return s.ETags[headID] != "" }
 
 var headID = governance.StoredID(governance.Head{}.DocumentKind(), "")
 
-// Version is a version of the head of a place, which a decision about another place rests on.
+// Version is a version of the head of a place, which a decision about another place rests on; or what Looking is.
 type Version struct {
 	place governance.Place
 	etag  string
+	look  func(context.Context, Committed) error
 }
 
 // Version is that of the state.
-func (s *State) Version() Version { return Version{s.Place, s.ETags[headID]} }
+func (s *State) Version() Version { return Version{place: s.Place, etag: s.ETags[headID]} }
 
 // Read is how a place is read.
 type Read func(ctx context.Context, l *Ledger, place governance.Place) (*State, error)

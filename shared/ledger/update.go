@@ -20,9 +20,10 @@ const (
 	longWait  = 400 * time.Millisecond
 	// outboxDelay is how long an effect may take from its commit to the bus before the timer takes it for forgotten.
 	outboxDelay = time.Minute
-	// maxStarts is how often a command that rests on other places starts over because one of them has moved.
-	maxStarts = 5
 )
+
+// passing are the errors of the store that another try may not meet.
+var passing = []error{store.ErrConflict, store.ErrThrottled, store.ErrUnavailable}
 
 // errMoved says that a place that a decision rests on has another version by now.
 var errMoved = errors.New("what the decision rests on has changed")
@@ -60,7 +61,7 @@ func (l *Ledger) Update(ctx context.Context, place governance.Place, read Read, 
 	platform.NameSubject(ctx, place.Partition)
 	commandID, again := l.commitID(ctx)
 	var done Committed
-	committed, err := l.retry(ctx, func() (bool, error) {
+	committed, err := l.retry(ctx, passing, func() (bool, error) {
 		state, err := read(ctx, l, place)
 		if err != nil {
 			return false, err
@@ -82,10 +83,11 @@ func (l *Ledger) Update(ctx context.Context, place governance.Place, read Read, 
 		if err != nil {
 			return false, err
 		}
-		if err := l.stand(ctx, rests); err != nil {
+		next := Committed{Change: sealed, Before: state.State, etags: map[string]string{}}
+		if err := l.stand(ctx, next, rests); err != nil {
 			return false, err
 		}
-		done = Committed{Change: sealed, Before: state.State, etags: map[string]string{}}
+		done = next
 		etags, err := l.options.Store.Commit(ctx, store.Container(place.Container), place.Partition, operations)
 		for i := range etags {
 			done.etags[operations[i].Document.ID] = etags[i]
@@ -124,19 +126,27 @@ func (l *Ledger) Afresh(ctx context.Context, do func() error) error {
 		c = &command{}
 	}
 	begun := *c
-	var err error
-	for range maxStarts {
+	_, err := l.retry(ctx, []error{errMoved}, func() (bool, error) {
 		*c = begun
-		if err = do(); !errors.Is(err, errMoved) {
-			return err
-		}
-	}
-	return Unavailable("The store", err)
+		return true, do()
+	})
+	return err
 }
 
-// stand looks whether the places that a decision rests on still have the versions that it saw.
-func (l *Ledger) stand(ctx context.Context, rests []Version) error {
+// Looking is what is looked at outside of the place before each attempt to commit, with what would be committed. Errors of look are those of Update.
+func Looking(look func(ctx context.Context, next Committed) error) Version {
+	return Version{look: look}
+}
+
+// stand looks whether what a decision rests on is still as it saw it.
+func (l *Ledger) stand(ctx context.Context, next Committed, rests []Version) error {
 	for _, one := range rests {
+		if one.look != nil {
+			if err := one.look(ctx, next); err != nil {
+				return err
+			}
+			continue
+		}
 		heads, err := l.options.Store.Get(ctx, store.Container(one.place.Container), one.place.Partition, headID)
 		if err != nil {
 			return fmt.Errorf("look at %s again: %w", one.place.Partition, err)
@@ -150,7 +160,7 @@ func (l *Ledger) stand(ctx context.Context, rests []Version) error {
 
 // Stands says whether a place still has the version that it was read in: then what was read of it in several steps is what was there at one time.
 func (l *Ledger) Stands(ctx context.Context, version Version) (bool, error) {
-	err := l.stand(ctx, []Version{version})
+	err := l.stand(ctx, Committed{}, []Version{version})
 	if errors.Is(err, errMoved) {
 		return false, nil
 	}
@@ -195,8 +205,8 @@ func (l *Ledger) seal(ctx context.Context, state *State, decided engine.Change, 
 	return sealed, operations, failed
 }
 
-// retry runs attempt until it is through: again after a lost race, a throttled or a lost answer, with waits that grow and are jittered.
-func (l *Ledger) retry(ctx context.Context, attempt func() (bool, error)) (bool, error) {
+// retry runs attempt until it is through: again after errors that pass, with waits that grow and are jittered.
+func (l *Ledger) retry(ctx context.Context, passing []error, attempt func() (bool, error)) (bool, error) {
 	wait := firstWait
 	var last error
 	for range maxTries {
@@ -206,13 +216,12 @@ func (l *Ledger) retry(ctx context.Context, attempt func() (bool, error)) (bool,
 		}
 		pause := l.options.Jitter(wait)
 		switch {
-		case errors.Is(err, store.ErrThrottled):
-			pause = max(pause, min(store.RetryAfter(err), 5*time.Second))
-		case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrUnavailable):
 		case errors.Is(err, store.ErrTooLarge):
 			return false, &governance.Error{Code: governance.CodeTooLarge, Message: "The change is too large to be stored.", Err: err}
-		default:
+		case !slices.ContainsFunc(passing, func(one error) bool { return errors.Is(err, one) }):
 			return false, err
+		case errors.Is(err, store.ErrThrottled):
+			pause = max(pause, min(store.RetryAfter(err), 5*time.Second))
 		}
 		last = err
 		if err := l.options.Sleep(ctx, pause); err != nil {

@@ -104,20 +104,25 @@ type Page struct {
 	Continuation string
 }
 
-// Store is the port.
+// Reader is as much of a store as anybody but the ledger has.
 //
 // All methods return the sentinels of this package, wrapped, and nothing else that a caller should match, besides the context's errors.
-type Store interface {
+type Reader interface {
 	// Get reads documents of one partition as one snapshot, in the order of ids; a document that does not exist is a zero Document
 	// (its ID is empty), and one that is not ours is Unreadable. It takes 1 to MaxOperations ids. Errors: ErrThrottled, ErrUnavailable, ErrInvalid.
 	Get(ctx context.Context, container Container, partition string, ids ...string) ([]Document, error)
+
+	// Query returns one page; a document that is not ours is Unreadable, and no reason to withhold the others. Errors: ErrInvalid for a bad continuation, filter or page size; ErrThrottled; ErrUnavailable.
+	Query(ctx context.Context, container Container, query Query) (Page, error)
+}
+
+// Store is the port.
+type Store interface {
+	Reader
 
 	// Commit applies all operations to one partition, or none, and returns the new ETag of each (empty for deletes). Errors: ErrConflict if
 	// any precondition failed; ErrTooLarge over MaxBatchBytes or the size of one document; ErrInvalid for no or more than MaxOperations
 	// operations, a bad id, a partition that disagrees; ErrThrottled: nothing was written; ErrUnavailable: it may or may not have been written,
 	// so the caller reads before it writes again.
 	Commit(ctx context.Context, container Container, partition string, operations []Operation) ([]string, error)
-
-	// Query returns one page; a document that is not ours is Unreadable, and no reason to withhold the others. Errors: ErrInvalid for a bad continuation, filter or page size; ErrThrottled; ErrUnavailable.
-	Query(ctx context.Context, container Container, query Query) (Page, error)
 }

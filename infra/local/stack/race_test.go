@@ -128,6 +128,31 @@ func TestRaceOfTwoRequests(t *testing.T) {
 	}
 }
 
+// Many change one catalog at once, and others request meanwhile: each is served. The store's waits are jittered, so nothing is timed here.
+//
+// rules: CAT-04 OBJ-07
+func TestABusyCatalog(t *testing.T) {
+	ida := administrator(t)
+	o := newOffer(t, nil)
+	plain := newPackage(t, o.catalog, newGroup(t)) // with one policy, so that a request need not name it
+	ida.post("/assignmentPolicies", policyFor(plain, nil))
+	var calls []func() answer
+	for range 12 {
+		policy, pack := text(t, ida.post("/assignmentPolicies", policyFor(o.pack, nil)), "id"), newPackage(t, o.catalog)
+		me := person(t, hire(t, "").UserPrincipalName)
+		calls = append(calls,
+			func() answer { return ida.try("PATCH", "/assignmentPolicies/"+policy, object{"description": "busy"}) },
+			func() answer { return ida.try("PATCH", "/accessPackages/"+pack, object{"description": "busy"}) },
+			func() answer { return me.try("POST", "/assignmentRequests", add("userAdd", plain, nil)) })
+	}
+	for _, one := range atOnce(calls...) {
+		if one.status != http.StatusNoContent && one.status != http.StatusCreated {
+			t.Errorf("%s: %d %s", one.what, one.status, one.body)
+		}
+	}
+	drain(t)
+}
+
 // Two change the same version: one is through, the other hears of it, and nothing of the two is mixed.
 //
 // rules: OBJ-05 OBJ-07

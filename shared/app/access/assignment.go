@@ -42,7 +42,7 @@ func (a *Assignments) ListAssignments(ctx context.Context, caller governance.Cal
 
 // AssignmentsByCurrentUser lists the assignments whose target the caller is. Errors: CodeForbidden, CodeInvalid.
 func (a *Assignments) AssignmentsByCurrentUser(ctx context.Context, caller governance.Caller, by By, options ledger.ListOptions) (ledger.Page[governance.Assignment], error) {
-	if err := authz.Require(caller, authz.OpReadOwn); err != nil {
+	if err := a.Authz.Require(ctx, caller, authz.OpReadOwn); err != nil {
 		return ledger.Page[governance.Assignment]{}, err
 	}
 	if by != ByTarget {

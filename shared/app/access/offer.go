@@ -13,13 +13,14 @@ import (
 // Offers are the use cases of finding out what one may request, and what that takes.
 type Offers struct {
 	Ledger    *ledger.Ledger
+	Authz     *authz.Authorizer
 	Directory directory.Directory
 }
 
 // PackagesByCurrentUser lists the packages that the caller may request (RULES CAT-02, POL-14, POL-15). Errors: CodeForbidden, CodeInvalid.
 func (o *Offers) PackagesByCurrentUser(ctx context.Context, caller governance.Caller, by By, options ledger.ListOptions) (ledger.Page[governance.AccessPackage], error) {
 	none := ledger.Page[governance.AccessPackage]{}
-	if err := authz.Require(caller, authz.OpBrowsePackages); err != nil {
+	if err := o.Authz.Require(ctx, caller, authz.OpBrowsePackages); err != nil {
 		return none, err
 	}
 	if by != ByAllowedRequestor {
@@ -66,7 +67,7 @@ type Requirements struct {
 
 // ApplicableRequirements says what the caller must bring to request a package, one entry for each policy that applies. Errors: CodeForbidden, CodeNotFound.
 func (o *Offers) ApplicableRequirements(ctx context.Context, caller governance.Caller, packageID string) ([]Requirements, error) {
-	if err := authz.Require(caller, authz.OpBrowsePackages); err != nil {
+	if err := o.Authz.Require(ctx, caller, authz.OpBrowsePackages); err != nil {
 		return nil, err
 	}
 	catalog, _, pack, err := ledger.CatalogWith[governance.AccessPackage](ctx, o.Ledger, packageID, packageName)

@@ -44,10 +44,7 @@ func (r *Requests) SubmitRequest(ctx context.Context, caller governance.Caller, 
 	default:
 		return none, governance.Invalid("requestType", "requestType is missing; use userAdd, userRemove, adminAdd or adminRemove.")
 	}
-	rights, err := r.Authz.For(ctx, caller)
-	if err == nil {
-		err = rights.RequireSomewhere(operation)
-	}
+	rights, err := r.Authz.Somewhere(ctx, caller, operation)
 	if err != nil {
 		return none, err
 	}
@@ -59,7 +56,10 @@ func (r *Requests) SubmitRequest(ctx context.Context, caller governance.Caller, 
 	if draft.RequestType.IsRemoval() {
 		prepare = r.prepareRemoval
 	}
-	made := none
+	made, err := ledger.Repeated[governance.AssignmentRequest](ctx, r.Ledger, draft.ID, requestName)
+	if err != nil || made.ID != "" {
+		return made, err
+	}
 	err = r.Ledger.Afresh(ctx, func() error {
 		prepared, err := prepare(ctx, caller, draft)
 		if err != nil {
@@ -68,20 +68,15 @@ func (r *Requests) SubmitRequest(ctx context.Context, caller governance.Caller, 
 		if !draft.RequestType.IsSelf() && !rights.In(prepared.catalogID, operation) {
 			return rights.Require(prepared.catalogID, operation)
 		}
-		done, err := update(ctx, r.Ledger, ledger.SubjectPlace(prepared.subjectID), prepared.reads(ledger.Repeats(ctx)), func(s engine.State) (engine.Change, error) {
-			if _, before := engine.Find[governance.AssignmentRequest](s, draft.ID); before { // a repeated command made it
-				return engine.Change{}, nil
-			}
+		done, err := update(ctx, r.Ledger, ledger.SubjectPlace(prepared.subjectID), prepared.reads(), func(s engine.State) (engine.Change, error) {
 			return engine.Submit(s, prepared.Submission, r.Ledger.Now())
 		}, prepared.rests...)
-		made, _ = ledger.Made[governance.AssignmentRequest](done, draft.ID)
+		var ok bool
+		if made, ok = ledger.Made[governance.AssignmentRequest](done, draft.ID); err == nil && !ok { // sent twice at once
+			made, err = ledger.Repeated[governance.AssignmentRequest](ctx, r.Ledger, draft.ID, requestName)
+		}
 		return err
 	})
-	if ledger.Repeats(ctx) && governance.CodeOf(err) == governance.CodeInvalid { // what it made before may have outlived the package
-		if before, missing := ledger.Get[governance.AssignmentRequest](ctx, r.Ledger, draft.ID, requestName); governance.CodeOf(missing) != governance.CodeNotFound {
-			return before.Value, missing
-		}
-	}
 	return made, err
 }
 
@@ -92,21 +87,17 @@ type prepared struct {
 	rests                []ledger.Version
 }
 
-// reads is what the submission is decided on; of a command that may be a repetition, with the request that it may have made before.
-func (p prepared) reads(repeats bool) ledger.Read {
-	var made []string
-	if repeats {
-		made = append(made, requestDocument(p.RequestID))
-	}
+// reads is what the submission is decided on.
+func (p prepared) reads() ledger.Read {
 	if !p.Type.IsRemoval() {
-		return ledger.Following(func(s engine.State) []string { return involved(s.Head, p.Package.ID) }, made...)
+		return ledger.Following(func(s engine.State) []string { return involved(s.Head, p.Package.ID) })
 	}
 	return ledger.Following(func(s engine.State) []string {
 		if assignment, _ := engine.Find[governance.Assignment](s, p.AssignmentID); assignment.RequestID != "" {
 			return []string{requestDocument(assignment.RequestID)}
 		}
 		return nil
-	}, append(made, assignmentDocument(p.AssignmentID))...)
+	}, assignmentDocument(p.AssignmentID))
 }
 
 // involved are the documents of what a subject has of a package and asks for of it: what a new request may take over or find closed.
@@ -374,10 +365,7 @@ func isParty(request governance.AssignmentRequest, caller governance.Caller) boo
 
 // ReprocessRequest tries a failed delivery once more (RULES REQ-08). Errors: CodeForbidden, CodeNotFound, CodeConflict.
 func (r *Requests) ReprocessRequest(ctx context.Context, caller governance.Caller, id string) error {
-	rights, err := r.Authz.For(ctx, caller)
-	if err == nil {
-		err = rights.RequireSomewhere(authz.OpReprocess)
-	}
+	rights, err := r.Authz.Somewhere(ctx, caller, authz.OpReprocess)
 	if err != nil {
 		return err
 	}
@@ -432,10 +420,7 @@ func (r *Requests) ListRequests(ctx context.Context, caller governance.Caller, o
 
 // trimmed narrows a list to the catalogs that the caller may do an operation in. Errors: CodeForbidden.
 func trimmed(ctx context.Context, a *authz.Authorizer, caller governance.Caller, operation authz.Operation, options ledger.ListOptions) (ledger.ListOptions, error) {
-	rights, err := a.For(ctx, caller)
-	if err == nil {
-		err = rights.RequireSomewhere(operation)
-	}
+	rights, err := a.Somewhere(ctx, caller, operation)
 	all, ids := rights.Catalogs(operation)
 	options.Filter = ledger.In(options.Filter, all, ids, "accessPackage", "catalog", "id")
 	return options, err
@@ -464,11 +449,7 @@ func (r *Requests) RequestsByCurrentUser(ctx context.Context, caller governance.
 
 // requestsBy is the condition on requests, with the caller's groups if it takes them.
 func requestsBy(ctx context.Context, a *authz.Authorizer, d directory.Directory, caller governance.Caller, by By) (filter store.Filter, groups []string, err error) {
-	rights, err := a.For(ctx, caller)
-	if err == nil {
-		err = rights.Require("", authz.OpReadOwnRequests)
-	}
-	if err != nil {
+	if err := a.Require(ctx, caller, authz.OpReadOwnRequests); err != nil {
 		return nil, nil, err
 	}
 	requestor, target := is(caller, "requestor", "objectId"), is(caller, "assignment", "target", "objectId")

@@ -40,13 +40,6 @@ const (
 	OpSeeOwnPass       Operation = "seeOwnPass"       // a pass that one asked for
 )
 
-// Operations lists all of them.
-func Operations() []Operation {
-	return []Operation{OpReadCatalogs, OpWriteCatalogs, OpReadPackages, OpWritePackages, OpReadPolicies, OpWritePolicies, OpBrowsePackages, OpSubmitForSelf,
-		OpSubmitForAnyone, OpReadRequests, OpReadOwnRequests, OpCancelRequests, OpCancelOwnRequest, OpReprocess, OpReadApprovals, OpDecideApprovals,
-		OpReadAssignments, OpReadOwn, OpReadAudit, OpRunLifecycle, OpReadActions, OpWriteActions, OpCallOut, OpSeeOwnPass}
-}
-
 // Role is what a caller is to Latchkey.
 type Role string
 
@@ -157,6 +150,24 @@ type Rights struct {
 	catalogs map[string][]Role // by the catalog's id
 }
 
+// Somewhere is For, for what may be in any catalog. Errors: CodeForbidden.
+func (a *Authorizer) Somewhere(ctx context.Context, caller governance.Caller, operation Operation) (Rights, error) {
+	rights, err := a.For(ctx, caller)
+	if err == nil {
+		err = rights.RequireSomewhere(operation)
+	}
+	return rights, err
+}
+
+// Require is the right to an operation that is about no catalog. Errors: CodeForbidden.
+func (a *Authorizer) Require(ctx context.Context, caller governance.Caller, operation Operation) error {
+	rights, err := a.For(ctx, caller)
+	if err == nil {
+		err = rights.Require("", operation)
+	}
+	return err
+}
+
 // In says whether the caller may do an operation in a catalog. What belongs to whom is the use case's to check.
 func (r Rights) In(catalogID string, operation Operation) bool {
 	return allowed(r.tenant, operation) || allowed(r.catalogs[catalogID], operation)
@@ -194,11 +205,6 @@ func (r Rights) RequireSomewhere(operation Operation) error {
 
 func allowed(roles []Role, operation Operation) bool {
 	return slices.ContainsFunc(roles, func(role Role) bool { return slices.Contains(permissions[operation], role) })
-}
-
-// Require is the right to an operation that is about no catalog. Errors: CodeForbidden.
-func Require(caller governance.Caller, operation Operation) error {
-	return Rights{tenant: RolesOf(caller)}.Require("", operation)
 }
 
 // wanted says in words what an operation needs.

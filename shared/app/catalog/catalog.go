@@ -4,6 +4,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ type versioned = ledger.Versioned[governance.Catalog]
 
 // CreateCatalog makes a catalog (RULES CAT-01, CAT-03). Errors: CodeForbidden, CodeInvalid, CodeConflict for a name that is taken.
 func (c *Catalogs) CreateCatalog(ctx context.Context, caller governance.Caller, draft governance.Catalog) (versioned, error) {
-	if err := require(ctx, c.Authz, caller, "", authz.OpWriteCatalogs); err != nil {
+	if err := c.Authz.Require(ctx, caller, authz.OpWriteCatalogs); err != nil {
 		return versioned{}, err
 	}
 	draft.ID = c.Ledger.NewID(ctx)
@@ -32,15 +33,29 @@ func (c *Catalogs) CreateCatalog(ctx context.Context, caller governance.Caller, 
 	if err != nil {
 		return versioned{}, err
 	}
-	release, err := c.name(ctx, catalog)
-	if err != nil {
-		return versioned{}, err
-	}
-	defer release()
-	done, err := c.Ledger.Update(ctx, ledger.CatalogPlace(catalog.ID), ledger.Whole, func(s engine.State) (engine.Change, error) {
+	return c.update(ctx, ledger.CatalogPlace(catalog.ID), catalog, func(s engine.State) (engine.Change, error) {
 		return engine.CreateCatalog(s, catalog, by(c.Ledger, caller))
 	})
-	return made[governance.Catalog](done, "", err)
+}
+
+// update commits a change of a catalog; a name that it did not have is held from the look whether it is free to the commit.
+func (c *Catalogs) update(ctx context.Context, place governance.Place, otherwise governance.Catalog, command ledger.Decide) (versioned, error) {
+	release := func() {}
+	defer func() { release() }()
+	done, err := c.Ledger.Update(ctx, place, ledger.Whole, command, ledger.Looking(func(ctx context.Context, next ledger.Committed) error {
+		before, _ := engine.Find[governance.Catalog](next.Before, "")
+		catalog, _ := ledger.Made[governance.Catalog](next, "")
+		if catalog.DisplayName == before.DisplayName {
+			return nil
+		}
+		held, err := c.name(ctx, catalog)
+		if err == nil {
+			release()
+			release = held
+		}
+		return err
+	}))
+	return made(done, otherwise, err)
 }
 
 // by is who edits, and when.
@@ -48,24 +63,35 @@ func by(l *ledger.Ledger, caller governance.Caller) engine.Edit {
 	return engine.Edit{Caller: caller, Now: l.Now()}
 }
 
-// made is a resource as it is after a command.
-func made[T governance.Document](done ledger.Committed, id string, err error) (ledger.Versioned[T], error) {
+// made is a resource as it is after a command; otherwise, if that was a repetition and somebody has deleted the resource since.
+func made[T governance.Document](done ledger.Committed, otherwise T, err error) (ledger.Versioned[T], error) {
 	if err != nil {
 		return ledger.Versioned[T]{}, err
 	}
-	resource, _ := ledger.Made[T](done, id)
+	resource, ok := ledger.Made[T](done, otherwise.DocumentID())
+	if !ok {
+		resource = otherwise
+	}
 	return ledger.Versioned[T]{Value: resource, ETag: done.ETag(resource)}, nil
 }
 
-func require(ctx context.Context, a *authz.Authorizer, caller governance.Caller, catalogID string, operation authz.Operation) error {
-	rights, err := a.For(ctx, caller)
+// locate is where something lies: in a catalog in which the caller has a right. Who has it elsewhere does not learn what is there. It may lie there no more. Errors: CodeForbidden, CodeNotFound.
+func locate[T governance.Document](ctx context.Context, l *ledger.Ledger, a *authz.Authorizer, caller governance.Caller, id, what string, operation authz.Operation) (governance.Place, error) {
+	rights, err := a.Somewhere(ctx, caller, operation)
 	if err != nil {
-		return err
+		return governance.Place{}, err
 	}
-	if catalogID == "" {
-		return rights.RequireSomewhere(operation)
+	place, err := ledger.Locate[T](ctx, l, id, what)
+	if err == nil && !rights.In(place.Partition, operation) {
+		err = governance.NotFound("There is no %s %s.", what, governance.Clip(id))
 	}
-	return rights.Require(catalogID, operation)
+	return place, err
+}
+
+const catalogName = "catalog" // as people call it
+
+func (c *Catalogs) locate(ctx context.Context, caller governance.Caller, id string, operation authz.Operation) (governance.Place, error) {
+	return locate[governance.Catalog](ctx, c.Ledger, c.Authz, caller, id, catalogName, operation)
 }
 
 // nameTTL is how long a name is held for a process that died meanwhile: longer than any request takes.
@@ -101,7 +127,7 @@ type Content struct {
 
 // Catalog reads a catalog. Errors: CodeForbidden, CodeNotFound.
 func (c *Catalogs) Catalog(ctx context.Context, caller governance.Caller, id string) (Content, error) {
-	if err := require(ctx, c.Authz, caller, governance.Fold(id), authz.OpReadCatalogs); err != nil {
+	if _, err := c.locate(ctx, caller, id, authz.OpReadCatalogs); err != nil {
 		return Content{}, err
 	}
 	return contentOf(c.Ledger.Catalog(ctx, id))
@@ -141,87 +167,57 @@ func (c *Catalogs) ListCatalogs(ctx context.Context, caller governance.Caller, o
 
 // trimmed narrows a list to the catalogs that the caller may do an operation in: their ids are at path. Errors: CodeForbidden.
 func trimmed(ctx context.Context, a *authz.Authorizer, caller governance.Caller, operation authz.Operation, options ledger.ListOptions, path ...string) (ledger.ListOptions, error) {
-	rights, err := a.For(ctx, caller)
-	if err != nil {
-		return options, err
-	}
-	if err := rights.RequireSomewhere(operation); err != nil {
-		return options, err
-	}
+	rights, err := a.Somewhere(ctx, caller, operation)
 	all, ids := rights.Catalogs(operation)
 	options.Filter = ledger.In(options.Filter, all, ids, path...)
-	return options, nil
+	return options, err
 }
 
 // UpdateCatalog changes a catalog: edit is given the present one and may run more than once. Errors: CodeForbidden, CodeNotFound, CodeInvalid, CodeConflict, CodePrecondition.
 func (c *Catalogs) UpdateCatalog(ctx context.Context, caller governance.Caller, id, ifMatch string, edit func(*governance.Catalog) error) (versioned, error) {
-	if err := require(ctx, c.Authz, caller, governance.Fold(id), authz.OpWriteCatalogs); err != nil {
+	place, err := c.locate(ctx, caller, id, authz.OpWriteCatalogs)
+	if err != nil {
 		return versioned{}, err
 	}
-	var done ledger.Committed
-	err := c.Ledger.Afresh(ctx, func() error {
-		present, state, err := c.Ledger.Catalog(ctx, id)
-		if err != nil {
-			return err
-		}
-		command := func(s engine.State) (engine.Change, error) {
-			if err := ledger.Matches(ifMatch, s.ETag(present.Catalog)); err != nil {
+	is := governance.Catalog{ID: place.Partition}
+	return c.update(ctx, place, is, matching(is, ifMatch, func(s engine.State) (engine.Change, error) {
+		return engine.UpdateCatalog(s, edit, by(c.Ledger, caller))
+	}))
+}
+
+// matching is a command about a document that must still be of the version that the caller saw.
+func matching(document governance.Document, ifMatch string, command ledger.Decide) ledger.Decide {
+	return func(s engine.State) (engine.Change, error) {
+		if etag := s.ETag(document); etag != "" { // else it is not there, as command says
+			if err := ledger.Matches(ifMatch, etag); err != nil {
 				return engine.Change{}, err
 			}
-			return engine.UpdateCatalog(s, edit, by(c.Ledger, caller))
 		}
-		change, err := command(state.State)
-		if err != nil {
-			return err
-		}
-		if edited := engine.Written[governance.Catalog](change)[0]; edited.DisplayName != present.Catalog.DisplayName {
-			release, err := c.name(ctx, edited)
-			if err != nil {
-				return err
-			}
-			defer release()
-		}
-		done, err = c.Ledger.Update(ctx, state.Place, state.Having(ledger.Whole), command, state.Version())
-		return err
-	})
-	return made[governance.Catalog](done, "", err)
+		return command(s)
+	}
 }
 
 // DeleteCatalog deletes a catalog that has no access packages (RULES OBJ-18). Its audit chain stays. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodePrecondition.
 func (c *Catalogs) DeleteCatalog(ctx context.Context, caller governance.Caller, id, ifMatch string) error {
-	if err := require(ctx, c.Authz, caller, governance.Fold(id), authz.OpWriteCatalogs); err != nil {
+	place, err := c.locate(ctx, caller, id, authz.OpWriteCatalogs)
+	if err != nil {
 		return err
 	}
-	if _, _, err := c.Ledger.Catalog(ctx, id); err != nil {
-		return err
-	}
-	return inRounds[governance.Catalog](ctx, c.Ledger, ledger.CatalogPlace(governance.Fold(id)), "", ifMatch, func(s engine.State) (engine.Change, error) {
+	return remove(ctx, c.Ledger, place, governance.Catalog{ID: place.Partition}, ifMatch, func(s engine.State) (engine.Change, error) {
 		return engine.DeleteCatalog(s, by(c.Ledger, caller))
 	})
 }
 
-// inRounds deletes what may be more than one commit can hold, as often as something is left. What breaks off goes on when it is repeated, since that which all the rest belongs to is deleted last.
-func inRounds[T governance.Document](ctx context.Context, l *ledger.Ledger, place governance.Place, id, ifMatch string, command ledger.Decide) error {
+// remove deletes a document with all that belongs to it, which may be more than one commit can hold: as often as something is left. What breaks off goes on when it is repeated, since the document itself
+// is deleted last.
+func remove(ctx context.Context, l *ledger.Ledger, place governance.Place, document governance.Document, ifMatch string, command ledger.Decide) error {
 	for {
-		done, err := l.Update(ctx, place, ledger.Whole, func(s engine.State) (engine.Change, error) {
-			if present, ok := engine.Find[T](s, id); ok {
-				if err := ledger.Matches(ifMatch, s.ETag(present)); err != nil {
-					return engine.Change{}, err
-				}
-			}
-			return command(s)
+		done, err := l.Update(ctx, place, ledger.Whole, matching(document, ifMatch, command))
+		gone := slices.ContainsFunc(done.Delete, func(one governance.Document) bool {
+			return one.DocumentKind() == document.DocumentKind() && one.DocumentID() == document.DocumentID()
 		})
-		if err != nil {
+		if err != nil || gone || done.Before.ETag(document) == "" {
 			return err
-		}
-		_, left := engine.Find[T](done.Before, id)
-		for _, document := range done.Delete {
-			if _, is := document.(T); is && document.DocumentID() == id {
-				left = false
-			}
-		}
-		if !left {
-			return nil
 		}
 	}
 }

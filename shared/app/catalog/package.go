@@ -22,48 +22,47 @@ const packageName = "access package" // as people call it
 
 // CreatePackage makes an access package in the catalog that draft names. Errors: CodeForbidden, CodeInvalid, CodeConflict.
 func (p *Packages) CreatePackage(ctx context.Context, caller governance.Caller, draft governance.AccessPackage) (versionedPackage, error) {
-	if err := require(ctx, p.Authz, caller, "", authz.OpWritePackages); err != nil {
+	if _, err := p.Authz.Somewhere(ctx, caller, authz.OpWritePackages); err != nil {
 		return versionedPackage{}, err
 	}
 	if draft.Catalog == nil || !governance.IsGUID(draft.Catalog.ID) {
 		return versionedPackage{}, governance.Invalid("catalog/id", "An access package names its catalog: \"catalog\":{\"id\":\"…\"}.")
 	}
-	catalogID := governance.Fold(draft.Catalog.ID)
-	if err := require(ctx, p.Authz, caller, catalogID, authz.OpWritePackages); err != nil {
-		return versionedPackage{}, err
+	place, err := locate[governance.Catalog](ctx, p.Ledger, p.Authz, caller, draft.Catalog.ID, catalogName, authz.OpWritePackages)
+	if err != nil {
+		return versionedPackage{}, invalid(err, "catalog/id")
 	}
 	draft.ID = p.Ledger.NewID(ctx)
-	done, err := p.Ledger.Update(ctx, ledger.CatalogPlace(catalogID), ledger.Whole, func(s engine.State) (engine.Change, error) {
+	done, err := p.Ledger.Update(ctx, place, ledger.Whole, func(s engine.State) (engine.Change, error) {
 		return engine.CreatePackage(s, draft, by(p.Ledger, caller))
 	})
-	return made[governance.AccessPackage](done, draft.ID, err)
+	return made(done, draft, err)
 }
 
-// find finds a package with its catalog, in which the caller must have a right. Errors: CodeForbidden, CodeNotFound.
-func (p *Packages) find(ctx context.Context, caller governance.Caller, id string, operation authz.Operation) (*engine.Catalog, *ledger.State, governance.AccessPackage, error) {
-	return find[governance.AccessPackage](ctx, p.Ledger, p.Authz, caller, id, packageName, operation)
+// invalid is the error of what a body names at a path: what is not there, or not for the caller to see, is a mistake of the body.
+func invalid(err error, path string) error {
+	if governance.CodeOf(err) == governance.CodeNotFound {
+		return governance.Invalid(path, "%s", err)
+	}
+	return err
+}
+
+func (p *Packages) locate(ctx context.Context, caller governance.Caller, id string) (governance.Place, error) {
+	return locate[governance.AccessPackage](ctx, p.Ledger, p.Authz, caller, id, packageName, authz.OpWritePackages)
 }
 
 // find finds what lies in a catalog, in which the caller must have a right. Errors: CodeForbidden, CodeNotFound.
 func find[T governance.Document](ctx context.Context, l *ledger.Ledger, a *authz.Authorizer, caller governance.Caller, id, what string, operation authz.Operation) (*engine.Catalog, *ledger.State, T, error) {
-	var none T
-	rights, err := a.For(ctx, caller)
-	if err == nil {
-		err = rights.RequireSomewhere(operation)
-	}
-	if err != nil {
+	if _, err := locate[T](ctx, l, a, caller, id, what, operation); err != nil {
+		var none T
 		return nil, nil, none, err
 	}
-	catalog, state, document, err := ledger.CatalogWith[T](ctx, l, id, what)
-	if err == nil && !rights.In(catalog.Catalog.ID, operation) { // who may do it elsewhere does not learn what is here
-		err = governance.NotFound("There is no %s %s.", what, governance.Clip(id))
-	}
-	return catalog, state, document, err
+	return ledger.CatalogWith[T](ctx, l, id, what)
 }
 
 // Package reads an access package with its catalog, policies and resource role scopes. Errors: CodeForbidden, CodeNotFound.
 func (p *Packages) Package(ctx context.Context, caller governance.Caller, id string) (versionedPackage, error) {
-	catalog, state, pack, err := p.find(ctx, caller, id, authz.OpReadPackages)
+	catalog, state, pack, err := find[governance.AccessPackage](ctx, p.Ledger, p.Authz, caller, id, packageName, authz.OpReadPackages)
 	if err != nil {
 		return versionedPackage{}, err
 	}
@@ -102,29 +101,28 @@ func filled[T governance.Document](ctx context.Context, l *ledger.Ledger, option
 
 // UpdatePackage changes name, description and visibility of a package. Errors: CodeForbidden, CodeNotFound, CodeInvalid, CodeConflict, CodePrecondition.
 func (p *Packages) UpdatePackage(ctx context.Context, caller governance.Caller, id, ifMatch string, edit func(*governance.AccessPackage) error) (versionedPackage, error) {
-	_, state, pack, err := p.find(ctx, caller, id, authz.OpWritePackages)
+	place, err := p.locate(ctx, caller, id)
 	if err != nil {
 		return versionedPackage{}, err
 	}
-	done, err := p.Ledger.Update(ctx, state.Place, state.Having(ledger.Whole), func(s engine.State) (engine.Change, error) {
-		if err := ledger.Matches(ifMatch, s.ETag(pack)); err != nil {
-			return engine.Change{}, err
-		}
+	pack := governance.AccessPackage{ID: governance.Fold(id)}
+	done, err := p.Ledger.Update(ctx, place, ledger.Whole, matching(pack, ifMatch, func(s engine.State) (engine.Change, error) {
 		return engine.UpdatePackage(s, pack.ID, edit, by(p.Ledger, caller))
-	})
-	return made[governance.AccessPackage](done, pack.ID, err)
+	}))
+	return made(done, pack, err)
 }
 
 // DeletePackage deletes a package that nobody has or waits for (RULES OBJ-17), with its policies. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodePrecondition.
 func (p *Packages) DeletePackage(ctx context.Context, caller governance.Caller, id, ifMatch string) error {
-	_, state, pack, err := p.find(ctx, caller, id, authz.OpWritePackages)
+	place, err := p.locate(ctx, caller, id)
 	if err != nil {
 		return err
 	}
+	pack := governance.AccessPackage{ID: governance.Fold(id)}
 	if err := unused(ctx, p.Ledger, pack.ID, packageName, []string{"accessPackage", "id"}, []string{"accessPackage", "id"}); err != nil {
 		return err
 	}
-	return inRounds[governance.AccessPackage](ctx, p.Ledger, state.Place, pack.ID, ifMatch, func(s engine.State) (engine.Change, error) {
+	return remove(ctx, p.Ledger, place, pack, ifMatch, func(s engine.State) (engine.Change, error) {
 		return engine.DeletePackage(s, pack.ID, by(p.Ledger, caller))
 	})
 }
@@ -155,28 +153,28 @@ func unused(ctx context.Context, l *ledger.Ledger, id, what string, ofAssignment
 // AddRoleScope adds a role of a resource of the catalog to a package (RULES CAT-06, RES-02, RES-06, OBJ-10). A role that it has already is the answer. Errors: CodeForbidden, CodeNotFound,
 // CodeInvalid, CodeConflict.
 func (p *Packages) AddRoleScope(ctx context.Context, caller governance.Caller, packageID string, draft governance.ResourceRoleScope) (added governance.ResourceRoleScope, err error) {
-	_, state, pack, err := p.find(ctx, caller, packageID, authz.OpWritePackages)
+	place, err := p.locate(ctx, caller, packageID)
 	if err != nil {
 		return added, err
 	}
-	done, err := p.Ledger.Update(ctx, state.Place, state.Having(ledger.Whole), func(s engine.State) (change engine.Change, err error) {
-		change, added, err = engine.AddRoleScope(s, pack.ID, draft, by(p.Ledger, caller))
+	done, err := p.Ledger.Update(ctx, place, ledger.Whole, func(s engine.State) (change engine.Change, err error) {
+		change, added, err = engine.AddRoleScope(s, governance.Fold(packageID), draft, by(p.Ledger, caller))
 		return change, err
 	})
-	if err == nil && added.ID == "" { // a repeated command
-		_, added, err = engine.AddRoleScope(done.Before, pack.ID, draft, by(p.Ledger, caller))
+	if err == nil && added.ID == "" { // a repeated command, maybe of a package that is no more
+		_, added, _ = engine.AddRoleScope(done.Before, governance.Fold(packageID), draft, by(p.Ledger, caller))
 	}
 	return added, err
 }
 
 // RemoveRoleScope removes a role from a package. Whoever was granted it by an assignment keeps it until that assignment ends. Errors: CodeForbidden, CodeNotFound.
 func (p *Packages) RemoveRoleScope(ctx context.Context, caller governance.Caller, packageID, roleScopeID string) error {
-	_, state, pack, err := p.find(ctx, caller, packageID, authz.OpWritePackages)
+	place, err := p.locate(ctx, caller, packageID)
 	if err != nil {
 		return err
 	}
-	_, err = p.Ledger.Update(ctx, state.Place, state.Having(ledger.Whole), func(s engine.State) (engine.Change, error) {
-		return engine.RemoveRoleScope(s, pack.ID, governance.Fold(roleScopeID), by(p.Ledger, caller))
+	_, err = p.Ledger.Update(ctx, place, ledger.Whole, func(s engine.State) (engine.Change, error) {
+		return engine.RemoveRoleScope(s, governance.Fold(packageID), governance.Fold(roleScopeID), by(p.Ledger, caller))
 	})
 	return err
 }

@@ -26,39 +26,46 @@ const policyName = "policy"
 
 // CreatePolicy makes a policy for the access package that draft names (RULES POL-01). Errors: CodeForbidden, CodeInvalid, CodeConflict.
 func (p *Policies) CreatePolicy(ctx context.Context, caller governance.Caller, draft governance.AssignmentPolicy) (versionedPolicy, error) {
-	if err := require(ctx, p.Authz, caller, "", authz.OpWritePolicies); err != nil {
+	if _, err := p.Authz.Somewhere(ctx, caller, authz.OpWritePolicies); err != nil {
 		return versionedPolicy{}, err
 	}
 	if draft.AccessPackage == nil || !governance.IsGUID(draft.AccessPackage.ID) {
 		return versionedPolicy{}, governance.Invalid("accessPackage/id", "A policy names its access package: \"accessPackage\":{\"id\":\"…\"}.")
 	}
-	_, state, pack, err := find[governance.AccessPackage](ctx, p.Ledger, p.Authz, caller, draft.AccessPackage.ID, packageName, authz.OpWritePolicies)
-	if governance.CodeOf(err) == governance.CodeNotFound {
-		err = governance.Invalid("accessPackage/id", "There is no access package %s.", draft.AccessPackage.ID)
-	}
+	place, err := locate[governance.AccessPackage](ctx, p.Ledger, p.Authz, caller, draft.AccessPackage.ID, packageName, authz.OpWritePolicies)
 	if err != nil {
-		return versionedPolicy{}, err
+		return versionedPolicy{}, invalid(err, "accessPackage/id")
 	}
-	if within := draft.AccessPackage.Catalog; within != nil && governance.Fold(within.ID) != state.Place.Partition {
-		return versionedPolicy{}, governance.Invalid("accessPackage/catalog/id", "accessPackage/catalog/id is not that of the access package, which is in the catalog %s; leave it out.", state.Place.Partition)
-	}
-	if draft.Catalog != nil && draft.Catalog.ID != "" && governance.Fold(draft.Catalog.ID) != state.Place.Partition {
-		return versionedPolicy{}, governance.Invalid("catalog/id", "catalog/id is not that of the access package, which is in the catalog %s; leave it out.", state.Place.Partition)
+	for i, within := range []*governance.Catalog{draft.AccessPackage.Catalog, draft.Catalog} {
+		path := []string{"accessPackage/catalog/id", "catalog/id"}[i]
+		if within != nil && within.ID != "" && governance.Fold(within.ID) != place.Partition {
+			return versionedPolicy{}, governance.Invalid(path, "%s is not that of the access package, which is in the catalog %s; leave it out.", path, place.Partition)
+		}
 	}
 	policy := draft
 	policy.ID = p.Ledger.NewID(ctx)
-	policy.AccessPackage, policy.Catalog = &governance.AccessPackage{ID: pack.ID}, &governance.Catalog{ID: state.Place.Partition}
+	policy.AccessPackage, policy.Catalog = &governance.AccessPackage{ID: governance.Fold(draft.AccessPackage.ID)}, &governance.Catalog{ID: place.Partition}
 	policy.CreatedDateTime, policy.ModifiedDateTime = governance.At(p.Ledger.Now()), governance.At(p.Ledger.Now())
 	if err := policy.Validate(p.Ledger.Now(), time.Time{}, func() string { return p.Ledger.NewID(ctx) }); err != nil {
 		return versionedPolicy{}, err
 	}
-	if err := p.peopleExist(ctx, policy); err != nil {
-		return versionedPolicy{}, err
-	}
-	done, err := p.Ledger.Update(ctx, state.Place, ledger.Whole, func(s engine.State) (engine.Change, error) {
+	return p.update(ctx, place, policy, func(s engine.State) (engine.Change, error) {
 		return engine.CreatePolicy(s, policy, by(p.Ledger, caller))
 	})
-	return made[governance.AssignmentPolicy](done, policy.ID, err)
+}
+
+// update commits a change of a policy, once the people that it names are found. Whom it names, a lost race does not change: the body says it, or somebody else's that was looked at.
+func (p *Policies) update(ctx context.Context, place governance.Place, otherwise governance.AssignmentPolicy, command ledger.Decide) (versionedPolicy, error) {
+	found := false
+	done, err := p.Ledger.Update(ctx, place, ledger.Whole, command, ledger.Looking(func(ctx context.Context, next ledger.Committed) error {
+		if found {
+			return nil
+		}
+		found = true
+		policy, _ := ledger.Made[governance.AssignmentPolicy](next, otherwise.ID)
+		return p.peopleExist(ctx, policy)
+	}))
+	return made(done, otherwise, err)
 }
 
 // peopleExist refuses a policy that names a person or group that the directory does not know: it would be found out by the first who requests.
@@ -94,13 +101,13 @@ func (p *Policies) peopleExist(ctx context.Context, policy governance.Assignment
 	return nil
 }
 
-func (p *Policies) find(ctx context.Context, caller governance.Caller, id string, operation authz.Operation) (*engine.Catalog, *ledger.State, governance.AssignmentPolicy, error) {
-	return find[governance.AssignmentPolicy](ctx, p.Ledger, p.Authz, caller, id, policyName, operation)
+func (p *Policies) locate(ctx context.Context, caller governance.Caller, id string) (governance.Place, error) {
+	return locate[governance.AssignmentPolicy](ctx, p.Ledger, p.Authz, caller, id, policyName, authz.OpWritePolicies)
 }
 
 // Policy reads a policy with its package and catalog. Errors: CodeForbidden, CodeNotFound.
 func (p *Policies) Policy(ctx context.Context, caller governance.Caller, id string) (versionedPolicy, error) {
-	catalog, state, policy, err := p.find(ctx, caller, id, authz.OpReadPolicies)
+	catalog, state, policy, err := find[governance.AssignmentPolicy](ctx, p.Ledger, p.Authz, caller, id, policyName, authz.OpReadPolicies)
 	if err != nil {
 		return versionedPolicy{}, err
 	}
@@ -119,45 +126,27 @@ func (p *Policies) ListPolicies(ctx context.Context, caller governance.Caller, o
 // UpdatePolicy changes a policy: edit is given the present one, and makes all of the new one of it. Requests and assignments that exist go on under the policy as it was
 // (RULES POL-10). Errors: CodeForbidden, CodeNotFound, CodeInvalid, CodePrecondition.
 func (p *Policies) UpdatePolicy(ctx context.Context, caller governance.Caller, id, ifMatch string, edit func(*governance.AssignmentPolicy) error) (versionedPolicy, error) {
-	var done ledger.Committed
-	err := p.Ledger.Afresh(ctx, func() error {
-		_, state, present, err := p.find(ctx, caller, id, authz.OpWritePolicies)
-		if err != nil {
-			return err
-		}
-		command := func(s engine.State) (engine.Change, error) {
-			if err := ledger.Matches(ifMatch, s.ETag(present)); err != nil {
-				return engine.Change{}, err
-			}
-			return engine.UpdatePolicy(s, present.ID, edit, func() string { return p.Ledger.NewID(ctx) }, by(p.Ledger, caller))
-		}
-		change, err := command(state.State)
-		if err != nil {
-			return err
-		}
-		if err := p.peopleExist(ctx, engine.Written[governance.AssignmentPolicy](change)[0]); err != nil {
-			return err
-		}
-		done, err = p.Ledger.Update(ctx, state.Place, state.Having(ledger.Whole), command, state.Version())
-		return err
-	})
-	return made[governance.AssignmentPolicy](done, governance.Fold(id), err)
+	place, err := p.locate(ctx, caller, id)
+	if err != nil {
+		return versionedPolicy{}, err
+	}
+	policy := governance.AssignmentPolicy{ID: governance.Fold(id)}
+	return p.update(ctx, place, policy, matching(policy, ifMatch, func(s engine.State) (engine.Change, error) {
+		return engine.UpdatePolicy(s, policy.ID, edit, func() string { return p.Ledger.NewID(ctx) }, by(p.Ledger, caller))
+	}))
 }
 
 // DeletePolicy deletes a policy that no assignment or open request is under. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodePrecondition.
 func (p *Policies) DeletePolicy(ctx context.Context, caller governance.Caller, id, ifMatch string) error {
-	_, state, policy, err := p.find(ctx, caller, id, authz.OpWritePolicies)
+	place, err := p.locate(ctx, caller, id)
 	if err != nil {
 		return err
 	}
+	policy := governance.AssignmentPolicy{ID: governance.Fold(id)}
 	if err := unused(ctx, p.Ledger, policy.ID, policyName, []string{"assignmentPolicy", "id"}, []string{"policy", "id"}); err != nil {
 		return err
 	}
-	_, err = p.Ledger.Update(ctx, state.Place, ledger.Whole, func(s engine.State) (engine.Change, error) {
-		if err := ledger.Matches(ifMatch, s.ETag(policy)); err != nil {
-			return engine.Change{}, err
-		}
+	return remove(ctx, p.Ledger, place, policy, ifMatch, func(s engine.State) (engine.Change, error) {
 		return engine.DeletePolicy(s, policy.ID, by(p.Ledger, caller))
 	})
-	return err
 }

@@ -17,10 +17,13 @@ type Resources struct {
 	Directory directory.Directory
 }
 
+const requestName = "resource request" // as people call it
+
 // RequestResource adds a resource to a catalog or removes it, at once (RULES OBJ-09, OBJ-19, RES-07). Errors: CodeForbidden, CodeInvalid, CodeConflict.
 func (r *Resources) RequestResource(ctx context.Context, caller governance.Caller, draft governance.ResourceRequest) (governance.ResourceRequest, error) {
 	none := governance.ResourceRequest{}
-	if err := require(ctx, r.Authz, caller, "", authz.OpWriteCatalogs); err != nil {
+	rights, err := r.Authz.Somewhere(ctx, caller, authz.OpWriteCatalogs)
+	if err != nil {
 		return none, err
 	}
 	switch {
@@ -29,12 +32,16 @@ func (r *Resources) RequestResource(ctx context.Context, caller governance.Calle
 	case draft.Resource == nil || draft.Resource.OriginID == "" && draft.Resource.ID == "":
 		return none, governance.Invalid("resource/originId", "A resource request names its resource: \"resource\":{\"originId\":\"…\",\"originSystem\":\"AadGroup\"}.")
 	}
+	place, err := locate[governance.Catalog](ctx, r.Ledger, r.Authz, caller, draft.Catalog.ID, catalogName, authz.OpWriteCatalogs)
+	if err != nil {
+		return none, invalid(err, "catalog/id")
+	}
 	request := governance.ResourceRequest{
 		ID: r.Ledger.NewID(ctx), RequestType: draft.RequestType, State: governance.StateDelivered, CreatedDateTime: governance.At(r.Ledger.Now()),
-		Catalog: &governance.Catalog{ID: governance.Fold(draft.Catalog.ID)}, Resource: draft.Resource,
+		Catalog: &governance.Catalog{ID: place.Partition}, Resource: draft.Resource,
 	}
-	if err := require(ctx, r.Authz, caller, request.Catalog.ID, authz.OpWriteCatalogs); err != nil {
-		return none, err
+	if before, err := ledger.Repeated[governance.ResourceRequest](ctx, r.Ledger, request.ID, requestName); err != nil || before.ID != "" {
+		return before, err
 	}
 	command := engine.RemoveResource
 	switch draft.RequestType {
@@ -46,7 +53,7 @@ func (r *Resources) RequestResource(ctx context.Context, caller governance.Calle
 		is := resource
 		if given := request.Resource.ID; given != "" && governance.Fold(given) != resource.ID { // it may have been read in another catalog
 			elsewhere, err := ledger.Get[governance.Resource](ctx, r.Ledger, given, "resource")
-			if err == nil && elsewhere.Value.OriginID == resource.OriginID && require(ctx, r.Authz, caller, elsewhere.Value.Catalog.ID, authz.OpReadCatalogs) == nil {
+			if err == nil && elsewhere.Value.OriginID == resource.OriginID && rights.In(elsewhere.Value.Catalog.ID, authz.OpReadCatalogs) {
 				is = elsewhere.Value
 				is.Catalog = request.Catalog
 			}
@@ -61,19 +68,13 @@ func (r *Resources) RequestResource(ctx context.Context, caller governance.Calle
 	default:
 		return none, governance.Invalid("requestType", "requestType is missing; use adminAdd or adminRemove.")
 	}
-	place := ledger.CatalogPlace(request.Catalog.ID)
 	done, err := r.Ledger.Update(ctx, place, ledger.Whole, func(s engine.State) (engine.Change, error) {
 		return command(s, request, by(r.Ledger, caller))
 	})
-	if written := engine.Written[governance.ResourceRequest](done.Change); len(written) > 0 {
-		return written[0], nil
+	if made, ok := ledger.Made[governance.ResourceRequest](done, request.ID); err != nil || ok {
+		return made, err
 	}
-	if ledger.Repeats(ctx) { // it may have been made before
-		if before, missing := ledger.GetAt[governance.ResourceRequest](ctx, r.Ledger, place, request.ID, "resource request"); governance.CodeOf(missing) != governance.CodeNotFound {
-			return before.Value, missing
-		}
-	}
-	return none, err
+	return ledger.Repeated[governance.ResourceRequest](ctx, r.Ledger, request.ID, requestName) // sent twice at once
 }
 
 // describe is the resource of a request to add, as the catalog is to have it. Errors: CodeInvalid.
@@ -99,14 +100,14 @@ func (r *Resources) describe(ctx context.Context, request governance.ResourceReq
 
 // ListResources lists the resources of a catalog, with their roles and scopes. Errors: CodeForbidden, CodeNotFound.
 func (r *Resources) ListResources(ctx context.Context, caller governance.Caller, catalogID string, options ledger.ListOptions) (ledger.Page[governance.Resource], error) {
-	err := require(ctx, r.Authz, caller, governance.Fold(catalogID), authz.OpReadCatalogs)
+	place, err := locate[governance.Catalog](ctx, r.Ledger, r.Authz, caller, catalogID, catalogName, authz.OpReadCatalogs)
 	if err == nil {
 		_, _, err = r.Ledger.Catalog(ctx, catalogID)
 	}
 	if err != nil {
 		return ledger.Page[governance.Resource]{}, err
 	}
-	options.Partition = governance.Fold(catalogID)
+	options.Partition = place.Partition
 	return ledger.List[governance.Resource](ctx, r.Ledger, options)
 }
 
@@ -121,12 +122,9 @@ func (r *Resources) ListResourceRequests(ctx context.Context, caller governance.
 
 // ResourceRequest reads one of them. Errors: CodeForbidden, CodeNotFound.
 func (r *Resources) ResourceRequest(ctx context.Context, caller governance.Caller, id string) (ledger.Versioned[governance.ResourceRequest], error) {
-	if err := require(ctx, r.Authz, caller, "", authz.OpReadCatalogs); err != nil {
+	place, err := locate[governance.ResourceRequest](ctx, r.Ledger, r.Authz, caller, id, requestName, authz.OpReadCatalogs)
+	if err != nil {
 		return ledger.Versioned[governance.ResourceRequest]{}, err
 	}
-	found, err := ledger.Get[governance.ResourceRequest](ctx, r.Ledger, id, "resource request")
-	if err == nil {
-		err = require(ctx, r.Authz, caller, found.Value.Catalog.ID, authz.OpReadCatalogs)
-	}
-	return found, err
+	return ledger.GetAt[governance.ResourceRequest](ctx, r.Ledger, place, governance.Fold(id), requestName)
 }

@@ -27,7 +27,7 @@ type Accepted struct {
 // AcceptTask takes on what a custom extension sends for an action: checked, committed and on its way to the queue when it returns, not begun. A repetition is one piece of work.
 // Errors: CodeForbidden, CodeNotFound for an unknown action, CodeInvalid naming what is wrong, CodeConflict for a stage that is over.
 func (t Tasks) AcceptTask(ctx context.Context, caller governance.Caller, name string, payload []byte) (accepted Accepted, err error) {
-	if err := authz.Require(caller, authz.OpCallOut); err != nil {
+	if err := t.Authz.Require(ctx, caller, authz.OpCallOut); err != nil {
 		return Accepted{}, err
 	}
 	err = t.Ledger.Afresh(ctx, func() error {

@@ -423,7 +423,7 @@ type ShownPass struct {
 
 // ShowPass issues the pass of a task that is to be shown, and shows it: once, to the person who asked. Errors: CodeForbidden, CodeNotFound, CodeConflict when it was shown before or cannot be issued.
 func (t Tasks) ShowPass(ctx context.Context, caller governance.Caller, id string) (ShownPass, error) {
-	if err := authz.Require(caller, authz.OpSeeOwnPass); err != nil {
+	if err := t.Authz.Require(ctx, caller, authz.OpSeeOwnPass); err != nil {
 		return ShownPass{}, err
 	}
 	place, err := ledger.Locate[governance.Task](ctx, t.Ledger, id, "callout")

@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 
+	"latchkey/shared/app/authz"
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
@@ -15,6 +16,7 @@ import (
 // Ports are what the area reaches. All are needed.
 type Ports struct {
 	Ledger    *ledger.Ledger
+	Authz     *authz.Authorizer
 	Directory directory.Directory
 	Actions   directory.Actions                   // what actions have done in the directory
 	Outbound  Outbound                            // sends what webhooks and tickets send

@@ -16,8 +16,8 @@ import (
 )
 
 // ActionKinds lists what actions can do. Errors: CodeForbidden.
-func (a Actions) ActionKinds(caller governance.Caller) ([]ActionKind, error) {
-	if err := authz.Require(caller, authz.OpReadActions); err != nil {
+func (a Actions) ActionKinds(ctx context.Context, caller governance.Caller) ([]ActionKind, error) {
+	if err := a.Authz.Require(ctx, caller, authz.OpReadActions); err != nil {
 		return nil, err
 	}
 	var kinds []ActionKind
@@ -29,7 +29,7 @@ func (a Actions) ActionKinds(caller governance.Caller) ([]ActionKind, error) {
 
 // ListActions lists the configured actions. Errors: CodeForbidden.
 func (a Actions) ListActions(ctx context.Context, caller governance.Caller, options ledger.ListOptions) (ledger.Page[governance.CalloutAction], error) {
-	if err := authz.Require(caller, authz.OpReadActions); err != nil {
+	if err := a.Authz.Require(ctx, caller, authz.OpReadActions); err != nil {
 		return ledger.Page[governance.CalloutAction]{}, err
 	}
 	return ledger.List[governance.CalloutAction](ctx, a.Ledger, options)
@@ -37,7 +37,7 @@ func (a Actions) ListActions(ctx context.Context, caller governance.Caller, opti
 
 // CalloutAction reads a configured action. Errors: CodeForbidden, CodeNotFound.
 func (a Actions) CalloutAction(ctx context.Context, caller governance.Caller, name string) (ledger.Versioned[governance.CalloutAction], error) {
-	if err := authz.Require(caller, authz.OpReadActions); err != nil {
+	if err := a.Authz.Require(ctx, caller, authz.OpReadActions); err != nil {
 		return ledger.Versioned[governance.CalloutAction]{}, err
 	}
 	found, _, err := a.action(ctx, name)
@@ -72,7 +72,7 @@ type ConfiguredAction struct {
 // CodeConflict for a new one whose name is taken.
 func (a Actions) PutAction(ctx context.Context, caller governance.Caller, name, ifMatch string, edit func(*governance.CalloutAction) error) (ledger.Versioned[ConfiguredAction], error) {
 	var none ledger.Versioned[ConfiguredAction]
-	if err := authz.Require(caller, authz.OpWriteActions); err != nil {
+	if err := a.Authz.Require(ctx, caller, authz.OpWriteActions); err != nil {
 		return none, err
 	}
 	if err := (&governance.CalloutAction{Name: name}).Validate(); err != nil {
@@ -109,7 +109,7 @@ func (a Actions) PutAction(ctx context.Context, caller governance.Caller, name, 
 
 // DeleteAction deletes an action. Tasks that were accepted before go on. Errors: CodeForbidden, CodeNotFound, CodePrecondition.
 func (a Actions) DeleteAction(ctx context.Context, caller governance.Caller, name, ifMatch string) error {
-	if err := authz.Require(caller, authz.OpWriteActions); err != nil {
+	if err := a.Authz.Require(ctx, caller, authz.OpWriteActions); err != nil {
 		return err
 	}
 	by := engine.Edit{Caller: caller, Now: a.Ledger.Now()}

@@ -12,7 +12,7 @@ import (
 
 // ListTasks lists tasks with what became of them. Errors: CodeForbidden.
 func (t Tasks) ListTasks(ctx context.Context, caller governance.Caller, options ledger.ListOptions) (ledger.Page[governance.Task], error) {
-	if err := authz.Require(caller, authz.OpReadActions); err != nil {
+	if err := t.Authz.Require(ctx, caller, authz.OpReadActions); err != nil {
 		return ledger.Page[governance.Task]{}, err
 	}
 	return ledger.List[governance.Task](ctx, t.Ledger, options)
@@ -20,7 +20,7 @@ func (t Tasks) ListTasks(ctx context.Context, caller governance.Caller, options 
 
 // Task reads a task. Errors: CodeForbidden, CodeNotFound.
 func (t Tasks) Task(ctx context.Context, caller governance.Caller, id string) (ledger.Versioned[governance.Task], error) {
-	if err := authz.Require(caller, authz.OpReadActions); err != nil {
+	if err := t.Authz.Require(ctx, caller, authz.OpReadActions); err != nil {
 		return ledger.Versioned[governance.Task]{}, err
 	}
 	return ledger.Get[governance.Task](ctx, t.Ledger, id, "callout")

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"latchkey/handlers/api/strict"
+	"latchkey/shared/app/authz"
 	"latchkey/shared/app/companion"
 	"latchkey/shared/bus"
 	"latchkey/shared/directory"
@@ -102,7 +103,7 @@ func (w *taskWorld) start() {
 		Jitter: func(time.Duration) time.Duration { return 0 },
 	})
 	ports := &companion.Ports{
-		Ledger: w.ledger, Directory: dyingDirectory{w.directory, w}, Actions: dyingActions{w.directory, w}, Outbound: dyingOutbound{w}, PublicURL: "https://latchkey.example", Log: log,
+		Ledger: w.ledger, Authz: authz.New(nil), Directory: dyingDirectory{w.directory, w}, Actions: dyingActions{w.directory, w}, Outbound: dyingOutbound{w}, PublicURL: "https://latchkey.example", Log: log,
 		Secret: func(name string) governance.Secret {
 			return map[string]governance.Secret{"key": governance.Hide(taskSecret), "teams": governance.Hide("https://teams.example/" + taskSecret)}[name]
 		},

@@ -144,7 +144,7 @@ var kinds = map[string]struct {
 // Every kind that declares itself goes through the same contract.
 func TestEveryKindOfActionHasItsContract(t *testing.T) {
 	t.Parallel()
-	found, err := newTaskWorld(t).actions.ActionKinds(taskAdministrator)
+	found, err := newTaskWorld(t).actions.ActionKinds(t.Context(), taskAdministrator)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ var errNewer error = &governance.Error{Code: governance.CodeConflict, Message: "
 // VerifyAudit checks the audit chain of one place against its head: no entry changed, missing or put in. A personal part that was erased is none of these. A broken one raises the alert.
 // Errors: CodeForbidden, CodeNotFound, CodeConflict for a chain that a later release has written to.
 func (t *Trail) VerifyAudit(ctx context.Context, caller governance.Caller, place governance.Place) (ChainReport, error) {
-	if err := authz.Require(caller, authz.OpReadAudit); err != nil {
+	if err := t.Authz.Require(ctx, caller, authz.OpReadAudit); err != nil {
 		return ChainReport{}, err
 	}
 	place.Partition = governance.Fold(place.Partition)

@@ -41,7 +41,7 @@ type scrub struct {
 // A broken chain and a document that disagrees are told and stop nothing. Errors: CodeForbidden, and the store's; what was verified by then is not verified again.
 func (s *Sweeper) Reconcile(ctx context.Context, caller governance.Caller) (ledger.Sweep, error) {
 	var sweep ledger.Sweep
-	if err := authz.Require(caller, authz.OpRunLifecycle); err != nil || s.AuditChains <= 0 {
+	if err := s.Authz.Require(ctx, caller, authz.OpRunLifecycle); err != nil || s.AuditChains <= 0 {
 		return sweep, err
 	}
 	round, etag, err := ledger.GetNote[scrub](ctx, s.Ledger, ledger.TenantPlace(), scrubID)

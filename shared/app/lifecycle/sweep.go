@@ -20,7 +20,8 @@ type Chains interface {
 // Sweeper is what the timers run, over every container.
 type Sweeper struct {
 	Ledger      *ledger.Ledger
-	Store       store.Store
+	Authz       *authz.Authorizer
+	Store       store.Reader
 	Chains      Chains
 	Log         *slog.Logger
 	AuditChains int // that a run of Reconcile verifies at most; 0: none
@@ -28,7 +29,7 @@ type Sweeper struct {
 
 // ExpireDue sends one message for each document whose time has come. Errors: CodeForbidden, and those of the store and the bus, after what could be sent was.
 func (s *Sweeper) ExpireDue(ctx context.Context, caller governance.Caller) (ledger.Sweep, error) {
-	if err := authz.Require(caller, authz.OpRunLifecycle); err != nil {
+	if err := s.Authz.Require(ctx, caller, authz.OpRunLifecycle); err != nil {
 		return ledger.Sweep{}, err
 	}
 	return s.Ledger.SendDue(ctx)
@@ -36,7 +37,7 @@ func (s *Sweeper) ExpireDue(ctx context.Context, caller governance.Caller) (ledg
 
 // FlushOutbox sends the effects that a crash, or a bus that was away, left in an outbox. Errors: as of ExpireDue.
 func (s *Sweeper) FlushOutbox(ctx context.Context, caller governance.Caller) (ledger.Sweep, error) {
-	if err := authz.Require(caller, authz.OpRunLifecycle); err != nil {
+	if err := s.Authz.Require(ctx, caller, authz.OpRunLifecycle); err != nil {
 		return ledger.Sweep{}, err
 	}
 	return s.Ledger.FlushOutbox(ctx)

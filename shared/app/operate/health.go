@@ -55,7 +55,8 @@ type (
 // Checker asks what Latchkey depends on whether it can do its work.
 type Checker struct {
 	Ledger    *ledger.Ledger
-	Store     store.Store
+	Authz     *authz.Authorizer
+	Store     store.Reader
 	Bus       bus.Bus
 	Directory directory.Directory
 	Actions   directory.Actions // that the identity's permissions are asked of; nil: they are not looked at
@@ -68,7 +69,7 @@ type Checker struct {
 
 // CheckDeadLetters adds to reports whether each queue has dead letters. Errors: CodeForbidden.
 func (c *Checker) CheckDeadLetters(ctx context.Context, caller governance.Caller, reports []Health) ([]Health, error) {
-	if err := authz.Require(caller, authz.OpReadAudit); err != nil {
+	if err := c.Authz.Require(ctx, caller, authz.OpReadAudit); err != nil {
 		return nil, err
 	}
 	checker, ok := c.Bus.(deadLetterChecker)

@@ -24,7 +24,7 @@ type Received struct {
 // ParkMessage puts a message aside with its reason, for an operator to look at: it would fail the same way for ever. Errors: those of the bus, after which the message
 // must be given back.
 func (w *Worker) ParkMessage(ctx context.Context, caller governance.Caller, message Received, reason error) error {
-	if err := authz.Require(caller, authz.OpRunLifecycle); err != nil {
+	if err := w.Authz.Require(ctx, caller, authz.OpRunLifecycle); err != nil {
 		return err
 	}
 	w.Log.ErrorContext(ctx, "a message is parked", "alert", true, "queue", message.Queue, "messageId", message.ID, "subject", message.Subject, "bytes", len(message.Body), "reason", reason.Error(),

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"latchkey/infra/local/ledgertest"
+	"latchkey/shared/app/authz"
 	"latchkey/shared/app/operate"
 	directorymemory "latchkey/shared/directory/memory"
 	"latchkey/shared/governance"
@@ -28,7 +29,7 @@ func newStand(t *testing.T) *stand {
 	s.directory = directorymemory.New(directorymemory.Options{Clock: s.Clock})
 	s.directory.PutGranted("User.Read.All", "GroupMember.ReadWrite.All")
 	s.checker = &operate.Checker{
-		Ledger: s.Ledger, Store: s.Store, Bus: s.Broker, Directory: s.directory, Actions: s.directory, Log: s.Logger,
+		Ledger: s.Ledger, Authz: authz.New(nil), Store: s.Store, Bus: s.Broker, Directory: s.directory, Actions: s.directory, Log: s.Logger,
 		Needs: needs{
 			"temporaryAccessPass": {{"PrivilegedEligibilitySchedule.Read.AzureADGroup"}, {"Policy.Read.AuthenticationMethod", "Policy.Read.All"}, {"RoleManagement.Read.Directory"}, {"UserAuthMethod-TAP.ReadWrite.All"}},
 			"revokeSessions":      {{"User.RevokeSessions.All", "User.ReadWrite.All"}, {"User.Read.All"}},
@@ -36,7 +37,7 @@ func newStand(t *testing.T) *stand {
 			"intuneApp":           {{"GroupMember.ReadWrite.All", "Group.ReadWrite.All"}, {"DeviceManagementApps.ReadWrite.All"}},
 		},
 	}
-	s.worker = &operate.Worker{Ledger: s.Ledger, Bus: s.Broker, Log: s.Logger}
+	s.worker = &operate.Worker{Ledger: s.Ledger, Authz: authz.New(nil), Bus: s.Broker, Log: s.Logger}
 	return s
 }
 

@@ -23,6 +23,7 @@ type Key struct {
 // Worker carries out the effects that come back from the queues, and sees to the messages that it cannot.
 type Worker struct {
 	Ledger *ledger.Ledger
+	Authz  *authz.Authorizer
 	Bus    bus.Bus
 	Log    *slog.Logger
 	// Handlers may be called any number of times with the same effect. Where the document of one is not there, they answer with ledger.ErrNoDocument.
@@ -32,7 +33,7 @@ type Worker struct {
 // HandleEffect carries out one effect. It may be called any number of times with the same one. A failure that waiting may mend is put off with a scheduled message, because the host redelivers a
 // failed one at once (DESIGN section 2, 6). Errors: CodeInvalid for what is to be parked, since nobody handles it or what it is about never came; and those that redelivery is for.
 func (w *Worker) HandleEffect(ctx context.Context, caller governance.Caller, effect governance.Effect) error {
-	if err := authz.Require(caller, authz.OpRunLifecycle); err != nil {
+	if err := w.Authz.Require(ctx, caller, authz.OpRunLifecycle); err != nil {
 		return err
 	}
 	handle, ok := w.Handlers[Key{effect.What, effect.Kind}]
