@@ -96,6 +96,7 @@ type Stack struct {
 	log       *slog.Logger
 	desk      desk
 	directory *memory.Directory
+	identity  *identity    // of the handler in this process; nil when there is none
 	moving    sync.Mutex   // held while time is moved, everything is drained or forgotten
 	saving    sync.Mutex   // held while a state is kept
 	writing   sync.RWMutex // held by writes to the database, and against them while a state is kept
@@ -266,8 +267,9 @@ func (s *Stack) serveHandler(ctx context.Context, settings map[string]string) (s
 	if logs := s.options.HandlerLog; logs != nil {
 		logger = slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: loaded.LogLevel}))
 	}
+	s.identity = newIdentity(s.Clock, settings)
 	s.Handler, err = handlers.New(context.WithoutCancel(ctx), loaded, handlers.Options{
-		Clock: s.Clock, Credential: newIdentity(s.Clock, settings), Logger: logger, OnDirectory: s.options.OnDirectory,
+		Clock: s.Clock, Credential: s.identity, Logger: logger, OnDirectory: s.options.OnDirectory,
 	})
 	if err != nil {
 		return "", err
