@@ -53,6 +53,7 @@ type Options struct {
 	HostJSON   []byte       // host.json; needed
 	Logger     *slog.Logger // of the stack and its parts; nil: silence
 	HandlerLog io.Writer    // where the in-process handler logs; nil: nowhere
+	LogLevel   string       // from which level on the handler logs; empty: info
 	// IdentityHeader is what the endpoint of the managed identity asks for; empty: something random. A handler of another host, such as Core Tools', must know it.
 	IdentityHeader string
 	// ManualTimers leaves timers to the control port's clock; else they also run by themselves.
@@ -216,7 +217,7 @@ func (s *Stack) settings(identityHeader string) map[string]string {
 		"CosmosDatabase":           cosmos.DefaultDatabase,
 		"ServiceBusConnection":     s.Endpoints.ServiceBusConnectionString,
 		"PublicUrl":                s.Endpoints.Host,
-		"LogLevel":                 "info",
+		"LogLevel":                 cmp.Or(s.options.LogLevel, "info"),
 		"ExpirationsSchedule":      "0 */5 * * * *",
 		"OutboxSchedule":           "0 * * * * *",
 		"ReconciliationSchedule":   "0 20 2 * * *",

@@ -16,8 +16,8 @@ const day = 24 * time.Hour
 // maxRounds bounds how often what is due may bring forth something else that is due at the same instant.
 const maxRounds = 50
 
-// Advance lets time pass: day by day, and stops when a document comes due and at each message that was scheduled in between, with every timer run and every queue drained on the way. It
-// returns when that is done.
+// Advance lets time pass: day by day, and stops where a document, a scheduled message or a timer that runs seldom comes due in between, with every timer run and every queue drained on the
+// way. It returns when that is done.
 func (s *Stack) Advance(ctx context.Context, by governance.Duration) (time.Time, error) {
 	s.moving.Lock()
 	defer s.moving.Unlock()
@@ -30,8 +30,11 @@ func (s *Stack) Advance(ctx context.Context, by governance.Duration) (time.Time,
 		if due, ok := s.Cosmos.NextDue(now); ok {
 			step = min(step, max(time.Minute, due.Sub(now))) // no timer is quicker
 		}
-		if due, ok := s.Bus.Core().NextDue(); ok && due.After(now) && due.Before(now.Add(step)) {
-			step = due.Sub(now)
+		if due, ok := s.Bus.Core().NextDue(); ok && due.After(now) {
+			step = min(step, due.Sub(now))
+		}
+		if due, ok := s.Host.NextDue(time.Hour); ok && due.After(now) {
+			step = min(step, due.Sub(now))
 		}
 		now = s.Clock.Advance(step)
 		s.Bus.Core().Tick()
