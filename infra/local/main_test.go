@@ -476,6 +476,7 @@ func TestDataSurvivesARestart(t *testing.T) {
 	if err != nil || len(states) > 2 {
 		t.Errorf("the data folder grows: %v, %v", states, err)
 	}
+	third.do(&client.Client{Base: third.Host}, http.MethodGet, "/api/v1.0/operations/health", nil, nil) // asks Graph, with a token of that time
 	third.control(http.MethodPost, "/reset", nil, nil)
 	if now := third.now(); now.After(time.Now().Add(time.Minute)) {
 		t.Errorf("after a reset it is %v", now)
