@@ -25,7 +25,8 @@ var assignmentRequests = &descriptor{
 		"accessPackage": namedPackage, "requestor": subjectKind,
 		"assignment": assignmentKind.showing("id").expanding(map[string]*kind{"assignmentPolicy": namedPolicy, "target": subjectKind}),
 	}),
-	body: strict.Request,
+	body:    strict.Request,
+	instead: " A request is kept: POST …/cancel ends one that waits; a request of the type adminRemove, or userRemove for one's own, takes away what it gave.",
 	verbs: func(s *Server) []verb {
 		return []verb{
 			list("/assignmentRequests", use(s.use.Requests.ListRequests)),

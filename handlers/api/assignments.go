@@ -24,7 +24,8 @@ var (
 )
 
 var assignments = &descriptor{
-	kind: assignmentKind.expanding(map[string]*kind{"accessPackage": namedPackage, "assignmentPolicy": namedPolicy, "target": subjectKind, "deliveries": deliveryKind}),
+	kind:    assignmentKind.expanding(map[string]*kind{"accessPackage": namedPackage, "assignmentPolicy": namedPolicy, "target": subjectKind, "deliveries": deliveryKind}),
+	instead: " An assignment is removed by a request: POST assignmentRequests with the requestType adminRemove, or userRemove for one's own.",
 	verbs: func(s *Server) []verb {
 		// resolve shows assignments with what they only refer to, where that is asked for.
 		resolve := func(c *call, o ledger.ListOptions, items ...ledger.Versioned[governance.Assignment]) error {

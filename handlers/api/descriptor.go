@@ -75,6 +75,8 @@ type descriptor struct {
 	body  *strict.Type             // what a body may say of it
 	owned func(*call) (any, error) // it with the resources inside it that are not stored with it, which a client may send back
 	verbs func(*Server) []verb
+
+	instead string // what to do where it cannot be deleted, a sentence
 }
 
 // verb is one thing that can be done, at one path. The functions below make those there are.

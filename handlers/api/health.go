@@ -45,7 +45,7 @@ func (s *Server) readHealth(c *call) (response, error) {
 func (h *healthCache) now(ctx context.Context, checker *operate.Checker, now time.Time) []operate.Health {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if now.Sub(h.at) > healthAge {
+	if now.Sub(h.at).Abs() > healthAge {
 		h.reports, h.at = checker.CheckHealth(context.WithoutCancel(ctx)), now
 	}
 	return h.reports

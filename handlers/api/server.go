@@ -104,6 +104,7 @@ const maxPath = 1024
 
 var (
 	functionCall = regexp.MustCompile(`(?i)/(?:microsoft\.graph\.)?(filterByCurrentUser)\(on='([a-z]*)'\)`)
+	withoutOn    = regexp.MustCompile(`(?i)/(?:microsoft\.graph\.)?filterByCurrentUser(?:\(|$)`)
 	keyInParens  = regexp.MustCompile(`/([A-Za-z]+)\('?([0-9A-Fa-f-]{36})'?\)`)
 )
 
@@ -129,7 +130,11 @@ func (s *Server) serve(c *call) (response, error) {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
+	if withoutOn.MatchString(c.path) {
+		return response{}, governance.Invalid("on", "filterByCurrentUser is called with one parameter, on, such as filterByCurrentUser(on='target').")
+	}
 	var methods []string
+	instead := ""
 	segments := strings.Split(c.path, "/")
 	for _, one := range s.routes {
 		ids, ok := one.match(segments)
@@ -140,12 +145,16 @@ func (s *Server) serve(c *call) (response, error) {
 			c.ids, c.route = ids, one
 			return c.do()
 		}
-		methods = append(methods, one.method)
+		methods, instead = append(methods, one.method), one.of.instead
 	}
 	if len(methods) == 0 {
 		return response{}, governance.NotFound("There is no resource at this path.")
 	}
 	allowed := strings.Join(methods, ", ")
 	c.w.Header().Set("Allow", allowed)
-	return response{}, &governance.Error{Code: codeMethod, Message: c.r.Method + " is not supported here; use " + allowed + "."}
+	refused := &governance.Error{Code: codeMethod, Message: c.r.Method + " is not supported here; use " + allowed + "."}
+	if method == http.MethodDelete {
+		refused.Message += instead
+	}
+	return response{}, refused
 }

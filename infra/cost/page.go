@@ -52,8 +52,8 @@ func page(prices priceTable, of measured, idle, busy bill, perRun float64) strin
 	}
 	text.WriteString("\nThe timer `reconciliation` verifies at most `AuditChainsPerRun` chains a night, so what it costs does not grow with the data: at the default of " +
 		fmt.Sprintf("%s chains such as that, %s request units a night.\n", quantity(perRun), quantity(perRun*of.Chain)))
-	text.WriteString("\n## To pay less\n\n- The timers are most of the idle month's executions: `OutboxSchedule` every five minutes makes effects of a crashed instance late by that, and nothing else.\n" +
-		"- `instanceMemoryMB` 512 quarters the memory; the handler itself needs 15 MB.\n- The alerts on logs cost more than the computing. Those that you do not need can be disabled in the portal.\n")
+	text.WriteString("\n## To pay less\n\n- The timers are most of the idle month's executions: `LATCHKEY_OUTBOX_SCHEDULE` every five minutes makes effects of a crashed instance late by that, and nothing else.\n" +
+		"- `LATCHKEY_INSTANCE_MEMORY_MB` 512 quarters the memory; the handler itself needs 15 MB.\n- The alerts on logs cost more than the computing. Those that you do not need can be disabled in the portal.\n")
 	return text.String()
 }
 

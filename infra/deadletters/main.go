@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,8 +22,8 @@ import (
 )
 
 type options struct {
-	Namespace  string   `xor:"where" required:"" placeholder:"HOST" help:"The namespace, such as sb-x.servicebus.windows.net."`
-	Connection string   `xor:"where" required:"" placeholder:"TEXT" help:"Instead of it: the connection string of an emulator or of infra/local."`
+	Namespace  string   `xor:"where" placeholder:"HOST" help:"The namespace, such as sb-x.servicebus.windows.net; needed, unless --connection is given."`
+	Connection string   `xor:"where" placeholder:"TEXT" help:"Instead of it: the connection string of an emulator or of infra/local."`
 	Queue      []string `enum:"provisioning,extensions,notifications" default:"provisioning,extensions,notifications" help:"Only this queue; may be given several times."`
 	Resend     bool     `help:"Send them again and take them from the dead letters."`
 	ID         []string `name:"id" placeholder:"ID" help:"Only messages with this id; may be given several times."`
@@ -31,6 +32,9 @@ type options struct {
 
 // Validate implements kong's check of what was given.
 func (o options) Validate() error {
+	if o.Namespace == "" && o.Connection == "" {
+		return errors.New("--namespace or --connection is missing")
+	}
 	if o.Max < 1 || o.Max > 1000 {
 		return fmt.Errorf("--max must be 1 to 1000; it is %d", o.Max)
 	}

@@ -65,7 +65,7 @@ type startCommand struct {
 	Handler        string `placeholder:"PATH" help:"Run this binary as the handler, as a child process, instead of the one in this process."`
 	IdentityHeader string `placeholder:"TEXT" help:"What the endpoint of the managed identity asks for, as IDENTITY_HEADER of a handler elsewhere; otherwise it is random."`
 	Endpoints      string `placeholder:"FILE" help:"Write all addresses there as JSON when everything is ready."`
-	Verbose        bool   `help:"Also print what the parts log."`
+	Verbose        bool   `help:"Print all that the handler and the parts log, and not warnings and errors alone (to standard error)."`
 }
 
 func (c *startCommand) Run(ctx context.Context) error {
@@ -78,6 +78,10 @@ func (c *startCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if !c.Verbose { // what goes wrong, and nothing else, so that the banner stays in sight
+		options.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		options.HandlerLog, options.LogLevel = os.Stderr, "warn"
+	}
 	options.Ports = stack.Ports{Host: c.HostPort, Graph: c.GraphPort, Token: c.TokenPort, Cosmos: c.CosmosPort, ServiceBus: c.ServicebusPort, Control: c.ControlPort}
 	options.DataDir, options.IdentityHeader = c.Data, c.IdentityHeader
 	if c.Handler != "" {
@@ -85,7 +89,6 @@ func (c *startCommand) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	options.HandlerLog = os.Stdout
 	if c.Seed != "" {
 		seeded, err := tenant.Load(c.Seed)
 		if err != nil {
@@ -148,9 +151,13 @@ func announce(out io.Writer, s *stack.Stack) error {
 
 The control port shows and moves what no cloud lets you:
   GET  /tenant /mail /clock /stats /faults /desk /endpoints
-  POST /clock {"advance":"P1D"}   time passes, with all that is due in it
+  POST /clock {"advance":"P1D"}   time passes, with all that is due in it, at its time
   POST /entra/callout             plays Entra, whose custom extension calls Latchkey (docs/companion)
-  POST /faults /drain /reset      breaks something; waits until nothing is left to do; begins anew
+  POST /faults {"target":"graph","kind":"error","count":3}   the next three calls fail; without a count all do, with "rate":0.1 every tenth
+                                  targets: cosmos serviceBus graph handler; kinds: throttle error lostResponse delay, and kill of the handler
+  DELETE /faults                  nothing fails any more
+  POST /drain                     waits until nothing is left to do
+  POST /reset                     begins anew, with the time of this machine: sign in again after time was moved
 
 Stop it with Ctrl-C.
 `, s.Tenant.Users[0].UserPrincipalName, e.Audience, e.Token, e.TenantID, e.Host, client.EntitlementManagement)

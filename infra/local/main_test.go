@@ -396,7 +396,10 @@ func TestEndpointsAreWrittenWhenReady(t *testing.T) {
 		t.Errorf("left beside it: %v", left)
 	}
 	r.stop(os.Interrupt)
-	for _, part := range []string{r.Host + client.EntitlementManagement, r.Control, administrator, "Ctrl-C"} {
+	if text := r.stdout.String(); !strings.HasPrefix(text, "Latchkey is running") || !strings.HasSuffix(text, "Stop it with Ctrl-C.\n") {
+		t.Errorf("it prints more than where things are:\n%s", text)
+	}
+	for _, part := range []string{r.Host + client.EntitlementManagement, r.Control, administrator, "Ctrl-C", `{"target":"graph","kind":"error","count":3}`, "DELETE /faults"} {
 		if !strings.Contains(r.stdout.String(), part) {
 			t.Errorf("what it prints does not tell of %s:\n%s", part, r.stdout.String())
 		}
@@ -473,9 +476,14 @@ func TestDataSurvivesARestart(t *testing.T) {
 	if err != nil || len(states) > 2 {
 		t.Errorf("the data folder grows: %v, %v", states, err)
 	}
+	third.do(&client.Client{Base: third.Host}, http.MethodGet, "/api/v1.0/operations/health", nil, nil) // asks Graph, with a token of that time
 	third.control(http.MethodPost, "/reset", nil, nil)
+	if now := third.now(); now.After(time.Now().Add(time.Minute)) {
+		t.Errorf("after a reset it is %v", now)
+	}
+	third.assign("After")
 	third.stop(syscall.SIGTERM)
-	if names := run(t, "--data", data).names(); len(names) != 0 {
+	if names := run(t, "--data", data).names(); !slices.Equal(names, []string{"After"}) {
 		t.Errorf("after a reset and a restart the catalogs are %v", names)
 	}
 }

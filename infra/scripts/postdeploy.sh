@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
 # Builds the bundle and publishes it to the Function app; azd runs it after "azd deploy" and "azd up" with the environment's values, and it may be run by hand.
-#
-#   infra/scripts/postdeploy.sh [next] [--zip FILE]
-#
-# next     publish to the app of the next release (docs/operate/upgrade.md) instead of the present one
-# --zip    publish this zip instead of building one, such as the one before, to roll back
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+usage() {
+  cat <<'USAGE'
+postdeploy.sh [next] [--zip FILE]
+
+  next        publish to the app of the next release (docs/operate/upgrade.md) instead of the present one
+  --zip FILE  publish this zip instead of building one, such as the one before, to roll back
+USAGE
+}
 
 stop() {
   echo "postdeploy.sh: $*" >&2
@@ -23,7 +27,14 @@ while [[ $# -gt 0 ]]; do
       zip=$2
       shift
       ;;
-    *) stop "there is no option '$1'." ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    *)
+      usage >&2
+      stop "there is no option '$1'."
+      ;;
   esac
   shift
 done

@@ -133,9 +133,9 @@ func declarations(s *Settings) []Declaration {
 		{Name: "OTEL_EXPORTER_OTLP_HEADERS", Type: "list", Limits: "name=value, separated by commas", Secret: true, Places: InSample, Description: "Headers that a collector elsewhere asks for.",
 			set: into(&s.OTLPHeaders, headers)},
 
-		{Name: "ExpirationsSchedule", Type: "NCRONTAB", Limits: sixFields, ByHost: true, Default: "0 */5 * * * *", Places: OnAzure | InSample, Description: "When due requests and assignments are looked for.", set: schedule},
-		{Name: "OutboxSchedule", Type: "NCRONTAB", Limits: sixFields, ByHost: true, Default: "30 * * * * *", Places: OnAzure | InSample, Description: "When effects that a crash left behind are looked for.", set: schedule},
-		{Name: "ReconciliationSchedule", Type: "NCRONTAB", Limits: sixFields, ByHost: true, Default: "0 20 2 * * *", Places: OnAzure | InSample, Description: "When audit chains are verified, and documents held against their heads (UTC).", set: schedule},
+		{Name: "ExpirationsSchedule", Type: "NCRONTAB", Limits: sixFields, ByHost: true, Default: "0 */5 * * * *", Places: OnAzure | InSample, Azd: "LATCHKEY_EXPIRATIONS_SCHEDULE", Description: "When due requests and assignments are looked for.", set: schedule},
+		{Name: "OutboxSchedule", Type: "NCRONTAB", Limits: sixFields, ByHost: true, Default: "30 * * * * *", Places: OnAzure | InSample, Azd: "LATCHKEY_OUTBOX_SCHEDULE", Description: "When effects that a crash left behind are looked for.", set: schedule},
+		{Name: "ReconciliationSchedule", Type: "NCRONTAB", Limits: sixFields, ByHost: true, Default: "0 20 2 * * *", Places: OnAzure | InSample, Azd: "LATCHKEY_RECONCILIATION_SCHEDULE", Description: "When audit chains are verified, and documents held against their heads (UTC).", set: schedule},
 		{Name: "ServiceBusConnection__credential", Type: "text", Limits: "managedidentity", ByHost: true, Places: OnAzure, Description: "How the Functions host signs in to Service Bus.", set: only("managedidentity")},
 		{Name: "ServiceBusConnection__clientId", Type: "GUID", ByHost: true, Places: OnAzure, Description: "Client id of the identity that the Functions host signs in to Service Bus with.", set: isGUID},
 		{Name: "AzureWebJobsStorage", Type: "text", Secret: true, ByHost: true, Places: InSample, Description: "The Functions host's own storage, for Azurite."},

@@ -85,6 +85,13 @@ func TestOneDay(t *testing.T) {
 	if left := len(s.documents("outbox")); left != 0 {
 		t.Errorf("%d effects are left in the outbox", left)
 	}
+	// It ends at its time however much passes in one call.
+	from := s.Clock.Now()
+	again := s.get(who, offer)
+	s.pass("P2D")
+	if late := s.assignment(again.Assignment.ID).ExpiredDateTime.Sub(from.Add(8 * time.Hour)); late < 0 || late > 2*time.Minute {
+		t.Errorf("access ended %v after its time", late)
+	}
 }
 
 // tries are the instants at which the handler tried to add somebody to a group.

@@ -113,11 +113,15 @@ func (h *Host) RunDue(ctx context.Context, until time.Time) error {
 	return errors.Join(failures...)
 }
 
-// NextDue is when the next timer comes due; false if there is none.
-func (h *Host) NextDue() (time.Time, bool) {
+// NextDue is when a timer comes due next, of those that run no more often than this; false if there is none.
+func (h *Host) NextDue(every time.Duration) (time.Time, bool) {
 	var next time.Time
 	for _, t := range h.timers {
-		if at, ok := t.schedule.Next(t.since()); ok && (next.IsZero() || at.Before(next)) {
+		at, ok := t.schedule.Next(t.since())
+		if again, more := t.schedule.Next(at); more && again.Sub(at) < every {
+			continue
+		}
+		if ok && (next.IsZero() || at.Before(next)) {
 			next = at
 		}
 	}

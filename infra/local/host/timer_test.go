@@ -84,7 +84,7 @@ func TestRunDueRunsEachTimerOnceInOrder(t *testing.T) {
 	step(ten.Add(10*time.Minute+30*time.Second), "/minutely 11-20 10:10 late")      // nine at once
 	step(ten.Add(24*time.Hour), "/daily 11-21 03:00 late", "/minutely 11-21 10:00") // by the time of their occurrences
 	step(ten.AddDate(0, 0, 180), "/daily 05-19 03:00 late", "/minutely 05-19 10:00")
-	if next, ok := s.NextDue(); !ok || !next.Equal(ten.AddDate(0, 0, 180).Add(time.Minute)) {
+	if next, ok := s.NextDue(0); !ok || !next.Equal(ten.AddDate(0, 0, 180).Add(time.Minute)) {
 		t.Errorf("next due %v", next)
 	}
 }

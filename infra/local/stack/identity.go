@@ -61,6 +61,13 @@ func (i *identity) GetToken(ctx context.Context, options policy.TokenRequestOpti
 	return token, nil
 }
 
+// forget drops the tokens, when time goes back to before they were made.
+func (i *identity) forget() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	clear(i.tokens)
+}
+
 func (i *identity) fetch(ctx context.Context, resource string) (azcore.AccessToken, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, i.endpoint+"?api-version=2019-08-01&resource="+url.QueryEscape(resource), nil)
 	if err != nil {

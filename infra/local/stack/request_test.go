@@ -56,7 +56,8 @@ func TestRequests(t *testing.T) {
 		}
 	}
 	ida.call("POST", "/assignments", object{}).refused(http.StatusMethodNotAllowed)
-	ida.call("DELETE", "/assignments/"+assignment, nil).refused(http.StatusMethodNotAllowed)
+	ida.call("DELETE", "/assignments/"+assignment, nil).refused(http.StatusMethodNotAllowed, "GET", "adminRemove", "userRemove")
+	ida.call("DELETE", "/assignmentRequests/"+assignment, nil).refused(http.StatusMethodNotAllowed, "/cancel", "adminRemove")
 
 	// As msgraph-sdk-go asks (CLIENTS 5).
 	listed := ida.values("/assignments?$expand=target,assignmentPolicy&$filter=accessPackage%2Fid%20eq%20%27" + o.pack + "%27%20and%20state%20eq%20%27Delivered%27")
@@ -314,5 +315,7 @@ func TestFilterByCurrentUser(t *testing.T) {
 	} {
 		self.call("GET", path, nil).refused(http.StatusBadRequest, on)
 	}
-	self.call("GET", requests+"(on=target)", nil).refused(http.StatusNotFound)
+	for _, wrong := range []string{requests + "(on=target)", requests + "()", requests, "/assignments/microsoft.graph.filterByCurrentUser()"} {
+		self.call("GET", wrong, nil).refused(http.StatusBadRequest, "on='target'")
+	}
 }

@@ -53,6 +53,7 @@ type Options struct {
 	HostJSON   []byte       // host.json; needed
 	Logger     *slog.Logger // of the stack and its parts; nil: silence
 	HandlerLog io.Writer    // where the in-process handler logs; nil: nowhere
+	LogLevel   string       // from which level on the handler logs; empty: info
 	// IdentityHeader is what the endpoint of the managed identity asks for; empty: something random. A handler of another host, such as Core Tools', must know it.
 	IdentityHeader string
 	// ManualTimers leaves timers to the control port's clock; else they also run by themselves.
@@ -96,6 +97,7 @@ type Stack struct {
 	log       *slog.Logger
 	desk      desk
 	directory *memory.Directory
+	identity  *identity    // of the handler in this process; nil when there is none
 	moving    sync.Mutex   // held while time is moved, everything is drained or forgotten
 	saving    sync.Mutex   // held while a state is kept
 	writing   sync.RWMutex // held by writes to the database, and against them while a state is kept
@@ -215,7 +217,7 @@ func (s *Stack) settings(identityHeader string) map[string]string {
 		"CosmosDatabase":           cosmos.DefaultDatabase,
 		"ServiceBusConnection":     s.Endpoints.ServiceBusConnectionString,
 		"PublicUrl":                s.Endpoints.Host,
-		"LogLevel":                 "info",
+		"LogLevel":                 cmp.Or(s.options.LogLevel, "info"),
 		"ExpirationsSchedule":      "0 */5 * * * *",
 		"OutboxSchedule":           "0 * * * * *",
 		"ReconciliationSchedule":   "0 20 2 * * *",
@@ -266,8 +268,9 @@ func (s *Stack) serveHandler(ctx context.Context, settings map[string]string) (s
 	if logs := s.options.HandlerLog; logs != nil {
 		logger = slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: loaded.LogLevel}))
 	}
+	s.identity = newIdentity(s.Clock, settings)
 	s.Handler, err = handlers.New(context.WithoutCancel(ctx), loaded, handlers.Options{
-		Clock: s.Clock, Credential: newIdentity(s.Clock, settings), Logger: logger, OnDirectory: s.options.OnDirectory,
+		Clock: s.Clock, Credential: s.identity, Logger: logger, OnDirectory: s.options.OnDirectory,
 	})
 	if err != nil {
 		return "", err

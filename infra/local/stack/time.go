@@ -16,7 +16,8 @@ const day = 24 * time.Hour
 // maxRounds bounds how often what is due may bring forth something else that is due at the same instant.
 const maxRounds = 50
 
-// Advance lets time pass: day by day, and at each message that was scheduled in between, with every timer run and every queue drained on the way. It returns when that is done.
+// Advance lets time pass: day by day, and stops where a document, a scheduled message or a timer that runs seldom comes due in between, with every timer run and every queue drained on the
+// way. It returns when that is done.
 func (s *Stack) Advance(ctx context.Context, by governance.Duration) (time.Time, error) {
 	s.moving.Lock()
 	defer s.moving.Unlock()
@@ -26,8 +27,14 @@ func (s *Stack) Advance(ctx context.Context, by governance.Duration) (time.Time,
 	target := by.AddTo(s.Clock.Now())
 	for now := s.Clock.Now(); now.Before(target); now = s.Clock.Now() {
 		step := min(day, target.Sub(now))
-		if due, ok := s.Bus.Core().NextDue(); ok && due.After(now) && due.Before(now.Add(step)) {
-			step = due.Sub(now)
+		if due, ok := s.Cosmos.NextDue(now); ok {
+			step = min(step, max(time.Minute, due.Sub(now))) // no timer is quicker
+		}
+		if due, ok := s.Bus.Core().NextDue(); ok && due.After(now) {
+			step = min(step, due.Sub(now))
+		}
+		if due, ok := s.Host.NextDue(time.Hour); ok && due.After(now) {
+			step = min(step, due.Sub(now))
 		}
 		now = s.Clock.Advance(step)
 		s.Bus.Core().Tick()
@@ -95,7 +102,7 @@ func (s *Stack) runByHand(ctx context.Context, name string) error {
 	return nil
 }
 
-// Reset brings the sample tenant back as it was at the start, and forgets everything else. Time stays where it is.
+// Reset brings the sample tenant and the machine's time back, as they were at the start, and forgets everything else. Tokens of a time that was moved to are not valid yet.
 func (s *Stack) Reset(ctx context.Context) error {
 	s.moving.Lock()
 	defer s.moving.Unlock()
@@ -104,6 +111,10 @@ func (s *Stack) Reset(ctx context.Context) error {
 	defer cancel()
 	if err := s.Host.Drain(drained); err != nil {
 		s.log.WarnContext(ctx, "what was in hand is broken off", "error", err)
+	}
+	s.Clock.Reset()
+	if s.identity != nil {
+		s.identity.forget()
 	}
 	s.Bus.Reset()
 	s.Cosmos.Reset()
