@@ -30,10 +30,6 @@ var accessPackages = &descriptor{
 		"catalog": catalogKind, "resourceRoleScopes": resourceRoleScopes.kind, "assignmentPolicies": policyKind,
 	}),
 	body: strict.Package,
-	owned: func(c *call) (any, error) {
-		found, err := c.server.use.Packages.Package(c.ctx(), c.caller, c.ids[0])
-		return governance.AccessPackage{AssignmentPolicies: found.Value.AssignmentPolicies}, err
-	},
 	verbs: func(s *Server) []verb {
 		page := func(c *call, o ledger.ListOptions) (ledger.Page[governance.AccessPackage], error) {
 			return s.use.Packages.ListPackages(c.ctx(), c.caller, o, c.shape.has("catalog", "assignmentPolicies"))

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"maps"
 	"mime"
 	"net/http"
 	"reflect"
@@ -166,6 +165,9 @@ func edits[T any](c *call) (e edit[T], err error) {
 		return e, err
 	}
 	body, err := c.given()
+	if err == nil {
+		err = body.Refers(c.whole)
+	}
 	if err != nil {
 		return e, err
 	}
@@ -176,22 +178,8 @@ func edits[T any](c *call) (e edit[T], err error) {
 	case c.route.body == merging:
 		how = body.Merge
 	}
-	owned := map[string]json.RawMessage{}
-	if c.route.of.owned != nil && body.Owned() {
-		whole, err := c.route.of.owned(c)
-		if err != nil {
-			return e, err
-		}
-		if err := copied(whole, &owned); err != nil {
-			return e, err
-		}
-	}
 	e.apply = func(present *T) error {
-		members := maps.Clone(owned)
-		if err := copied(present, &members); err != nil {
-			return err
-		}
-		stored, err := json.Marshal(members)
+		stored, err := json.Marshal(present)
 		if err != nil {
 			return err
 		}
@@ -207,13 +195,25 @@ func edits[T any](c *call) (e edit[T], err error) {
 	return e, nil
 }
 
-// copied is a value read as another type.
-func copied(value, as any) error {
-	data, err := json.Marshal(value)
-	if err != nil {
-		return err
+// whole reads a resource with all that clients may have fetched with it: the one at the route's path if there is no id.
+func (c *call) whole(of *strict.Type, id string) (any, error) {
+	if id == "" {
+		id = c.ids[0]
 	}
-	return json.Unmarshal(data, as)
+	switch use := c.server.use; of {
+	case strict.Catalog:
+		found, err := use.Catalogs.Catalog(c.ctx(), c.caller, id)
+		return expandedCatalog{found.Value, found.Packages, found.Resources}, err
+	case strict.Package:
+		found, err := use.Packages.Package(c.ctx(), c.caller, id)
+		return found.Value, err
+	case strict.Policy:
+		found, err := use.Policies.Policy(c.ctx(), c.caller, id)
+		return found.Value, err
+	default:
+		found, err := use.Assignments.Assignment(c.ctx(), c.caller, id)
+		return found.Value, err
+	}
 }
 
 // draftOf reads the body of what makes something. Its id is not the client's to choose: the use case does.

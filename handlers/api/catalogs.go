@@ -27,10 +27,6 @@ var catalogs = &descriptor{
 		"resources":      catalogResources.kind,
 	}),
 	body: strict.Catalog,
-	owned: func(c *call) (any, error) {
-		found, err := c.server.use.Catalogs.Catalog(c.ctx(), c.caller, c.ids[0])
-		return expandedCatalog{Packages: found.Packages, Resources: found.Resources}, err
-	},
 	verbs: func(s *Server) []verb {
 		whole := func(found catalog.Content) ledger.Versioned[expandedCatalog] {
 			return ledger.Versioned[expandedCatalog]{Value: expandedCatalog{found.Value, found.Packages, found.Resources}, ETag: found.ETag}

@@ -72,8 +72,7 @@ func known(names []string, meant string) (string, bool) {
 // once for all resources.
 type descriptor struct {
 	*kind
-	body  *strict.Type             // what a body may say of it
-	owned func(*call) (any, error) // it with the resources inside it that are not stored with it, which a client may send back
+	body  *strict.Type // what a body may say of it
 	verbs func(*Server) []verb
 
 	instead string // what to do where it cannot be deleted, a sentence

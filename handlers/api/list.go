@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"maps"
 	"math"
 	"net/http"
@@ -284,6 +285,15 @@ func (l *listing) streamed() error {
 	}
 	l.answer.Count = &count
 	return err
+}
+
+// copied is a value read as another type.
+func copied(value, as any) error {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, as)
 }
 
 // collected reads the whole list, orders it, and answers a part of it.

@@ -219,7 +219,7 @@ func CreatePackage(s State, draft governance.AccessPackage, by Edit) (Change, er
 		return Change{}, nil
 	}
 	pack := governance.AccessPackage{
-		ID: draft.ID, DisplayName: draft.DisplayName, Description: draft.Description, IsHidden: draft.IsHidden,
+		ID: draft.ID, DisplayName: draft.DisplayName, Description: draft.Description, IsHidden: draft.IsHidden, RoleScopesShown: draft.RoleScopesShown,
 		Catalog: &governance.Catalog{ID: c.Catalog.ID}, CreatedDateTime: governance.At(by.Now), ModifiedDateTime: governance.At(by.Now),
 	}
 	if err := pack.Validate(); err != nil {
@@ -260,7 +260,8 @@ func UpdatePackage(s State, id string, edit func(*governance.AccessPackage) erro
 	if err := edit(&edited); err != nil {
 		return Change{}, err
 	}
-	pack.DisplayName, pack.Description, pack.IsHidden, pack.ModifiedDateTime = edited.DisplayName, edited.Description, edited.IsHidden, governance.At(by.Now)
+	pack.DisplayName, pack.Description, pack.IsHidden, pack.RoleScopesShown = edited.DisplayName, edited.Description, edited.IsHidden, edited.RoleScopesShown
+	pack.ModifiedDateTime = governance.At(by.Now)
 	if err := pack.Validate(); err != nil {
 		return Change{}, err
 	}

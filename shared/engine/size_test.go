@@ -318,9 +318,9 @@ func people100(what string, groups bool) governance.SubjectSets {
 	var sets governance.SubjectSets
 	for i := range governance.MaxSubjectSets {
 		if groups {
-			sets = append(sets, governance.GroupMembers{GroupID: guid(what, i), Description: "<&>"})
+			sets = append(sets, governance.GroupMembers{GroupID: guid(what, i)})
 		} else {
-			sets = append(sets, governance.SingleUser{UserID: guid(what, i), Description: "<&>"})
+			sets = append(sets, governance.SingleUser{UserID: guid(what, i)})
 		}
 	}
 	return sets
@@ -379,9 +379,15 @@ func fullAnswers(t *testing.T, p governance.AssignmentPolicy) []governance.Answe
 			AnsweredQuestion: &governance.AnsweredRefers{Type: "microsoft.graph.accessPackageTextInputQuestion", ID: guid("question", i)},
 		})
 	}
-	answers[0].DisplayValue = "x"
 	left := governance.MaxAnswersSize - len(encoded(t, p.Questions.Kept(answers)))
-	answers[0].DisplayValue += strings.Repeat("\x02", left/6) + strings.Repeat("x", left%6)
+	for i := range answers {
+		most := min(left/6, governance.MaxAnswer-len(answers[i].Value)-6)
+		answers[i].Value += strings.Repeat("\x02", most)
+		if left -= 6 * most; left < 6 {
+			answers[i].Value += strings.Repeat("x", left)
+			break
+		}
+	}
 	return answers
 }
 

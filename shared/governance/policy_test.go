@@ -231,7 +231,7 @@ func TestSubjectSetsAreRead(t *testing.T) {
 	for text, want := range map[string]string{
 		oneUser: oneUser,
 		`{"@odata.type":"microsoft.graph.SingleUser","userId":"` + strings.ToUpper(userID) + `"}`:       oneUser,
-		`{"@odata.type":"#microsoft.graph.groupMembers","groupId":"` + groupID + `","description":"g"}`: `{"@odata.type":"#microsoft.graph.groupMembers","groupId":"` + groupID + `","description":"g"}`,
+		`{"@odata.type":"#microsoft.graph.groupMembers","groupId":"` + groupID + `","description":"g"}`: `{"@odata.type":"#microsoft.graph.groupMembers","groupId":"` + groupID + `"}`,
 		manager: manager,
 		`{"@odata.type":"#microsoft.graph.requestorManager"}`:                     manager,
 		`{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":null}`: manager,

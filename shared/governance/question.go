@@ -184,7 +184,7 @@ func (q Questions) Check(answers []Answer, all bool) error {
 	if len(answers) > MaxQuestions {
 		return Invalid("answers", "There are at most %d answers.", MaxQuestions)
 	}
-	given, places := map[string]string{}, map[string]string{}
+	given, places := map[string]Answer{}, map[string]string{}
 	for i, answer := range answers {
 		at := fmt.Sprintf("answers/%d", i)
 		if answer.AnsweredQuestion == nil || answer.AnsweredQuestion.ID == "" {
@@ -200,28 +200,31 @@ func (q Questions) Check(answers []Answer, all bool) error {
 		if _, twice := given[id]; twice {
 			return Invalid(at+"/answeredQuestion", "The question %q is answered twice.", Clip(id))
 		}
-		given[id], places[id] = answer.Value, at+"/value"
+		given[id], places[id] = answer, at
 	}
 	if size, err := sizeOf(q.Kept(answers)); err != nil || size > MaxAnswersSize {
 		return Invalid("answers", "The answers take %d bytes as they are stored, and may take %d; shorten value or displayValue of some.", size, MaxAnswersSize)
 	}
 	for _, question := range q {
 		base := question.base()
-		value := given[base.ID]
-		if strings.TrimSpace(value) == "" {
+		answer, at := given[base.ID], places[base.ID]
+		if _, honest := words(question, answer); !honest {
+			return Invalid(at+"/displayValue", "%s/displayValue is not what the answer to %q shows: the text of what is chosen, or the value itself; leave it out.", at, Clip(base.Text))
+		}
+		if strings.TrimSpace(answer.Value) == "" {
 			if all && base.IsRequired {
 				return Invalid("answers", "The question %q (%s) must be answered.", Clip(base.Text), base.ID)
 			}
 			continue
 		}
-		if err := checkAnswer(question, value, places[base.ID]); err != nil {
+		if err := checkAnswer(question, answer.Value, at+"/value"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Kept is answers as they are stored: each @odata.type that a client gave is the true one.
+// Kept is answers as they are stored: each @odata.type and displayValue that a client gave is the true one.
 func (q Questions) Kept(answers []Answer) []Answer {
 	kept := slices.Clone(answers)
 	for i := range kept {
@@ -229,8 +232,11 @@ func (q Questions) Kept(answers []Answer) []Answer {
 			answer.Type = answerType
 		}
 		refers := *kept[i].AnsweredQuestion
-		if at := slices.IndexFunc(q, func(question Question) bool { return question.base().ID == refers.ID }); refers.Type != "" && at >= 0 {
-			refers.Type = q[at].odataType()
+		if at := slices.IndexFunc(q, func(question Question) bool { return question.base().ID == refers.ID }); at >= 0 {
+			if refers.Type != "" {
+				refers.Type = q[at].odataType()
+			}
+			kept[i].DisplayValue, _ = words(q[at], kept[i])
 		}
 		kept[i].AnsweredQuestion = &refers
 	}
@@ -251,16 +257,54 @@ func checkAnswer(question Question, value, at string) error {
 			return Invalid(at, "The answer to %q does not have the form %q.", Clip(question.Text), question.RegexPattern)
 		}
 	case *MultipleChoiceQuestion:
-		chosen := []string{value}
-		if question.IsMultipleSelectionAllowed {
-			chosen = strings.Split(value, ",")
-		}
-		for _, one := range chosen {
-			one = strings.TrimSpace(one)
-			if !slices.ContainsFunc(question.Choices, func(choice AnswerChoice) bool { return choice.ActualValue == one }) {
-				return Invalid(at, "%q is no choice of the question %q.", Clip(one), Clip(question.Text))
-			}
-		}
+		_, err := question.chosen(value, at)
+		return err
 	}
 	return nil
+}
+
+// chosen are the choices that a value names. Errors: CodeInvalid for one that there is not.
+func (q *MultipleChoiceQuestion) chosen(value, at string) (chosen []AnswerChoice, err error) {
+	names := []string{value}
+	if q.IsMultipleSelectionAllowed {
+		names = strings.Split(value, ",")
+	}
+	for _, name := range names {
+		name = strings.TrimSpace(name)
+		i := slices.IndexFunc(q.Choices, func(choice AnswerChoice) bool { return choice.ActualValue == name })
+		if i < 0 {
+			return chosen, Invalid(at, "%q is no choice of the question %q.", Clip(name), Clip(q.Text))
+		}
+		chosen = append(chosen, q.Choices[i])
+	}
+	return chosen, nil
+}
+
+// words is the displayValue that is true of an answer, and whether what a client says is that: the texts of what is chosen, in one of the languages that it is in, or else the value. None says nothing.
+func words(question Question, answer Answer) (is string, honest bool) {
+	choices, isChoice := question.(*MultipleChoiceQuestion)
+	if answer.DisplayValue == "" || !isChoice {
+		return answer.DisplayValue, answer.DisplayValue == "" || answer.DisplayValue == answer.Value
+	}
+	chosen, _ := choices.chosen(answer.Value, "")
+	in := func(language string) string {
+		texts := make([]string, len(chosen))
+		for i, choice := range chosen {
+			texts[i] = choice.Text
+			for _, other := range choice.Localizations {
+				if language != "" && strings.EqualFold(other.LanguageCode, language) {
+					texts[i] = other.Text
+				}
+			}
+		}
+		return strings.Join(texts, ", ")
+	}
+	is = in("")
+	honest = is == answer.DisplayValue
+	for _, choice := range chosen {
+		for _, other := range choice.Localizations {
+			honest = honest || in(other.LanguageCode) == answer.DisplayValue
+		}
+	}
+	return is, honest
 }

@@ -50,8 +50,7 @@ func (p *AssignmentPolicy) validateSize() error {
 		name  string
 		value any
 	}{
-		{"questions", p.Questions}, {"requestApprovalSettings/stages", p.Approval().Stages}, {"specificAllowedTargets", p.SpecificAllowed},
-		{"requestorSettings", p.RequestorSettings}, {"reviewSettings", p.ReviewSettings},
+		{"questions", p.Questions}, {"reviewSettings", p.ReviewSettings},
 	} {
 		n, err := sizeOf(member.value)
 		if err != nil {

@@ -2,6 +2,7 @@ package governance_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -71,12 +72,9 @@ func TestGrantsHaveKeys(t *testing.T) {
 func TestAPolicyHasASize(t *testing.T) {
 	t.Parallel()
 	for member, policy := range map[string]string{
-		"questions":                      `"questions":[{"text":"a","localizations":[{"languageCode":"en","text":"` + strings.Repeat("<", 70_000) + `"}]}]`,
-		"questions/":                     `"questions":[{"text":"a","choices":[{"actualValue":"a","text":"` + strings.Repeat("x", 400_000) + `"}]}]`,
-		"requestApprovalSettings/stages": `"requestApprovalSettings":{"stages":[{"primaryApprovers":[{"@odata.type":"#microsoft.graph.singleUser","userId":"` + userID + `","description":"` + strings.Repeat("&", 70_000) + `"}]}]}`,
-		"specificAllowedTargets":         `"allowedTargetScope":"specificDirectoryUsers","specificAllowedTargets":[{"@odata.type":"#microsoft.graph.singleUser","userId":"` + userID + `","description":"` + strings.Repeat("\u2028", 70_000) + `"}]`,
-		"reviewSettings":                 `"reviewSettings":{"expirationBehavior":"` + strings.Repeat("x", 400_000) + `"}`,
-		"requestorSettings":              `"requestorSettings":{"onBehalfRequestors":[{"@odata.type":"#microsoft.graph.singleUser","userId":"` + userID + `","description":"` + strings.Repeat("x", 400_000) + `"}]}`,
+		"questions":      `"questions":[{"text":"a","localizations":[{"languageCode":"en","text":"` + strings.Repeat("<", 70_000) + `"}]}]`,
+		"questions/":     `"questions":[{"text":"a","choices":[{"actualValue":"a","text":"` + strings.Repeat("x", 400_000) + `"}]}]`,
+		"reviewSettings": `"reviewSettings":{"expirationBehavior":"` + strings.Repeat("x", 400_000) + `"}`,
 	} {
 		p := decode[governance.AssignmentPolicy](t, `{"displayName":"p",`+policy+`}`)
 		refuses(t, p.Validate(time.Now(), time.Time{}, counter()), strings.TrimSuffix(member, "/"), "as it is stored, and may take 393216")
@@ -87,12 +85,21 @@ func TestAPolicyHasASize(t *testing.T) {
 func TestAnswersHaveASize(t *testing.T) {
 	t.Parallel()
 	questions := governance.Questions{&governance.TextInputQuestion{QuestionBase: governance.QuestionBase{ID: "why", Text: "Why?"}}}
-	answer := func(displayValue, odataType string) []governance.Answer {
-		return []governance.Answer{{Value: "x", DisplayValue: displayValue, Type: odataType, AnsweredQuestion: &governance.AnsweredRefers{ID: "why", Type: odataType}}}
+	answer := func(value, odataType string) []governance.Answer {
+		return []governance.Answer{{Value: value, DisplayValue: value, Type: odataType, AnsweredQuestion: &governance.AnsweredRefers{ID: "why", Type: odataType}}}
 	}
-	refuses(t, questions.Check(answer(strings.Repeat("x", 250_000), ""), true), "", "")
-	refuses(t, questions.Check(answer(strings.Repeat("x", 270_000), ""), true), "answers", "may take 262144")
-	refuses(t, questions.Check(answer(strings.Repeat("<", 45_000), ""), true), "answers", "may take 262144")
+	for i := range governance.MaxQuestions {
+		questions = append(questions, &governance.TextInputQuestion{QuestionBase: governance.QuestionBase{ID: fmt.Sprint(i), Text: "Why?"}})
+	}
+	all := func(value string, count int) (answers []governance.Answer) {
+		for i := range count {
+			answers = append(answers, governance.Answer{Value: value, AnsweredQuestion: &governance.AnsweredRefers{ID: fmt.Sprint(i)}})
+		}
+		return answers
+	}
+	refuses(t, questions.Check(all(strings.Repeat("x", 4000), 50), true), "", "")
+	refuses(t, questions.Check(all(strings.Repeat("<", 4000), 10), true), "", "")
+	refuses(t, questions.Check(all(strings.Repeat("<", 4000), 11), true), "answers", "may take 262144")
 	refuses(t, questions.Check(answer("x", strings.Repeat("x", 300_000)), true), "", "") // what it says of its type is not kept
 	asked := answer("x", "Microsoft.Graph.accessPackageAnswerString")
 	kept := encode(t, questions.Kept(asked))

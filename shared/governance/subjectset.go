@@ -62,13 +62,11 @@ const MaxManagerLevel = 4
 type (
 	// SingleUser is one person.
 	SingleUser struct {
-		UserID      string `json:"userId"`
-		Description string `json:"description,omitempty"`
+		UserID string `json:"userId"`
 	}
 	// GroupMembers are the members of a group, nested ones included.
 	GroupMembers struct {
-		GroupID     string `json:"groupId"`
-		Description string `json:"description,omitempty"`
+		GroupID string `json:"groupId"`
 	}
 	// RequestorManager is the manager of the requestor; level 2 is the manager's manager, and so on (RULES APR-08).
 	RequestorManager struct {

@@ -21,6 +21,6 @@ func init() {
 		{Name: "resourceScopes", Beta: []string{"accessPackageResourceScopes"}, Kind: Owned, Of: ResourceScope},
 		{Name: "customWorkflowExtensions", Beta: []string{"accessPackageCustomWorkflowExtensions", "customAccessPackageWorkflowExtensions"},
 			Waits: waitsExtensions},
-		{Name: "catalogType", Kind: Noise, Is: "accessPackageCatalogType"},
+		{Name: "catalogType", Kind: Key, Is: "accessPackageCatalogType", Default: "userManaged"},
 	}, noise("createdDateTime", "modifiedDateTime", "createdBy", "modifiedBy")...)
 }

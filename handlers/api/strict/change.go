@@ -46,24 +46,57 @@ func (b *Body) Replace(stored []byte) ([]byte, error) {
 
 // against reads the stored resource and holds against it what the body may only repeat.
 func (b *Body) against(stored []byte) (map[string]any, error) {
-	var present map[string]any
-	decoder := json.NewDecoder(bytes.NewReader(stored))
-	decoder.UseNumber()
-	if err := decoder.Decode(&present); err != nil {
-		return nil, fmt.Errorf("decode the stored resource: %w", err)
+	present, err := decoded(json.RawMessage(stored))
+	if err != nil {
+		return nil, err
 	}
 	for _, echo := range b.echoes {
-		at := contradiction(echo.member, echo.member.in(present), echo.value, echo.at.path())
-		switch {
-		case at == "":
-		case echo.member.Kind == Owned:
-			return nil, governance.Invalid(at,
-				"%s is not what is there, and cannot be changed here; leave it out, and change it at its own path.", at)
-		default:
+		if contradiction(echo.member, echo.member.in(present), echo.value, echo.at.path()) != "" {
 			return nil, echo.at.invalid("contradicts what is there; leave it out, or send what was read")
 		}
 	}
 	return present, nil
+}
+
+// Refers holds what the body repeats of other resources, and of what has a path of its own, against what they are: whole reads one with all
+// that clients fetch with it, the body's own for no id. Of what the caller may not read, nothing but ids and names can be true. Errors:
+// CodeInvalid, and those of whole.
+func (b *Body) Refers(whole func(of *Type, id string) (any, error)) error {
+	for _, one := range b.refers {
+		stored := one.known
+		found, err := whole(cmp.Or(one.of, b.of), one.id)
+		switch code := governance.CodeOf(err); {
+		case err == nil:
+			present, err := decoded(found)
+			if err != nil {
+				return err
+			}
+			stored = present
+			if one.member.Kind == Owned {
+				stored = present[one.member.Name]
+			}
+		case one.id == "" || code != governance.CodeNotFound && code != governance.CodeForbidden:
+			return err
+		}
+		if at := contradiction(one.member, stored, one.value, one.at.path()); at != "" {
+			return governance.Invalid(at, "%s is not what is there, and cannot be changed here; leave it out, and change it at its own path.", at)
+		}
+	}
+	return nil
+}
+
+// decoded is a value as JSON has it.
+func decoded(value any) (object map[string]any, err error) {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return nil, fmt.Errorf("encode the stored resource: %w", err)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	if err := decoder.Decode(&object); err != nil {
+		return nil, fmt.Errorf("decode the stored resource: %w", err)
+	}
+	return object, nil
 }
 
 // in is what a stored object has of a member. What it refers to by an id alone is of what it refers to besides: the package of a policy is
@@ -79,18 +112,21 @@ func (m *Member) in(object map[string]any) any {
 }
 
 // contradiction is where what a client repeats of a member is not what is stored; empty if it is. Names may have changed since it was read,
-// and what is not stored must ask for nothing.
+// but those of roles and scopes, which are rights; what is not stored must ask for nothing.
 func contradiction(m *Member, stored, given any, path string) string {
 	switch given := given.(type) {
 	case nil:
-		return ""
+		if isNothing(m, stored) {
+			return ""
+		}
+		return path
 	case map[string]any:
 		object, _ := stored.(map[string]any)
 		for _, name := range slices.Sorted(maps.Keys(given)) {
 			_, has := object[name]
 			inner := m.Of.member(name)
 			switch {
-			case name == "displayName" || name == "description" || !has && isAnnotation(name):
+			case isName(name) && m.Of != ResourceRole && m.Of != ResourceScope || !has && isAnnotation(name):
 			case has:
 				if at := contradiction(inner, cmp.Or(inner, &Member{Name: name}).in(object), given[name], path+"/"+name); at != "" {
 					return at

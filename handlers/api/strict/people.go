@@ -4,8 +4,8 @@ import "latchkey/shared/governance"
 
 // subjectSet is one description of people; it is read where somebody is named (RULES POL-03).
 var subjectSet = &Type{Name: "subjectSet", Synonyms: []string{"userSet"}, Derived: []*Type{
-	{Name: "singleUser", Members: []Member{{Name: "userId", Beta: []string{"id"}, Kind: GUID, Needed: true}, {Name: "description", Kind: Text}, backup}},
-	{Name: "groupMembers", Members: []Member{{Name: "groupId", Beta: []string{"id"}, Kind: GUID, Needed: true}, {Name: "description", Kind: Text}, backup}},
+	{Name: "singleUser", Members: []Member{{Name: "userId", Beta: []string{"id"}, Kind: GUID, Needed: true}, directoryName, backup}},
+	{Name: "groupMembers", Members: []Member{{Name: "groupId", Beta: []string{"id"}, Kind: GUID, Needed: true}, directoryName, backup}},
 	{Name: "requestorManager", Members: []Member{{Name: "managerLevel", Kind: Int, Most: governance.MaxManagerLevel}, backup}},
 	{Name: "targetManager", Waits: waitsBehalf},
 	{Name: "internalSponsors", Waits: waitsOutside},
@@ -19,6 +19,9 @@ var subjectSet = &Type{Name: "subjectSet", Synonyms: []string{"userSet"}, Derive
 	{Name: "ruleBasedSubjectSet", Waits: waitsAutomatic},
 	{Name: "groupBasedSubjectSet", Waits: waitsAutomatic},
 }}
+
+// directoryName is whom an id is of, in the words of a client; what they were might be another's name, so they are not kept.
+var directoryName = Member{Name: "description", Kind: Noise}
 
 // backup is beta's word for a fallback. Where there are fallbacks it was taken out before.
 var backup = Member{Name: "isBackup", Kind: Bool, Decided: true, Never: "makes a fallback of it, and here there are none"}

@@ -13,6 +13,7 @@ type Body struct {
 	of     *Type
 	value  map[string]any
 	echoes []echo // what must be as it is stored
+	refers []referral
 }
 
 // echo is something that a client may only repeat.
@@ -22,11 +23,20 @@ type echo struct {
 	value  any
 }
 
+// referral is what a client repeats of another resource, or of what is not stored with its own.
+type referral struct {
+	echo
+	of    *Type  // whose it is; nil: the body's own
+	id    string // its id; empty: that of the body's own
+	known any    // as much of it as is looked at elsewhere; more must not be said where the resource cannot be read
+}
+
 // reading is one body on its way through the tables.
 type reading struct {
 	change bool // of a resource that is there; otherwise it makes one
 	echoed bool // inside what a client may only repeat
 	echoes []echo
+	refers []referral
 }
 
 // New reads the body that makes a resource, or calls an action. Errors: CodeInvalid, with the whole path to the member.
@@ -48,7 +58,7 @@ func (t *Type) body(data []byte, r *reading) (*Body, error) {
 		return nil, err
 	}
 	value, err := r.object(of, root)
-	return &Body{of: of, value: value, echoes: r.echoes}, err
+	return &Body{of: of, value: value, echoes: r.echoes, refers: r.refers}, err
 }
 
 // JSON is what a body that makes a resource says, in the names and forms of v1.0; what it sets to null is not in it.
@@ -61,12 +71,6 @@ func (b *Body) Into(value any) error {
 		return err
 	}
 	return json.Unmarshal(data, value)
-}
-
-// Owned says whether the body repeats resources that have a path of their own: then what Merge and Replace are given as stored must hold
-// them.
-func (b *Body) Owned() bool {
-	return slices.ContainsFunc(b.echoes, func(e echo) bool { return e.member.Kind == Owned })
 }
 
 // object reads an object of a type.
@@ -347,25 +351,52 @@ func (r *reading) ref(m *Member, n *node, value map[string]any) error {
 	if id == nil || id.text == "" {
 		return n.invalid("needs id: it is known by nothing else")
 	}
-	object := map[string]any{"id": id.text}
-	for i := range m.Of.Members { // what it refers to must be what is meant, too
-		within := &m.Of.Members[i]
-		if within.Kind != Ref || inner[within.Name] == nil {
-			continue
-		}
-		object[within.Name] = inner[within.Name]
-		if r.change && !r.echoed {
-			at := n.find(append([]string{within.Name}, within.Beta...)...).find("id")
-			r.echoes = append(r.echoes, echo{at, m, map[string]any{within.Name: inner[within.Name]}})
-		}
-	}
-	if r.change && !r.echoed {
-		r.echoes = append(r.echoes, echo{id, m, map[string]any{"id": id.text}})
+	if r.echoed {
+		value[m.Name] = inner
 		return nil
 	}
-	value[m.Name] = object
+	ids, only := m.Of.ids(inner)
+	if !only {
+		says := any(inner)
+		if !r.change { // nothing is taken away, so that null asks for nothing
+			says = withoutNulls(inner)
+		}
+		r.refers = append(r.refers, referral{echo{n, m, says}, m.Of, id.text, ids})
+	}
+	if !r.change {
+		value[m.Name] = ids
+		return nil
+	}
+	for name := range ids { // what it refers to must be what is meant, too
+		at := id
+		if within := m.Of.member(name); within.Kind == Ref {
+			at = n.find(append([]string{name}, within.Beta...)...).find("id")
+		}
+		r.echoes = append(r.echoes, echo{at, m, map[string]any{name: ids[name]}})
+	}
 	return nil
 }
+
+// ids is what a reference says by ids, and whether it says no more but names.
+func (t *Type) ids(says map[string]any) (ids map[string]any, only bool) {
+	ids, only = map[string]any{}, true
+	for name, value := range says {
+		inner, isObject := value.(map[string]any)
+		switch m := t.member(name); {
+		case name == "id":
+			ids[name] = value
+		case isObject && m.Kind == Ref:
+			within, alone := m.Of.ids(inner)
+			ids[name], only = within, only && alone
+		case !isName(name):
+			only = false
+		}
+	}
+	return ids, only
+}
+
+// isName says whether a member is words that may have changed since they were read.
+func isName(name string) bool { return name == "displayName" || name == "description" }
 
 // bind makes the object that an @odata.bind stands for. Errors: CodeInvalid where none can stand.
 func (m *Member) bind(n *node) error {
@@ -409,19 +440,23 @@ func cutLast(path string) (front, last string) {
 
 // owned reads resources that have a path of their own.
 func (r *reading) owned(m *Member, n *node, value map[string]any) error {
+	var given any
+	if n.kind != isNull {
+		list, err := repetition().list(m.Of, n)
+		if err != nil {
+			return err
+		}
+		given = list
+	}
 	switch {
-	case n.kind == isNull:
-		return nil
-	case !r.change && !r.echoed && n.kind == isList && len(n.inside) == 0:
-		return nil
-	case !r.change && !r.echoed:
+	case r.echoed:
+		value[m.Name] = given
+	case r.change:
+		r.refers = append(r.refers, referral{echo: echo{n, m, given}})
+	case len(n.inside) > 0:
 		return n.invalid("cannot be made here; leave it out, and add to it at its own path afterwards")
 	}
-	given, err := repetition().list(m.Of, n)
-	if err != nil {
-		return err
-	}
-	return r.repeated(m, n, given, value)
+	return nil
 }
 
 // value reads a value that is not null.

@@ -19,7 +19,7 @@ func init() {
 		{Name: "justification", Kind: Text},
 		{Name: "answers", Kind: List, Of: answer},
 		{Name: "schedule", Kind: Object, Of: requested},
-		{Name: "assignment", Beta: []string{"accessPackageAssignment"}, Kind: Object, Of: assignment},
+		{Name: "assignment", Beta: []string{"accessPackageAssignment"}, Kind: Object, Of: Assignment},
 		{Name: "accessPackage", Kind: Ref, Of: Package, Sets: packageSets},
 		{Name: "requestor", Kind: Object, Of: subject},
 		{Name: "isValidationOnly", Kind: Bool, Decided: true, Waits: waitsWho},
@@ -35,7 +35,7 @@ func init() {
 
 var (
 	// subject is accessPackageSubject. Whom it names must be the true one; that is looked at where the directory is known.
-	subject = &Type{Name: "accessPackageSubject", Members: append([]Member{
+	subject = &Type{Name: "accessPackageSubject", Adapt: adaptSubject, Members: append([]Member{
 		{Name: "id", Kind: Text},
 		{Name: "objectId", Kind: Text},
 		{Name: "email", Kind: Text},
@@ -49,8 +49,8 @@ var (
 		{Name: "connectedOrganizationId", Waits: waitsOutside},
 	}, noise("displayName", "onPremisesSecurityIdentifier", "altSecId", "cleanupScheduledDateTime")...)}
 
-	// assignment is accessPackageAssignment, as a request names what it is about.
-	assignment = &Type{Name: "accessPackageAssignment", Adapt: adaptAssignment, Members: append([]Member{
+	// Assignment is accessPackageAssignment, as a request names what it is about.
+	Assignment = &Type{Name: "accessPackageAssignment", Adapt: adaptAssignment, Members: append([]Member{
 		{Name: "id", Kind: Text},
 		{Name: "target", Kind: Object, Of: subject},
 		{Name: "accessPackage", Kind: Ref, Of: Package, Sets: packageSets},
@@ -66,17 +66,22 @@ var (
 		{Name: "customExtensionCalloutInstances", Waits: waitsExtensions},
 		{Name: "accessPackageAssignmentRequests", Waits: waitsHistory},
 		{Name: "accessPackageAssignmentResourceRoles", Waits: waitsHistory},
-		{Name: "deliveries", Kind: List, Decided: true, Of: &Type{Words: "a delivery", Members: append([]Member{
-			{Name: "grant", Kind: Object, Of: &Type{Words: "a grant", Members: noise("originSystem", "resourceOriginId", "role")}},
-		}, noise("state", "reason", "leaving", "handle", "endDateTime")...)}},
+		deliveries,
 	}, noise("status", "assignmentState", "assignmentStatus", "expiredDateTime", "isExtended")...)}
+
+	deliveries = Member{Name: "deliveries", Kind: Owned, Of: &Type{Words: "a delivery", Members: append([]Member{
+		{Name: "grant", Kind: Object, Of: &Type{Words: "a grant", Members: []Member{
+			{Name: "originSystem", Kind: Text}, {Name: "resourceOriginId", Kind: Text}, {Name: "role", Kind: Text},
+		}}},
+		{Name: "endDateTime", Kind: DateTime},
+	}, noise("state", "reason", "leaving", "handle")...)}}
 
 	// parameters ask for something even where they ask for false: that approval is not bypassed.
 	parameters = &Type{Name: "accessPackageAssignmentRequestParameters"}
 )
 
 // adaptRequest refuses what nobody would look at for the kind of request: a removal is at once, and an add makes an assignment.
-func adaptRequest(_ *reading, n *node) error {
+func adaptRequest(r *reading, n *node) error {
 	about := n.find("assignment", "accessPackageAssignment")
 	if given := n.find("parameters"); given != nil && len(given.inside) > 0 {
 		return given.notYet(shown(given.name), waitsWho)
@@ -100,25 +105,26 @@ func adaptRequest(_ *reading, n *node) error {
 				return given.invalid("is not read of a removal, which is at once; leave it out")
 			}
 		}
-	case "useradd", "adminadd":
-		for _, err := range []error{
-			n.find("accessPackage").saysMore(Package), about.find("accessPackage").saysMore(Package),
-			about.find("assignmentPolicy", "accessPackageAssignmentPolicy").saysMore(Policy),
-		} {
-			if err != nil {
-				return err
+		if id := about.lower("id"); id != "" {
+			given := about.take(deliveries.Name)
+			if given == nil || given.kind == isNull {
+				return nil
 			}
+			list, err := repetition().list(deliveries.Of, given)
+			r.refers = append(r.refers, referral{echo: echo{given, &deliveries, list}, of: Assignment, id: id})
+			return err
 		}
+	case "useradd", "adminadd":
 		if target := about.find("target"); n.lower("requestType") == "adminadd" && target.lower("objectId") == "" && target.lower("email") != "" {
 			return target.find("email").notYet("email", waitsOutside)
 		}
-		if id := about.find("id"); id != nil && !nothing(assignment.member("id"), id) {
+		if id := about.find("id"); id != nil && !nothing(Assignment.member("id"), id) {
 			return id.invalid("cannot be given: an add makes a new assignment; leave it out")
 		}
 		if end := about.find("expiredDateTime"); end != nil && end.kind != isNull {
 			return end.invalid("is not read; when access ends is asked for in schedule of the request")
 		}
-		if times := about.find("schedule"); times != nil && !nothing(assignment.member("schedule"), times) {
+		if times := about.find("schedule"); times != nil && !nothing(Assignment.member("schedule"), times) {
 			return times.invalid("is not read; when access begins and ends is asked for in schedule of the request")
 		}
 	}
@@ -139,10 +145,11 @@ func adaptAssignment(_ *reading, n *node) error {
 	if err := id.must(isText); err != nil {
 		return err
 	}
+	id.text = strings.TrimSpace(id.text)
 	target := n.find("target")
 	if target == nil || target.kind == isNull {
 		n.take("target")
-		return n.put("target", id.made(isObject, "", id.made(isText, strings.TrimSpace(id.text)).named("objectId")))
+		return n.put("target", id.made(isObject, "", id.made(isText, id.text).named("objectId")))
 	}
 	if target.kind != isObject {
 		return nil // refused where it is read
@@ -150,17 +157,16 @@ func adaptAssignment(_ *reading, n *node) error {
 	return target.identify("objectId", id)
 }
 
-// saysMore refuses what a reference of a request says beside the id: a condition in it would be taken for one of the request, and nobody
-// would keep it.
-func (n *node) saysMore(of *Type) error {
-	if n == nil || n.kind != isObject {
-		return nil
+// adaptSubject refuses who is named by words alone: a person is never found by name.
+func adaptSubject(_ *reading, n *node) error {
+	for _, id := range []string{"id", "objectId", "email", "principalName"} {
+		if n.lower(id) != "" {
+			return nil
+		}
 	}
-	for _, one := range n.inside {
-		member := of.member(one.as)
-		isNamed := member != nil && (member.Kind >= Noise || member.Name == "displayName" || member.Name == "description")
-		if member != nil && !isNamed && !nothing(member, one) {
-			return one.invalid("is not read here: the request is under what is stored with this id; leave it out")
+	for _, words := range []string{"displayName", "onPremisesSecurityIdentifier", "altSecId"} {
+		if given := n.find(words); given != nil && !nothing(nil, given) {
+			return given.invalid("does not say who is meant; objectId is missing")
 		}
 	}
 	return nil

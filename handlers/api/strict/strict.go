@@ -39,8 +39,8 @@ const (
 	Open                 // any JSON: somebody else checks it
 
 	Noise // a plain value that the service decides, and clients send back: not judged
-	Key   // the id of the resource: the service decides it; on a change it must be the stored one
-	Ref   // another resource, by its id; the rest of it is read and counts for nothing. On a change it must be the stored one
+	Key   // the id of the resource, or what else makes it what it is: the service decides it; on a change it must be the stored one
+	Ref   // another resource, by its id; what more is said of it must be true. On a change it must be the stored one
 	Owned // resources that have a path of their own: on a change they must be the stored ones, else there must be none
 )
 

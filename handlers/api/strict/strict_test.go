@@ -72,7 +72,7 @@ func TestMeaning(t *testing.T) {
 			`{"requestApprovalSettings":{"stages":[{"primaryApprovers":[],"fallbackPrimaryApprovers":[` + someone + `]}]}}`},
 		"requestors": {Policy, `{"requestorSettings":{"acceptRequests":true,"scopeType":"SpecificDirectorySubjects","allowedRequestors":[{"@odata.type":"singleUser","id":"` + anID + `","isBackup":false}]}}`,
 			`{"allowedTargetScope":"specificDirectoryUsers","specificAllowedTargets":[` + someone + `],"requestorSettings":{"enableTargetsToSelfAddAccess":true}}`},
-		"days":   {Policy, `{"durationInDays":"90","expirationDateTime":null,"accessPackageId":"p","canExtend":false}`, `{"expiration":{"type":"afterDuration","duration":"P90D"},"accessPackage":{"id":"p"}}`},
+		"days":   {Policy, `{"durationInDays":"90","expirationDateTime":null,"accessPackageId":"p","canExtend":false}`, `{"expiration":{"type":"afterDuration","duration":"P90D"},"accessPackage":{"id":"p"},"canExtend":false}`},
 		"a date": {Policy, `{"durationInDays":0,"expirationDateTime":"2030-01-01T00:00:00Z"}`, `{"expiration":{"type":"afterDateTime","endDateTime":"2030-01-01T00:00:00Z"}}`},
 		"no end": {Policy, `{"durationInDays":0}`, `{"expiration":{"type":"noExpiration"}}`},
 		"weeks":  {Policy, `{"expiration":{"duration":"P4W2D","type":"AFTERDURATION"}}`, `{"expiration":{"type":"afterDuration","duration":"P30D"}}`},
@@ -87,7 +87,7 @@ func TestMeaning(t *testing.T) {
 		"asks for nothing": {Policy, `{"reviewSettings":null,"automaticRequestSettings":null,"customExtensionStageSettings":[],"customExtensionHandlers":[],"verifiableCredentialSettings":{"credentialTypes":[]},"isDenied":false,
 			"requestorSettings":{"enableTargetsToSelfUpdateAccess":"false","onBehalfRequestors":[],"enableOnBehalfRequestorsToAddAccess":0},
 			"requestApprovalSettings":{"stages":[{"approverInformationVisibility":"Default","primaryApprovers":[]}]}}`,
-			`{"requestorSettings":{"enableTargetsToSelfUpdateAccess":false,"onBehalfRequestors":[],"enableOnBehalfRequestorsToAddAccess":false},"requestApprovalSettings":{"stages":[{"approverInformationVisibility":"default","primaryApprovers":[]}]}}`},
+			`{"verifiableCredentialSettings":{"credentialTypes":[]},"isDenied":false,"requestorSettings":{"enableTargetsToSelfUpdateAccess":false,"onBehalfRequestors":[],"enableOnBehalfRequestorsToAddAccess":false},"requestApprovalSettings":{"stages":[{"approverInformationVisibility":"default","primaryApprovers":[]}]}}`},
 		"a request": {Request, `{"requestType":"UserAdd","accessPackageAssignment":{"accessPackageId":"p","targetId":"` + anID + `","schedule":{"startDateTime":null,"stopDateTime":null}},"isValidationOnly":false,"parameters":[],
 			"answers":[{"@odata.type":"#microsoft.graph.answerString","value":"A","answeredQuestion":{"@odata.type":"#microsoft.graph.accessPackageTextInputQuestion","id":"q","text":"why?","isRequired":true}},{"value":"B","answeredQuestion":{"id":"r"}}]}`,
 			`{"requestType":"userAdd","assignment":{"accessPackage":{"id":"p"},"target":{"objectId":"` + anID + `"},"schedule":{}},
@@ -111,10 +111,13 @@ func TestMeaning(t *testing.T) {
 			"expiration@odata.type":"#microsoft.graph.expirationPattern","createdDateTime@odata.type":"#DateTimeOffset","customExtensionHandlers@odata.type":"#Collection(x)","displayName":"x","catalog@odata.type":null,
 			"requestApprovalSettings":{"approvalStages@odata.type":"collection(microsoft.graph.approvalStage)","stages":[{"durationBeforeAutomaticDenial@odata.type":"Edm.Duration","isEscalationEnabled@odata.type":"#Boolean",
 			"primaryApprovers@odata.type":"#Collection(microsoft.graph.singleUser)","primaryApprovers":[]}]}}`, `{"displayName":"x","requestApprovalSettings":{"stages":[{"primaryApprovers":[]}]}}`},
-		"who is asked": {Requirements, `{"subject":{"objectId":"x","email":null,"subjectType":"user"}}`, `{"subject":{"objectId":"x","subjectType":"user"}}`},
-		"deliveries":   {Request, `{"assignment":{"deliveries":[{"grant":{"originSystem":"AadGroup","resourceOriginId":"g","role":"Member"},"state":"delivered"}]}}`, `{"assignment":{}}`},
-		"a decision":   {Stage, `{"reviewResult":"approve","status":"InProgress","reviewedBy":{"@odata.type":"#microsoft.graph.userIdentity","id":"x","displayName":"y"},"assignedToMe":true}`, `{"reviewResult":"Approve","status":"InProgress","reviewedBy":{"id":"x"}}`},
-		"an action":    {Action, `{"@odata.etag":"e","@odata.context":"c","name":"n","Kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":[],"onFailure":"deny","modifiedDateTime":"t","findings":[]}`, `{"kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":[],"onFailure":"deny"}`},
+		"who is asked":           {Requirements, `{"subject":{"objectId":"x","email":null,"subjectType":"user"}}`, `{"subject":{"objectId":"x","subjectType":"user"}}`},
+		"deliveries":             {Request, `{"requestType":"adminRemove","assignment":{"id":"a","deliveries":[{"grant":{"originSystem":"AadGroup","resourceOriginId":"g","role":"Member"},"state":"delivered"}]}}`, `{"requestType":"adminRemove","assignment":{"id":"a"}}`},
+		"named in words":         {Policy, `{"specificAllowedTargets":[{"@odata.type":"groupMembers","groupId":"` + anID + `","description":"the board"}]}`, `{"specificAllowedTargets":[{"@odata.type":"#microsoft.graph.groupMembers","groupId":"` + anID + `"}]}`},
+		"spaces":                 {Request, `{"assignment":{"targetId":" ` + anID + ` "}}`, `{"assignment":{"target":{"objectId":"` + anID + `"}}}`},
+		"nothing of a reference": {Request, `{"requestType":"userAdd","accessPackage":{"id":"p","displayName":"x","description":"y","isHidden":false,"resourceRoleScopes":[],"catalog":{"id":"c","displayName":"x"}}}`, `{"requestType":"userAdd","accessPackage":{"id":"p","catalog":{"id":"c"}}}`},
+		"a decision":             {Stage, `{"reviewResult":"approve","status":"InProgress","reviewedBy":{"@odata.type":"#microsoft.graph.userIdentity","id":"x","displayName":"y"},"assignedToMe":true}`, `{"reviewResult":"Approve","status":"InProgress","reviewedBy":{"id":"x"}}`},
+		"an action":              {Action, `{"@odata.etag":"e","@odata.context":"c","name":"n","Kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":[],"onFailure":"deny","modifiedDateTime":"t","findings":[]}`, `{"kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":[],"onFailure":"deny"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -205,7 +208,7 @@ func TestRefused(t *testing.T) {
 		"link of a member":            {Package, `{"catalog@odata.id":"catalogs/` + anID + `"}`, "catalog@odata.id", nil},
 		"an object for noise":         {Catalog, `{"createdBy":{"@odata.type":"#microsoft.graph.horse"}}`, "createdBy", []string{"an object"}},
 		"a list for noise":            {Request, `{"assignment":{"expiredDateTime":[]}}`, "assignment/expiredDateTime", nil},
-		"type in what is repeated":    {Request, `{"assignment":{"deliveries":[{"grant":{"@odata.type":"#microsoft.graph.user"}}]}}`, "assignment/deliveries/0/grant/@odata.type", []string{"no type in Graph"}},
+		"type in what is repeated":    {Request, `{"requestType":"adminRemove","assignment":{"id":"a","deliveries":[{"grant":{"@odata.type":"#microsoft.graph.user"}}]}}`, "assignment/deliveries/0/grant/@odata.type", []string{"no type in Graph"}},
 		"unknown in what is repeated": {Request, `{"answers":[{"answeredQuestion":{"id":"q","choices":[{"horse":1}]}}]}`, "answers/0/answeredQuestion/choices/0/horse", nil},
 		"shape in a reference":        {Package, `{"catalog":{"id":"c","isExternallyVisible":"maybe"}}`, "catalog/isExternallyVisible", nil},
 		"a number for an id":          {Package, `{"catalog":{"id":7}}`, "catalog/id", []string{"a number", "a string"}},
@@ -269,22 +272,33 @@ func TestRefused(t *testing.T) {
 		"two links":                {Package, `{"catalog":{"id":"` + another + `","@odata.id":"catalogs/` + anID + `"}}`, "catalog/@odata.id", nil},
 		"what has its own path":    {Package, `{"resourceRoleScopes":[{"role":{}}]}`, "resourceRoleScopes", nil},
 
-		"condition of a package":             {Request, `{"requestType":"userAdd","assignment":{"accessPackage":{"id":"p","isHidden":true}}}`, "assignment/accessPackage/isHidden", []string{"not read here"}},
-		"condition of a policy":              {Request, `{"requestType":"adminAdd","assignment":{"assignmentPolicy":{"id":"p","requestApprovalSettings":{"isApprovalRequiredForAdd":true}}}}`, "assignment/assignmentPolicy/requestApprovalSettings", nil},
-		"end of a policy":                    {Request, `{"requestType":"userAdd","assignment":{"accessPackageAssignmentPolicy":{"id":"p","durationInDays":3}}}`, "assignment/accessPackageAssignmentPolicy/durationInDays", nil},
-		"condition of the package, outside":  {Request, `{"requestType":"userAdd","accessPackage":{"id":"p","isHidden":"true"}}`, "accessPackage/isHidden", nil},
-		"requestor of a resource":            {ResourceRequest, `{"requestor":{"objectId":"` + anID + `"}}`, "requestor", []string{"the caller"}},
-		"reason of a resource":               {ResourceRequest, `{"justification":"x"}`, "justification", nil},
-		"scope of another role":              {RoleScope, `{"role":{"originId":"Member_g"},"scope":{"roleOriginId":"Owner_g"}}`, "scope/roleOriginId", []string{"role/originId"}},
-		"requirements by another's address":  {Requirements, `{"subject":{"objectId":"x","email":"y"}}`, "subject/email", []string{"objectId"}},
-		"requirements by id":                 {Requirements, `{"subject":{"id":"x"}}`, "subject/id", nil},
-		"requirements of a misspelt subject": {Requirements, `{"subjct":{}}`, "subjct", []string{"getApplicablePolicyRequirements", "use subject"}},
-		"type of an action":                  {Nothing, `{"@odata.type":"#microsoft.graph.user"}`, "@odata.type", []string{"no type in Graph"}},
-		"unknown in credentials":             {Policy, `{"verifiableCredentialSettings":{"horse":false}}`, "verifiableCredentialSettings/horse", nil},
-		"another's credentials":              {Policy, `{"verifiableCredentialSettings":{"@odata.type":"#microsoft.graph.user"}}`, "verifiableCredentialSettings/@odata.type", nil},
-		"unknown in a recurrence":            {Request, `{"requestType":"userAdd","schedule":{"recurrence":{"pattern":null,"horse":null}}}`, "schedule/recurrence/horse", nil},
-		"something in what is not here":      {ResourceRequest, `{"resource":{"environment":{"horse":null}}}`, "resource/environment", []string{"not in this release"}},
-		"an organisation":                    {Request, `{"assignment":{"target":{"connectedOrganization":{"id":"x"}}}}`, "assignment/target/connectedOrganization", []string{"not in this release"}},
+		"condition of a package":              {Request, `{"requestType":"userAdd","assignment":{"accessPackage":{"id":"p","isHidden":true}}}`, "assignment/accessPackage/isHidden", []string{"not what is there"}},
+		"condition of a policy":               {Request, `{"requestType":"adminAdd","assignment":{"assignmentPolicy":{"id":"p","requestApprovalSettings":{"isApprovalRequiredForAdd":true}}}}`, "assignment/assignmentPolicy/requestApprovalSettings", nil},
+		"end of a policy":                     {Request, `{"requestType":"userAdd","assignment":{"accessPackageAssignmentPolicy":{"id":"p","durationInDays":3}}}`, "assignment/accessPackageAssignmentPolicy/expiration", nil},
+		"condition of the package, outside":   {Request, `{"requestType":"userAdd","accessPackage":{"id":"p","isHidden":"true"}}`, "accessPackage/isHidden", nil},
+		"an hour, deep":                       {Request, `{"requestType":"userAdd","assignment":{"accessPackage":{"id":"p","assignmentPolicies":[{"id":"po","expiration":{"type":"afterDuration","duration":"PT1H"}}]}}}`, "assignment/accessPackage/assignmentPolicies", nil},
+		"another right, deep":                 {Request, `{"requestType":"userAdd","assignment":{"accessPackage":{"id":"p","resourceRoleScopes":[{"id":"x"}]}}}`, "assignment/accessPackage/resourceRoleScopes", nil},
+		"a condition two references down":     {Request, `{"requestType":"adminAdd","assignment":{"assignmentPolicy":{"id":"po","accessPackage":{"id":"p","isHidden":true}}}}`, "assignment/assignmentPolicy/accessPackage/isHidden", nil},
+		"rights of an add":                    {Request, `{"requestType":"adminAdd","assignment":{"deliveries":[{"grant":{"role":"Owner"}}]}}`, "assignment/deliveries", nil},
+		"other rights of a removal":           {Request, `{"requestType":"userRemove","assignment":{"id":"a","deliveries":[{"grant":{"role":"Owner"}}]}}`, "assignment/deliveries", nil},
+		"condition of a removal":              {Request, `{"requestType":"userRemove","assignment":{"id":"a","accessPackage":{"id":"p","resourceRoleScopes":[{"id":"x"}]}}}`, "assignment/accessPackage/resourceRoleScopes", nil},
+		"resources of a catalog":              {Package, `{"catalog":{"id":"c","resources":[{"originId":"g"}]}}`, "catalog/resources", nil},
+		"policies of the package of a policy": {Policy, `{"accessPackage":{"id":"p","assignmentPolicies":[{"displayName":"x"}]}}`, "accessPackage/assignmentPolicies", nil},
+		"requestor by name":                   {Request, `{"requestType":"userAdd","requestor":{"displayName":"Bob"}}`, "requestor/displayName", []string{"objectId"}},
+		"requestor by a SID":                  {Request, `{"requestType":"userAdd","requestor":{"subjectType":"user","onPremisesSecurityIdentifier":"S-1"}}`, "requestor/onPremisesSecurityIdentifier", nil},
+		"target by an alternative id":         {Request, `{"requestType":"adminAdd","assignment":{"target":{"objectId":null,"altSecId":"x"}}}`, "assignment/target/altSecId", []string{"objectId"}},
+		"requestor of a resource":             {ResourceRequest, `{"requestor":{"objectId":"` + anID + `"}}`, "requestor", []string{"the caller"}},
+		"reason of a resource":                {ResourceRequest, `{"justification":"x"}`, "justification", nil},
+		"scope of another role":               {RoleScope, `{"role":{"originId":"Member_g"},"scope":{"roleOriginId":"Owner_g"}}`, "scope/roleOriginId", []string{"role/originId"}},
+		"requirements by another's address":   {Requirements, `{"subject":{"objectId":"x","email":"y"}}`, "subject/email", []string{"objectId"}},
+		"requirements by id":                  {Requirements, `{"subject":{"id":"x"}}`, "subject/id", nil},
+		"requirements of a misspelt subject":  {Requirements, `{"subjct":{}}`, "subjct", []string{"getApplicablePolicyRequirements", "use subject"}},
+		"type of an action":                   {Nothing, `{"@odata.type":"#microsoft.graph.user"}`, "@odata.type", []string{"no type in Graph"}},
+		"unknown in credentials":              {Policy, `{"verifiableCredentialSettings":{"horse":false}}`, "verifiableCredentialSettings/horse", nil},
+		"another's credentials":               {Policy, `{"verifiableCredentialSettings":{"@odata.type":"#microsoft.graph.user"}}`, "verifiableCredentialSettings/@odata.type", nil},
+		"unknown in a recurrence":             {Request, `{"requestType":"userAdd","schedule":{"recurrence":{"pattern":null,"horse":null}}}`, "schedule/recurrence/horse", nil},
+		"something in what is not here":       {ResourceRequest, `{"resource":{"environment":{"horse":null}}}`, "resource/environment", []string{"not in this release"}},
+		"an organisation":                     {Request, `{"assignment":{"target":{"connectedOrganization":{"id":"x"}}}}`, "assignment/target/connectedOrganization", []string{"not in this release"}},
 
 		"a fallback that is none":    {Policy, stages(`"fallbackPrimaryApprovers":[{"@odata.type":"requestorManager","isBackup":"garbage"}]`), second + "fallbackPrimaryApprovers/0/isBackup", []string{"boolean"}},
 		"a backup that is none":      {Policy, stages(`"escalationApprovers":[{"@odata.type":"requestorManager","isBackup":[]}]`), second + "escalationApprovers/0/isBackup", []string{"a list", "a boolean"}},
@@ -321,7 +335,10 @@ func TestRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := test.of.New([]byte(test.body))
+			body, err := test.of.New([]byte(test.body))
+			if err == nil {
+				err = body.Refers(func(*Type, string) (any, error) { return nil, governance.Forbidden("not yours to read") })
+			}
 			refuses(t, err, test.target, test.words...)
 		})
 	}
@@ -450,11 +467,19 @@ func TestEchoes(t *testing.T) {
 		return `{"resourceRoleScopes":[{"id":"RO_SC","createdDateTime":"2026-11-20T10:00:00+00:00",` + members + `}]}`
 	}
 	for body, target := range map[string]string{
-		role(`"role":{"id":"ro","displayName":"Members","originId":"Member_g"},"scope":{"id":"sc","isRootScope":true,"description":"x"}`): "",
+		role(`"role":{"id":"ro","displayName":"member","originId":"Member_g"},"scope":{"id":"sc","isRootScope":true,"description":"x"}`): "",
 		pack:                          "",
 		`{"catalog":{"id":"C"}}`:      "",
-		`{"resourceRoleScopes":null}`: "",
-		`{"resourceRoleScopes":[]}`:   "resourceRoleScopes",
+		`{"resourceRoleScopes":null}`: "resourceRoleScopes",
+		role(`"role":null`):           "resourceRoleScopes/0/role",
+		role(`"role":{"id":"ro","displayName":"Owner"}`):                                 "resourceRoleScopes/0/role/displayName",
+		`{"assignmentPolicies":[{"id":"po","expiration":null}]}`:                         "assignmentPolicies/0/expiration",
+		`{"assignmentPolicies":[{"id":"po","displayName":"old","reviewSettings":null}]}`: "",
+		`{"catalog":{"id":"c","displayName":"old","resources":[{"id":"r"}]}}`:            "",
+		`{"catalog":{"id":"c","resources":[{"originId":"x"}]}}`:                          "catalog/resources/0",
+		`{"catalog":{"id":"c","resources":null}}`:                                        "catalog/resources",
+		`{"catalog":{"id":"c","accessPackages":[{"id":"p"}]}}`:                           "catalog/accessPackages",
+		`{"resourceRoleScopes":[]}`:                                                      "resourceRoleScopes",
 		role(`"role":{"id":"ro","originId":"Owner_g"}`):                                  "resourceRoleScopes/0/role/originId",
 		role(`"scope":{"id":"sc","resource":{"id":"q"}},"role":{"resource":{"id":"q"}}`): "resourceRoleScopes/0/role/resource/id",
 		`{"resourceRoleScopes":[{"id":"ro_sc"},{"id":"other"}]}`:                         "resourceRoleScopes",
@@ -482,7 +507,14 @@ func TestEchoes(t *testing.T) {
 			t.Errorf("%s: %v", body, err)
 			continue
 		}
-		_, err = read.Merge([]byte(pack))
+		if err = read.Refers(func(of *Type, id string) (any, error) {
+			if of == Catalog && strings.EqualFold(id, "c") {
+				return json.RawMessage(`{"id":"c","displayName":"x","resources":[{"id":"r"}]}`), nil
+			}
+			return json.RawMessage(pack), nil
+		}); err == nil {
+			_, err = read.Merge([]byte(pack))
+		}
 		if target == "" {
 			if err != nil {
 				t.Errorf("%s: %v", body, err)
