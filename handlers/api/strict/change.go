@@ -39,7 +39,7 @@ func (b *Body) Replace(stored []byte) ([]byte, error) {
 	if missing := silent(b.of, present, b.value, ""); len(missing) > 0 {
 		sort.Strings(missing)
 		return nil, governance.Invalid(missing[0],
-			"PUT replaces the whole, and the body says nothing of what is set: %s. Send them as they are to be, or null to take one away; PATCH changes what it names.", strings.Join(missing, ", "))
+			"PUT replaces the whole, and the body says nothing of what is set: %s. Send them as they are to be, or null to take one away.", strings.Join(missing, ", "))
 	}
 	return b.JSON()
 }
@@ -59,6 +59,8 @@ func (b *Body) against(stored []byte) (map[string]any, error) {
 		case echo.member.Kind == Owned:
 			return nil, governance.Invalid(at,
 				"%s is not what is there, and cannot be changed here; leave it out, and change it at its own path.", at)
+		case echo.err != nil:
+			return nil, echo.err
 		default:
 			return nil, echo.at.invalid("contradicts what is there; leave it out, or send what was read")
 		}

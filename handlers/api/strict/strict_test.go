@@ -64,15 +64,15 @@ func TestMeaning(t *testing.T) {
 		"bound":     {Package, `{"catalog@odata.bind":"https://graph.microsoft.com/beta/identityGovernance/entitlementManagement/accessPackageCatalogs('` + anID + `')"}`, `{"catalog":{"id":"` + anID + `"}}`},
 		"linked":    {Package, `{"catalog":{"@odata.id":"catalogs/` + anID + `"}}`, `{"catalog":{"id":"` + anID + `"}}`},
 		"approval": {Policy, `{"requestApprovalSettings":{"isApprovalRequired":true,"isApprovalRequiredForExtension":false,"approvalMode":"SingleStage","approvalStages":[{"approvalStageTimeOutInDays":14,"escalationTimeInMinutes":11520,
-			"isEscalationEnabled":null,"primaryApprovers":[{"@odata.type":"#microsoft.graph.requestorManager","isBackup":false},{"@odata.type":"#microsoft.graph.singleUser","id":"` + anID + `","isBackup":true}],
+			"isEscalationEnabled":false,"primaryApprovers":[{"@odata.type":"#microsoft.graph.requestorManager","isBackup":false},{"@odata.type":"#microsoft.graph.singleUser","id":"` + anID + `","isBackup":true}],
 			"escalationApprovers":[{"@odata.type":"#Microsoft.Graph.GroupMembers","id":"` + anID + `","isBackup":"false"}]}]}}`,
-			`{"requestApprovalSettings":{"isApprovalRequiredForAdd":true,"isApprovalRequiredForUpdate":false,"stages":[{"durationBeforeAutomaticDenial":"P14D","durationBeforeEscalation":"P8D",
+			`{"requestApprovalSettings":{"isApprovalRequiredForAdd":true,"isApprovalRequiredForUpdate":false,"stages":[{"durationBeforeAutomaticDenial":"P14D","durationBeforeEscalation":"P8D","isEscalationEnabled":false,
 			"primaryApprovers":[{"@odata.type":"#microsoft.graph.requestorManager"}],"fallbackPrimaryApprovers":[` + someone + `],"escalationApprovers":[{"@odata.type":"#microsoft.graph.groupMembers","groupId":"` + anID + `"}]}]}}`},
-		"backup of v1.0": {Policy, `{"requestApprovalSettings":{"stages":[{"primaryApprovers":[{"@odata.type":"#microsoft.graph.singleUser","userId":"` + anID + `","isBackup":true}],"fallbackPrimaryApprovers":[]}]}}`,
-			`{"requestApprovalSettings":{"stages":[{"primaryApprovers":[],"fallbackPrimaryApprovers":[` + someone + `]}]}}`},
+		"backup of v1.0": {Policy, `{"requestApprovalSettings":{"isApprovalRequiredForAdd":"false","stages":[{"primaryApprovers":[{"@odata.type":"#microsoft.graph.singleUser","userId":"` + anID + `","isBackup":true}],"fallbackPrimaryApprovers":[]}]}}`,
+			`{"requestApprovalSettings":{"isApprovalRequiredForAdd":false,"stages":[{"primaryApprovers":[],"fallbackPrimaryApprovers":[` + someone + `]}]}}`},
 		"requestors": {Policy, `{"requestorSettings":{"acceptRequests":true,"scopeType":"SpecificDirectorySubjects","allowedRequestors":[{"@odata.type":"singleUser","id":"` + anID + `","isBackup":false}]}}`,
 			`{"allowedTargetScope":"specificDirectoryUsers","specificAllowedTargets":[` + someone + `],"requestorSettings":{"enableTargetsToSelfAddAccess":true}}`},
-		"days":   {Policy, `{"durationInDays":"90","expirationDateTime":null,"accessPackageId":"p","canExtend":false}`, `{"expiration":{"type":"afterDuration","duration":"P90D"},"accessPackage":{"id":"p"}}`},
+		"days":   {Policy, `{"durationInDays":"90","expirationDateTime":null,"accessPackageId":"p","canExtend":false}`, `{"expiration":{"type":"afterDuration","duration":"P90D"},"accessPackage":{"id":"p"},"canExtend":false}`},
 		"a date": {Policy, `{"durationInDays":0,"expirationDateTime":"2030-01-01T00:00:00Z"}`, `{"expiration":{"type":"afterDateTime","endDateTime":"2030-01-01T00:00:00Z"}}`},
 		"no end": {Policy, `{"durationInDays":0}`, `{"expiration":{"type":"noExpiration"}}`},
 		"weeks":  {Policy, `{"expiration":{"duration":"P4W2D","type":"AFTERDURATION"}}`, `{"expiration":{"type":"afterDuration","duration":"P30D"}}`},
@@ -87,7 +87,13 @@ func TestMeaning(t *testing.T) {
 		"asks for nothing": {Policy, `{"reviewSettings":null,"automaticRequestSettings":null,"customExtensionStageSettings":[],"customExtensionHandlers":[],"verifiableCredentialSettings":{"credentialTypes":[]},"isDenied":false,
 			"requestorSettings":{"enableTargetsToSelfUpdateAccess":"false","onBehalfRequestors":[],"enableOnBehalfRequestorsToAddAccess":0},
 			"requestApprovalSettings":{"stages":[{"approverInformationVisibility":"Default","primaryApprovers":[]}]}}`,
-			`{"requestorSettings":{"enableTargetsToSelfUpdateAccess":false,"onBehalfRequestors":[],"enableOnBehalfRequestorsToAddAccess":false},"requestApprovalSettings":{"stages":[{"approverInformationVisibility":"default","primaryApprovers":[]}]}}`},
+			`{"verifiableCredentialSettings":{"credentialTypes":[]},"isDenied":false,"requestorSettings":{"enableTargetsToSelfUpdateAccess":false,"onBehalfRequestors":[],"enableOnBehalfRequestorsToAddAccess":false},"requestApprovalSettings":{"stages":[{"approverInformationVisibility":"default","primaryApprovers":[]}]}}`},
+		"people for what is off": {Policy, `{"requestorSettings":{"onBehalfRequestors":[{"@odata.type":"Microsoft.Graph.targetManager","managerLevel":1}],"enableOnBehalfRequestorsToAddAccess":"0"},
+			"reviewSettings":{"isEnabled":false,"expirationBehavior":"","primaryReviewers":[{"@odata.type":"#microsoft.graph.targetUserSponsors"},` + someone + `],"fallbackReviewers":[{"@odata.type":"internalSponsors"}]}}`,
+			`{"requestorSettings":{"onBehalfRequestors":[{"@odata.type":"#microsoft.graph.targetManager","managerLevel":1}],"enableOnBehalfRequestorsToAddAccess":false},
+			"reviewSettings":{"isEnabled":false,"primaryReviewers":[{"@odata.type":"#microsoft.graph.targetUserSponsors"},` + someone + `],"fallbackReviewers":[{"@odata.type":"#microsoft.graph.internalSponsors"}]}}`},
+		"reviews that are off, of beta": {Policy, `{"accessReviewSettings":{"isEnabled":false,"recurrenceType":"none","reviewerType":"","accessReviewTimeoutBehavior":"","reviewers":[{"@odata.type":"targetManager","isBackup":true}]}}`,
+			`{"reviewSettings":{"isEnabled":false,"primaryReviewers":[],"fallbackReviewers":[{"@odata.type":"#microsoft.graph.targetManager"}]}}`},
 		"a request": {Request, `{"requestType":"UserAdd","accessPackageAssignment":{"accessPackageId":"p","targetId":"` + anID + `","schedule":{"startDateTime":null,"stopDateTime":null}},"isValidationOnly":false,"parameters":[],
 			"answers":[{"@odata.type":"#microsoft.graph.answerString","value":"A","answeredQuestion":{"@odata.type":"#microsoft.graph.accessPackageTextInputQuestion","id":"q","text":"why?","isRequired":true}},{"value":"B","answeredQuestion":{"id":"r"}}]}`,
 			`{"requestType":"userAdd","assignment":{"accessPackage":{"id":"p"},"target":{"objectId":"` + anID + `"},"schedule":{}},
@@ -146,7 +152,7 @@ func TestMeaning(t *testing.T) {
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	stages := func(members string) string {
-		return `{"requestApprovalSettings":{"stages":[{"primaryApprovers":[]},{` + members + `}]}}`
+		return `{"requestApprovalSettings":{"isApprovalRequiredForAdd":false,"stages":[{"primaryApprovers":[]},{` + members + `}]}}`
 	}
 	const second = "requestApprovalSettings/stages/1/"
 	for name, test := range map[string]struct {
@@ -217,6 +223,13 @@ func TestRefused(t *testing.T) {
 		"one letter in two ways":      {Action, `{"settings":{"s":1,"ſ":2}}`, "settings/ſ", []string{"twice"}},
 
 		"reviews":                  {Policy, `{"reviewSettings":{"isEnabled":true}}`, "reviewSettings", []string{`"reviewSettings" is not in this release`, "access reviews"}},
+		"reviews, on or off":       {Policy, `{"reviewSettings":{"isEnabled":null,"primaryReviewers":[` + someone + `]}}`, "reviewSettings", []string{"not in this release"}},
+		"a manager to review":      {Policy, `{"reviewSettings":{"isEnabled":true,"primaryReviewers":[{"@odata.type":"targetManager"}]}}`, "reviewSettings", nil},
+		"reviewed by nobody known": {Policy, `{"reviewSettings":{"isEnabled":false,"primaryReviewers":[{"@odata.type":"horse"}]}}`, "reviewSettings/primaryReviewers/0/@odata.type", nil},
+		"stages, asked or not":     {Policy, `{"requestApprovalSettings":{"stages":[{"primaryApprovers":[` + someone + `]}]}}`, "requestApprovalSettings/isApprovalRequiredForAdd", []string{"true or false"}},
+		"stages, null, of beta":    {Policy, `{"requestApprovalSettings":{"isApprovalRequired":null,"approvalStages":[{},{"fallbackPrimaryApprovers":[` + someone + `]}]}}`, "requestApprovalSettings/isApprovalRequiredForAdd", nil},
+		"alternates, or not":       {Policy, stages(`"durationBeforeEscalation":"P1D","escalationApprovers":[` + someone + `]`), second + "isEscalationEnabled", []string{"true or false"}},
+		"alternates, null":         {Policy, stages(`"isEscalationEnabled":null,"escalationTimeInMinutes":5,"escalationApprovers":[{"@odata.type":"requestorManager","isBackup":true}]`), second + "isEscalationEnabled", nil},
 		"reviews of beta":          {Policy, `{"accessReviewSettings":{"isEnabled":"true"}}`, "accessReviewSettings", []string{"not in this release"}},
 		"updates":                  {Policy, `{"requestorSettings":{"enableTargetsToSelfUpdateAccess":true}}`, "requestorSettings/enableTargetsToSelfUpdateAccess", []string{"not in this release"}},
 		"updates of beta":          {Policy, `{"canExtend":true}`, "canExtend", []string{"not in this release"}},
@@ -229,7 +242,7 @@ func TestRefused(t *testing.T) {
 		"dynamic stage":            {Policy, stages(`"@odata.type":"accessPackageDynamicApprovalStage"`), second + "@odata.type", []string{"not in this release"}},
 		"credentials":              {Policy, `{"verifiableCredentialSettings":{"credentialTypes":[{"credentialType":"x"}]}}`, "verifiableCredentialSettings", []string{"not in this release"}},
 		"on behalf":                {Policy, `{"requestorSettings":{"enableOnBehalfRequestorsToAddAccess":true}}`, "requestorSettings/enableOnBehalfRequestorsToAddAccess", []string{"not in this release"}},
-		"on behalf of whom":        {Policy, `{"requestorSettings":{"onBehalfRequestors":[` + someone + `]}}`, "requestorSettings/onBehalfRequestors", []string{"not in this release"}},
+		"on behalf of whom":        {Policy, `{"requestorSettings":{"onBehalfRequestors":[` + someone + `],"enableOnBehalfRequestorsToRemoveAccess":true}}`, "requestorSettings/onBehalfRequestors", []string{"not in this release"}},
 		"outside":                  {Policy, `{"allowedTargetScope":"AllExternalUsers"}`, "allowedTargetScope", []string{"not in this release"}},
 		"outside, of beta":         {Policy, `{"requestorSettings":{"scopeType":"AllExternalSubjects"}}`, "requestorSettings/scopeType", []string{"not in this release"}},
 		"outside, none exact":      {Policy, `{"requestorSettings":{"scopeType":"AllExistingConnectedOrganizationSubjects"}}`, "requestorSettings/scopeType", nil},
@@ -287,7 +300,7 @@ func TestRefused(t *testing.T) {
 		"an organisation":                    {Request, `{"assignment":{"target":{"connectedOrganization":{"id":"x"}}}}`, "assignment/target/connectedOrganization", []string{"not in this release"}},
 
 		"a fallback that is none":    {Policy, stages(`"fallbackPrimaryApprovers":[{"@odata.type":"requestorManager","isBackup":"garbage"}]`), second + "fallbackPrimaryApprovers/0/isBackup", []string{"boolean"}},
-		"a backup that is none":      {Policy, stages(`"escalationApprovers":[{"@odata.type":"requestorManager","isBackup":[]}]`), second + "escalationApprovers/0/isBackup", []string{"a list", "a boolean"}},
+		"a backup that is none":      {Policy, stages(`"isEscalationEnabled":false,"escalationApprovers":[{"@odata.type":"requestorManager","isBackup":[]}]`), second + "escalationApprovers/0/isBackup", []string{"a list", "a boolean"}},
 		"no backup, of another kind": {Policy, `{"specificAllowedTargets":[{"@odata.type":"singleUser","userId":"` + anID + `","isBackup":[]}]}`, "specificAllowedTargets/0/isBackup", nil},
 		"no manager at all":          {Policy, stages(`"primaryApprovers":[{"@odata.type":"requestorManager","managerLevel":0}]`), second + "primaryApprovers/0/managerLevel", []string{"1 to 4"}},
 		"a number with a sign":       {Policy, `{"questions":[{"sequence":"+1"}]}`, "questions/0/sequence", []string{"whole number"}},
@@ -360,6 +373,7 @@ func TestMerge(t *testing.T) {
 		"no type":           {`{"expiration":{"duration":"P3D"}}`, map[string]string{"expiration": `{"duration":"P3D","type":"afterDuration"}`}},
 		"another type":      {`{"expiration":{"type":"noExpiration"}}`, map[string]string{"expiration": `{"type":"noExpiration"}`}},
 		"no type any more":  {`{"expiration":{"type":null,"endDateTime":"2030-01-01T00:00:00Z"}}`, map[string]string{"expiration": `{"endDateTime":"2030-01-01T00:00:00Z"}`}},
+		"who approves":      {`{"requestApprovalSettings":{"stages":[{"primaryApprovers":[` + someone + `]}]}}`, map[string]string{"requestApprovalSettings/isApprovalRequiredForAdd": "true"}},
 		"null":              {`{"description":null,"requestApprovalSettings":{"stages":null}}`, map[string]string{"description": "null", "requestApprovalSettings/stages": "null", "requestApprovalSettings/isApprovalRequiredForAdd": "true"}},
 		"days of beta":      {`{"durationInDays":7}`, map[string]string{"expiration": `{"duration":"P7D","type":"afterDuration"}`}},
 		"what was read":     {stored, map[string]string{"displayName": `"p"`, "accessPackage/id": `"p"`}},
@@ -396,6 +410,7 @@ func TestReplace(t *testing.T) {
 		body, target string
 		words        []string
 	}{
+		"stages, asked or not": {`{` + strings.Replace(all, `"isApprovalRequiredForAdd":true,"stages":[]`, `"stages":[{"primaryApprovers":[`+someone+`]}]`, 1) + `,"expiration":null}`, "requestApprovalSettings/isApprovalRequiredForAdd", nil},
 		"renamed": {`{"@odata.etag":"x","displayName":"renamed"}`, "allowedTargetScope", []string{
 			"allowedTargetScope", "description", "expiration/duration", "expiration/type", "requestApprovalSettings/isApprovalRequiredForAdd", "requestApprovalSettings/stages", "requestorSettings/enableTargetsToSelfAddAccess",
 		}},
@@ -435,6 +450,14 @@ func TestReplace(t *testing.T) {
 	_, err := Policy.Change([]byte(`{"expirationDateTime":null}`))
 	refuses(t, err, "expirationDateTime", "durationInDays")
 	// Null of what would then be open to more people is refused.
+	_, err = Policy.Change([]byte(`{"requestApprovalSettings":{"isApprovalRequiredForAdd":null}}`))
+	refuses(t, err, "requestApprovalSettings/isApprovalRequiredForAdd", "null")
+	stages, err := Policy.Change([]byte(`{"requestApprovalSettings":{"stages":[{"primaryApprovers":[` + someone + `]}]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = stages.Merge([]byte(strings.Replace(stored, `"isApprovalRequiredForAdd":true`, `"isApprovalRequiredForAdd":false`, 1)))
+	refuses(t, err, "requestApprovalSettings/isApprovalRequiredForAdd", "true or false")
 	for _, name := range []string{"state", "isExternallyVisible"} {
 		_, err := Catalog.Change([]byte(`{"` + name + `":null}`))
 		refuses(t, err, name, "null")
@@ -465,7 +488,7 @@ func TestEchoes(t *testing.T) {
 		`{"id":"q"}`:                                                                     "id",
 		`{"assignmentPolicies":[{"id":"po","allowedTargetScope":"allDirectoryUsers"}]}`:  "assignmentPolicies/0/allowedTargetScope",
 		`{"assignmentPolicies":[{"id":"po","expiration":{"type":"afterDuration","duration":"P30D","endDateTime":"2030-01-01T00:00:00Z"}}]}`:                                    "assignmentPolicies/0/expiration/endDateTime",
-		`{"assignmentPolicies":[{"id":"po","reviewSettings":{"isSelfReview":true}}]}`:                                                                                          "assignmentPolicies/0/reviewSettings",
+		`{"assignmentPolicies":[{"id":"po","reviewSettings":{"isEnabled":false,"isSelfReview":true}}]}`:                                                                        "assignmentPolicies/0/reviewSettings",
 		`{"assignmentPolicies":[{"id":"po","reviewSettings":{"isSelfReview":false,"primaryReviewers":[]}}]}`:                                                                   "",
 		`{"assignmentPolicies":[{"id":"po","automaticRequestSettings":{"gracePeriodBeforeAccessRemoval":"P7D"}}]}`:                                                             "assignmentPolicies/0/automaticRequestSettings",
 		`{"assignmentPolicies":[{"id":"po","requestApprovalSettings":{"approvalStages":[{"approverInformationVisibility":"default","primaryApprovers":[` + someone + `]}]}}]}`: "",
