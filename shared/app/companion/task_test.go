@@ -87,7 +87,7 @@ var kinds = map[string]struct {
 	},
 	"sendMail": {
 		good: `{"to":"target","subject":"Welcome {{target.displayName}}","lines":["<b>{{accessPackage.displayName}}</b>"]}`,
-		bad: []string{`{"subject":"x"}`, `{"subject":"a\nBcc: x@y.example","lines":["x"]}`, `{"subject":"{{secret}}","lines":["x"]}`, `{"subject":"x","lines":["{{"]}`, `{"subject":"x","lines":["${env}"]}`, `{"subject":"<%= env %>","lines":["x"]}`,
+		bad: []string{`{"subject":"x"}`, `{"subject":"\u200b","lines":["x"]}`, `{"subject":"a\nBcc: x@y.example","lines":["x"]}`, `{"subject":"{{secret}}","lines":["x"]}`, `{"subject":"x","lines":["{{"]}`, `{"subject":"x","lines":["${env}"]}`, `{"subject":"<%= env %>","lines":["x"]}`,
 			`{"to":"ceo","subject":"x","lines":["x"]}`},
 		stage: "assignmentRequestGranted",
 		done: func(w *taskWorld) error {
