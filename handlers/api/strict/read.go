@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"latchkey/shared/governance"
@@ -268,7 +269,7 @@ func (t *Type) derivedNames() string {
 
 // notYet is the error for what Graph has and this release does not.
 func (n *node) notYet(what, waits string) error {
-	return governance.Invalid(n.path(), "%s: %q is not in this release; it waits for %s. Leave it out.", n.path(), what, waits)
+	return governance.Invalid(n.path(), "%s: %q is not in this release; it waits for %s. Latchkey does nothing of this rather than do it without that.%s", n.path(), what, waits, instead[waits])
 }
 
 // member reads one member into value.
@@ -462,11 +463,30 @@ func (r *reading) value(m *Member, n *node) (any, error) {
 		}
 		return list, nil
 	case Open:
+		if err := n.plain(); err != nil {
+			return nil, err
+		}
 		data, err := json.Marshal(n.any())
 		return json.RawMessage(data), err // whatever is null in it stays
 	default:
 		return leaf(m, n)
 	}
+}
+
+// plain refuses what is valid JSON and cannot be kept: a number that is larger than any, and a member without a name.
+func (n *node) plain() error {
+	if _, err := strconv.ParseFloat(n.text, 64); n.kind == isNumber && err != nil {
+		return n.invalid("is a number that is too large")
+	}
+	for _, one := range n.inside {
+		if n.kind == isObject && one.name == "" {
+			return one.invalid("has no name")
+		}
+		if err := one.plain(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *reading) list(t *Type, n *node) ([]any, error) {

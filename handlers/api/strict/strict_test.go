@@ -120,7 +120,7 @@ func TestMeaning(t *testing.T) {
 		"who is asked": {Requirements, `{"subject":{"objectId":"x","email":null,"subjectType":"user"}}`, `{"subject":{"objectId":"x","subjectType":"user"}}`},
 		"deliveries":   {Request, `{"assignment":{"deliveries":[{"grant":{"originSystem":"AadGroup","resourceOriginId":"g","role":"Member"},"state":"delivered"}]}}`, `{"assignment":{}}`},
 		"a decision":   {Stage, `{"reviewResult":"approve","status":"InProgress","reviewedBy":{"@odata.type":"#microsoft.graph.userIdentity","id":"x","displayName":"y"},"assignedToMe":true}`, `{"reviewResult":"Approve","status":"InProgress","reviewedBy":{"id":"x"}}`},
-		"an action":    {Action, `{"@odata.etag":"e","@odata.context":"c","name":"n","Kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":[],"onFailure":"deny","modifiedDateTime":"t","findings":[]}`, `{"kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":[],"onFailure":"deny"}`},
+		"an action":    {Action, `{"@odata.etag":"e","@odata.context":"c","name":"n","Kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":["ASSIGNMENTREQUESTGRANTED"],"onFailure":"deny","modifiedDateTime":"t","findings":[]}`, `{"kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":["assignmentRequestGranted"],"onFailure":"deny"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -251,7 +251,7 @@ func TestRefused(t *testing.T) {
 		"separation":               {Package, `{"incompatibleAccessPackages":[{"id":"x"}]}`, "incompatibleAccessPackages", []string{"not in this release"}},
 		"groups":                   {Package, `{"incompatibleGroups":[{"id":"x"}]}`, "incompatibleGroups", []string{"not in this release"}},
 		"attributes":               {ResourceRequest, `{"resource":{"attributes":[{"name":"city"}]}}`, "resource/attributes", []string{"not in this release"}},
-		"validation":               {Request, `{"requestType":"userAdd","isValidationOnly":"true"}`, "isValidationOnly", []string{"not in this release"}},
+		"validation":               {Request, `{"requestType":"userAdd","isValidationOnly":"true"}`, "isValidationOnly", []string{"not in this release", "does nothing of this rather than do it without that"}},
 		"parameters":               {Request, `{"parameters":[{"name":"IsApprovalRequired","value":"true"}]}`, "parameters", []string{"not in this release"}},
 		"a parameter of nothing":   {Nothing, `{"x":1}`, "x", []string{"x is no member of this body, which takes none"}},
 		"parameters of today":      {Request, `{"parameters":{"bypassApproval":false}}`, "parameters", []string{"not in this release"}},
@@ -308,29 +308,35 @@ func TestRefused(t *testing.T) {
 		"a time that is none":        {Request, `{"requestType":"userAdd","schedule":{"expiration":{"duration":"PT0.0000001S"}}}`, "schedule/expiration/duration", []string{"millisecond"}},
 		"reviews before they began":  {Policy, `{"accessReviewSettings":{"isEnabled":false,"durationInDays":-1}}`, "accessReviewSettings/durationInDays", nil},
 
-		"python's duration": {Policy, stages(`"durationBeforeAutomaticDenial":"30 days, 0:00:00"`), second + "durationBeforeAutomaticDenial", []string{second, "timedelta", "P30D"}},
-		"python's hours":    {Policy, `{"expiration":{"duration":"8:00:00"}}`, "expiration/duration", []string{"timedelta"}},
-		"python's day":      {Policy, `{"expiration":{"duration":"1 day, 12:00:00"}}`, "expiration/duration", []string{"timedelta"}},
-		"no duration":       {Policy, stages(`"durationBeforeAutomaticDenial":"soon"`), second + "durationBeforeAutomaticDenial", []string{second + "durationBeforeAutomaticDenial", "ISO 8601"}},
-		"a naive date":      {Policy, `{"expiration":{"endDateTime":"2030-01-01T00:00:00"}}`, "expiration/endDateTime", []string{"offset"}},
-		"no boolean":        {Catalog, `{"isExternallyVisible":"yes"}`, "isExternallyVisible", []string{"boolean"}},
-		"no boolean, 2":     {Catalog, `{"isExternallyVisible":2}`, "isExternallyVisible", []string{"boolean"}},
-		"no number":         {Policy, `{"questions":[{"sequence":1.5}]}`, "questions/0/sequence", []string{"whole number"}},
-		"no manager":        {Policy, stages(`"primaryApprovers":[{"@odata.type":"requestorManager","managerLevel":5}]`), second + "primaryApprovers/0/managerLevel", []string{"1 to 4"}},
-		"a crowd":           {Policy, `{"specificAllowedTargets":[` + strings.Repeat(someone+",", governance.MaxSubjectSets) + someone + `]}`, "specificAllowedTargets", []string{"100"}},
-		"no end, and one":   {Policy, `{"expiration":{"type":"notSpecified","duration":"P1D"}}`, "expiration/duration", nil},
-		"no root":           {RoleScope, `{"scope":{"isRootScope":"false"}}`, "scope/isRootScope", nil},
-		"by name":           {Package, `{"catalog":{"displayName":"x"}}`, "catalog", []string{"needs id"}},
-		"no text":           {Catalog, `{"displayName":7}`, "displayName", []string{"number", "string"}},
-		"no list":           {Policy, `{"questions":{}}`, "questions", []string{"list"}},
-		"no object":         {Package, `{"catalog":"c"}`, "catalog", []string{"object"}},
-		"no value":          {Catalog, `{"state":"open"}`, "state", []string{"published"}},
-		"no id":             {Policy, `{"specificAllowedTargets":[{"@odata.type":"singleUser","userId":"x"}]}`, "specificAllowedTargets/0/userId", []string{"GUID"}},
-		"no JSON":           {Catalog, `{"displayName":"x",}`, "body", []string{"JSON", "byte"}},
-		"more behind":       {Catalog, `{} {}`, "body", []string{"JSON"}},
-		"a list":            {Catalog, `[]`, "body", []string{"JSON object"}},
-		"too deep":          {Action, `{"settings":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, "body", []string{"nested"}},
-		"too many":          {Action, `{"settings":[` + strings.Repeat("0,", maxValues) + `0]}`, "body", []string{"values"}},
+		"a site":                   {ResourceRequest, `{"resource":{"originSystem":"sharepointonline"}}`, "resource/originSystem", []string{`"SharePointOnline" is not in this release`, "A group can stand for it"}},
+		"a role of an application": {RoleScope, `{"role":{"originSystem":"AadApplication"}}`, "role/originSystem", []string{"not in this release"}},
+		"a number beyond all":      {Action, `{"settings":{"a":[0,{"b":-1e400}]}}`, "settings/a/1/b", []string{"too large"}},
+		"a member without a name":  {Catalog, `{"":"x"}`, `""`, []string{`"" is no member`}},
+		"no name, in what is open": {Action, `{"settings":{"a":{"":1}}}`, `settings/a/""`, []string{"no name"}},
+		"no stage":                 {Action, `{"stages":["assignmentRequestGranted","nope"]}`, "stages/1", []string{"assignmentRequestCreated"}},
+		"python's duration":        {Policy, stages(`"durationBeforeAutomaticDenial":"30 days, 0:00:00"`), second + "durationBeforeAutomaticDenial", []string{second, "timedelta", "P30D"}},
+		"python's hours":           {Policy, `{"expiration":{"duration":"8:00:00"}}`, "expiration/duration", []string{"timedelta"}},
+		"python's day":             {Policy, `{"expiration":{"duration":"1 day, 12:00:00"}}`, "expiration/duration", []string{"timedelta"}},
+		"no duration":              {Policy, stages(`"durationBeforeAutomaticDenial":"soon"`), second + "durationBeforeAutomaticDenial", []string{second + "durationBeforeAutomaticDenial", "ISO 8601"}},
+		"a naive date":             {Policy, `{"expiration":{"endDateTime":"2030-01-01T00:00:00"}}`, "expiration/endDateTime", []string{"offset"}},
+		"no boolean":               {Catalog, `{"isExternallyVisible":"yes"}`, "isExternallyVisible", []string{"boolean"}},
+		"no boolean, 2":            {Catalog, `{"isExternallyVisible":2}`, "isExternallyVisible", []string{"boolean"}},
+		"no number":                {Policy, `{"questions":[{"sequence":1.5}]}`, "questions/0/sequence", []string{"whole number"}},
+		"no manager":               {Policy, stages(`"primaryApprovers":[{"@odata.type":"requestorManager","managerLevel":5}]`), second + "primaryApprovers/0/managerLevel", []string{"1 to 4"}},
+		"a crowd":                  {Policy, `{"specificAllowedTargets":[` + strings.Repeat(someone+",", governance.MaxSubjectSets) + someone + `]}`, "specificAllowedTargets", []string{"100"}},
+		"no end, and one":          {Policy, `{"expiration":{"type":"notSpecified","duration":"P1D"}}`, "expiration/duration", nil},
+		"no root":                  {RoleScope, `{"scope":{"isRootScope":"false"}}`, "scope/isRootScope", nil},
+		"by name":                  {Package, `{"catalog":{"displayName":"x"}}`, "catalog", []string{"needs id"}},
+		"no text":                  {Catalog, `{"displayName":7}`, "displayName", []string{"number", "string"}},
+		"no list":                  {Policy, `{"questions":{}}`, "questions", []string{"list"}},
+		"no object":                {Package, `{"catalog":"c"}`, "catalog", []string{"object"}},
+		"no value":                 {Catalog, `{"state":"open"}`, "state", []string{"published"}},
+		"no id":                    {Policy, `{"specificAllowedTargets":[{"@odata.type":"singleUser","userId":"x"}]}`, "specificAllowedTargets/0/userId", []string{"GUID"}},
+		"no JSON":                  {Catalog, `{"displayName":"x",}`, "body", []string{"JSON", "byte"}},
+		"more behind":              {Catalog, `{} {}`, "body", []string{"JSON"}},
+		"a list":                   {Catalog, `[]`, "body", []string{"JSON object"}},
+		"too deep":                 {Action, `{"settings":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, "body", []string{"nested"}},
+		"too many":                 {Action, `{"settings":[` + strings.Repeat("0,", maxValues) + `0]}`, "body", []string{"values"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -445,6 +451,27 @@ func TestReplace(t *testing.T) {
 			}
 			refuses(t, err, test.target, test.words...)
 		})
+	}
+	// Inside lists too: of a question by its id, and of stages that stay as many.
+	const inside = `{"questions":[{"@odata.type":"#microsoft.graph.accessPackageTextInputQuestion","id":"q","text":"a","isRequired":true,"regexPattern":"x","sequence":0,"localizations":[]},{"@odata.type":"#microsoft.graph.accessPackageMultipleChoiceQuestion","id":"r","text":"b","choices":[{"actualValue":"x","text":"X"}]}],
+		"requestApprovalSettings":{"isApprovalRequiredForAdd":true,"stages":[{"isEscalationEnabled":true,"isApproverJustificationRequired":true,"durationBeforeAutomaticDenial":"P3D","primaryApprovers":[` + someone + `],"fallbackPrimaryApprovers":[` + someone + `]}]}}`
+	put := func(questions, stages string) error {
+		body, err := Policy.Change([]byte(`{"questions":[` + questions + `],"requestApprovalSettings":{"isApprovalRequired":true,"approvalStages":[` + stages + `]}}`))
+		if err == nil {
+			_, err = body.Replace([]byte(inside))
+		}
+		return err
+	}
+	refuses(t, put(`{"text":"new"},{"id":"R","text":"b","choices":[]},{"id":"Q","text":"a"}`, `{"primaryApprovers":[`+someone+`]}`), "questions/2/isRequired", "questions/2/regexPattern",
+		"requestApprovalSettings/stages/0/durationBeforeAutomaticDenial", "stages/0/fallbackPrimaryApprovers", "stages/0/isApproverJustificationRequired", "stages/0/isEscalationEnabled.")
+	nulls := `{"isEscalationEnabled":null,"isApproverJustificationRequired":false,"durationBeforeAutomaticDenial":null,"primaryApprovers":[` + someone + `],"fallbackPrimaryApprovers":[]}`
+	for name, err := range map[string]error{
+		"null": put(`{"id":"q","text":"a","isRequired":false,"regexPattern":null}`, nulls), "others": put(`{"id":"z","text":"a"}`, nulls), "another type": put(`{"@odata.type":"accessPackageMultipleChoiceQuestion","id":"q","choices":[]}`, nulls),
+		"more stages": put("", `{"primaryApprovers":[`+someone+`]},{}`),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 	// Half of what takes an end away, in beta's words, takes nothing.
 	_, err := Policy.Change([]byte(`{"expirationDateTime":null}`))
