@@ -74,6 +74,11 @@ func (c *call) run(e endpoint) (response, error) {
 
 // once runs what writes, under its Idempotency-Key if it has one.
 func (c *call) once() (response, error) {
+	for _, condition := range []string{"If-Match", "If-None-Match", "If-Unmodified-Since"} {
+		if len(c.r.Header.Values(condition)) > 0 && !(condition == "If-Match" && c.route.version) {
+			return response{}, governance.Invalid(condition, "%s is not looked at here, so nothing was done; send the request without it if it is to be done in any case.", condition)
+		}
+	}
 	keys := c.r.Header.Values("Idempotency-Key")
 	switch {
 	case len(keys) == 0:

@@ -87,6 +87,7 @@ type verb struct {
 	body    purpose      // what the body is for; 0: that of the method
 	takes   *strict.Type // what the body of an action may have; nil: nothing
 	open    bool         // anybody may, without a token
+	version bool         // it honours If-Match
 	unkept  bool         // what it answers is kept nowhere, so it cannot be repeated under an Idempotency-Key
 	upsert  bool         // a PUT without If-Match makes a new one
 	run     endpoint
@@ -134,7 +135,7 @@ func create[T any](path string, do using[T, ledger.Versioned[T]]) verb {
 // change is PATCH, which merges the body into the resource, or PUT, which puts it in its place. The answer to PATCH is 204 with the new
 // ETag, as Graph's, or 200 with the resource when the client asks for that.
 func change[T, R any](method, path string, do using[edit[T], ledger.Versioned[R]]) verb {
-	return verb{method: method, path: path, run: func(c *call) (response, error) {
+	return verb{method: method, path: path, version: true, run: func(c *call) (response, error) {
 		change, err := edits[T](c)
 		if err != nil {
 			return response{}, err
@@ -159,7 +160,7 @@ func editing[T, R any](do func(ctx context.Context, caller governance.Caller, id
 
 // remove deletes a resource.
 func remove(path string, do func(ctx context.Context, caller governance.Caller, id, ifMatch string) error) verb {
-	return verb{method: http.MethodDelete, path: path, run: func(c *call) (response, error) {
+	return verb{method: http.MethodDelete, path: path, version: true, run: func(c *call) (response, error) {
 		ifMatch, err := c.ifMatch()
 		if err != nil {
 			return response{}, err

@@ -149,6 +149,13 @@ func TestIdempotencyKeyOfEveryRoute(t *testing.T) {
 		request := send(r, "", "{}")
 		request.Header["Idempotency-Key"] = []string{"one", "two"}
 		refused(t, s, request, "Idempotency-Key")
+		for _, condition := range []string{"If-Match", "If-None-Match", "If-Unmodified-Since"} {
+			if condition != "If-Match" || !r.version {
+				request = send(r, "", "")
+				request.Header.Set(condition, "*")
+				refused(t, s, request, condition, "nothing was done")
+			}
+		}
 		if r.unkept {
 			request = send(r, "", "")
 			request.Header.Set("Idempotency-Key", "one")
@@ -183,7 +190,10 @@ func TestSelectOfEveryRoute(t *testing.T) {
 		}
 		var look func(k *kind, chain []string)
 		look = func(k *kind, chain []string) {
-			members := k.members()
+			members, where := k.members(), ""
+			for _, name := range chain {
+				where += "$expand/" + name + "/"
+			}
 			wrong := map[string]string{"nope": strings.Join(members, ", "), "*,nope": "nope", members[0] + "/x": members[0] + "/x", "": "\"\""}
 			for _, name := range append(slices.Clone(k.internal), k.navigation...) {
 				wrong[name] = name
@@ -197,7 +207,7 @@ func TestSelectOfEveryRoute(t *testing.T) {
 			}
 			for selected, part := range wrong {
 				var coded *governance.Error
-				if err := try(insideOf(chain, "$select="+selected)); !errors.As(err, &coded) || coded.Target != "$select" || !strings.Contains(coded.Message, part) {
+				if err := try(insideOf(chain, "$select="+selected)); !errors.As(err, &coded) || coded.Target != where+"$select" || !strings.Contains(coded.Message, part) {
 					t.Errorf("%s: %v does not say %q", insideOf(chain, "$select="+selected), err, part)
 				}
 			}

@@ -103,7 +103,7 @@ func (s *shape) expand(text string) error {
 		case inner.depth > maxExpandDepth:
 			return governance.Invalid("$expand", "$expand is nested deeper than %d levels.", maxExpandDepth)
 		case nested != "":
-			err = inner.nest(nested)
+			err = inner.nest(name, nested)
 		}
 		if err != nil {
 			return err
@@ -113,8 +113,8 @@ func (s *shape) expand(text string) error {
 	return nil
 }
 
-// nest reads the options in the parentheses of $expand.
-func (s *shape) nest(text string) error {
+// nest reads the options in the parentheses after a name in $expand.
+func (s *shape) nest(name, text string) error {
 	inside, closed := strings.CutSuffix(text, ")")
 	settings, err := splitTop(inside, ';')
 	if err != nil || !closed {
@@ -126,7 +126,7 @@ func (s *shape) nest(text string) error {
 		given.Add(name, value)
 	}
 	o := options{shape: s, query: url.Values{}}
-	return o.read(given, readOptions)
+	return governance.Within("$expand/"+name, o.read(given, readOptions))
 }
 
 // splitTop splits at separators that are in no parenthesis.

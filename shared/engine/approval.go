@@ -239,7 +239,7 @@ func Decide(s State, d Decision, now time.Time) (Change, error) {
 	if utf8.RuneCountInString(d.Justification) > governance.MaxJustification {
 		return Change{}, governance.Invalid("justification", "justification is longer than %d characters.", governance.MaxJustification)
 	}
-	if request.Policy.Approval().Stages[index].IsApproverJustificationRequired && strings.TrimSpace(d.Justification) == "" {
+	if request.Policy.Approval().Stages[index].IsApproverJustificationRequired && !governance.Says(d.Justification) {
 		return Change{}, governance.Invalid("justification", "This stage needs a justification of the decision.")
 	}
 	before := state(&request)

@@ -147,6 +147,7 @@ func TestDecide(t *testing.T) {
 		"no decision":                        {policy(t, "p"), mo, meg, governance.ResultNotReviewed, nil, 0, "", governance.CodeInvalid, "Approve or Deny"},
 		"an empty decision":                  {policy(t, "p"), mo, meg, "", nil, 0, "", governance.CodeInvalid, "Approve or Deny"},
 		"no justification":                   {policy(t, "p", strict), mo, meg, governance.ResultApprove, []func(*engine.Decision){saying(" ")}, 0, "", governance.CodeInvalid, "needs a justification"},
+		"a justification nobody sees":        {policy(t, "p", strict), mo, meg, governance.ResultApprove, []func(*engine.Decision){saying("\u2060\u2800")}, 0, "", governance.CodeInvalid, "needs a justification"},
 		"no justification of a denial":       {policy(t, "p", strict), mo, meg, governance.ResultDeny, []func(*engine.Decision){saying("")}, 0, "", governance.CodeInvalid, "needs a justification"},
 		"no justification, none wanted":      {policy(t, "p", stages(asks(manager(1)))), mo, meg, governance.ResultApprove, []func(*engine.Decision){saying("")}, 0, governance.StateDelivering, "", ""},
 		"the longest justification":          {policy(t, "p"), mo, meg, governance.ResultApprove, []func(*engine.Decision){saying(strings.Repeat("ü", governance.MaxJustification))}, 0, governance.StateDelivering, "", ""},

@@ -348,14 +348,14 @@ func fullPolicy(t *testing.T) governance.AssignmentPolicy {
 	for i := range governance.MaxQuestions {
 		p.Questions = append(p.Questions, &governance.TextInputQuestion{QuestionBase: governance.QuestionBase{ID: guid("question", i), Text: "Why?", IsRequired: true}})
 	}
-	padding := &governance.LocalizedText{LanguageCode: "en"}
+	padding := &governance.LocalizedText{LanguageCode: "en", Text: "x"}
 	first := &p.Questions[0].(*governance.TextInputQuestion).Localizations
 	*first = append(*first, *padding)
 	validate := func() error { return p.Validate(start, time.Time{}, func() string { return "" }) }
 	if err := validate(); err != nil {
 		t.Fatal(err)
 	}
-	left := governance.MaxPolicySize - len(encoded(t, p))
+	left := governance.MaxPolicySize - len(encoded(t, p)) + len(padding.Text)
 	(*first)[0].Text = strings.Repeat("<", left/6) + strings.Repeat("x", left%6)
 	if err := validate(); err != nil || len(encoded(t, p)) != governance.MaxPolicySize {
 		t.Fatalf("a policy of %d bytes: %v", len(encoded(t, p)), err)
@@ -476,7 +476,7 @@ func (f *full) decide(cmd engine.Submission, stage int, result governance.Review
 	f.t.Helper()
 	pack := cmd.Package
 	d := engine.Decision{
-		RequestID: cmd.RequestID, StageID: governance.NameID(fmt.Sprintf("stage:%s:%d", cmd.RequestID, stage)), Result: result, Justification: strings.Repeat("\x03", governance.MaxJustification),
+		RequestID: cmd.RequestID, StageID: governance.NameID(fmt.Sprintf("stage:%s:%d", cmd.RequestID, stage)), Result: result, Justification: strings.Repeat("<", governance.MaxJustification),
 		Approver: governance.Caller{Kind: governance.CallerUser, ObjectID: guid("approver", 0), AppID: guid("app", 0), DisplayName: strings.Repeat(">", 10_000)}, Package: &pack,
 	}
 	f.do(fmt.Sprint(result, " stage ", stage), func(s engine.State) (engine.Change, error) { return engine.Decide(s, d, f.now) })

@@ -68,7 +68,7 @@ func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	if cmd.Type == governance.RequestUserAdd && policy.Approval().IsRequestorJustificationRequired && strings.TrimSpace(cmd.Justification) == "" {
+	if cmd.Type == governance.RequestUserAdd && policy.Approval().IsRequestorJustificationRequired && !governance.Says(cmd.Justification) {
 		return Change{}, governance.Invalid("justification", "The policy %q needs a justification.", policy.DisplayName)
 	}
 	// An administrator may answer for the person (RULES QUE-09), and clients assign directly without.

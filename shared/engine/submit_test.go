@@ -67,6 +67,7 @@ func TestSubmitAdd(t *testing.T) {
 		"an unpublished catalog, by Ann":    {[]submissionEdit{unpublished, direct("everybody")}, governance.StateDelivering, "everybody", "", ""},
 		"a hidden package, by its link":     {[]submissionEdit{hidden}, governance.StatePendingApproval, "everybody", "", ""},
 		"no justification":                  {[]submissionEdit{silent}, "", "", governance.CodeInvalid, "needs a justification"},
+		"a justification nobody sees":       {[]submissionEdit{saying("\u200b\u3164")}, "", "", governance.CodeInvalid, "needs a justification"},
 		"no justification, none wanted":     {[]submissionEdit{under(specific), silent}, governance.StateDelivering, "specific", "", ""},
 		"no justification, by Ann":          {[]submissionEdit{direct("everybody"), silent}, governance.StateDelivering, "everybody", "", ""},
 		"the longest justification":         {[]submissionEdit{saying(strings.Repeat("ü", governance.MaxJustification))}, governance.StatePendingApproval, "everybody", "", ""},

@@ -2,6 +2,7 @@ package governance
 
 import (
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -62,14 +63,14 @@ func (a *CalloutAction) Validate() error {
 	case len(a.Callers) > 20:
 		return Invalid("callers", "callers names at most 20 applications.")
 	}
-	for _, id := range a.Callers {
+	for i, id := range a.Callers {
 		if !IsGUID(id) {
-			return Invalid("callers", "%q is no application id.", Clip(id))
+			return Invalid(fmt.Sprintf("callers/%d", i), "%q is no application id.", Clip(id))
 		}
 	}
-	for _, stage := range a.Stages {
+	for i, stage := range a.Stages {
 		if !slices.Contains(TaskStages(), stage) {
-			return Invalid("stages", "There is no stage %q.", Clip(string(stage)))
+			return Invalid(fmt.Sprintf("stages/%d", i), "There is no stage %q.", Clip(string(stage)))
 		}
 	}
 	switch a.OnFailure {

@@ -62,7 +62,7 @@ func (c *Catalog) Validate() error {
 
 func validateName(displayName, description string) error {
 	switch {
-	case strings.TrimSpace(displayName) == "":
+	case !Says(displayName):
 		return Invalid("displayName", "displayName is missing; give it a name of 1 to %d characters.", MaxDisplayName)
 	case len([]rune(displayName)) > MaxDisplayName:
 		return Invalid("displayName", "displayName is longer than %d characters.", MaxDisplayName)

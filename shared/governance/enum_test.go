@@ -33,6 +33,23 @@ func TestEnumsAreReadInAnyCaseAndWrittenInOne(t *testing.T) {
 	}
 }
 
+// A text says something where there is a character in it that can be seen.
+func TestTextsThatSayNothing(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", " \t\n", "\u200b", "\u2060", "\ufeff", "\u3164", "\uffa0", "\u115f\u1160", "\u2800", "\u0001", "\u00ad", "\u202e", "\u0301", "\ufe0f", "\ufffc", "\U000e0041", "\U0001d159"} {
+		if governance.Says(text) {
+			t.Errorf("%q says something", text)
+		}
+	}
+	for _, text := range []string{"x", "\u200bä", "7", "?", "👍", "理由", "e\u0301", "עברית", "한"} {
+		if !governance.Says(text) {
+			t.Errorf("%q says nothing", text)
+		}
+	}
+	catalog := governance.Catalog{DisplayName: "\u3164"}
+	refuses(t, catalog.Validate(), "displayName", "is missing")
+}
+
 func enum[T ~string](t *testing.T, property string, values ...T) {
 	t.Helper()
 	for _, value := range values {

@@ -59,6 +59,17 @@ func Invalid(target, format string, args ...any) error {
 	return &Error{Code: CodeInvalid, Target: target, Message: fmt.Sprintf(format, args...)}
 }
 
+// Within is an error about something inside a member of what is meant: its target and what it says begin there.
+func Within(at string, err error) error {
+	var inside *Error
+	if errors.As(err, &inside) {
+		whole := *inside
+		whole.Target = at + "/" + inside.Target
+		return &whole
+	}
+	return err
+}
+
 // NotFound is a CodeNotFound error.
 func NotFound(format string, args ...any) error {
 	return &Error{Code: CodeNotFound, Message: fmt.Sprintf(format, args...)}

@@ -1,6 +1,7 @@
 package governance
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -50,16 +51,19 @@ type AssignmentPolicy struct {
 	Catalog       *Catalog       `json:"catalog,omitempty"`       // stored as its id
 }
 
+// Kept are subject sets that nobody resolves in this release, of whatever kind: as the client wrote them.
+type Kept = collection[json.RawMessage]
+
 // RequestorSettings is Graph's accessPackageAssignmentRequestorSettings (RULES POL-04).
 type RequestorSettings struct {
-	EnableTargetsToSelfAddAccess     bool        `json:"enableTargetsToSelfAddAccess"`
-	EnableTargetsToSelfUpdateAccess  bool        `json:"enableTargetsToSelfUpdateAccess"`
-	EnableTargetsToSelfRemoveAccess  bool        `json:"enableTargetsToSelfRemoveAccess"`
-	AllowCustomAssignmentSchedule    bool        `json:"allowCustomAssignmentSchedule"`
-	EnableOnBehalfRequestorsToAdd    bool        `json:"enableOnBehalfRequestorsToAddAccess"`
-	EnableOnBehalfRequestorsToUpdate bool        `json:"enableOnBehalfRequestorsToUpdateAccess"`
-	EnableOnBehalfRequestorsToRemove bool        `json:"enableOnBehalfRequestorsToRemoveAccess"`
-	OnBehalfRequestors               SubjectSets `json:"onBehalfRequestors"`
+	EnableTargetsToSelfAddAccess     bool `json:"enableTargetsToSelfAddAccess"`
+	EnableTargetsToSelfUpdateAccess  bool `json:"enableTargetsToSelfUpdateAccess"`
+	EnableTargetsToSelfRemoveAccess  bool `json:"enableTargetsToSelfRemoveAccess"`
+	AllowCustomAssignmentSchedule    bool `json:"allowCustomAssignmentSchedule"`
+	EnableOnBehalfRequestorsToAdd    bool `json:"enableOnBehalfRequestorsToAddAccess"`
+	EnableOnBehalfRequestorsToUpdate bool `json:"enableOnBehalfRequestorsToUpdateAccess"`
+	EnableOnBehalfRequestorsToRemove bool `json:"enableOnBehalfRequestorsToRemoveAccess"`
+	OnBehalfRequestors               Kept `json:"onBehalfRequestors"`
 }
 
 // ApprovalSettings is Graph's accessPackageAssignmentApprovalSettings (RULES APR-01).
@@ -113,14 +117,14 @@ func (s ApprovalStageSettings) Approvers() []SubjectSets {
 
 // ReviewSettings is Graph's accessPackageAssignmentReviewSettings. They are kept; the reviews themselves come with a later release.
 type ReviewSettings struct {
-	IsEnabled                       bool        `json:"isEnabled"`
-	ExpirationBehavior              string      `json:"expirationBehavior,omitempty"`
-	IsRecommendationEnabled         bool        `json:"isRecommendationEnabled"`
-	IsReviewerJustificationRequired bool        `json:"isReviewerJustificationRequired"`
-	IsSelfReview                    bool        `json:"isSelfReview"`
-	Schedule                        *Schedule   `json:"schedule,omitempty"`
-	PrimaryReviewers                SubjectSets `json:"primaryReviewers"`
-	FallbackReviewers               SubjectSets `json:"fallbackReviewers"`
+	IsEnabled                       bool      `json:"isEnabled"`
+	ExpirationBehavior              string    `json:"expirationBehavior,omitempty"`
+	IsRecommendationEnabled         bool      `json:"isRecommendationEnabled"`
+	IsReviewerJustificationRequired bool      `json:"isReviewerJustificationRequired"`
+	IsSelfReview                    bool      `json:"isSelfReview"`
+	Schedule                        *Schedule `json:"schedule,omitempty"`
+	PrimaryReviewers                Kept      `json:"primaryReviewers"`
+	FallbackReviewers               Kept      `json:"fallbackReviewers"`
 }
 
 // AutomaticSettings is Graph's accessPackageAutomaticRequestSettings. They are kept where they ask for nothing; automatic assignment comes with a later release.

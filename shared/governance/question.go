@@ -129,16 +129,19 @@ func (q Questions) validate(newID func() string) error {
 	for i, question := range q {
 		at := fmt.Sprintf("questions/%d/", i)
 		base := question.base()
-		if strings.TrimSpace(base.Text) == "" || utf8.RuneCountInString(base.Text) > MaxDescription {
+		if !Says(base.Text) || utf8.RuneCountInString(base.Text) > MaxDescription {
 			return Invalid(at+"text", "A question needs a text of at most %d characters.", MaxDescription)
 		}
 		if base.ID == "" {
 			base.ID = newID()
 		}
-		if seen[base.ID] {
-			return Invalid(at+"id", "Two questions have the id %q.", Clip(base.ID))
+		if seen[Fold(base.ID)] {
+			return Invalid(at+"id", "Two questions have the id %q, whether in capitals or not.", Clip(base.ID))
 		}
-		seen[base.ID] = true
+		seen[Fold(base.ID)] = true
+		if err := validateTranslations(at, base.Localizations); err != nil {
+			return err
+		}
 		switch question := question.(type) {
 		case *TextInputQuestion:
 			if len(question.RegexPattern) > maxPattern {
@@ -152,10 +155,35 @@ func (q Questions) validate(newID func() string) error {
 				return Invalid(at+"choices", "A multiple choice question has 1 to %d choices.", MaxChoices)
 			}
 			for j, choice := range question.Choices {
-				if strings.TrimSpace(choice.ActualValue) != choice.ActualValue || choice.ActualValue == "" || question.IsMultipleSelectionAllowed && strings.Contains(choice.ActualValue, ",") {
-					return Invalid(fmt.Sprintf("%schoices/%d/actualValue", at, j), "The actualValue %q could never be chosen: it must not be empty, begin or end with a space, or hold a comma where several may be selected.", Clip(choice.ActualValue))
+				at := fmt.Sprintf("%schoices/%d/", at, j)
+				if strings.TrimSpace(choice.ActualValue) != choice.ActualValue || !Says(choice.ActualValue) || question.IsMultipleSelectionAllowed && strings.Contains(choice.ActualValue, ",") {
+					return Invalid(at+"actualValue", "The actualValue %q could never be chosen: it must not be empty, begin or end with a space, or hold a comma where several may be selected.", Clip(choice.ActualValue))
+				}
+				if slices.ContainsFunc(question.Choices[:j], func(other AnswerChoice) bool { return other.ActualValue == choice.ActualValue }) {
+					return Invalid(at+"actualValue", "Two choices have the actualValue %q.", Clip(choice.ActualValue))
+				}
+				if !Says(choice.Text) {
+					return Invalid(at+"text", "A choice needs a text that says what is chosen.")
+				}
+				if err := validateTranslations(at, choice.Localizations); err != nil {
+					return err
 				}
 			}
+		}
+	}
+	return nil
+}
+
+// validateTranslations checks the translations of a text: each says something in a language of its own.
+func validateTranslations(at string, translations []LocalizedText) error {
+	for i, one := range translations {
+		at := fmt.Sprintf("%slocalizations/%d/", at, i)
+		same := func(other LocalizedText) bool { return Fold(other.LanguageCode) == Fold(one.LanguageCode) }
+		switch {
+		case !Says(one.LanguageCode) || slices.ContainsFunc(translations[:i], same):
+			return Invalid(at+"languageCode", "A translation needs a languageCode, and a language has one translation.")
+		case !Says(one.Text):
+			return Invalid(at+"text", "A translation needs a text.")
 		}
 	}
 	return nil
@@ -211,7 +239,7 @@ func (q Questions) Check(answers []Answer, all bool) error {
 		if _, honest := words(question, answer); !honest {
 			return Invalid(at+"/displayValue", "%s/displayValue is not what the answer to %q shows: the text of what is chosen, or the value itself; leave it out.", at, Clip(base.Text))
 		}
-		if strings.TrimSpace(answer.Value) == "" {
+		if !Says(answer.Value) {
 			if all && base.IsRequired {
 				return Invalid("answers", "The question %q (%s) must be answered.", Clip(base.Text), base.ID)
 			}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -72,7 +73,17 @@ type callWho struct {
 const maxCallName = 256
 
 func (w *callWho) subject(objectID string) Subject {
-	return Subject{ObjectID: strings.ToLower(objectID), DisplayName: cut(w.DisplayName), PrincipalName: cut(cmp.Or(w.PrincipalName, w.UserPrincipalName)), SubjectType: SubjectUser}
+	return Subject{ObjectID: strings.ToLower(objectID), DisplayName: cut(w.DisplayName), PrincipalName: cut(w.login()), SubjectType: SubjectUser}
+}
+
+func (w *callWho) login() string { return cmp.Or(w.PrincipalName, w.UserPrincipalName) }
+
+// names are the two names that a payload may have for one login.
+func (w *callWho) names(at string) [4]string {
+	if w == nil {
+		return [4]string{}
+	}
+	return [4]string{at + "/userPrincipalName", w.UserPrincipalName, at + "/principalName", w.PrincipalName}
 }
 
 func cut(text string) string {
@@ -103,13 +114,27 @@ func ParseTask(data []byte) (TaskCall, error) {
 	if envelope.Data[0] != '{' {
 		return TaskCall{}, Invalid("data", "data must be an object.")
 	}
-	call, err := parseCallBody(TaskCall{TenantID: envelope.TenantID}, envelope.Data)
-	if wrong, ok := errors.AsType[*Error](err); ok {
-		within := *wrong
-		within.Target = "data/" + wrong.Target
-		err = &within
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(data, &members) // which is an object
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		var beside callBody
+		one, _ := json.Marshal(map[string]json.RawMessage{name: members[name]})
+		if err := json.Unmarshal(one, &beside); err != nil || beside != (callBody{TenantID: beside.TenantID}) {
+			return TaskCall{}, Invalid(name, "%s stands beside data: the payload must say what is to be done in one of the two.", name)
+		}
 	}
-	return call, err
+	call, err := parseCallBody(TaskCall{TenantID: envelope.TenantID}, envelope.Data)
+	return call, Within("data", err)
+}
+
+// oneThing is the error that two members of a payload, which mean the same, say different things; nil if they do not.
+func oneThing(pairs [][4]string) error {
+	for _, p := range pairs {
+		if p[1] != "" && p[3] != "" && !strings.EqualFold(p[1], p[3]) {
+			return Invalid(p[0], "%s is %q and %s is %q: the payload must say one thing.", p[0], Clip(p[1]), p[2], Clip(p[3]))
+		}
+	}
+	return nil
 }
 
 func parseCallBody(call TaskCall, payload []byte) (TaskCall, error) {
@@ -120,13 +145,16 @@ func parseCallBody(call TaskCall, payload []byte) (TaskCall, error) {
 		}
 		return TaskCall{}, Invalid("body", "The payload is not one of a custom extension.")
 	}
-	if body.TenantID != "" {
-		if call.TenantID != "" && !strings.EqualFold(call.TenantID, body.TenantID) {
-			return TaskCall{}, Invalid("tenantId", "The payload names two tenants.")
-		}
-		call.TenantID = body.TenantID
+	if err := oneThing([][4]string{{"tenantId", body.TenantID, "tenantId beside data", call.TenantID}}); err != nil {
+		return TaskCall{}, err
 	}
-	if body.TaskProcessingResult != nil || body.Task != nil || body.Workflow != nil {
+	call.TenantID = cmp.Or(body.TenantID, call.TenantID)
+	task := body.TaskProcessingResult != nil || body.Task != nil || body.Workflow != nil || body.Subject != nil || body.TargetSubject != nil
+	request := body.Stage != "" || body.Assignment != nil || body.Requestor != nil || body.AccessPackageAssignmentRequestID+body.RequestID != ""
+	switch {
+	case task && request:
+		return TaskCall{}, Invalid("stage", "The payload is of a task (subject, targetSubject, task, workflow, taskProcessingResult) and of a request (stage, assignment, requestor, requestId); it must be of one of them.")
+	case task:
 		return call.lifecycle(body)
 	}
 	return call.entitlement(body)
@@ -150,8 +178,13 @@ func (c TaskCall) entitlement(body callBody) (TaskCall, error) {
 	if c.RequestID == "" && !c.Stage.MayWait() && body.Assignment != nil { // before an expiry there is no request
 		c.RequestID = body.Assignment.ID
 	}
-	if body.AccessPackageAssignmentRequestID != "" && body.RequestID != "" && !strings.EqualFold(body.AccessPackageAssignmentRequestID, body.RequestID) {
-		return c, Invalid("requestId", "The payload names two requests.")
+	if err := oneThing([][4]string{
+		{"requestId", body.RequestID, "AccessPackageAssignmentRequestId", body.AccessPackageAssignmentRequestID},
+		{"Catalog/Id", body.Catalog.ID, "AccessPackageCatalog/Id", body.AccessPackageCatalog.ID},
+		{"Catalog/DisplayName", body.Catalog.DisplayName, "AccessPackageCatalog/DisplayName", body.AccessPackageCatalog.DisplayName},
+		body.Requestor.names("Requestor"),
+	}); err != nil {
+		return c, err
 	}
 	if !IsGUID(c.RequestID) {
 		return c, Invalid("AccessPackageAssignmentRequestId", "AccessPackageAssignmentRequestId must be a GUID.")
@@ -187,6 +220,10 @@ func (c TaskCall) entitlement(body callBody) (TaskCall, error) {
 	if c.Timeout, err = callDuration(text); err != nil || c.Timeout.IsZero() {
 		return c, Invalid("CallbackConfiguration/DurationBeforeTimeout", "%q is no duration such as PT1H.", Clip(text))
 	}
+	other := cmp.Or(body.CallbackConfiguration.TimeoutDuration, text)
+	if is, err := callDuration(other); err != nil || !is.AddTo(time.Time{}).Equal(c.Timeout.AddTo(time.Time{})) {
+		return c, oneThing([][4]string{{"CallbackConfiguration/TimeoutDuration", other, "CallbackConfiguration/DurationBeforeTimeout", text}})
+	}
 	return c, nil
 }
 
@@ -197,6 +234,9 @@ func (c *TaskCall) people(body callBody) error {
 	switch {
 	case body.Assignment != nil:
 		who := body.Assignment.Target
+		if err := oneThing([][4]string{who.names("Assignment/Target")}); err != nil {
+			return err
+		}
 		switch {
 		case (who.ObjectID == "" || who.ObjectID == nobody) && IsGUID(who.ID): // a guest to be, who is invited when access is given
 			c.Target = who.subject("")
@@ -219,9 +259,17 @@ func (c *TaskCall) people(body callBody) error {
 
 func (c TaskCall) lifecycle(body callBody) (TaskCall, error) {
 	c.Source, c.Stage = SourceLifecycle, StageLifecycleTask
-	subject := cmp.Or(body.Subject, body.TargetSubject)
+	subject := cmp.Or(body.Subject, body.TargetSubject, &callWho{})
+	target := cmp.Or(body.TargetSubject, subject)
+	if err := oneThing([][4]string{
+		{"targetSubject/id", target.ID, "subject/id", subject.ID}, {"subject/objectId", subject.ObjectID, "subject/id", subject.ID},
+		{"targetSubject/objectId", target.ObjectID, "subject/id", subject.ID}, subject.names("subject"), target.names("targetSubject"),
+		{"targetSubject/principalName", target.login(), "subject/principalName", subject.login()},
+	}); err != nil {
+		return c, err
+	}
 	switch {
-	case subject == nil || !IsGUID(subject.ID):
+	case !IsGUID(subject.ID) || !IsGUID(target.ID):
 		return c, Invalid("subject/id", "subject/id must be the object id of the person whom the task is for.")
 	case body.TaskProcessingResult == nil || !IsGUID(body.TaskProcessingResult.ID):
 		return c, Invalid("taskProcessingResult/id", "taskProcessingResult/id must be a GUID.")

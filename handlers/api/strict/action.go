@@ -21,10 +21,18 @@ func action(name string, kind, settings Member) *Type {
 		{Name: "isEnabled", Kind: Bool, Default: "true"},
 		settings,
 		{Name: "callers", Kind: Texts},
-		{Name: "stages", Kind: Texts},
+		{Name: "stages", Kind: Texts, Values: taskStages()},
 		{Name: "onFailure", Kind: Enum, Values: []string{string(governance.FailureReports), string(governance.FailureDenies)}, Default: string(governance.FailureReports)},
 		{Name: "findings", Kind: Texts, Decided: true},
 	}, noise("modifiedDateTime")...)}
+}
+
+func taskStages() []string {
+	var names []string
+	for _, stage := range governance.TaskStages() {
+		names = append(names, string(stage))
+	}
+	return names
 }
 
 // Actions is Action with the settings of each kind, by the JSON schema that the kind declares them with.

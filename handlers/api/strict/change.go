@@ -39,7 +39,7 @@ func (b *Body) Replace(stored []byte) ([]byte, error) {
 	if missing := silent(b.of, present, b.value, ""); len(missing) > 0 {
 		sort.Strings(missing)
 		return nil, governance.Invalid(missing[0],
-			"PUT replaces the whole, and the body says nothing of what is set: %s. Send them as they are to be, or null to take one away; PATCH changes what it names.", strings.Join(missing, ", "))
+			"PUT replaces the whole, and the body says nothing of what is set: %s. Send them as they are to be, or null to take one away.", strings.Join(missing, ", "))
 	}
 	return b.JSON()
 }
@@ -51,7 +51,11 @@ func (b *Body) against(stored []byte) (map[string]any, error) {
 		return nil, err
 	}
 	for _, echo := range b.echoes {
-		if contradiction(echo.member, echo.member.in(present), echo.value, echo.at.path()) != "" {
+		switch at := contradiction(echo.member, echo.member.in(present), echo.value, echo.at.path()); {
+		case at == "":
+		case echo.err != nil:
+			return nil, echo.err
+		default:
 			return nil, echo.at.invalid("contradicts what is there; leave it out, or send what was read")
 		}
 	}
@@ -230,8 +234,37 @@ func silent(t *Type, present, body map[string]any, path string) []string {
 			if !becomesAnother(m.Of, inner, object) {
 				missing = append(missing, silent(m.Of, inner, object, path+m.Name+"/")...)
 			}
+		case m.Kind == List && named:
+			missing = append(missing, silentInside(m, is, given, path+m.Name+"/")...)
 		case !named && !isNothing(m, is):
 			missing = append(missing, path+m.Name)
+		}
+	}
+	return missing
+}
+
+// silentInside is silent for the elements of a list that are what stored ones become: those of one id, and stages that stay as many.
+func silentInside(m *Member, is, given any, path string) []string {
+	var missing []string
+	present, _ := is.([]any)
+	next, _ := given.([]any)
+	for i, one := range next {
+		at := i
+		if id := idOf(one); id != "" {
+			at = slices.IndexFunc(present, func(other any) bool { return strings.EqualFold(idOf(other), id) })
+		} else if m.Of != stage || len(present) != len(next) {
+			continue
+		}
+		if at < 0 {
+			continue
+		}
+		before, _ := present[at].(map[string]any)
+		after, _ := one.(map[string]any)
+		for _, of := range m.Of.Derived {
+			name, _ := before["@odata.type"].(string)
+			if bare := trimFold(strings.TrimPrefix(name, "#"), prefix); (bare == "" || of.isCalled(bare)) && of.Waits == "" && !becomesAnother(of, before, after) {
+				missing = append(missing, silent(of, before, after, path+strconv.Itoa(i)+"/")...)
+			}
 		}
 	}
 	return missing

@@ -51,7 +51,7 @@ func leaf(m *Member, n *node) (any, error) {
 		return enum(m, n)
 	default:
 	}
-	return n.text, nil
+	return n.text, m.waiting(n)
 }
 
 // timedelta is a duration as Python prints it.
@@ -92,12 +92,20 @@ func enum(m *Member, n *node) (any, error) {
 			return value, nil
 		}
 	}
-	for value, waits := range m.Waiting {
-		if strings.EqualFold(value, n.text) {
-			return nil, n.notYet(value, waits)
-		}
+	if err := m.waiting(n); err != nil {
+		return nil, err
 	}
 	return nil, n.invalid("cannot be %q; use one of %s", shown(n.text), strings.Join(m.Values, ", "))
+}
+
+// waiting is the error for a value that Graph has and this release does not.
+func (m *Member) waiting(n *node) error {
+	for value, waits := range m.Waiting {
+		if strings.EqualFold(value, n.text) {
+			return n.notYet(value, waits)
+		}
+	}
+	return nil
 }
 
 // wrap puts the path of a value before what its own parser says of it.

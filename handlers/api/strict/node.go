@@ -2,6 +2,7 @@ package strict
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -179,7 +180,7 @@ func equalFold(a, b string) bool {
 func (n *node) path() string {
 	var names []string
 	for ; n != nil && n.parent != nil; n = n.parent {
-		names = append(names, shown(n.name))
+		names = append(names, cmp.Or(shown(n.name), `""`))
 	}
 	slices.Reverse(names)
 	return strings.Join(names, "/")

@@ -1,6 +1,7 @@
 package strict
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -62,15 +63,17 @@ var scopesThatWait = map[string]string{
 }
 
 var (
+	// behalf are the switches of what onBehalfRequestors may do.
+	behalf            = []string{"enableOnBehalfRequestorsToAddAccess", "enableOnBehalfRequestorsToUpdateAccess", "enableOnBehalfRequestorsToRemoveAccess"}
 	requestorSettings = &Type{Name: "accessPackageAssignmentRequestorSettings", Synonyms: []string{"requestorSettings"}, Members: []Member{
 		{Name: "enableTargetsToSelfAddAccess", Beta: []string{"acceptRequests"}, Kind: Bool},
 		{Name: "enableTargetsToSelfUpdateAccess", Kind: Bool, Waits: waitsUpdates},
 		{Name: "enableTargetsToSelfRemoveAccess", Kind: Bool},
 		{Name: "allowCustomAssignmentSchedule", Beta: []string{"isCustomAssignmentScheduleAllowed"}, Kind: Bool},
-		{Name: "enableOnBehalfRequestorsToAddAccess", Kind: Bool, Waits: waitsBehalf},
-		{Name: "enableOnBehalfRequestorsToUpdateAccess", Kind: Bool, Waits: waitsBehalf},
-		{Name: "enableOnBehalfRequestorsToRemoveAccess", Kind: Bool, Waits: waitsBehalf},
-		{Name: "onBehalfRequestors", Kind: List, Of: subjectSet, Waits: waitsBehalf},
+		{Name: behalf[0], Kind: Bool, Waits: waitsBehalf},
+		{Name: behalf[1], Kind: Bool, Waits: waitsBehalf},
+		{Name: behalf[2], Kind: Bool, Waits: waitsBehalf},
+		{Name: "onBehalfRequestors", Kind: List, Of: subjectSet, Waits: waitsBehalf, On: behalf},
 		{Name: "scopeType", Never: "is the policy's allowedTargetScope"},              // told to it before
 		{Name: "allowedRequestors", Never: "are the policy's specificAllowedTargets"}, // likewise
 	}}
@@ -82,8 +85,8 @@ var (
 		{Name: "gracePeriodBeforeAccessRemoval", Kind: Duration},
 	}}
 	approvalSettings = &Type{Name: "accessPackageAssignmentApprovalSettings", Synonyms: []string{"approvalSettings"},
-		Adapt: adaptApprovalMode, Members: []Member{
-			{Name: "isApprovalRequiredForAdd", Beta: []string{"isApprovalRequired"}, Kind: Bool},
+		Adapt: adaptApproval, Members: []Member{
+			{Name: "isApprovalRequiredForAdd", Beta: []string{"isApprovalRequired"}, Kind: Bool, NeverNull: true},
 			{Name: "isApprovalRequiredForUpdate", Beta: []string{"isApprovalRequiredForExtension"}, Kind: Bool, Waits: waitsUpdates},
 			{Name: "isRequestorJustificationRequired", Kind: Bool},
 			{Name: "stages", Beta: []string{"approvalStages"}, Kind: List, Of: stage},
@@ -205,16 +208,24 @@ func adaptRequestors(_ *reading, n *node) error {
 	return nil
 }
 
-// adaptApprovalMode looks whether beta's word for how stages follow one another agrees with the stages: they run one after the other.
-func adaptApprovalMode(_ *reading, n *node) error {
-	mode := n.find("approvalMode")
+// adaptApproval wants to be told whether the people in the stages are to be asked, and looks whether beta's word for how stages follow one
+// another agrees with them: they run one after the other.
+func adaptApproval(r *reading, n *node) error {
+	mode, required, stages := n.find("approvalMode"), n.find("isApprovalRequired", "isApprovalRequiredForAdd"), n.find("approvalStages", "stages")
+	switch err := n.switched(required, "isApprovalRequiredForAdd"); {
+	case err == nil || r.echoed || stages == nil || !slices.ContainsFunc(stages.inside, (*node).namesApprovers):
+	case r.change && required == nil: // it may be on where it is stored
+		on := map[string]any{"isApprovalRequiredForAdd": true}
+		r.echoes = append(r.echoes, echo{at: stages, member: Policy.member("requestApprovalSettings"), value: on, err: err})
+	default:
+		return err
+	}
 	if mode == nil || mode.kind == isNull {
 		return nil
 	}
 	if err := mode.must(isText); err != nil {
 		return err
 	}
-	required, stages := n.find("isApprovalRequired", "isApprovalRequiredForAdd"), n.find("approvalStages", "stages")
 	count := 0
 	if stages != nil {
 		count = len(stages.inside)
@@ -228,8 +239,29 @@ func adaptApprovalMode(_ *reading, n *node) error {
 	return mode.invalid("cannot be %q beside these stages; leave it out and send isApprovalRequiredForAdd and stages, which are asked one after the other", shown(mode.text))
 }
 
+// switched is the error that it is not said whether people are to be asked: silence would not ask them. It is nil if it is.
+func (n *node) switched(on *node, name string) error {
+	if on != nil && on.kind != isNull {
+		return nil
+	}
+	return (&node{parent: n, name: name}).invalid("must be true or false beside people who could be asked")
+}
+
+// namesApprovers says whether a stage names anybody.
+func (n *node) namesApprovers() bool {
+	return slices.ContainsFunc(n.inside, func(one *node) bool {
+		m := plainStage.member(one.as)
+		return m != nil && m.Of == subjectSet && len(one.inside) > 0
+	})
+}
+
 // adaptStage translates beta's times, and its fallbacks, which are among the approvers there.
-func adaptStage(_ *reading, n *node) error {
+func adaptStage(r *reading, n *node) error {
+	for _, alternates := range []*node{n.find("escalationApprovers"), n.find("fallbackEscalationApprovers")} {
+		if err := n.switched(n.find("isEscalationEnabled"), "isEscalationEnabled"); err != nil && !r.echoed && alternates != nil && len(alternates.inside) > 0 {
+			return err
+		}
+	}
 	if err := n.spell("approvalStageTimeOutInDays", "durationBeforeAutomaticDenial", "P", "D"); err != nil {
 		return err
 	}
@@ -278,6 +310,7 @@ func adaptReviews(_ *reading, n *node) error {
 	if kind := n.find("reviewerType"); kind != nil && kind.kind != isNull {
 		var err error
 		switch strings.ToLower(kind.text) {
+		case "": // nobody, of what is off
 		case "self":
 			err = n.put("isSelfReview", kind.made(isBool, "true"))
 		case "manager":
@@ -314,7 +347,7 @@ func (n *node) adaptReviewTimes() error {
 			days.made(isText, "afterDuration").named("type"),
 			days.made(isText, "P"+strconv.FormatInt(count, 10)+"D").named("duration")).named("expiration"))
 	}
-	if often := n.find("recurrenceType"); often != nil && often.kind != isNull {
+	if often := n.find("recurrenceType"); often != nil && often.text != "" && !strings.EqualFold(often.text, "none") {
 		pattern, known := betaRecurrences[strings.ToLower(often.text)]
 		if !known {
 			return often.invalid("cannot be %q; use weekly, monthly, quarterly, halfyearly or annual", shown(often.text))

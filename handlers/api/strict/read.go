@@ -2,7 +2,9 @@ package strict
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"latchkey/shared/governance"
@@ -21,6 +23,7 @@ type echo struct {
 	at     *node
 	member *Member
 	value  any
+	err    error // what is wrong if it is not; nil: that it contradicts
 }
 
 // referral is what a client repeats of another resource, or of what is not stored with its own.
@@ -35,6 +38,7 @@ type referral struct {
 type reading struct {
 	change bool // of a resource that is there; otherwise it makes one
 	echoed bool // inside what a client may only repeat
+	off    bool // inside what asks for nothing, and is only kept
 	echoes []echo
 	refers []referral
 }
@@ -53,7 +57,7 @@ func (t *Type) body(data []byte, r *reading) (*Body, error) {
 	if root.kind != isObject {
 		return nil, governance.Invalid("body", "The body must be a JSON object.")
 	}
-	of, err := concrete(t, root)
+	of, err := r.concrete(t, root)
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +82,12 @@ func (r *reading) object(declared *Type, n *node) (map[string]any, error) {
 	t, err := r.annotated(declared, n)
 	if err != nil {
 		return nil, err
+	}
+	if t.Waits != "" { // of a kind that nobody looks into
+		object, _ := n.any().(map[string]any)
+		maps.DeleteFunc(object, func(name string, _ any) bool { return isAnnotation(name) })
+		object["@odata.type"] = "#" + prefix + t.Name
+		return object, nil
 	}
 	if t.Adapt != nil {
 		if err := t.Adapt(r, n); err != nil {
@@ -119,7 +129,7 @@ func typeName(n *node) *node { return n.find("@odata.type") }
 
 // annotated checks the annotations of an object and of its members, and answers with the type that it is. Errors: CodeInvalid.
 func (r *reading) annotated(declared *Type, n *node) (*Type, error) {
-	t, err := concrete(declared, n)
+	t, err := r.concrete(declared, n)
 	if err != nil {
 		return nil, err
 	}
@@ -134,14 +144,14 @@ func (r *reading) annotated(declared *Type, n *node) (*Type, error) {
 			if t.member(one.as) == nil {
 				return nil, one.invalid("is no annotation of Latchkey's")
 			}
-		case of != "" && m == nil:
+		case of != "" && m == nil && t.Waits == "":
 			return nil, t.unknown(one)
 		case what == "type" && m != nil:
 			err = m.typed(one)
 		case what == "id" && n.parent == nil && r.change && t.member("id") != nil:
 			err = one.must(isText)
 			_, id := cutLast(unparenthesized(one.text))
-			r.echoes = append(r.echoes, echo{one, t.member("id"), id})
+			r.echoes = append(r.echoes, echo{at: one, member: t.member("id"), value: id})
 		case what == "id" && m == nil:
 			return nil, one.invalid("cannot be read here: it says that an object is another; send its members")
 		case what == "bind":
@@ -209,7 +219,7 @@ func trimFold(text, begin string) string {
 }
 
 // concrete is the type of an object by its @odata.type: the declared one, or one derived from it.
-func concrete(t *Type, n *node) (*Type, error) {
+func (r *reading) concrete(t *Type, n *node) (*Type, error) {
 	if err := n.must(isObject); err != nil {
 		return nil, err
 	}
@@ -231,7 +241,7 @@ func concrete(t *Type, n *node) (*Type, error) {
 		if !derived.isCalled(name) {
 			continue
 		}
-		if derived.Waits != "" {
+		if derived.Waits != "" && !r.off {
 			return nil, given.notYet(shown(given.text), derived.Waits)
 		}
 		return derived, nil
@@ -263,16 +273,21 @@ func (t *Type) derivedNames() string {
 
 // notYet is the error for what Graph has and this release does not.
 func (n *node) notYet(what, waits string) error {
-	return governance.Invalid(n.path(), "%s: %q is not in this release; it waits for %s. Leave it out.", n.path(), what, waits)
+	return governance.Invalid(n.path(), "%s: %q is not in this release; it waits for %s. Latchkey does nothing of this rather than do it without that.%s", n.path(), what, waits, instead[waits])
 }
 
 // member reads one member into value.
 func (r *reading) member(m *Member, n *node, value map[string]any) error {
-	if (m.Waits != "" || m.Never != "") && !nothing(m, n) {
-		if m.Never != "" {
+	if m.Waits != "" || m.Never != "" {
+		switch {
+		case nothing(m, n):
+		case m.Never != "":
 			return n.invalid("%s", m.Never)
+		default:
+			return n.notYet(shown(n.name), m.Waits)
 		}
-		return n.notYet(shown(n.name), m.Waits)
+		defer func(was bool) { r.off = was }(r.off)
+		r.off = true
 	}
 	if m.Decided && !r.echoed {
 		if n.kind == isNull {
@@ -303,7 +318,7 @@ func (r *reading) member(m *Member, n *node, value map[string]any) error {
 		return r.owned(m, n, value)
 	case Text, Bool, Int, GUID, DateTime, Duration, Enum, Texts, Object, List, Open:
 	}
-	if n.kind == isNull {
+	if n.kind == isNull || r.off && m.Kind == Enum && n.kind == isText && n.text == "" {
 		if r.change && m.NeverNull {
 			return n.invalid("cannot be null; say which value it is to have")
 		}
@@ -321,7 +336,7 @@ func (r *reading) repeated(m *Member, n *node, given any, value map[string]any) 
 	case r.echoed:
 		value[m.Name] = given
 	case r.change:
-		r.echoes = append(r.echoes, echo{n, m, given})
+		r.echoes = append(r.echoes, echo{at: n, member: m, value: given})
 	}
 	return nil
 }
@@ -361,7 +376,7 @@ func (r *reading) ref(m *Member, n *node, value map[string]any) error {
 		if !r.change { // nothing is taken away, so that null asks for nothing
 			says = withoutNulls(inner)
 		}
-		r.refers = append(r.refers, referral{echo{n, m, says}, m.Of, id.text, ids})
+		r.refers = append(r.refers, referral{echo{at: n, member: m, value: says}, m.Of, id.text, ids})
 	}
 	if !r.change {
 		value[m.Name] = ids
@@ -372,7 +387,7 @@ func (r *reading) ref(m *Member, n *node, value map[string]any) error {
 		if within := m.Of.member(name); within.Kind == Ref {
 			at = n.find(append([]string{name}, within.Beta...)...).find("id")
 		}
-		r.echoes = append(r.echoes, echo{at, m, map[string]any{name: ids[name]}})
+		r.echoes = append(r.echoes, echo{at: at, member: m, value: map[string]any{name: ids[name]}})
 	}
 	return nil
 }
@@ -452,7 +467,7 @@ func (r *reading) owned(m *Member, n *node, value map[string]any) error {
 	case r.echoed:
 		value[m.Name] = given
 	case r.change:
-		r.refers = append(r.refers, referral{echo: echo{n, m, given}})
+		r.refers = append(r.refers, referral{echo: echo{at: n, member: m, value: given}})
 	case len(n.inside) > 0:
 		return n.invalid("cannot be made here; leave it out, and add to it at its own path afterwards")
 	}
@@ -483,11 +498,30 @@ func (r *reading) value(m *Member, n *node) (any, error) {
 		}
 		return list, nil
 	case Open:
+		if err := n.plain(); err != nil {
+			return nil, err
+		}
 		data, err := json.Marshal(n.any())
 		return json.RawMessage(data), err // whatever is null in it stays
 	default:
 		return leaf(m, n)
 	}
+}
+
+// plain refuses what is valid JSON and cannot be kept: a number that is larger than any, and a member without a name.
+func (n *node) plain() error {
+	if _, err := strconv.ParseFloat(n.text, 64); n.kind == isNumber && err != nil {
+		return n.invalid("is a number that is too large")
+	}
+	for _, one := range n.inside {
+		if n.kind == isObject && one.name == "" {
+			return one.invalid("has no name")
+		}
+		if err := one.plain(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *reading) list(t *Type, n *node) ([]any, error) {
@@ -508,12 +542,15 @@ func (r *reading) list(t *Type, n *node) ([]any, error) {
 	return list, nil
 }
 
-// nothing says whether what a client wrote asks for nothing; what is not enabled does not, whatever it is.
+// nothing says whether what a client wrote asks for nothing; what is switched off does not, whatever it is.
 func nothing(m *Member, n *node) bool {
 	if m != nil && n.kind == isObject && m.Of.member("isEnabled") != nil {
-		m, n = m.Of.member("isEnabled"), n.find("isEnabled")
+		if on := n.find("isEnabled"); on != nil && on.kind != isNull {
+			return nothing(nil, on)
+		}
 	}
-	return isNothing(m, n.any())
+	on := func(name string) bool { flag := n.parent.find(name); return flag != nil && !nothing(nil, flag) }
+	return m != nil && m.On != nil && !slices.ContainsFunc(m.On, on) || isNothing(m, n.any())
 }
 
 // unknown is the error for a member that a type does not have, with the one that was meant, if that can be told.

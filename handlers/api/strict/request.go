@@ -111,7 +111,7 @@ func adaptRequest(r *reading, n *node) error {
 				return nil
 			}
 			list, err := repetition().list(deliveries.Of, given)
-			r.refers = append(r.refers, referral{echo: echo{given, &deliveries, list}, of: Assignment, id: id})
+			r.refers = append(r.refers, referral{echo: echo{at: given, member: &deliveries, value: list}, of: Assignment, id: id})
 			return err
 		}
 	case "useradd", "adminadd":

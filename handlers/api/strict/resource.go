@@ -19,7 +19,7 @@ func init() {
 	described := append([]Member{
 		{Name: "id", Kind: Text},
 		{Name: "originId", Kind: Text},
-		{Name: "originSystem", Kind: Text},
+		{Name: "originSystem", Kind: Text, Waiting: waiting(waitsResources, "AadApplication", "SharePointOnline", "DirectoryRole", "CustomDataProvidedResource")},
 	}, noise("description", "createdDateTime", "modifiedDateTime")...)
 	with := func(more ...Member) []Member { return append(append([]Member{}, described...), more...) }
 	resource := Member{Name: "resource", Beta: []string{"accessPackageResource"}, Kind: Object, Of: Resource}

@@ -54,6 +54,7 @@ type Member struct {
 	Waiting   map[string]string // values of an Enum that Graph has and this release does not, each with what it waits for
 	Default   string            // the value that silence stands for, as text
 	Waits     string            // Graph has it, this release does not: what it waits for. A value that asks for nothing is taken, and kept if there is a Kind
+	On        []string          // of which one must be on beside it, or it asks for nothing
 	Never     string            // why a value that asks for something is refused, where it waits for nothing
 	Is        string            // the contract's name of its type, where neither Kind nor Of says it: that of an Enum, or another that it may have
 	Decided   bool              // by the service: it is read, and counts for nothing but as a repetition

@@ -64,12 +64,12 @@ func TestMeaning(t *testing.T) {
 		"bound":     {Package, `{"catalog@odata.bind":"https://graph.microsoft.com/beta/identityGovernance/entitlementManagement/accessPackageCatalogs('` + anID + `')"}`, `{"catalog":{"id":"` + anID + `"}}`},
 		"linked":    {Package, `{"catalog":{"@odata.id":"catalogs/` + anID + `"}}`, `{"catalog":{"id":"` + anID + `"}}`},
 		"approval": {Policy, `{"requestApprovalSettings":{"isApprovalRequired":true,"isApprovalRequiredForExtension":false,"approvalMode":"SingleStage","approvalStages":[{"approvalStageTimeOutInDays":14,"escalationTimeInMinutes":11520,
-			"isEscalationEnabled":null,"primaryApprovers":[{"@odata.type":"#microsoft.graph.requestorManager","isBackup":false},{"@odata.type":"#microsoft.graph.singleUser","id":"` + anID + `","isBackup":true}],
+			"isEscalationEnabled":false,"primaryApprovers":[{"@odata.type":"#microsoft.graph.requestorManager","isBackup":false},{"@odata.type":"#microsoft.graph.singleUser","id":"` + anID + `","isBackup":true}],
 			"escalationApprovers":[{"@odata.type":"#Microsoft.Graph.GroupMembers","id":"` + anID + `","isBackup":"false"}]}]}}`,
-			`{"requestApprovalSettings":{"isApprovalRequiredForAdd":true,"isApprovalRequiredForUpdate":false,"stages":[{"durationBeforeAutomaticDenial":"P14D","durationBeforeEscalation":"P8D",
+			`{"requestApprovalSettings":{"isApprovalRequiredForAdd":true,"isApprovalRequiredForUpdate":false,"stages":[{"durationBeforeAutomaticDenial":"P14D","durationBeforeEscalation":"P8D","isEscalationEnabled":false,
 			"primaryApprovers":[{"@odata.type":"#microsoft.graph.requestorManager"}],"fallbackPrimaryApprovers":[` + someone + `],"escalationApprovers":[{"@odata.type":"#microsoft.graph.groupMembers","groupId":"` + anID + `"}]}]}}`},
-		"backup of v1.0": {Policy, `{"requestApprovalSettings":{"stages":[{"primaryApprovers":[{"@odata.type":"#microsoft.graph.singleUser","userId":"` + anID + `","isBackup":true}],"fallbackPrimaryApprovers":[]}]}}`,
-			`{"requestApprovalSettings":{"stages":[{"primaryApprovers":[],"fallbackPrimaryApprovers":[` + someone + `]}]}}`},
+		"backup of v1.0": {Policy, `{"requestApprovalSettings":{"isApprovalRequiredForAdd":"false","stages":[{"primaryApprovers":[{"@odata.type":"#microsoft.graph.singleUser","userId":"` + anID + `","isBackup":true}],"fallbackPrimaryApprovers":[]}]}}`,
+			`{"requestApprovalSettings":{"isApprovalRequiredForAdd":false,"stages":[{"primaryApprovers":[],"fallbackPrimaryApprovers":[` + someone + `]}]}}`},
 		"requestors": {Policy, `{"requestorSettings":{"acceptRequests":true,"scopeType":"SpecificDirectorySubjects","allowedRequestors":[{"@odata.type":"singleUser","id":"` + anID + `","isBackup":false}]}}`,
 			`{"allowedTargetScope":"specificDirectoryUsers","specificAllowedTargets":[` + someone + `],"requestorSettings":{"enableTargetsToSelfAddAccess":true}}`},
 		"days":   {Policy, `{"durationInDays":"90","expirationDateTime":null,"accessPackageId":"p","canExtend":false}`, `{"expiration":{"type":"afterDuration","duration":"P90D"},"accessPackage":{"id":"p"},"canExtend":false}`},
@@ -88,6 +88,12 @@ func TestMeaning(t *testing.T) {
 			"requestorSettings":{"enableTargetsToSelfUpdateAccess":"false","onBehalfRequestors":[],"enableOnBehalfRequestorsToAddAccess":0},
 			"requestApprovalSettings":{"stages":[{"approverInformationVisibility":"Default","primaryApprovers":[]}]}}`,
 			`{"verifiableCredentialSettings":{"credentialTypes":[]},"isDenied":false,"requestorSettings":{"enableTargetsToSelfUpdateAccess":false,"onBehalfRequestors":[],"enableOnBehalfRequestorsToAddAccess":false},"requestApprovalSettings":{"stages":[{"approverInformationVisibility":"default","primaryApprovers":[]}]}}`},
+		"people for what is off": {Policy, `{"requestorSettings":{"onBehalfRequestors":[{"@odata.type":"Microsoft.Graph.targetManager","managerLevel":1}],"enableOnBehalfRequestorsToAddAccess":"0"},
+			"reviewSettings":{"isEnabled":false,"expirationBehavior":"","primaryReviewers":[{"@odata.type":"#microsoft.graph.targetUserSponsors"},` + someone + `],"fallbackReviewers":[{"@odata.type":"internalSponsors"}]}}`,
+			`{"requestorSettings":{"onBehalfRequestors":[{"@odata.type":"#microsoft.graph.targetManager","managerLevel":1}],"enableOnBehalfRequestorsToAddAccess":false},
+			"reviewSettings":{"isEnabled":false,"primaryReviewers":[{"@odata.type":"#microsoft.graph.targetUserSponsors"},` + someone + `],"fallbackReviewers":[{"@odata.type":"#microsoft.graph.internalSponsors"}]}}`},
+		"reviews that are off, of beta": {Policy, `{"accessReviewSettings":{"isEnabled":false,"recurrenceType":"none","reviewerType":"","accessReviewTimeoutBehavior":"","reviewers":[{"@odata.type":"targetManager","isBackup":true}]}}`,
+			`{"reviewSettings":{"isEnabled":false,"primaryReviewers":[],"fallbackReviewers":[{"@odata.type":"#microsoft.graph.targetManager"}]}}`},
 		"a request": {Request, `{"requestType":"UserAdd","accessPackageAssignment":{"accessPackageId":"p","targetId":"` + anID + `","schedule":{"startDateTime":null,"stopDateTime":null}},"isValidationOnly":false,"parameters":[],
 			"answers":[{"@odata.type":"#microsoft.graph.answerString","value":"A","answeredQuestion":{"@odata.type":"#microsoft.graph.accessPackageTextInputQuestion","id":"q","text":"why?","isRequired":true}},{"value":"B","answeredQuestion":{"id":"r"}}]}`,
 			`{"requestType":"userAdd","assignment":{"accessPackage":{"id":"p"},"target":{"objectId":"` + anID + `"},"schedule":{}},
@@ -117,7 +123,7 @@ func TestMeaning(t *testing.T) {
 		"spaces":                 {Request, `{"assignment":{"targetId":" ` + anID + ` "}}`, `{"assignment":{"target":{"objectId":"` + anID + `"}}}`},
 		"nothing of a reference": {Request, `{"requestType":"userAdd","accessPackage":{"id":"p","displayName":"x","description":"y","isHidden":false,"resourceRoleScopes":[],"catalog":{"id":"c","displayName":"x"}}}`, `{"requestType":"userAdd","accessPackage":{"id":"p","catalog":{"id":"c"}}}`},
 		"a decision":             {Stage, `{"reviewResult":"approve","status":"InProgress","reviewedBy":{"@odata.type":"#microsoft.graph.userIdentity","id":"x","displayName":"y"},"assignedToMe":true}`, `{"reviewResult":"Approve","status":"InProgress","reviewedBy":{"id":"x"}}`},
-		"an action":              {Action, `{"@odata.etag":"e","@odata.context":"c","name":"n","Kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":[],"onFailure":"deny","modifiedDateTime":"t","findings":[]}`, `{"kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":[],"onFailure":"deny"}`},
+		"an action":              {Action, `{"@odata.etag":"e","@odata.context":"c","name":"n","Kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":["ASSIGNMENTREQUESTGRANTED"],"onFailure":"deny","modifiedDateTime":"t","findings":[]}`, `{"kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":["assignmentRequestGranted"],"onFailure":"deny"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -149,7 +155,7 @@ func TestMeaning(t *testing.T) {
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	stages := func(members string) string {
-		return `{"requestApprovalSettings":{"stages":[{"primaryApprovers":[]},{` + members + `}]}}`
+		return `{"requestApprovalSettings":{"isApprovalRequiredForAdd":false,"stages":[{"primaryApprovers":[]},{` + members + `}]}}`
 	}
 	const second = "requestApprovalSettings/stages/1/"
 	for name, test := range map[string]struct {
@@ -220,6 +226,13 @@ func TestRefused(t *testing.T) {
 		"one letter in two ways":      {Action, `{"settings":{"s":1,"ſ":2}}`, "settings/ſ", []string{"twice"}},
 
 		"reviews":                  {Policy, `{"reviewSettings":{"isEnabled":true}}`, "reviewSettings", []string{`"reviewSettings" is not in this release`, "access reviews"}},
+		"reviews, on or off":       {Policy, `{"reviewSettings":{"isEnabled":null,"primaryReviewers":[` + someone + `]}}`, "reviewSettings", []string{"not in this release"}},
+		"a manager to review":      {Policy, `{"reviewSettings":{"isEnabled":true,"primaryReviewers":[{"@odata.type":"targetManager"}]}}`, "reviewSettings", nil},
+		"reviewed by nobody known": {Policy, `{"reviewSettings":{"isEnabled":false,"primaryReviewers":[{"@odata.type":"horse"}]}}`, "reviewSettings/primaryReviewers/0/@odata.type", nil},
+		"stages, asked or not":     {Policy, `{"requestApprovalSettings":{"stages":[{"primaryApprovers":[` + someone + `]}]}}`, "requestApprovalSettings/isApprovalRequiredForAdd", []string{"true or false"}},
+		"stages, null, of beta":    {Policy, `{"requestApprovalSettings":{"isApprovalRequired":null,"approvalStages":[{},{"fallbackPrimaryApprovers":[` + someone + `]}]}}`, "requestApprovalSettings/isApprovalRequiredForAdd", nil},
+		"alternates, or not":       {Policy, stages(`"durationBeforeEscalation":"P1D","escalationApprovers":[` + someone + `]`), second + "isEscalationEnabled", []string{"true or false"}},
+		"alternates, null":         {Policy, stages(`"isEscalationEnabled":null,"escalationTimeInMinutes":5,"escalationApprovers":[{"@odata.type":"requestorManager","isBackup":true}]`), second + "isEscalationEnabled", nil},
 		"reviews of beta":          {Policy, `{"accessReviewSettings":{"isEnabled":"true"}}`, "accessReviewSettings", []string{"not in this release"}},
 		"updates":                  {Policy, `{"requestorSettings":{"enableTargetsToSelfUpdateAccess":true}}`, "requestorSettings/enableTargetsToSelfUpdateAccess", []string{"not in this release"}},
 		"updates of beta":          {Policy, `{"canExtend":true}`, "canExtend", []string{"not in this release"}},
@@ -232,7 +245,7 @@ func TestRefused(t *testing.T) {
 		"dynamic stage":            {Policy, stages(`"@odata.type":"accessPackageDynamicApprovalStage"`), second + "@odata.type", []string{"not in this release"}},
 		"credentials":              {Policy, `{"verifiableCredentialSettings":{"credentialTypes":[{"credentialType":"x"}]}}`, "verifiableCredentialSettings", []string{"not in this release"}},
 		"on behalf":                {Policy, `{"requestorSettings":{"enableOnBehalfRequestorsToAddAccess":true}}`, "requestorSettings/enableOnBehalfRequestorsToAddAccess", []string{"not in this release"}},
-		"on behalf of whom":        {Policy, `{"requestorSettings":{"onBehalfRequestors":[` + someone + `]}}`, "requestorSettings/onBehalfRequestors", []string{"not in this release"}},
+		"on behalf of whom":        {Policy, `{"requestorSettings":{"onBehalfRequestors":[` + someone + `],"enableOnBehalfRequestorsToRemoveAccess":true}}`, "requestorSettings/onBehalfRequestors", []string{"not in this release"}},
 		"outside":                  {Policy, `{"allowedTargetScope":"AllExternalUsers"}`, "allowedTargetScope", []string{"not in this release"}},
 		"outside, of beta":         {Policy, `{"requestorSettings":{"scopeType":"AllExternalSubjects"}}`, "requestorSettings/scopeType", []string{"not in this release"}},
 		"outside, none exact":      {Policy, `{"requestorSettings":{"scopeType":"AllExistingConnectedOrganizationSubjects"}}`, "requestorSettings/scopeType", nil},
@@ -241,7 +254,7 @@ func TestRefused(t *testing.T) {
 		"separation":               {Package, `{"incompatibleAccessPackages":[{"id":"x"}]}`, "incompatibleAccessPackages", []string{"not in this release"}},
 		"groups":                   {Package, `{"incompatibleGroups":[{"id":"x"}]}`, "incompatibleGroups", []string{"not in this release"}},
 		"attributes":               {ResourceRequest, `{"resource":{"attributes":[{"name":"city"}]}}`, "resource/attributes", []string{"not in this release"}},
-		"validation":               {Request, `{"requestType":"userAdd","isValidationOnly":"true"}`, "isValidationOnly", []string{"not in this release"}},
+		"validation":               {Request, `{"requestType":"userAdd","isValidationOnly":"true"}`, "isValidationOnly", []string{"not in this release", "does nothing of this rather than do it without that"}},
 		"parameters":               {Request, `{"parameters":[{"name":"IsApprovalRequired","value":"true"}]}`, "parameters", []string{"not in this release"}},
 		"a parameter of nothing":   {Nothing, `{"x":1}`, "x", []string{"x is no member of this body, which takes none"}},
 		"parameters of today":      {Request, `{"parameters":{"bypassApproval":false}}`, "parameters", []string{"not in this release"}},
@@ -301,7 +314,7 @@ func TestRefused(t *testing.T) {
 		"an organisation":                     {Request, `{"assignment":{"target":{"connectedOrganization":{"id":"x"}}}}`, "assignment/target/connectedOrganization", []string{"not in this release"}},
 
 		"a fallback that is none":    {Policy, stages(`"fallbackPrimaryApprovers":[{"@odata.type":"requestorManager","isBackup":"garbage"}]`), second + "fallbackPrimaryApprovers/0/isBackup", []string{"boolean"}},
-		"a backup that is none":      {Policy, stages(`"escalationApprovers":[{"@odata.type":"requestorManager","isBackup":[]}]`), second + "escalationApprovers/0/isBackup", []string{"a list", "a boolean"}},
+		"a backup that is none":      {Policy, stages(`"isEscalationEnabled":false,"escalationApprovers":[{"@odata.type":"requestorManager","isBackup":[]}]`), second + "escalationApprovers/0/isBackup", []string{"a list", "a boolean"}},
 		"no backup, of another kind": {Policy, `{"specificAllowedTargets":[{"@odata.type":"singleUser","userId":"` + anID + `","isBackup":[]}]}`, "specificAllowedTargets/0/isBackup", nil},
 		"no manager at all":          {Policy, stages(`"primaryApprovers":[{"@odata.type":"requestorManager","managerLevel":0}]`), second + "primaryApprovers/0/managerLevel", []string{"1 to 4"}},
 		"a number with a sign":       {Policy, `{"questions":[{"sequence":"+1"}]}`, "questions/0/sequence", []string{"whole number"}},
@@ -309,29 +322,35 @@ func TestRefused(t *testing.T) {
 		"a time that is none":        {Request, `{"requestType":"userAdd","schedule":{"expiration":{"duration":"PT0.0000001S"}}}`, "schedule/expiration/duration", []string{"millisecond"}},
 		"reviews before they began":  {Policy, `{"accessReviewSettings":{"isEnabled":false,"durationInDays":-1}}`, "accessReviewSettings/durationInDays", nil},
 
-		"python's duration": {Policy, stages(`"durationBeforeAutomaticDenial":"30 days, 0:00:00"`), second + "durationBeforeAutomaticDenial", []string{second, "timedelta", "P30D"}},
-		"python's hours":    {Policy, `{"expiration":{"duration":"8:00:00"}}`, "expiration/duration", []string{"timedelta"}},
-		"python's day":      {Policy, `{"expiration":{"duration":"1 day, 12:00:00"}}`, "expiration/duration", []string{"timedelta"}},
-		"no duration":       {Policy, stages(`"durationBeforeAutomaticDenial":"soon"`), second + "durationBeforeAutomaticDenial", []string{second + "durationBeforeAutomaticDenial", "ISO 8601"}},
-		"a naive date":      {Policy, `{"expiration":{"endDateTime":"2030-01-01T00:00:00"}}`, "expiration/endDateTime", []string{"offset"}},
-		"no boolean":        {Catalog, `{"isExternallyVisible":"yes"}`, "isExternallyVisible", []string{"boolean"}},
-		"no boolean, 2":     {Catalog, `{"isExternallyVisible":2}`, "isExternallyVisible", []string{"boolean"}},
-		"no number":         {Policy, `{"questions":[{"sequence":1.5}]}`, "questions/0/sequence", []string{"whole number"}},
-		"no manager":        {Policy, stages(`"primaryApprovers":[{"@odata.type":"requestorManager","managerLevel":5}]`), second + "primaryApprovers/0/managerLevel", []string{"1 to 4"}},
-		"a crowd":           {Policy, `{"specificAllowedTargets":[` + strings.Repeat(someone+",", governance.MaxSubjectSets) + someone + `]}`, "specificAllowedTargets", []string{"100"}},
-		"no end, and one":   {Policy, `{"expiration":{"type":"notSpecified","duration":"P1D"}}`, "expiration/duration", nil},
-		"no root":           {RoleScope, `{"scope":{"isRootScope":"false"}}`, "scope/isRootScope", nil},
-		"by name":           {Package, `{"catalog":{"displayName":"x"}}`, "catalog", []string{"needs id"}},
-		"no text":           {Catalog, `{"displayName":7}`, "displayName", []string{"number", "string"}},
-		"no list":           {Policy, `{"questions":{}}`, "questions", []string{"list"}},
-		"no object":         {Package, `{"catalog":"c"}`, "catalog", []string{"object"}},
-		"no value":          {Catalog, `{"state":"open"}`, "state", []string{"published"}},
-		"no id":             {Policy, `{"specificAllowedTargets":[{"@odata.type":"singleUser","userId":"x"}]}`, "specificAllowedTargets/0/userId", []string{"GUID"}},
-		"no JSON":           {Catalog, `{"displayName":"x",}`, "body", []string{"JSON", "byte"}},
-		"more behind":       {Catalog, `{} {}`, "body", []string{"JSON"}},
-		"a list":            {Catalog, `[]`, "body", []string{"JSON object"}},
-		"too deep":          {Action, `{"settings":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, "body", []string{"nested"}},
-		"too many":          {Action, `{"settings":[` + strings.Repeat("0,", maxValues) + `0]}`, "body", []string{"values"}},
+		"a site":                   {ResourceRequest, `{"resource":{"originSystem":"sharepointonline"}}`, "resource/originSystem", []string{`"SharePointOnline" is not in this release`, "A group can stand for it"}},
+		"a role of an application": {RoleScope, `{"role":{"originSystem":"AadApplication"}}`, "role/originSystem", []string{"not in this release"}},
+		"a number beyond all":      {Action, `{"settings":{"a":[0,{"b":-1e400}]}}`, "settings/a/1/b", []string{"too large"}},
+		"a member without a name":  {Catalog, `{"":"x"}`, `""`, []string{`"" is no member`}},
+		"no name, in what is open": {Action, `{"settings":{"a":{"":1}}}`, `settings/a/""`, []string{"no name"}},
+		"no stage":                 {Action, `{"stages":["assignmentRequestGranted","nope"]}`, "stages/1", []string{"assignmentRequestCreated"}},
+		"python's duration":        {Policy, stages(`"durationBeforeAutomaticDenial":"30 days, 0:00:00"`), second + "durationBeforeAutomaticDenial", []string{second, "timedelta", "P30D"}},
+		"python's hours":           {Policy, `{"expiration":{"duration":"8:00:00"}}`, "expiration/duration", []string{"timedelta"}},
+		"python's day":             {Policy, `{"expiration":{"duration":"1 day, 12:00:00"}}`, "expiration/duration", []string{"timedelta"}},
+		"no duration":              {Policy, stages(`"durationBeforeAutomaticDenial":"soon"`), second + "durationBeforeAutomaticDenial", []string{second + "durationBeforeAutomaticDenial", "ISO 8601"}},
+		"a naive date":             {Policy, `{"expiration":{"endDateTime":"2030-01-01T00:00:00"}}`, "expiration/endDateTime", []string{"offset"}},
+		"no boolean":               {Catalog, `{"isExternallyVisible":"yes"}`, "isExternallyVisible", []string{"boolean"}},
+		"no boolean, 2":            {Catalog, `{"isExternallyVisible":2}`, "isExternallyVisible", []string{"boolean"}},
+		"no number":                {Policy, `{"questions":[{"sequence":1.5}]}`, "questions/0/sequence", []string{"whole number"}},
+		"no manager":               {Policy, stages(`"primaryApprovers":[{"@odata.type":"requestorManager","managerLevel":5}]`), second + "primaryApprovers/0/managerLevel", []string{"1 to 4"}},
+		"a crowd":                  {Policy, `{"specificAllowedTargets":[` + strings.Repeat(someone+",", governance.MaxSubjectSets) + someone + `]}`, "specificAllowedTargets", []string{"100"}},
+		"no end, and one":          {Policy, `{"expiration":{"type":"notSpecified","duration":"P1D"}}`, "expiration/duration", nil},
+		"no root":                  {RoleScope, `{"scope":{"isRootScope":"false"}}`, "scope/isRootScope", nil},
+		"by name":                  {Package, `{"catalog":{"displayName":"x"}}`, "catalog", []string{"needs id"}},
+		"no text":                  {Catalog, `{"displayName":7}`, "displayName", []string{"number", "string"}},
+		"no list":                  {Policy, `{"questions":{}}`, "questions", []string{"list"}},
+		"no object":                {Package, `{"catalog":"c"}`, "catalog", []string{"object"}},
+		"no value":                 {Catalog, `{"state":"open"}`, "state", []string{"published"}},
+		"no id":                    {Policy, `{"specificAllowedTargets":[{"@odata.type":"singleUser","userId":"x"}]}`, "specificAllowedTargets/0/userId", []string{"GUID"}},
+		"no JSON":                  {Catalog, `{"displayName":"x",}`, "body", []string{"JSON", "byte"}},
+		"more behind":              {Catalog, `{} {}`, "body", []string{"JSON"}},
+		"a list":                   {Catalog, `[]`, "body", []string{"JSON object"}},
+		"too deep":                 {Action, `{"settings":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, "body", []string{"nested"}},
+		"too many":                 {Action, `{"settings":[` + strings.Repeat("0,", maxValues) + `0]}`, "body", []string{"values"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -377,6 +396,7 @@ func TestMerge(t *testing.T) {
 		"no type":           {`{"expiration":{"duration":"P3D"}}`, map[string]string{"expiration": `{"duration":"P3D","type":"afterDuration"}`}},
 		"another type":      {`{"expiration":{"type":"noExpiration"}}`, map[string]string{"expiration": `{"type":"noExpiration"}`}},
 		"no type any more":  {`{"expiration":{"type":null,"endDateTime":"2030-01-01T00:00:00Z"}}`, map[string]string{"expiration": `{"endDateTime":"2030-01-01T00:00:00Z"}`}},
+		"who approves":      {`{"requestApprovalSettings":{"stages":[{"primaryApprovers":[` + someone + `]}]}}`, map[string]string{"requestApprovalSettings/isApprovalRequiredForAdd": "true"}},
 		"null":              {`{"description":null,"requestApprovalSettings":{"stages":null}}`, map[string]string{"description": "null", "requestApprovalSettings/stages": "null", "requestApprovalSettings/isApprovalRequiredForAdd": "true"}},
 		"days of beta":      {`{"durationInDays":7}`, map[string]string{"expiration": `{"duration":"P7D","type":"afterDuration"}`}},
 		"what was read":     {stored, map[string]string{"displayName": `"p"`, "accessPackage/id": `"p"`}},
@@ -413,6 +433,7 @@ func TestReplace(t *testing.T) {
 		body, target string
 		words        []string
 	}{
+		"stages, asked or not": {`{` + strings.Replace(all, `"isApprovalRequiredForAdd":true,"stages":[]`, `"stages":[{"primaryApprovers":[`+someone+`]}]`, 1) + `,"expiration":null}`, "requestApprovalSettings/isApprovalRequiredForAdd", nil},
 		"renamed": {`{"@odata.etag":"x","displayName":"renamed"}`, "allowedTargetScope", []string{
 			"allowedTargetScope", "description", "expiration/duration", "expiration/type", "requestApprovalSettings/isApprovalRequiredForAdd", "requestApprovalSettings/stages", "requestorSettings/enableTargetsToSelfAddAccess",
 		}},
@@ -448,10 +469,39 @@ func TestReplace(t *testing.T) {
 			refuses(t, err, test.target, test.words...)
 		})
 	}
+	// Inside lists too: of a question by its id, and of stages that stay as many.
+	const inside = `{"questions":[{"@odata.type":"#microsoft.graph.accessPackageTextInputQuestion","id":"q","text":"a","isRequired":true,"regexPattern":"x","sequence":0,"localizations":[]},{"@odata.type":"#microsoft.graph.accessPackageMultipleChoiceQuestion","id":"r","text":"b","choices":[{"actualValue":"x","text":"X"}]}],
+		"requestApprovalSettings":{"isApprovalRequiredForAdd":true,"stages":[{"isEscalationEnabled":true,"isApproverJustificationRequired":true,"durationBeforeAutomaticDenial":"P3D","primaryApprovers":[` + someone + `],"fallbackPrimaryApprovers":[` + someone + `]}]}}`
+	put := func(questions, stages string) error {
+		body, err := Policy.Change([]byte(`{"questions":[` + questions + `],"requestApprovalSettings":{"isApprovalRequired":true,"approvalStages":[` + stages + `]}}`))
+		if err == nil {
+			_, err = body.Replace([]byte(inside))
+		}
+		return err
+	}
+	refuses(t, put(`{"text":"new"},{"id":"R","text":"b","choices":[]},{"id":"Q","text":"a"}`, `{"primaryApprovers":[`+someone+`]}`), "questions/2/isRequired", "questions/2/regexPattern",
+		"requestApprovalSettings/stages/0/durationBeforeAutomaticDenial", "stages/0/fallbackPrimaryApprovers", "stages/0/isApproverJustificationRequired", "stages/0/isEscalationEnabled.")
+	nulls := `{"isEscalationEnabled":null,"isApproverJustificationRequired":false,"durationBeforeAutomaticDenial":null,"primaryApprovers":[` + someone + `],"fallbackPrimaryApprovers":[]}`
+	for name, err := range map[string]error{
+		"null": put(`{"id":"q","text":"a","isRequired":false,"regexPattern":null}`, nulls), "others": put(`{"id":"z","text":"a"}`, nulls), "another type": put(`{"@odata.type":"accessPackageMultipleChoiceQuestion","id":"q","choices":[]}`, nulls),
+		"more stages": put("", `{"primaryApprovers":[`+someone+`]},{}`),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	// Half of what takes an end away, in beta's words, takes nothing.
 	_, err := Policy.Change([]byte(`{"expirationDateTime":null}`))
 	refuses(t, err, "expirationDateTime", "durationInDays")
 	// Null of what would then be open to more people is refused.
+	_, err = Policy.Change([]byte(`{"requestApprovalSettings":{"isApprovalRequiredForAdd":null}}`))
+	refuses(t, err, "requestApprovalSettings/isApprovalRequiredForAdd", "null")
+	stages, err := Policy.Change([]byte(`{"requestApprovalSettings":{"stages":[{"primaryApprovers":[` + someone + `]}]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = stages.Merge([]byte(strings.Replace(stored, `"isApprovalRequiredForAdd":true`, `"isApprovalRequiredForAdd":false`, 1)))
+	refuses(t, err, "requestApprovalSettings/isApprovalRequiredForAdd", "true or false")
 	for _, name := range []string{"state", "isExternallyVisible"} {
 		_, err := Catalog.Change([]byte(`{"` + name + `":null}`))
 		refuses(t, err, name, "null")
@@ -490,7 +540,7 @@ func TestEchoes(t *testing.T) {
 		`{"id":"q"}`:                                                                     "id",
 		`{"assignmentPolicies":[{"id":"po","allowedTargetScope":"allDirectoryUsers"}]}`:  "assignmentPolicies/0/allowedTargetScope",
 		`{"assignmentPolicies":[{"id":"po","expiration":{"type":"afterDuration","duration":"P30D","endDateTime":"2030-01-01T00:00:00Z"}}]}`:                                    "assignmentPolicies/0/expiration/endDateTime",
-		`{"assignmentPolicies":[{"id":"po","reviewSettings":{"isSelfReview":true}}]}`:                                                                                          "assignmentPolicies/0/reviewSettings",
+		`{"assignmentPolicies":[{"id":"po","reviewSettings":{"isEnabled":false,"isSelfReview":true}}]}`:                                                                        "assignmentPolicies/0/reviewSettings",
 		`{"assignmentPolicies":[{"id":"po","reviewSettings":{"isSelfReview":false,"primaryReviewers":[]}}]}`:                                                                   "",
 		`{"assignmentPolicies":[{"id":"po","automaticRequestSettings":{"gracePeriodBeforeAccessRemoval":"P7D"}}]}`:                                                             "assignmentPolicies/0/automaticRequestSettings",
 		`{"assignmentPolicies":[{"id":"po","requestApprovalSettings":{"approvalStages":[{"approverInformationVisibility":"default","primaryApprovers":[` + someone + `]}]}}]}`: "",

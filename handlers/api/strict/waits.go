@@ -22,6 +22,17 @@ const (
 	waitsDenials     = "policies that deny"
 )
 
+// instead is what there is in the place of what waits, each after a space.
+var instead = map[string]string{
+	waitsUpdates:    " What somebody has can be removed, and asked for anew.",
+	waitsBehalf:     " An administrator can assign access to somebody with adminAdd.",
+	waitsApprovers:  " Approvers can be people, the members of groups, and managers of whoever asks.",
+	waitsRevocation: " An administrator can take access back with adminRemove.",
+	waitsAutomatic:  " An administrator can assign and remove access with adminAdd and adminRemove.",
+	waitsDenials:    " Only those get access whom the scope of another policy has in it.",
+	waitsResources:  " A group can stand for it: what is given to the group there, its members have.",
+}
+
 // waiting are values that wait for one thing.
 func waiting(waits string, values ...string) map[string]string {
 	all := map[string]string{}

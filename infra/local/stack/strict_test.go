@@ -200,6 +200,8 @@ func TestActionsAreStrict(t *testing.T) {
 		"settings/lifetime_in_minutes": {"kind": "temporaryAccessPass", "settings": object{"lifetime_in_minutes": 480}},
 		"settings/allowPrivileged":     {"kind": "temporaryAccessPass", "settings": object{"allowPrivileged": "perhaps"}},
 		"name":                         {"kind": "temporaryAccessPass", "name": "other"},
+		"callers/1":                    {"kind": "temporaryAccessPass", "callers": list{newCatalog(t), "nope"}, "settings": object{"lifetimeInMinutes": 480, "isUsableOnce": false}},
+		"stages/1":                     {"kind": "temporaryAccessPass", "stages": list{"ASSIGNMENTREQUESTGRANTED", "nope"}},
 	} {
 		ida.call("PUT", path, body, "If-Match", "*").refused(http.StatusBadRequest, target)
 	}

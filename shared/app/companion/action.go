@@ -109,11 +109,7 @@ func planOf(kind string, settings json.RawMessage) (plan, error) {
 		}
 		return nil, governance.Invalid(target, "%s cannot be read; settingsSchema of GET calloutActionKinds says what it must be for %s.", target, kind)
 	}
-	err := p.validate()
-	if coded, ok := errors.AsType[*governance.Error](err); ok {
-		err = governance.Invalid("settings/"+coded.Target, "%s", coded.Message)
-	}
-	return p, err
+	return p, governance.Within("settings", p.validate())
 }
 
 // Schemas are those of the settings of all kinds.

@@ -75,9 +75,9 @@ func (p *passPlan) validate() error {
 	case len(p.AllowedRoles) > 100:
 		return governance.Invalid("allowedRoles", "allowedRoles has at most 100 ids.")
 	}
-	for _, role := range p.AllowedRoles {
+	for i, role := range p.AllowedRoles {
 		if !governance.IsGUID(role) {
-			return governance.Invalid("allowedRoles", "%q is no template id of a directory role.", governance.Clip(role))
+			return governance.Invalid(fmt.Sprintf("allowedRoles/%d", i), "%q is no template id of a directory role.", governance.Clip(role))
 		}
 	}
 	return nil

@@ -35,7 +35,7 @@ func (p *mailPlan) validate() error {
 	switch {
 	case !slices.Contains([]string{toTarget, toManager, toRequestor}, p.To):
 		return governance.Invalid("to", "to is target, manager or requestor.")
-	case strings.TrimSpace(p.Subject) == "" || len(p.Subject) > 200 || strings.ContainsFunc(p.Subject, func(c rune) bool { return c < ' ' }):
+	case !governance.Says(p.Subject) || len(p.Subject) > 200 || strings.ContainsFunc(p.Subject, func(c rune) bool { return c < ' ' }):
 		return governance.Invalid("subject", "subject is one line of at most 200 bytes.")
 	case len(p.Lines) == 0 || len(p.Lines) > 50:
 		return governance.Invalid("lines", "lines has 1 to 50 paragraphs.")

@@ -156,13 +156,16 @@ func checkHeaders(headers map[string]string) error {
 		return governance.Invalid("headers", "There are at most 20 headers.")
 	}
 	for name, value := range headers {
+		at := "headers/" + governance.Clip(name)
 		switch {
 		case !headerName().MatchString(name) || slices.Contains(ownHeaders, strings.ToLower(name)) || strings.HasPrefix(strings.ToLower(name), "latchkey-"):
-			return governance.Invalid("headers", "%q is no header that settings may set.", governance.Clip(name))
+			return governance.Invalid(at, "%q is no header that settings may set.", governance.Clip(name))
+		case value == "": // null, too
+			return governance.Invalid(at, "The header %s has no value; leave it out or give it one.", governance.Clip(name))
 		case len(value) > 1000 || strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c > '~' }):
-			return governance.Invalid("headers", "The header %s has characters that a header must not have.", governance.Clip(name))
+			return governance.Invalid(at, "The header %s has characters that a header must not have.", governance.Clip(name))
 		case strings.Contains(value, "{{"):
-			return governance.Invalid("headers", "Headers take no placeholders: what is filled in is not Latchkey's.")
+			return governance.Invalid(at, "Headers take no placeholders: what is filled in is not Latchkey's.")
 		}
 	}
 	return nil

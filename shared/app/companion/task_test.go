@@ -87,7 +87,7 @@ var kinds = map[string]struct {
 	},
 	"sendMail": {
 		good: `{"to":"target","subject":"Welcome {{target.displayName}}","lines":["<b>{{accessPackage.displayName}}</b>"]}`,
-		bad: []string{`{"subject":"x"}`, `{"subject":"a\nBcc: x@y.example","lines":["x"]}`, `{"subject":"{{secret}}","lines":["x"]}`, `{"subject":"x","lines":["{{"]}`, `{"subject":"x","lines":["${env}"]}`, `{"subject":"<%= env %>","lines":["x"]}`,
+		bad: []string{`{"subject":"x"}`, `{"subject":"\u200b","lines":["x"]}`, `{"subject":"a\nBcc: x@y.example","lines":["x"]}`, `{"subject":"{{secret}}","lines":["x"]}`, `{"subject":"x","lines":["{{"]}`, `{"subject":"x","lines":["${env}"]}`, `{"subject":"<%= env %>","lines":["x"]}`,
 			`{"to":"ceo","subject":"x","lines":["x"]}`},
 		stage: "assignmentRequestGranted",
 		done: func(w *taskWorld) error {
@@ -102,7 +102,7 @@ var kinds = map[string]struct {
 	"webhook": {
 		good: `{"url":"https://hooks.example/x","secret":"key","headers":{"X-Kind":"a"},"body":{"who":"{{target.displayName}}"}}`,
 		bad: []string{`{"url":"https://hooks.example/x"}`, `{"url":"ftp://x","secret":"key"}`, `{"url":"https://u:p@hooks.example/","secret":"key"}`, `{"url":"https://hooks.example/x","secret":"../key"}`,
-			`{"url":"https://hooks.example/x","secret":"key","headers":{"X-A":"b\r\nX-C: d"}}`, `{"url":"https://hooks.example/x","secret":"key","headers":{"X-A\r\nX-B":"b"}}`,
+			`{"url":"https://hooks.example/x","secret":"key","headers":{"X-A":"b\r\nX-C: d"}}`, `{"url":"https://hooks.example/x","secret":"key","headers":{"X-A":null}}`, `{"url":"https://hooks.example/x","secret":"key","headers":{"X-A\r\nX-B":"b"}}`,
 			`{"url":"https://hooks.example/x","secret":"key","headers":{"Host":"inside"}}`, `{"url":"https://hooks.example/x","secret":"key","headers":{"Authorization":"Bearer x"}}`,
 			`{"url":"https://hooks.example/x","secret":"key","headers":{"X-A":"{{target.displayName}}"}}`, `{"url":"https://hooks.example/x","secret":"key","body":{"a":"{{constructor}}"}}`,
 			`{"url":"https://hooks.example/x","secret":"key","headers":{"Latchkey-Signature":"x"}}`},
@@ -179,6 +179,8 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		{"webhook", `{"url":"https://hooks.example:99999/","secret":"hook"}`, "settings/url"},
 		{"webhook", `{"url":"https://hooks.example/","secret":"hook","body":"x"}`, "settings/body"},
 		{"webhook", `{"url":"https://hooks.example/","secret":"hook","headers":{"X-Count":5}}`, "settings/headers"},
+		{"webhook", `{"url":"https://hooks.example/","secret":"hook","headers":{"X-Count":null}}`, "settings/headers/X-Count"},
+		{"temporaryAccessPass", `{"allowedRoles":["` + taskApp + `","x"]}`, "settings/allowedRoles/1"},
 		{"ticket", `{"find":{"url":"x","number_path":"n"}}`, "settings/find/number_path"},
 		{"ticket", `{"waitForAnswer":2}`, "settings/waitForAnswer"},
 		{"groupMembership", `{"groupId":"` + taskIn + `","GROUPID":"` + taskOut + `"}`, "settings/GROUPID"},

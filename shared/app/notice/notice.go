@@ -2,7 +2,6 @@ package notice
 
 import (
 	"cmp"
-	"strings"
 
 	"latchkey/shared/governance"
 )
@@ -101,7 +100,7 @@ func facts(request governance.AssignmentRequest, stage governance.ApprovalStage)
 func spell(at *governance.DateTime) string { return at.Instant().Format("2 January 2006 15:04 UTC") }
 
 func orNone(text string) string {
-	if strings.TrimSpace(text) == "" {
+	if !governance.Says(text) {
 		return "none given"
 	}
 	return text
