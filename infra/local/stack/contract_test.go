@@ -294,7 +294,7 @@ func TestContractIsKeptOrRefused(t *testing.T) {
 		}},
 		{"accessPackageAssignmentRequest", "/assignmentRequests", "?$expand=accessPackage,assignment($expand=target,assignmentPolicy),requestor", nil, func() object {
 			return object{
-				"requestType": "adminAdd", "justification": "j", "answers": list{object{"@odata.type": "#microsoft.graph.accessPackageAnswerString", "value": "because", "displayValue": "d", "answeredQuestion": object{"@odata.type": "#microsoft.graph.accessPackageTextInputQuestion", "id": question}}},
+				"requestType": "adminAdd", "justification": "j", "answers": list{object{"@odata.type": "#microsoft.graph.accessPackageAnswerString", "value": "because", "answeredQuestion": object{"@odata.type": "#microsoft.graph.accessPackageTextInputQuestion", "id": question}}},
 				"schedule":   object{"expiration": object{"type": "afterDuration", "duration": "P12D"}},
 				"assignment": object{"target": object{"objectId": hire(t, "").ID}, "accessPackage": object{"id": o.pack}, "assignmentPolicy": object{"id": o.policy}},
 			}
@@ -355,6 +355,12 @@ func TestContractIsKeptOrRefused(t *testing.T) {
 					read := ida.get(one.path + "/" + id + one.read)
 					is := pick(read, try.path)
 					last := try.path[len(try.path)-1]
+					if last == "description" && slices.Contains([]string{"specificAllowedTargets", "primaryApprovers", "fallbackPrimaryApprovers", "escalationApprovers", "fallbackEscalationApprovers", "primaryReviewers"}, try.path[max(0, len(try.path)-3)]) {
+						if is != nil { // whose name it is, the directory says
+							t.Errorf("%s %s: read back as %v", verb, try, is)
+						}
+						continue
+					}
 					if slices.Contains(decided[one.name], last) && try.path[0] != "questions" { // questions that were read are sent back with their ids
 						if text, ok := try.value.(string); ok && is == any(text) && (text == "other text" || strings.HasSuffix(last, "DateTime")) {
 							t.Errorf("%s %s: it was chosen by the client", verb, try)

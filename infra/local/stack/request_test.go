@@ -217,7 +217,9 @@ func TestQuestionsAndRequirements(t *testing.T) {
 	o := newOffer(t, func(policy object) {
 		policy["questions"] = list{
 			object{"@odata.type": "#microsoft.graph.accessPackageTextInputQuestion", "isRequired": true, "sequence": 1, "text": "why?"},
-			object{"@odata.type": "#microsoft.graph.accessPackageMultipleChoiceQuestion", "sequence": 2, "text": "which?", "choices": list{object{"actualValue": "A", "text": "Option A"}}},
+			object{"@odata.type": "#microsoft.graph.accessPackageMultipleChoiceQuestion", "sequence": 2, "text": "which?", "isMultipleSelectionAllowed": true, "choices": list{
+				object{"actualValue": "A", "text": "Option A", "localizations": list{object{"languageCode": "de", "text": "Wahl A"}}}, object{"actualValue": "B", "text": "Option B"},
+			}},
 		}
 	})
 	requestor := hire(t, "")
@@ -236,6 +238,20 @@ func TestQuestionsAndRequirements(t *testing.T) {
 	self.call("POST", "/assignmentRequests", add("userAdd", o.pack, nil)).refused(http.StatusBadRequest, "answers")
 	answer := func(kind, value, question string) object {
 		return object{"@odata.type": "#microsoft.graph.accessPackageAnswerString", "value": value, "answeredQuestion": object{"@odata.type": kind, "id": question}}
+	}
+	// What an approver is shown of an answer is what the policy says, or what was written (the kind of finding: a choice shown as another).
+	shown := func(value, displayValue string) object {
+		return add("userAdd", o.pack, object{"answers": list{
+			object{"value": "because", "displayValue": "because", "answeredQuestion": object{"id": why}}, object{"value": value, "displayValue": displayValue, "answeredQuestion": object{"id": which}},
+		}})
+	}
+	for _, wrong := range [][2]string{{"B", "Option A"}, {"A", "A, really"}, {"A,B", "Option A"}, {"A,B", "Option B, Option A"}, {"", "Option A"}} {
+		self.call("POST", "/assignmentRequests", shown(wrong[0], wrong[1])).refused(http.StatusBadRequest, "answers/1/displayValue")
+	}
+	self.call("POST", "/assignmentRequests", put(shown("A", ""), []string{"answers", "0", "displayValue"}, "for the board").(object)).refused(http.StatusBadRequest, "answers/0/displayValue")
+	for said, want := range map[[2]string]string{{"A", "Option A"}: "Option A", {"A", "Wahl A"}: "Option A", {"A, B", "Wahl A, Option B"}: "Option A, Option B"} {
+		made := person(t, hire(t, "").UserPrincipalName).post("/assignmentRequests", shown(said[0], said[1]))
+		same(t, ida.get("/assignmentRequests/"+text(t, made, "id")), "answers/1/displayValue", want)
 	}
 	made := self.post("/assignmentRequests", add("userAdd", o.pack, object{"answers": list{
 		answer("#microsoft.graph.accessPackageTextInputQuestion", "because", why), answer("#microsoft.graph.accessPackageMultipleChoiceQuestion", "A", which),

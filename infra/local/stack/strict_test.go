@@ -70,6 +70,94 @@ func TestConditionsHold(t *testing.T) {
 	ida.call("PATCH", "/catalogs/"+catalog, shelf).refused(http.StatusBadRequest, "resources")
 }
 
+// What a body says of other resources, and of what has a path of its own, is what they are, at every depth, or the body is refused.
+//
+// rules: OBJ-02 BEY-01
+func TestReferencesAreTrue(t *testing.T) {
+	ida := administrator(t)
+	o, other := newOffer(t, approvedBy(user(hire(t, "").ID))), newOffer(t, nil)
+	const everything = "?$expand=catalog,resourceRoleScopes($expand=role($expand=resource),scope),assignmentPolicies"
+	pack, policy := ida.get("/accessPackages/"+o.pack+everything), ida.get("/assignmentPolicies/"+o.policy+"?$expand=accessPackage,catalog")
+	catalog := ida.get("/catalogs/" + o.catalog + "?$expand=accessPackages($expand=resourceRoleScopes),resources")
+	bogus, owner := list{object{"id": "bogus"}}, "Owner_"+o.group
+	for _, one := range []struct {
+		body  object // as it is right
+		verb  string
+		path  string
+		wrong map[string]any // by path
+	}{
+		{policy, "PATCH", "/assignmentPolicies/" + o.policy, map[string]any{
+			"accessPackage/resourceRoleScopes": bogus, "accessPackage/assignmentPolicies": list{object{"id": other.policy}}, "accessPackage/isHidden": true, "catalog/resources": bogus,
+			"accessPackage/catalog": object{"id": o.catalog, "accessPackages": list{object{"id": o.pack, "catalog": object{"id": other.catalog}}}},
+		}},
+		{object{"accessPackage": object{"id": o.pack, "displayName": "old", "catalog": object{"id": o.catalog}}}, "PATCH", "/assignmentPolicies/" + o.policy, nil},
+		{pack, "PATCH", "/accessPackages/" + o.pack, map[string]any{
+			"resourceRoleScopes/0/role/displayName": "Owner", "resourceRoleScopes/0/role": nil, "resourceRoleScopes": nil, "assignmentPolicies/0/expiration": nil, "assignmentPolicies/0/accessPackage": object{"id": o.pack, "resourceRoleScopes": bogus},
+			"catalog/resources": list{object{"originId": "x"}}, "catalog/state": "unpublished", "resourceRoleScopes/0/role/resource/roles": list{object{"originId": owner}},
+		}},
+		{catalog, "PATCH", "/catalogs/" + o.catalog, map[string]any{"catalogType": "serviceDefault", "resources": nil, "accessPackages/0/resourceRoleScopes/0/role/originId": owner}},
+		{object{"displayName": unique("Package"), "catalog": catalog}, "POST", "/accessPackages", map[string]any{"catalog/resources": list{object{"originId": newGroup(t), "originSystem": "AadGroup"}}, "catalog/resources/0/originId": other.group}},
+		{policyFor(o.pack, func(policy object) { policy["accessPackage"] = pack }), "POST", "/assignmentPolicies", map[string]any{
+			"accessPackage/resourceRoleScopes": bogus, "accessPackage/assignmentPolicies/0/requestApprovalSettings/isApprovalRequiredForAdd": false, "accessPackage/assignmentPolicies": list{object{"displayName": "x"}},
+			"accessPackage/catalog/accessPackages": list{object{"id": o.pack, "catalog": object{"id": other.catalog}}}, "accessPackage/isHidden": true,
+		}},
+	} {
+		for path, value := range one.wrong {
+			ida.call(one.verb, one.path, put(one.body, strings.Split(path, "/"), value)).refused(http.StatusBadRequest, path)
+		}
+		if answer := ida.call(one.verb, one.path, one.body); answer.status >= 300 { // all that is true
+			t.Errorf("%s %s: %d %s", one.verb, one.path, answer.status, answer.body)
+		}
+	}
+	// In a request it would be a condition.
+	pack = ida.get("/accessPackages/" + o.pack + everything)
+	me := hire(t, "")
+	self := person(t, me.UserPrincipalName)
+	hour := object{"id": o.policy, "expiration": object{"type": "afterDuration", "duration": "PT1H"}}
+	before := documents(t)
+	for path, value := range map[string]any{
+		"accessPackage/assignmentPolicies": list{hour}, "accessPackage/resourceRoleScopes": list{object{"id": "bogus", "role": object{"originId": owner}}}, "accessPackage/isHidden": true, "accessPackage/catalog": object{"id": o.catalog, "resources": bogus},
+		"assignmentPolicy": hour, "assignmentPolicy/accessPackage": object{"id": o.pack, "isHidden": true}, "deliveries": list{object{"grant": object{"role": "Owner"}, "endDateTime": "2027-01-01T00:00:00Z"}},
+	} {
+		for kind, who := range map[string]*actor{"userAdd": self, "adminAdd": ida} {
+			body := object{"requestType": kind, "assignment": object{"target": object{"objectId": me.ID}, "accessPackage": object{"id": o.pack}, "assignmentPolicy": object{"id": o.policy}}}
+			who.call("POST", "/assignmentRequests", put(body, append([]string{"assignment"}, strings.Split(path, "/")...), value)).refused(http.StatusBadRequest, "assignment/"+path)
+		}
+	}
+	unchanged(t, before)
+	ida.post("/assignmentRequests", object{"requestType": "adminAdd", "assignment": object{"targetId": " " + me.ID + " ", "accessPackage": pack, "assignmentPolicy": policy}})
+	drain(t)
+	held := at[object](t, ida.get("/assignments?$expand=target,accessPackage,assignmentPolicy,deliveries&$filter=target/objectId%20eq%20'"+me.ID+"'"), "value/0")
+	for path, value := range map[string]any{
+		"deliveries": list{object{"grant": object{"originSystem": "AadGroup", "resourceOriginId": other.group, "role": "Owner"}}}, "deliveries/0/grant/role": "Owner", "deliveries/0/endDateTime": "2027-01-01T00:00:00Z",
+		"assignmentPolicy/requestApprovalSettings/isApprovalRequiredForAdd": false, "accessPackage/resourceRoleScopes": bogus,
+	} {
+		ida.call("POST", "/assignmentRequests", object{"requestType": "adminRemove", "assignment": put(held, strings.Split(path, "/"), value)}).refused(http.StatusBadRequest, "assignment/"+path)
+	}
+	ida.post("/assignmentRequests", object{"requestType": "adminRemove", "assignment": held})
+}
+
+// What asks for nothing is read back, and whose names they are the directory says.
+func TestWhatIsTakenIsReadBack(t *testing.T) {
+	ida := administrator(t)
+	pack := text(t, ida.post("/accessPackages", object{"displayName": unique("Package"), "catalog": object{"id": newCatalog(t)}, "isRoleScopesVisible": false}), "id")
+	ida.call("PATCH", "/accessPackages/"+pack, object{"description": "d"}).want(http.StatusNoContent)
+	same(t, ida.get("/accessPackages/"+pack), "isRoleScopesVisible", false)
+	policy := "/assignmentPolicies/" + text(t, ida.post("/assignmentPolicies", policyFor(pack, func(policy object) {
+		policy["verifiableCredentialSettings"], policy["isDenied"], policy["canExtend"] = object{"credentialTypes": list{}}, false, "false"
+		policy["requestApprovalSettings"] = object{"isApprovalRequiredForAdd": true, "stages": list{object{"primaryApprovers": list{put(user(hire(t, "").ID), []string{"description"}, "the board")}}}}
+	})), "id")
+	read := ida.get(policy)
+	same(t, read, "verifiableCredentialSettings/credentialTypes", list{})
+	same(t, read, "isDenied", false)
+	same(t, read, "canExtend", false)
+	if name := pick(read, strings.Split("requestApprovalSettings/stages/0/primaryApprovers/0/description", "/")); name != nil {
+		t.Errorf("the approver is called %v", name)
+	}
+	ida.call("PUT", policy, read).want(http.StatusOK)
+	same(t, ida.get(policy), "verifiableCredentialSettings/credentialTypes", list{})
+}
+
 // A request that names one person by its words and another by what would be done is nobody's; nor is one that asks for what nobody looks at.
 //
 // rules: REQ-10 REQ-11 REQ-12 REQ-14 QUE-01 QUE-02
@@ -89,6 +177,9 @@ func TestRequestsMeanOneThing(t *testing.T) {
 	}{
 		"by somebody else":       {self, add("userAdd", o.pack, object{"requestor": object{"objectId": bob.ID}}), "requestor/objectId"},
 		"by another's address":   {self, add("userAdd", o.pack, object{"requestor": object{"email": bob.Mail}}), "requestor/email"},
+		"by a name":              {self, add("userAdd", o.pack, object{"requestor": object{"displayName": bob.DisplayName}}), "requestor/displayName"},
+		"for a name":             {ida, object{"requestType": "adminAdd", "assignment": object{"target": object{"displayName": mia.DisplayName}, "accessPackageId": o.pack, "assignmentPolicyId": o.policy}}, "assignment/target/displayName"},
+		"by a name elsewhere":    {self, add("userAdd", o.pack, object{"requestor": object{"onPremisesSecurityIdentifier": "S-1-5-21"}}), "requestor/onPremisesSecurityIdentifier"},
 		"by another subject":     {self, add("userAdd", o.pack, object{"requestor": object{"id": bob.ID}}), "requestor/id"},
 		"by an administrator":    {ida, object{"requestType": "adminAdd", "requestor": object{"objectId": bob.ID}, "assignment": assign(o, mia.ID)["assignment"]}, "requestor/objectId"},
 		"for two people":         {ida, object{"requestType": "adminAdd", "assignment": object{"targetId": mia.ID, "target": object{"objectId": bob.ID}, "accessPackageId": o.pack, "assignmentPolicyId": o.policy}}, "assignment/targetId"},
