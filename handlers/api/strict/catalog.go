@@ -21,6 +21,6 @@ func init() {
 		{Name: "resourceScopes", Beta: []string{"accessPackageResourceScopes"}, Kind: Owned, Of: ResourceScope},
 		{Name: "customWorkflowExtensions", Beta: []string{"accessPackageCustomWorkflowExtensions", "customAccessPackageWorkflowExtensions"},
 			Waits: waitsExtensions},
-		{Name: "catalogType", Kind: Key, Is: "accessPackageCatalogType", Default: "userManaged"},
+		{Name: "catalogType", Kind: Noise, Is: "accessPackageCatalogType"}, // clients send any (CLIENTS 6)
 	}, noise("createdDateTime", "modifiedDateTime", "createdBy", "modifiedBy")...)
 }

@@ -95,7 +95,7 @@ func TestReferencesAreTrue(t *testing.T) {
 			"resourceRoleScopes/0/role/displayName": "Owner", "resourceRoleScopes/0/role": nil, "resourceRoleScopes": nil, "assignmentPolicies/0/expiration": nil, "assignmentPolicies/0/accessPackage": object{"id": o.pack, "resourceRoleScopes": bogus},
 			"catalog/resources": list{object{"originId": "x"}}, "catalog/state": "unpublished", "resourceRoleScopes/0/role/resource/roles": list{object{"originId": owner}},
 		}},
-		{catalog, "PATCH", "/catalogs/" + o.catalog, map[string]any{"catalogType": "serviceDefault", "resources": nil, "accessPackages/0/resourceRoleScopes/0/role/originId": owner}},
+		{catalog, "PATCH", "/catalogs/" + o.catalog, map[string]any{"resources": nil, "accessPackages/0/resourceRoleScopes/0/role/originId": owner}},
 		{object{"displayName": unique("Package"), "catalog": catalog}, "POST", "/accessPackages", map[string]any{"catalog/resources": list{object{"originId": newGroup(t), "originSystem": "AadGroup"}}, "catalog/resources/0/originId": other.group}},
 		{policyFor(o.pack, func(policy object) { policy["accessPackage"] = pack }), "POST", "/assignmentPolicies", map[string]any{
 			"accessPackage/resourceRoleScopes": bogus, "accessPackage/assignmentPolicies/0/requestApprovalSettings/isApprovalRequiredForAdd": false, "accessPackage/assignmentPolicies": list{object{"displayName": "x"}},
