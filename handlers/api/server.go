@@ -152,9 +152,8 @@ func (s *Server) serve(c *call) (response, error) {
 	}
 	allowed := strings.Join(methods, ", ")
 	c.w.Header().Set("Allow", allowed)
-	refused := &governance.Error{Code: codeMethod, Message: c.r.Method + " is not supported here; use " + allowed + "."}
-	if method == http.MethodDelete {
-		refused.Message += instead
+	if method != http.MethodDelete {
+		instead = ""
 	}
-	return response{}, refused
+	return response{}, &governance.Error{Code: codeMethod, Message: c.r.Method + " is not supported here; use " + allowed + "." + instead}
 }

@@ -166,7 +166,12 @@ func TestAgain(t *testing.T) {
 	if *again(bus.Provisioning, dead).MessageID == *same.MessageID {
 		t.Error("another dead letter has the same id")
 	}
-	if err := (options{Max: 1001}).Validate(); err == nil {
-		t.Error("--max 1001 is taken")
+	for _, wrong := range []options{{Connection: "c", Max: 1001}, {Max: 1}} {
+		if wrong.Validate() == nil {
+			t.Errorf("%+v is taken", wrong)
+		}
+	}
+	if err := (options{Namespace: "n", Max: 1}).Validate(); err != nil {
+		t.Error(err)
 	}
 }

@@ -49,7 +49,7 @@ func (c *ManualClock) Set(now time.Time) {
 	c.now = now.UTC()
 }
 
-// OffsetClock runs with the machine's clock, shifted by an amount that can be moved forward: time passes, and time can be advanced, until it is reset.
+// OffsetClock runs with the machine's clock, shifted by an amount that can be moved forward: time passes, and time can be advanced.
 type OffsetClock struct{ offset atomic.Int64 }
 
 // Now is the machine's time plus the offset, in UTC.
@@ -62,6 +62,3 @@ func (c *OffsetClock) Advance(d time.Duration) time.Time {
 	c.offset.Add(int64(d))
 	return c.Now()
 }
-
-// Reset brings the machine's time back.
-func (c *OffsetClock) Reset() { c.offset.Store(0) }

@@ -112,7 +112,7 @@ func (s *Stack) Reset(ctx context.Context) error {
 	if err := s.Host.Drain(drained); err != nil {
 		s.log.WarnContext(ctx, "what was in hand is broken off", "error", err)
 	}
-	s.Clock.Reset()
+	s.Clock.Advance(-time.Until(s.Clock.Now()))
 	if s.identity != nil {
 		s.identity.forget()
 	}
