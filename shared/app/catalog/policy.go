@@ -39,9 +39,6 @@ func (p *Policies) CreatePolicy(ctx context.Context, caller governance.Caller, d
 	if err != nil {
 		return versionedPolicy{}, err
 	}
-	if within := draft.AccessPackage.Catalog; within != nil && governance.Fold(within.ID) != state.Place.Partition {
-		return versionedPolicy{}, governance.Invalid("accessPackage/catalog/id", "accessPackage/catalog/id is not that of the access package, which is in the catalog %s; leave it out.", state.Place.Partition)
-	}
 	if draft.Catalog != nil && draft.Catalog.ID != "" && governance.Fold(draft.Catalog.ID) != state.Place.Partition {
 		return versionedPolicy{}, governance.Invalid("catalog/id", "catalog/id is not that of the access package, which is in the catalog %s; leave it out.", state.Place.Partition)
 	}
