@@ -331,7 +331,7 @@ func repetition() *reading { return &reading{change: true, echoed: true} }
 // ref reads the id of another resource.
 func (r *reading) ref(m *Member, n *node, value map[string]any) error {
 	if n.kind == isNull {
-		return nil
+		return r.repeated(m, n, nil, value)
 	}
 	if link := n.take("@odata.id"); link != nil {
 		linked, err := m.linkedID(link)
