@@ -57,6 +57,9 @@ func (t *Type) body(data []byte, r *reading) (*Body, error) {
 		return nil, err
 	}
 	value, err := r.object(of, root)
+	if len(r.refers) > maxRefers {
+		return nil, r.refers[maxRefers].at.invalid("is one too many of which more is said than the id; leave all but the id out")
+	}
 	return &Body{of: of, value: value, echoes: r.echoes, refers: r.refers}, err
 }
 

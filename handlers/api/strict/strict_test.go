@@ -284,6 +284,7 @@ func TestRefused(t *testing.T) {
 		"condition of a removal":              {Request, `{"requestType":"userRemove","assignment":{"id":"a","accessPackage":{"id":"p","resourceRoleScopes":[{"id":"x"}]}}}`, "assignment/accessPackage/resourceRoleScopes", nil},
 		"resources of a catalog":              {Package, `{"catalog":{"id":"c","resources":[{"originId":"g"}]}}`, "catalog/resources", nil},
 		"policies of the package of a policy": {Policy, `{"accessPackage":{"id":"p","assignmentPolicies":[{"displayName":"x"}]}}`, "accessPackage/assignmentPolicies", nil},
+		"a crowd of catalogs":                 {ResourceRequest, `{"resource":{"roles":[` + strings.Repeat(`{"resource":{"catalog":{"id":"c","state":"published"}}},`, maxRefers) + `{"resource":{"catalog":{"id":"c","state":"published"}}}]}}`, "resource/roles/10/resource/catalog", []string{"too many"}},
 		"requestor by name":                   {Request, `{"requestType":"userAdd","requestor":{"displayName":"Bob"}}`, "requestor/displayName", []string{"objectId"}},
 		"requestor by a SID":                  {Request, `{"requestType":"userAdd","requestor":{"subjectType":"user","onPremisesSecurityIdentifier":"S-1"}}`, "requestor/onPremisesSecurityIdentifier", nil},
 		"target by an alternative id":         {Request, `{"requestType":"adminAdd","assignment":{"target":{"objectId":null,"altSecId":"x"}}}`, "assignment/target/altSecId", []string{"objectId"}},
