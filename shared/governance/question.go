@@ -300,7 +300,7 @@ func (q *MultipleChoiceQuestion) chosen(value, at string) (chosen []AnswerChoice
 	for _, name := range names {
 		name = strings.TrimSpace(name)
 		i := slices.IndexFunc(q.Choices, func(choice AnswerChoice) bool { return choice.ActualValue == name })
-		if i < 0 {
+		if i < 0 || len(names) > len(q.Choices) {
 			return chosen, Invalid(at, "%q is no choice of the question %q.", Clip(name), Clip(q.Text))
 		}
 		chosen = append(chosen, q.Choices[i])
@@ -308,31 +308,25 @@ func (q *MultipleChoiceQuestion) chosen(value, at string) (chosen []AnswerChoice
 	return chosen, nil
 }
 
-// words is the displayValue that is true of an answer, and whether what a client says is that: the texts of what is chosen, in one of the languages that it is in, or else the value. None says nothing.
+// words is the displayValue that is true of an answer, and whether the one that a client gave says the same: the texts of what is chosen, in whatever language, or else the value.
 func words(question Question, answer Answer) (is string, honest bool) {
 	choices, isChoice := question.(*MultipleChoiceQuestion)
 	if answer.DisplayValue == "" || !isChoice {
 		return answer.DisplayValue, answer.DisplayValue == "" || answer.DisplayValue == answer.Value
 	}
-	chosen, _ := choices.chosen(answer.Value, "")
-	in := func(language string) string {
-		texts := make([]string, len(chosen))
-		for i, choice := range chosen {
-			texts[i] = choice.Text
-			for _, other := range choice.Localizations {
-				if language != "" && strings.EqualFold(other.LanguageCode, language) {
-					texts[i] = other.Text
-				}
+	chosen, err := choices.chosen(answer.Value, "")
+	texts, rest := make([]string, len(chosen)), answer.DisplayValue
+	for i, choice := range chosen {
+		said := ""
+		for _, text := range append([]LocalizedText{{Text: choice.Text}}, choice.Localizations...) {
+			if strings.HasPrefix(rest, text.Text) && len(text.Text) > len(said) {
+				said = text.Text
 			}
 		}
-		return strings.Join(texts, ", ")
-	}
-	is = in("")
-	honest = is == answer.DisplayValue
-	for _, choice := range chosen {
-		for _, other := range choice.Localizations {
-			honest = honest || in(other.LanguageCode) == answer.DisplayValue
+		if said == "" {
+			return "", false
 		}
+		texts[i], rest = choice.Text, strings.TrimLeft(rest[len(said):], ", ")
 	}
-	return is, honest
+	return strings.Join(texts, ", "), err == nil && rest == ""
 }

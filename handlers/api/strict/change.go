@@ -63,24 +63,24 @@ func (b *Body) against(stored []byte) (map[string]any, error) {
 }
 
 // Refers holds what the body repeats of other resources, and of what has a path of its own, against what they are: whole reads one with all
-// that clients fetch with it, the body's own for no id. Of what the caller may not read, nothing but ids and names can be true. Errors:
+// that clients fetch with it, the body's own for no id. Of what the caller may not read, nothing but id and names can be true. Errors:
 // CodeInvalid, and those of whole.
 func (b *Body) Refers(whole func(of *Type, id string) (any, error)) error {
 	for _, one := range b.refers {
-		stored := one.known
 		found, err := whole(cmp.Or(one.of, b.of), one.id)
-		switch code := governance.CodeOf(err); {
-		case err == nil:
-			present, err := decoded(found)
-			if err != nil {
-				return err
-			}
-			stored = present
-			if one.member.Kind == Owned {
-				stored = present[one.member.Name]
-			}
-		case one.id == "" || code != governance.CodeNotFound && code != governance.CodeForbidden:
+		if code := governance.CodeOf(err); one.id != "" && (code == governance.CodeNotFound || code == governance.CodeForbidden) {
+			found, err = map[string]string{"id": one.id}, nil
+		}
+		if err != nil {
 			return err
+		}
+		present, err := decoded(found)
+		if err != nil {
+			return err
+		}
+		stored := any(present)
+		if one.member.Kind == Owned {
+			stored = present[one.member.Name]
 		}
 		if at := contradiction(one.member, stored, one.value, one.at.path()); at != "" {
 			return governance.Invalid(at, "%s is not what is there, and cannot be changed here; leave it out, and change it at its own path.", at)

@@ -18,6 +18,7 @@ const (
 	maxDepth   = 32
 	maxValues  = 100_000
 	maxMembers = 200 // of one object
+	maxRefers  = 10  // other resources of which more is said than who they are: each has to be read
 	maxShown   = 60  // characters of a client's text in a message
 )
 

@@ -29,9 +29,8 @@ type echo struct {
 // referral is what a client repeats of another resource, or of what is not stored with its own.
 type referral struct {
 	echo
-	of    *Type  // whose it is; nil: the body's own
-	id    string // its id; empty: that of the body's own
-	known any    // as much of it as is looked at elsewhere; more must not be said where the resource cannot be read
+	of *Type  // whose it is; nil: the body's own
+	id string // its id; empty: that of the body's own
 }
 
 // reading is one body on its way through the tables.
@@ -62,6 +61,9 @@ func (t *Type) body(data []byte, r *reading) (*Body, error) {
 		return nil, err
 	}
 	value, err := r.object(of, root)
+	if len(r.refers) > maxRefers {
+		return nil, r.refers[maxRefers].at.invalid("is one too many of which more is said than the id; leave all but the id out")
+	}
 	return &Body{of: of, value: value, echoes: r.echoes, refers: r.refers}, err
 }
 
@@ -347,7 +349,7 @@ func repetition() *reading { return &reading{change: true, echoed: true} }
 // ref reads the id of another resource.
 func (r *reading) ref(m *Member, n *node, value map[string]any) error {
 	if n.kind == isNull {
-		return nil
+		return r.repeated(m, n, nil, value)
 	}
 	if link := n.take("@odata.id"); link != nil {
 		linked, err := m.linkedID(link)
@@ -370,44 +372,19 @@ func (r *reading) ref(m *Member, n *node, value map[string]any) error {
 		value[m.Name] = inner
 		return nil
 	}
-	ids, only := m.Of.ids(inner)
-	if !only {
-		says := any(inner)
-		if !r.change { // nothing is taken away, so that null asks for nothing
-			says = withoutNulls(inner)
-		}
-		r.refers = append(r.refers, referral{echo{at: n, member: m, value: says}, m.Of, id.text, ids})
+	says, only := any(inner), map[string]any{"id": id.text}
+	if r.change {
+		r.echoes = append(r.echoes, echo{at: id, member: m, value: only})
+	} else { // nothing is taken away, so that null asks for nothing
+		says, value[m.Name] = withoutNulls(inner), only
 	}
-	if !r.change {
-		value[m.Name] = ids
-		return nil
-	}
-	for name := range ids { // what it refers to must be what is meant, too
-		at := id
-		if within := m.Of.member(name); within.Kind == Ref {
-			at = n.find(append([]string{name}, within.Beta...)...).find("id")
+	for name := range inner {
+		if name != "id" && !isName(name) {
+			r.refers = append(r.refers, referral{echo{at: n, member: m, value: says}, m.Of, id.text})
+			break
 		}
-		r.echoes = append(r.echoes, echo{at: at, member: m, value: map[string]any{name: ids[name]}})
 	}
 	return nil
-}
-
-// ids is what a reference says by ids, and whether it says no more but names.
-func (t *Type) ids(says map[string]any) (ids map[string]any, only bool) {
-	ids, only = map[string]any{}, true
-	for name, value := range says {
-		inner, isObject := value.(map[string]any)
-		switch m := t.member(name); {
-		case name == "id":
-			ids[name] = value
-		case isObject && m.Kind == Ref:
-			within, alone := m.Of.ids(inner)
-			ids[name], only = within, only && alone
-		case !isName(name):
-			only = false
-		}
-	}
-	return ids, only
 }
 
 // isName says whether a member is words that may have changed since they were read.

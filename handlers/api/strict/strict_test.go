@@ -121,7 +121,7 @@ func TestMeaning(t *testing.T) {
 		"deliveries":             {Request, `{"requestType":"adminRemove","assignment":{"id":"a","deliveries":[{"grant":{"originSystem":"AadGroup","resourceOriginId":"g","role":"Member"},"state":"delivered"}]}}`, `{"requestType":"adminRemove","assignment":{"id":"a"}}`},
 		"named in words":         {Policy, `{"specificAllowedTargets":[{"@odata.type":"groupMembers","groupId":"` + anID + `","description":"the board"}]}`, `{"specificAllowedTargets":[{"@odata.type":"#microsoft.graph.groupMembers","groupId":"` + anID + `"}]}`},
 		"spaces":                 {Request, `{"assignment":{"targetId":" ` + anID + ` "}}`, `{"assignment":{"target":{"objectId":"` + anID + `"}}}`},
-		"nothing of a reference": {Request, `{"requestType":"userAdd","accessPackage":{"id":"p","displayName":"x","description":"y","isHidden":false,"resourceRoleScopes":[],"catalog":{"id":"c","displayName":"x"}}}`, `{"requestType":"userAdd","accessPackage":{"id":"p","catalog":{"id":"c"}}}`},
+		"nothing of a reference": {Request, `{"requestType":"userAdd","accessPackage":{"id":"p","displayName":"x","description":"y","isHidden":false,"resourceRoleScopes":[],"catalog":{"id":"c","displayName":"x"}}}`, `{"requestType":"userAdd","accessPackage":{"id":"p"}}`},
 		"a decision":             {Stage, `{"reviewResult":"approve","status":"InProgress","reviewedBy":{"@odata.type":"#microsoft.graph.userIdentity","id":"x","displayName":"y"},"assignedToMe":true}`, `{"reviewResult":"Approve","status":"InProgress","reviewedBy":{"id":"x"}}`},
 		"an action":              {Action, `{"@odata.etag":"e","@odata.context":"c","name":"n","Kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":["ASSIGNMENTREQUESTGRANTED"],"onFailure":"deny","modifiedDateTime":"t","findings":[]}`, `{"kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":["assignmentRequestGranted"],"onFailure":"deny"}`},
 	} {
@@ -291,12 +291,13 @@ func TestRefused(t *testing.T) {
 		"condition of the package, outside":   {Request, `{"requestType":"userAdd","accessPackage":{"id":"p","isHidden":"true"}}`, "accessPackage/isHidden", nil},
 		"an hour, deep":                       {Request, `{"requestType":"userAdd","assignment":{"accessPackage":{"id":"p","assignmentPolicies":[{"id":"po","expiration":{"type":"afterDuration","duration":"PT1H"}}]}}}`, "assignment/accessPackage/assignmentPolicies", nil},
 		"another right, deep":                 {Request, `{"requestType":"userAdd","assignment":{"accessPackage":{"id":"p","resourceRoleScopes":[{"id":"x"}]}}}`, "assignment/accessPackage/resourceRoleScopes", nil},
-		"a condition two references down":     {Request, `{"requestType":"adminAdd","assignment":{"assignmentPolicy":{"id":"po","accessPackage":{"id":"p","isHidden":true}}}}`, "assignment/assignmentPolicy/accessPackage/isHidden", nil},
+		"a condition two references down":     {Request, `{"requestType":"adminAdd","assignment":{"assignmentPolicy":{"id":"po","accessPackage":{"id":"p","isHidden":true}}}}`, "assignment/assignmentPolicy/accessPackage", nil},
 		"rights of an add":                    {Request, `{"requestType":"adminAdd","assignment":{"deliveries":[{"grant":{"role":"Owner"}}]}}`, "assignment/deliveries", nil},
 		"other rights of a removal":           {Request, `{"requestType":"userRemove","assignment":{"id":"a","deliveries":[{"grant":{"role":"Owner"}}]}}`, "assignment/deliveries", nil},
 		"condition of a removal":              {Request, `{"requestType":"userRemove","assignment":{"id":"a","accessPackage":{"id":"p","resourceRoleScopes":[{"id":"x"}]}}}`, "assignment/accessPackage/resourceRoleScopes", nil},
 		"resources of a catalog":              {Package, `{"catalog":{"id":"c","resources":[{"originId":"g"}]}}`, "catalog/resources", nil},
 		"policies of the package of a policy": {Policy, `{"accessPackage":{"id":"p","assignmentPolicies":[{"displayName":"x"}]}}`, "accessPackage/assignmentPolicies", nil},
+		"a crowd of catalogs":                 {ResourceRequest, `{"resource":{"roles":[` + strings.Repeat(`{"resource":{"catalog":{"id":"c","state":"published"}}},`, maxRefers) + `{"resource":{"catalog":{"id":"c","state":"published"}}}]}}`, "resource/roles/10/resource/catalog", []string{"too many"}},
 		"requestor by name":                   {Request, `{"requestType":"userAdd","requestor":{"displayName":"Bob"}}`, "requestor/displayName", []string{"objectId"}},
 		"requestor by a SID":                  {Request, `{"requestType":"userAdd","requestor":{"subjectType":"user","onPremisesSecurityIdentifier":"S-1"}}`, "requestor/onPremisesSecurityIdentifier", nil},
 		"target by an alternative id":         {Request, `{"requestType":"adminAdd","assignment":{"target":{"objectId":null,"altSecId":"x"}}}`, "assignment/target/altSecId", []string{"objectId"}},
@@ -402,7 +403,7 @@ func TestMerge(t *testing.T) {
 		"what was read":     {stored, map[string]string{"displayName": `"p"`, "accessPackage/id": `"p"`}},
 		"a new object":      {`{"reviewSettings":{"isEnabled":false,"expirationBehavior":null}}`, map[string]string{"reviewSettings": `{"isEnabled":false}`}},
 		"ids, in any case":  {`{"id":"PO","accessPackageId":"P","catalog":{"id":"C","displayName":"x"}}`, map[string]string{"id": `"po"`}},
-		"nothing but noise": {`{"createdDateTime":"2020-01-01","accessPackage":null}`, map[string]string{"createdDateTime": `"2026-11-20T10:00:00.000Z"`}},
+		"nothing but noise": {`{"createdDateTime":"2020-01-01"}`, map[string]string{"createdDateTime": `"2026-11-20T10:00:00.000Z"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -447,10 +448,11 @@ func TestReplace(t *testing.T) {
 		"another package":          {`{` + all + `,"expiration":null,"accessPackage":{"id":"q"}}`, "accessPackage/id", nil},
 		"another package, of beta": {`{` + all + `,"expiration":null,"accessPackageId":"q"}`, "accessPackageId", nil},
 		"another catalog inside":   {`{` + all + `,"expiration":null,"accessPackage":{"id":"p","catalog":{"id":"q"}}}`, "accessPackage/catalog/id", nil},
-		"another catalog, bound":   {`{` + all + `,"expiration":null,"accessPackage":{"id":"p","catalog@odata.bind":"catalogs/` + anID + `"}}`, "accessPackage/catalog@odata.bind", nil},
+		"another catalog, bound":   {`{` + all + `,"expiration":null,"accessPackage":{"id":"p","catalog@odata.bind":"catalogs/` + anID + `"}}`, "accessPackage/catalog/id", nil},
 		"the catalog inside":       {`{` + all + `,"expiration":null,"accessPackage":{"id":"p","catalog":{"id":"C"}}}`, "", nil},
 		"another catalog":          {`{` + all + `,"expiration":null,"catalog":{"id":"q"}}`, "catalog/id", nil},
 		"another policy":           {`{` + all + `,"expiration":null,"id":"q"}`, "id", nil},
+		"no package":               {`{` + all + `,"expiration":null,"accessPackage":null}`, "accessPackage", nil},
 		"another link":             {`{` + all + `,"expiration":null,"@odata.id":"assignmentPolicies('q')"}`, "@odata.id", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -459,7 +461,9 @@ func TestReplace(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = body.Replace([]byte(stored))
+			if err = body.Refers(func(*Type, string) (any, error) { return json.RawMessage(`{"id":"p","catalog":{"id":"c"}}`), nil }); err == nil {
+				_, err = body.Replace([]byte(stored))
+			}
 			if test.target == "" {
 				if err != nil {
 					t.Error(err)
@@ -534,11 +538,13 @@ func TestEchoes(t *testing.T) {
 		role(`"scope":{"id":"sc","resource":{"id":"q"}},"role":{"resource":{"id":"q"}}`): "resourceRoleScopes/0/role/resource/id",
 		`{"resourceRoleScopes":[{"id":"ro_sc"},{"id":"other"}]}`:                         "resourceRoleScopes",
 		`{"resourceRoleScopes":[{"id":"other"}]}`:                                        "resourceRoleScopes/0",
-		`{"catalog":{"id":"d"}}`:                                                         "catalog/id",
-		`{"accessPackageCatalog":{"id":"d"}}`:                                            "accessPackageCatalog/id",
-		`{"catalogId":"d"}`:                                                              "catalogId",
-		`{"id":"q"}`:                                                                     "id",
-		`{"assignmentPolicies":[{"id":"po","allowedTargetScope":"allDirectoryUsers"}]}`:  "assignmentPolicies/0/allowedTargetScope",
+		`{"catalog":null}`: "catalog",
+		`{"assignmentPolicies":[{"id":"po","accessPackage":null}]}`: "assignmentPolicies/0/accessPackage",
+		`{"catalog":{"id":"d"}}`:                                    "catalog/id",
+		`{"accessPackageCatalog":{"id":"d"}}`:                       "accessPackageCatalog/id",
+		`{"catalogId":"d"}`:                                         "catalogId",
+		`{"id":"q"}`:                                                "id",
+		`{"assignmentPolicies":[{"id":"po","allowedTargetScope":"allDirectoryUsers"}]}`:                                                                                        "assignmentPolicies/0/allowedTargetScope",
 		`{"assignmentPolicies":[{"id":"po","expiration":{"type":"afterDuration","duration":"P30D","endDateTime":"2030-01-01T00:00:00Z"}}]}`:                                    "assignmentPolicies/0/expiration/endDateTime",
 		`{"assignmentPolicies":[{"id":"po","reviewSettings":{"isEnabled":false,"isSelfReview":true}}]}`:                                                                        "assignmentPolicies/0/reviewSettings",
 		`{"assignmentPolicies":[{"id":"po","reviewSettings":{"isSelfReview":false,"primaryReviewers":[]}}]}`:                                                                   "",

@@ -40,7 +40,7 @@ func TestCatalogs(t *testing.T) {
 	}
 
 	etag := created.header.Get("ETag")
-	patched := ida.call("PATCH", "/catalogs/"+id, object{"description": "patched", "catalogType": "nonsense", "createdDateTime": "long ago"}, "If-Match", etag).want(http.StatusNoContent)
+	patched := ida.call("PATCH", "/catalogs/"+id, object{"description": "patched", "catalogType": "USERMANAGED", "createdDateTime": "long ago"}, "If-Match", etag).want(http.StatusNoContent)
 	if len(patched.body) != 0 || patched.header.Get("ETag") == "" || patched.header.Get("ETag") == etag {
 		t.Errorf("PATCH answered the ETag %q and %q", patched.header.Get("ETag"), patched.body)
 	}

@@ -125,6 +125,11 @@ func TestReferencesAreTrue(t *testing.T) {
 		}
 	}
 	unchanged(t, before)
+	// Who may request a package has read what is in it, and can send that back.
+	mine := at[object](t, self.get("/accessPackages/filterByCurrentUser(on='allowedRequestor')?$expand=catalog,resourceRoleScopes($expand=role,scope)&$filter=id%20eq%20'"+o.pack+"'"), "value/0")
+	asked := self.post("/assignmentRequests", object{"requestType": "userAdd", "assignment": object{"accessPackage": mine, "assignmentPolicyId": o.policy}})
+	self.call("POST", "/assignmentRequests/"+text(t, asked, "id")+"/cancel", nil).want(http.StatusOK)
+	self.call("POST", "/assignmentRequests", object{"requestType": "userAdd", "assignment": object{"accessPackage": put(mine, []string{"resourceRoleScopes", "0", "role", "originId"}, owner)}}).refused(http.StatusBadRequest, "assignment/accessPackage/resourceRoleScopes/0/role/originId")
 	ida.post("/assignmentRequests", object{"requestType": "adminAdd", "assignment": object{"targetId": " " + me.ID + " ", "accessPackage": pack, "assignmentPolicy": policy}})
 	drain(t)
 	held := at[object](t, ida.get("/assignments?$expand=target,accessPackage,assignmentPolicy,deliveries&$filter=target/objectId%20eq%20'"+me.ID+"'"), "value/0")

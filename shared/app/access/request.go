@@ -157,7 +157,7 @@ func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, dra
 	if requestor.ObjectID == governance.Fold(subject.ObjectID) {
 		requestor = subject
 	}
-	if err := namesAnother(draft, pack.ID, catalog.Catalog.ID, subject, requestor); err != nil {
+	if err := namesAnother(draft, pack.ID, subject, requestor); err != nil {
 		return prepared{}, err
 	}
 	submission := engine.Submission{
@@ -171,29 +171,9 @@ func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, dra
 }
 
 // namesAnother refuses a request that says of its target or requestor what is true of somebody else: it would be theirs by its words and another's by what is done.
-func namesAnother(draft governance.AssignmentRequest, packageID, catalogID string, target, requestor governance.Subject) error {
-	pack := func(at string, p *governance.AccessPackage) error {
-		switch {
-		case p == nil:
-		case !strings.EqualFold(p.ID, packageID):
-			return governance.Invalid(at+"/id", "%s/id is not that of the package which assignment names.", at)
-		case p.Catalog != nil && !strings.EqualFold(p.Catalog.ID, catalogID):
-			return governance.Invalid(at+"/catalog/id", "%s/catalog/id is not that of the access package; leave it out.", at)
-		}
-		return nil
-	}
-	for _, err := range []error{pack("accessPackage", draft.AccessPackage), pack("assignment/accessPackage", draft.Assignment.AccessPackage)} {
-		if err != nil {
-			return err
-		}
-	}
-	if policy := draft.Assignment.AssignmentPolicy; policy != nil {
-		if err := pack("assignment/assignmentPolicy/accessPackage", policy.AccessPackage); err != nil {
-			return err
-		}
-		if policy.Catalog != nil && !strings.EqualFold(policy.Catalog.ID, catalogID) {
-			return governance.Invalid("assignment/assignmentPolicy/catalog/id", "assignment/assignmentPolicy/catalog/id is not that of the access package; leave it out.")
-		}
+func namesAnother(draft governance.AssignmentRequest, packageID string, target, requestor governance.Subject) error {
+	if pack := draft.AccessPackage; pack != nil && !strings.EqualFold(pack.ID, packageID) {
+		return governance.Invalid("accessPackage/id", "accessPackage/id is not that of the package which assignment names.")
 	}
 	if at := target.Contradicts(draft.Assignment.Target); at != "" {
 		return governance.Invalid("assignment/target/"+at, "assignment/target/%s is not that of the person whom the request is about.", at)
@@ -282,7 +262,7 @@ func (r *Requests) prepareRemoval(ctx context.Context, caller governance.Caller,
 	if strings.EqualFold(assignment.Target.ObjectID, caller.ObjectID) {
 		p.Requestor = *assignment.Target
 	}
-	if err := namesAnother(draft, assignment.AccessPackage.ID, p.catalogID, *assignment.Target, p.Requestor); err != nil {
+	if err := namesAnother(draft, assignment.AccessPackage.ID, *assignment.Target, p.Requestor); err != nil {
 		return prepared{}, err
 	}
 	if at := assignment.Contradicts(draft.Assignment); at != "" {

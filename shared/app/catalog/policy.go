@@ -36,11 +36,8 @@ func (p *Policies) CreatePolicy(ctx context.Context, caller governance.Caller, d
 	if err != nil {
 		return versionedPolicy{}, invalid(err, "accessPackage/id")
 	}
-	for i, within := range []*governance.Catalog{draft.AccessPackage.Catalog, draft.Catalog} {
-		path := []string{"accessPackage/catalog/id", "catalog/id"}[i]
-		if within != nil && within.ID != "" && governance.Fold(within.ID) != place.Partition {
-			return versionedPolicy{}, governance.Invalid(path, "%s is not that of the access package, which is in the catalog %s; leave it out.", path, place.Partition)
-		}
+	if draft.Catalog != nil && draft.Catalog.ID != "" && governance.Fold(draft.Catalog.ID) != place.Partition {
+		return versionedPolicy{}, governance.Invalid("catalog/id", "catalog/id is not that of the access package, which is in the catalog %s; leave it out.", place.Partition)
 	}
 	policy := draft
 	policy.ID = p.Ledger.NewID(ctx)

@@ -20,7 +20,6 @@ import (
 	jsonserialization "github.com/microsoft/kiota-serialization-json-go"
 	core "github.com/microsoftgraph/msgraph-sdk-go-core"
 	"github.com/microsoftgraph/msgraph-sdk-go/groups"
-	"github.com/microsoftgraph/msgraph-sdk-go/users"
 
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
@@ -48,7 +47,6 @@ type Directory struct {
 	origin  string // scheme and host of base: the only place that a token goes to
 	sender  string
 	adapter *core.GraphRequestAdapterBase
-	users   *users.UsersRequestBuilder
 	groups  *groups.GroupsRequestBuilder
 	tokens  *bearer
 	observe func(Operation, int, error, time.Duration)
@@ -98,7 +96,6 @@ func New(credential azcore.TokenCredential, options Options) (*Directory, error)
 		return nil, fmt.Errorf("graph: %w", err)
 	}
 	d.adapter.SetBaseUrl(base)
-	d.users = users.NewUsersRequestBuilderInternal(map[string]string{}, d.adapter)
 	d.groups = groups.NewGroupsRequestBuilderInternal(map[string]string{}, d.adapter)
 	return d, nil
 }

@@ -11,7 +11,6 @@ import (
 	abstractions "github.com/microsoft/kiota-abstractions-go"
 
 	"github.com/microsoftgraph/msgraph-sdk-go/groups"
-	"github.com/microsoftgraph/msgraph-sdk-go/users"
 
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
@@ -25,8 +24,7 @@ var (
 	groupProperties = []string{
 		"id", "displayName", "description", "mail", "securityEnabled", "groupTypes", "membershipRule", "onPremisesSyncEnabled",
 	}
-	idProperty    = []string{"id"}
-	managerExpand = []string{"manager($select=id)"}
+	userPath = "/users/{id}?$select=" + strings.Join(userProperties, ",") + "&$expand=manager($select=id)"
 )
 
 const maxPages = 100 // nobody is in 99,900 groups: a service that links its pages in a circle is stopped
@@ -49,19 +47,10 @@ type page[T any] struct {
 	Next  string `json:"@odata.nextLink"`
 }
 
-// User reads a person with the manager's id, in one call.
+// User reads a person with the manager's id, in one call. It is on the way of every request, and the SDK's builders write a query by reflection.
 func (d *Directory) User(ctx context.Context, id string) (governance.User, error) {
-	if !isUserID(id) {
-		return governance.User{}, noSuch("user", id)
-	}
-	request, err := d.users.ByUserId(id).ToGetRequestInformation(ctx, &users.UserItemRequestBuilderGetRequestConfiguration{
-		QueryParameters: &users.UserItemRequestBuilderGetQueryParameters{Select: userProperties, Expand: managerExpand},
-	})
-	if err != nil {
-		return governance.User{}, fmt.Errorf("graph: user: %w", err)
-	}
 	var found userAnswer
-	if err := d.call(ctx, OperationUser, ifIdempotent, request, &found); err != nil {
+	if err := d.raw(ctx, OperationUser, ifIdempotent, abstractions.GET, userPath, map[string]string{"id": id}, nil, &found); err != nil {
 		return governance.User{}, err
 	}
 	if found.Manager != nil {
