@@ -148,7 +148,7 @@ func TestResources(t *testing.T) {
 	s.refused(s.addResource(catalogID, dynamic), governance.CodeInvalid, "dynamic")
 	s.refused(s.addResource(catalogID, synced), governance.CodeInvalid, "on-premises")
 	s.refused(s.addResource(id("no such catalog"), g1), governance.CodeInvalid, "catalog")
-	_, err = s.app.RequestResource(t.Context(), admin(), governance.ResourceRequest{RequestType: governance.ResourceAdminAdd, Catalog: &governance.Catalog{ID: catalogID}, Resource: &governance.Resource{OriginID: g1, OriginSystem: "SharePointOnline"}})
+	_, err = s.app.RequestResource(t.Context(), admin(), governance.ResourceRequest{RequestType: governance.ResourceAdminAdd, Catalog: &governance.Catalog{ID: catalogID}, Resource: &governance.Resource{OriginID: g1, OriginSystem: "AzureRole"}})
 	s.refused(err, governance.CodeInvalid, "originSystem")
 	for _, kind := range []governance.ResourceRequestType{"", governance.ResourceAdminUpdate} {
 		_, err = s.app.RequestResource(t.Context(), admin(), governance.ResourceRequest{RequestType: kind, Catalog: &governance.Catalog{ID: catalogID}, Resource: &governance.Resource{OriginID: g1}})

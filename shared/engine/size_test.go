@@ -46,7 +46,7 @@ var limits = map[string]limit{
 	"Assignment.AccessPackage":           {bytes: 8 << 10},                                             // as that of the request
 	"Assignment.AssignmentPolicy":        {bytes: 2 << 10},                                             // the short form
 	"Assignment.RequestID":               {bytes: id},                                                  //
-	"Delivery.Handle":                    {bytes: keyword},                                             // the origin's
+	"Delivery.Handle":                    {bytes: governance.MaxHandle},                                // the origin's
 	"Assignment.Deliveries":              {count: governance.MaxRoleScopes, reached: true},             // engine.AddRoleScope
 	"Assignment.TargetID":                {},                                                           // never stored
 	"Assignment.AccessPackageID":         {},                                                           // never stored

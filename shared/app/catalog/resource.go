@@ -2,6 +2,9 @@ package catalog
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strings"
 
 	"latchkey/shared/app/authz"
 	"latchkey/shared/directory"
@@ -59,7 +62,7 @@ func (r *Resources) RequestResource(ctx context.Context, caller governance.Calle
 			}
 		}
 		if at := is.Contradicts(request.Resource); at != "" {
-			return none, governance.Invalid("resource/"+at, "resource/%s is not that of the group %q.", at, resource.DisplayName)
+			return none, governance.Invalid("resource/"+at, "resource/%s is not that of the resource %q.", at, resource.DisplayName)
 		}
 		request.Resource, command = &resource, engine.AddResource
 	case governance.ResourceAdminRemove:
@@ -81,7 +84,8 @@ func (r *Resources) RequestResource(ctx context.Context, caller governance.Calle
 func (r *Resources) describe(ctx context.Context, request governance.ResourceRequest) (governance.Resource, error) {
 	provisioner, ok := directory.ProvisionerOf(r.Directory, request.Resource.OriginSystem)
 	if !ok {
-		return governance.Resource{}, governance.Invalid("resource/originSystem", "originSystem %q is not supported by this release; use %s.", governance.Clip(request.Resource.OriginSystem), governance.OriginGroup)
+		return governance.Resource{}, governance.Invalid("resource/originSystem", "originSystem %q is not supported by this release; use %s.",
+			governance.Clip(request.Resource.OriginSystem), strings.Join(slices.Sorted(maps.Keys(directory.Provisioners)), " or "))
 	}
 	resource, err := provisioner.Describe(ctx, request.Resource.OriginID)
 	if err != nil {
