@@ -326,7 +326,7 @@ func (p *passPlan) deliver(ctx context.Context, w *work, ordered passOrder, pass
 		}
 		card, err := json.Marshal(teamsCard(ordered, pass, value))
 		if err == nil {
-			_, err = w.post(ctx, address.Reveal(), http.Header{}, card)
+			_, err = post(ctx, w.Outbound, address.Reveal(), http.Header{}, card)
 		}
 		return blandly(err, "Sending the pass by Teams")
 	}
@@ -430,7 +430,7 @@ func (t Tasks) ShowPass(ctx context.Context, caller governance.Caller, id string
 	if err != nil {
 		return ShownPass{}, err
 	}
-	w, err := t.openTask(ctx, place, governance.Fold(id))
+	w, err := openTask(ctx, t.Ports, place, governance.Fold(id))
 	if err != nil {
 		return ShownPass{}, err
 	}

@@ -106,7 +106,7 @@ func (p *webhookPlan) run(ctx context.Context, w *work) (outcome, error) {
 		header, timestamp := headerOf(w.task.ID, p.Headers), fmt.Sprint(w.Ledger.Now().Unix())
 		header.Set("Latchkey-Timestamp", timestamp)
 		header.Set("Latchkey-Signature", sign(secret, timestamp, body))
-		reply, err := w.post(ctx, p.URL, header, body)
+		reply, err := post(ctx, w.Outbound, p.URL, header, body)
 		return fmt.Sprint(reply.Status), err
 	})
 	return outcome{detail: "The webhook was called."}, err

@@ -40,17 +40,17 @@ func (a Actions) CalloutAction(ctx context.Context, caller governance.Caller, na
 	if err := a.Authz.Require(ctx, caller, authz.OpReadActions); err != nil {
 		return ledger.Versioned[governance.CalloutAction]{}, err
 	}
-	found, _, err := a.action(ctx, name)
+	found, _, err := actionNamed(ctx, a.Ledger, name)
 	return found, err
 }
 
-// action is a configured action, and the version of the tenant that it was read in. Errors: CodeNotFound.
-func (ports *Ports) action(ctx context.Context, name string) (found ledger.Versioned[governance.CalloutAction], tenant ledger.Version, err error) {
+// actionNamed is a configured action, and the version of the tenant that it was read in. Errors: CodeNotFound.
+func actionNamed(ctx context.Context, l *ledger.Ledger, name string) (found ledger.Versioned[governance.CalloutAction], tenant ledger.Version, err error) {
 	missing := governance.NotFound("There is no action %q.", governance.Clip(name))
 	if probe := (&governance.CalloutAction{Name: name}); probe.Validate() != nil {
 		return found, tenant, missing
 	}
-	state, err := ports.Ledger.Load(ctx, ledger.TenantPlace(), stored[governance.CalloutAction](name))
+	state, err := l.Load(ctx, ledger.TenantPlace(), stored[governance.CalloutAction](name))
 	if err != nil {
 		return found, tenant, fmt.Errorf("read the action: %w", err)
 	}

@@ -29,7 +29,7 @@ func (t Tasks) WorkTask(ctx context.Context, effect governance.Effect) error {
 
 // workOnTask is workTask on what is so now. Errors: CodeConflict when that has changed meanwhile.
 func (t Tasks) workOnTask(ctx context.Context, effect governance.Effect) error {
-	w, err := t.openTask(ctx, effect.Place, effect.About)
+	w, err := openTask(ctx, t.Ports, effect.Place, effect.About)
 	if err != nil && governance.CodeOf(err) == governance.CodeNotFound { // it was committed with its effect
 		return fmt.Errorf("%w: %w", ledger.ErrNoDocument, err)
 	}
@@ -196,7 +196,7 @@ func (w *work) newest(ctx context.Context) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	return w.openTask(ctx, w.place, cmp.Or(engine.NewestTask(state.State, w.task), w.task.ID))
+	return openTask(ctx, w.Ports, w.place, cmp.Or(engine.NewestTask(state.State, w.task), w.task.ID))
 }
 
 // putRight does again what the newest task about the same has done, or is doing, until that does not change under it. It is for who may have changed the directory too late: a lock was lost without its knowing,
