@@ -580,7 +580,7 @@ func TestANameIsGivenToOneAtATime(t *testing.T) {
 	_, err = s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Marketing"})
 	s.refused(err, governance.CodeConflict, "is being given the name")
 	claim.Body = []byte(`{"catalogId":5}`)
-	_, err = s.Store.Commit(t.Context(), store.Catalogs, "tenant", []store.Operation{{Verb: store.Upsert, Document: claim}})
+	_, err = s.Store.Commit(t.Context(), store.Catalogs, "tenant", []store.Operation{{Verb: store.Replace, Document: claim}})
 	s.must(err)
 	if _, err = s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Marketing"}); err == nil {
 		t.Error("a claim that cannot be read is nobody's")

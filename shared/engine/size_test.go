@@ -211,7 +211,7 @@ func (f *full) do(step string, command func(engine.State) (engine.Change, error)
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		operations = append(operations, store.Operation{Verb: store.Upsert, Document: store.Document{ID: kind + ":" + id, Kind: kind, DueAt: due, Body: data}})
+		operations = append(operations, store.Operation{Verb: store.Create, Document: store.Document{ID: kind + ":" + id, Kind: kind, DueAt: due, Body: data}})
 		return len(data)
 	}
 	if size := put(head.ID, "head", time.Time{}, head); size > governance.MaxHeadSize {

@@ -26,11 +26,11 @@ func (s *State) Exists() bool { return s.ETags[headID] != "" }
 
 var headID = governance.StoredID(governance.Head{}.DocumentKind(), "")
 
-// Version is a version of the head of a place, which a decision about another place rests on; or what Looking is.
+// Version is a version of the head of a place, which a decision about another place rests on.
 type Version struct {
 	place governance.Place
 	etag  string
-	look  func(context.Context, Committed) error
+	Look  func(ctx context.Context, next Committed) error // instead: looks at what else it rests on, before each attempt to commit, with what that would be; its errors are those of Update
 }
 
 // Version is that of the state.

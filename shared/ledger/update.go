@@ -133,16 +133,11 @@ func (l *Ledger) Afresh(ctx context.Context, do func() error) error {
 	return err
 }
 
-// Looking is what is looked at outside of the place before each attempt to commit, with what would be committed. Errors of look are those of Update.
-func Looking(look func(ctx context.Context, next Committed) error) Version {
-	return Version{look: look}
-}
-
 // stand looks whether what a decision rests on is still as it saw it.
 func (l *Ledger) stand(ctx context.Context, next Committed, rests []Version) error {
 	for _, one := range rests {
-		if one.look != nil {
-			if err := one.look(ctx, next); err != nil {
+		if one.Look != nil {
+			if err := one.Look(ctx, next); err != nil {
 				return err
 			}
 			continue

@@ -70,12 +70,10 @@ type Document struct {
 type Verb int
 
 // The verbs. Create fails with ErrConflict if the id exists. Replace and Delete fail with ErrConflict if the document has another ETag than
-// IfMatch, or does not exist; with an empty IfMatch they need only that it exists. Upsert needs nothing, or, with IfMatch set, that
-// ETag on an existing document.
+// IfMatch, or does not exist; with an empty IfMatch they need only that it exists.
 const (
 	Create Verb = iota + 1
 	Replace
-	Upsert
 	Delete
 )
 

@@ -14,11 +14,7 @@ import (
 )
 
 // Resources are the use cases of what is in catalogs to be given.
-type Resources struct {
-	Ledger    *ledger.Ledger
-	Authz     *authz.Authorizer
-	Directory directory.Directory
-}
+type Resources struct{ *Ports }
 
 const requestName = "resource request" // as people call it
 
@@ -35,7 +31,7 @@ func (r *Resources) RequestResource(ctx context.Context, caller governance.Calle
 	case draft.Resource == nil || draft.Resource.OriginID == "" && draft.Resource.ID == "":
 		return none, governance.Invalid("resource/originId", "A resource request names its resource: \"resource\":{\"originId\":\"…\",\"originSystem\":\"AadGroup\"}.")
 	}
-	place, err := locate[governance.Catalog](ctx, r.Ledger, r.Authz, caller, draft.Catalog.ID, catalogName, authz.OpWriteCatalogs)
+	place, err := locate[governance.Catalog](ctx, r.Ports, caller, draft.Catalog.ID, catalogName, authz.OpWriteCatalogs)
 	if err != nil {
 		return none, invalid(err, "catalog/id")
 	}
@@ -66,10 +62,8 @@ func (r *Resources) RequestResource(ctx context.Context, caller governance.Calle
 		}
 		request.Resource, command = &resource, engine.AddResource
 	case governance.ResourceAdminRemove:
-	case governance.ResourceAdminUpdate:
-		return none, governance.Invalid("requestType", "requestType adminUpdate is not supported; use adminAdd or adminRemove.")
 	default:
-		return none, governance.Invalid("requestType", "requestType is missing; use adminAdd or adminRemove.")
+		return none, governance.Invalid("requestType", "requestType is missing or not for this release; use adminAdd or adminRemove.")
 	}
 	done, err := r.Ledger.Update(ctx, place, ledger.Whole, func(s engine.State) (engine.Change, error) {
 		return command(s, request, by(r.Ledger, caller))
@@ -104,7 +98,7 @@ func (r *Resources) describe(ctx context.Context, request governance.ResourceReq
 
 // ListResources lists the resources of a catalog, with their roles and scopes. Errors: CodeForbidden, CodeNotFound.
 func (r *Resources) ListResources(ctx context.Context, caller governance.Caller, catalogID string, options ledger.ListOptions) (ledger.Page[governance.Resource], error) {
-	place, err := locate[governance.Catalog](ctx, r.Ledger, r.Authz, caller, catalogID, catalogName, authz.OpReadCatalogs)
+	place, err := locate[governance.Catalog](ctx, r.Ports, caller, catalogID, catalogName, authz.OpReadCatalogs)
 	if err == nil {
 		_, _, err = r.Ledger.Catalog(ctx, catalogID)
 	}
@@ -117,7 +111,7 @@ func (r *Resources) ListResources(ctx context.Context, caller governance.Caller,
 
 // ListResourceRequests lists the requests that brought resources into catalogs and out of them. Errors: CodeForbidden.
 func (r *Resources) ListResourceRequests(ctx context.Context, caller governance.Caller, options ledger.ListOptions) (ledger.Page[governance.ResourceRequest], error) {
-	options, err := trimmed(ctx, r.Authz, caller, authz.OpReadCatalogs, options, "catalog", "id")
+	options, err := r.trimmed(ctx, caller, authz.OpReadCatalogs, options, "catalog", "id")
 	if err != nil {
 		return ledger.Page[governance.ResourceRequest]{}, err
 	}
@@ -126,7 +120,7 @@ func (r *Resources) ListResourceRequests(ctx context.Context, caller governance.
 
 // ResourceRequest reads one of them. Errors: CodeForbidden, CodeNotFound.
 func (r *Resources) ResourceRequest(ctx context.Context, caller governance.Caller, id string) (ledger.Versioned[governance.ResourceRequest], error) {
-	place, err := locate[governance.ResourceRequest](ctx, r.Ledger, r.Authz, caller, id, requestName, authz.OpReadCatalogs)
+	place, err := locate[governance.ResourceRequest](ctx, r.Ports, caller, id, requestName, authz.OpReadCatalogs)
 	if err != nil {
 		return ledger.Versioned[governance.ResourceRequest]{}, err
 	}
