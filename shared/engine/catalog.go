@@ -193,7 +193,8 @@ func (c *Catalog) allRead() error {
 func (c *Catalog) nameIsFree(pack governance.AccessPackage) error {
 	for _, other := range c.Packages {
 		if other.ID != pack.ID && strings.EqualFold(other.DisplayName, pack.DisplayName) {
-			return &governance.Error{Code: governance.CodeConflict, Target: "displayName", Message: fmt.Sprintf("The catalog already has an access package named %q; choose another displayName.", pack.DisplayName)}
+			return &governance.Error{Code: governance.CodeConflict, Target: "displayName",
+				Message: fmt.Sprintf("The catalog already has an access package named %q; choose another displayName.", pack.DisplayName)}
 		}
 	}
 	return nil

@@ -153,7 +153,8 @@ func (q Questions) validate(newID func() string) error {
 			}
 			for j, choice := range question.Choices {
 				if strings.TrimSpace(choice.ActualValue) != choice.ActualValue || choice.ActualValue == "" || question.IsMultipleSelectionAllowed && strings.Contains(choice.ActualValue, ",") {
-					return Invalid(fmt.Sprintf("%schoices/%d/actualValue", at, j), "The actualValue %q could never be chosen: it must not be empty, begin or end with a space, or hold a comma where several may be selected.", Clip(choice.ActualValue))
+					return Invalid(fmt.Sprintf("%schoices/%d/actualValue", at, j),
+						"The actualValue %q could never be chosen: it must not be empty, begin or end with a space, or hold a comma where several may be selected.", Clip(choice.ActualValue))
 				}
 			}
 		}

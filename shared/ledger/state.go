@@ -83,7 +83,8 @@ func (s *State) Having(read Read) Read {
 	}
 }
 
-// Fitting reads the head and all documents of some kinds that fit the filter of the kind and can be read; of those that fit, the others are told, and Unread. A place where none of the kinds lies is not read.
+// Fitting reads the head and all documents of some kinds that fit the filter of the kind and can be read; of those that fit, the others are
+// told, and Unread. A place where none of the kinds lies is not read.
 func Fitting(filters map[string]store.Filter) Read {
 	return func(ctx context.Context, l *Ledger, place governance.Place) (*State, error) {
 		here := slices.DeleteFunc(slices.Sorted(maps.Keys(filters)), func(kind string) bool { return kinds[kind].container != store.Container(place.Container) })

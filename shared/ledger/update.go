@@ -53,8 +53,9 @@ func (c Committed) ETag(document governance.Document) string {
 	return c.etags[governance.StoredID(document.DocumentKind(), document.DocumentID())]
 }
 
-// Update is the one verb for change: it reads a place, has command decide, and commits documents, audit entries and outbox together, if nobody was faster; else it starts again. What of other places the
-// decision rests on is looked at again before each commit; where it has moved, the whole command starts over: see Afresh. After the commit the outbox is flushed.
+// Update is the one verb for change: it reads a place, has command decide, and commits documents, audit entries and outbox together, if
+// nobody was faster; else it starts again. What of other places the decision rests on is looked at again before each commit; where it has
+// moved, the whole command starts over: see Afresh. After the commit the outbox is flushed.
 //
 // Errors: those of command as they are; CodeTooLarge; CodeUnavailable when the store does not let it through.
 func (l *Ledger) Update(ctx context.Context, place governance.Place, read Read, command Decide, rests ...Version) (Committed, error) {

@@ -110,7 +110,8 @@ type Reader interface {
 	// (its ID is empty), and one that is not ours is Unreadable. It takes 1 to MaxOperations ids. Errors: ErrThrottled, ErrUnavailable, ErrInvalid.
 	Get(ctx context.Context, container Container, partition string, ids ...string) ([]Document, error)
 
-	// Query returns one page; a document that is not ours is Unreadable, and no reason to withhold the others. Errors: ErrInvalid for a bad continuation, filter or page size; ErrThrottled; ErrUnavailable.
+	// Query returns one page; a document that is not ours is Unreadable, and no reason to withhold the others. Errors: ErrInvalid for a bad
+	// continuation, filter or page size; ErrThrottled; ErrUnavailable.
 	Query(ctx context.Context, container Container, query Query) (Page, error)
 }
 

@@ -266,7 +266,8 @@ func (r *Requests) prepareRemoval(ctx context.Context, caller governance.Caller,
 	}
 	found, err := ledger.GetAt[governance.Assignment](ctx, r.Ledger, place, id, assignmentName)
 	assignment := found.Value
-	if governance.CodeOf(err) == governance.CodeNotFound || err == nil && (!may(assignment.AccessPackage.Catalog.ID) || draft.RequestType.IsSelf() && !strings.EqualFold(assignment.Target.ObjectID, caller.ObjectID)) {
+	if governance.CodeOf(err) == governance.CodeNotFound || err == nil && (!may(assignment.AccessPackage.Catalog.ID) ||
+		draft.RequestType.IsSelf() && !strings.EqualFold(assignment.Target.ObjectID, caller.ObjectID)) {
 		err = missing // of another's, who asks does not learn that it exists
 	}
 	if err != nil {

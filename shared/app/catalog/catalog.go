@@ -209,8 +209,8 @@ func (c *Catalogs) DeleteCatalog(ctx context.Context, caller governance.Caller, 
 	})
 }
 
-// remove deletes a document with all that belongs to it, which may be more than one commit can hold: as often as something is left. What breaks off goes on when it is repeated, since the document itself
-// is deleted last.
+// remove deletes a document with all that belongs to it, which may be more than one commit can hold: as often as something is left. What
+// breaks off goes on when it is repeated, since the document itself is deleted last.
 func remove(ctx context.Context, l *ledger.Ledger, place governance.Place, document governance.Document, ifMatch string, command ledger.Decide) error {
 	for {
 		done, err := l.Update(ctx, place, ledger.Whole, matching(document, ifMatch, command))

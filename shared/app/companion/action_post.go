@@ -149,7 +149,8 @@ func eachText(value any, depth int, do func(string) (string, error)) (any, error
 var headerName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$") }) // 0.1 MB that few need
 
 // ownHeaders are those that settings do not set: the connection's, and Latchkey's own.
-var ownHeaders = []string{"host", "content-length", "content-type", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect", "authorization", "proxy-authorization", "cookie", "user-agent"}
+var ownHeaders = []string{"host", "content-length", "content-type", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect",
+	"authorization", "proxy-authorization", "cookie", "user-agent"}
 
 func checkHeaders(headers map[string]string) error {
 	if len(headers) > 20 {

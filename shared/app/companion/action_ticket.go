@@ -25,7 +25,8 @@ import (
 var _ = declare(ActionKind{
 	Kind:        "ticket",
 	DisplayName: "Open a ticket",
-	Description: "Opens a ticket by REST and, if set, waits for its answer at /api/callouts/tickets/{id}, which the request then goes on with. docs/companion/ticket.md has templates for ServiceNow and Jira.",
+	Description: "Opens a ticket by REST and, if set, waits for its answer at /api/callouts/tickets/{id}, which the request then goes " +
+		"on with. docs/companion/ticket.md has templates for ServiceNow and Jira.",
 	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["url","body"],"properties":{
 		"url":{"type":"string","format":"uri"},
 		"authorizationSecret":{"type":"string","description":"The name of the secret that holds the Authorization header, such as Basic … or Bearer …."},

@@ -19,7 +19,8 @@ import (
 var _ = declare(ActionKind{
 	Kind:        "webhook",
 	DisplayName: "Call a webhook",
-	Description: "Posts JSON to an address. The header Latchkey-Signature is sha256= and the HMAC of the header Latchkey-Timestamp, a full stop and the body; Latchkey-Delivery stays the same when the call is repeated.",
+	Description: "Posts JSON to an address. The header Latchkey-Signature is sha256= and the HMAC of the header Latchkey-Timestamp, a " +
+		"full stop and the body; Latchkey-Delivery stays the same when the call is repeated.",
 	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["url","secret"],"properties":{
 		"url":{"type":"string","format":"uri"},
 		"secret":{"type":"string","description":"The name of the secret that the call is signed with."},

@@ -67,9 +67,10 @@ type ConfiguredAction struct {
 	Findings []governance.Finding `json:"findings"`
 }
 
-// PutAction makes an action or replaces it, if it is still the version that ifMatch names (empty for a new one, AnyETag for whichever there is), and checks whether it could do its work: edit is given the present
-// one, of a new one the name, and makes all of the next of it. What the check finds is told, and stops nothing: a group may be made later. Errors: CodeForbidden, CodeInvalid, CodeNotFound, CodePrecondition,
-// CodeConflict for a new one whose name is taken.
+// PutAction makes an action or replaces it, if it is still the version that ifMatch names (empty for a new one, AnyETag for whichever there
+// is), and checks whether it could do its work: edit is given the present one, of a new one the name, and makes all of the next of it. What
+// the check finds is told, and stops nothing: a group may be made later. Errors: CodeForbidden, CodeInvalid, CodeNotFound,
+// CodePrecondition, CodeConflict for a new one whose name is taken.
 func (a Actions) PutAction(ctx context.Context, caller governance.Caller, name, ifMatch string, edit func(*governance.CalloutAction) error) (ledger.Versioned[ConfiguredAction], error) {
 	var none ledger.Versioned[ConfiguredAction]
 	if err := a.Authz.Require(ctx, caller, authz.OpWriteActions); err != nil {

@@ -199,8 +199,9 @@ func (w *work) newest(ctx context.Context) (*work, error) {
 	return openTask(ctx, w.Ports, w.place, cmp.Or(engine.NewestTask(state.State, w.task), w.task.ID))
 }
 
-// putRight does again what the newest task about the same has done, or is doing, until that does not change under it. It is for who may have changed the directory too late: a lock was lost without its knowing,
-// others have carried out the same task or a newer one meanwhile, and nobody else will look at it again.
+// putRight does again what the newest task about the same has done, or is doing, until that does not change under it. It is for who may
+// have changed the directory too late: a lock was lost without its knowing, others have carried out the same task or a newer one meanwhile,
+// and nobody else will look at it again.
 func (w *work) putRight(ctx context.Context) error {
 	if w.task.Claim == "" {
 		return nil

@@ -7,8 +7,8 @@ import (
 	"latchkey/shared/governance"
 )
 
-// notice is one thing that people are told: a new one is a row. In its texts ${request}, ${package}, ${requestor}, ${justification}, ${created}, ${until} and ${reason} stand for what is so of the request; a
-// line that is empty then is left out.
+// notice is one thing that people are told: a new one is a row. In its texts ${request}, ${package}, ${requestor}, ${justification},
+// ${created}, ${until} and ${reason} stand for what is so of the request; a line that is empty then is left out.
 type notice struct {
 	moot    func(governance.AssignmentRequest, governance.ApprovalStage) bool // nobody needs it any more; nil: never
 	to      func(governance.AssignmentRequest, governance.ApprovalStage) audience
@@ -92,7 +92,8 @@ func facts(request governance.AssignmentRequest, stage governance.ApprovalStage)
 		reason = "Reason: " + orNone(stage.Justification)
 	}
 	values := map[string]string{
-		"request": request.ID, "package": request.AccessPackage.DisplayName, "requestor": cmp.Or(request.Requestor.DisplayName, request.Requestor.PrincipalName), "justification": orNone(request.Justification),
+		"request": request.ID, "package": request.AccessPackage.DisplayName, "requestor": cmp.Or(request.Requestor.DisplayName,
+			request.Requestor.PrincipalName), "justification": orNone(request.Justification),
 		"created": spell(request.CreatedDateTime), "until": spell(stage.EndsDateTime), "reason": reason,
 	}
 	return func(name string) string { return values[name] }
