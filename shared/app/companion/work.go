@@ -30,7 +30,7 @@ func (t Tasks) WorkTask(ctx context.Context, effect governance.Effect) error {
 // workOnTask is workTask on what is so now. Errors: CodeConflict when that has changed meanwhile.
 func (t Tasks) workOnTask(ctx context.Context, effect governance.Effect) error {
 	w, err := openTask(ctx, t.Ports, effect.Place, effect.About)
-	if err != nil && governance.CodeOf(err) == governance.CodeNotFound { // it was committed with its effect
+	if governance.CodeOf(err) == governance.CodeNotFound { // it was committed with its effect
 		return fmt.Errorf("%w: %w", ledger.ErrNoDocument, err)
 	}
 	if err != nil {
