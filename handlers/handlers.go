@@ -103,7 +103,8 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 		return nil, platform.Unusable(err, "CalloutCallers", "CalloutAudience")
 	}
 	functions := triggers.Functions(use.Worker, use.Sweeper, logger)
-	h := &Handler{Handler: observed(hostwire.NewRoot(withCallouts(server, callouts), functions), telemetry), Routes: server.Routes(), Use: use, log: logger, telemetry: telemetry, bus: queues, client: client, cancel: cancel}
+	h := &Handler{Handler: observed(hostwire.NewRoot(withCallouts(server, callouts), functions), telemetry), Routes: server.Routes(), Use: use,
+		log: logger, telemetry: telemetry, bus: queues, client: client, cancel: cancel}
 	for name := range functions {
 		h.Functions = append(h.Functions, name)
 	}

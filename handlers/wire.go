@@ -72,6 +72,7 @@ func Wire(p Ports) UseCases {
 	}
 	l := ledger.New(ledger.Options{Store: p.Store, Bus: p.Bus, Clock: p.Clock, NewID: p.NewID, Salt: p.Salt, Logger: p.Logger, Sleep: p.Sleep, Jitter: p.Jitter})
 	a := authz.New(p.CatalogRoles)
+	setup := &catalog.Ports{Ledger: l, Authz: a, Directory: p.Directory}
 	tasks := &companion.Ports{Ledger: l, Authz: a, Directory: p.Directory, Actions: p.Actions, Outbound: p.Outbound, Secret: p.Secret, PublicURL: p.PublicURL, Log: p.Logger}
 	trail := &evidence.Trail{Ledger: l, Authz: a, Store: p.Store, Log: p.Logger}
 	delivery := &access.Delivery{Ledger: l, Directory: p.Directory, Log: p.Logger}
@@ -80,10 +81,10 @@ func Wire(p Ports) UseCases {
 	return UseCases{
 		UseCases: api.UseCases{
 			Ledger:      l,
-			Catalogs:    &catalog.Catalogs{Ledger: l, Authz: a},
-			Packages:    &catalog.Packages{Ledger: l, Authz: a},
-			Policies:    &catalog.Policies{Ledger: l, Authz: a, Directory: p.Directory},
-			Resources:   &catalog.Resources{Ledger: l, Authz: a, Directory: p.Directory},
+			Catalogs:    &catalog.Catalogs{Ports: setup},
+			Packages:    &catalog.Packages{Ports: setup},
+			Policies:    &catalog.Policies{Ports: setup},
+			Resources:   &catalog.Resources{Ports: setup},
 			Requests:    &access.Requests{Ledger: l, Authz: a, Directory: p.Directory},
 			Approvals:   &access.Approvals{Ledger: l, Authz: a, Directory: p.Directory},
 			Assignments: &access.Assignments{Ledger: l, Authz: a},

@@ -5,7 +5,8 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
+	"maps"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,28 +16,92 @@ import (
 // mostMethods is how many methods a struct of an area has at most: one with more is several.
 const mostMethods = 20
 
+// methods are how many methods each type of some packages has of its own, and what it embeds, by the folder and the name.
+type methods struct {
+	own    map[string]int
+	embeds map[string][]string
+}
+
+// of counts the methods of a type, those that it gets from what it embeds with them.
+func (m methods) of(name string) int {
+	n := m.own[name]
+	for _, embedded := range m.embeds[name] {
+		n += m.of(embedded)
+	}
+	return n
+}
+
+// read adds the types of a file of a folder.
+func (m methods) read(folder string, file *ast.File) {
+	from := map[string]string{"": folder}
+	for _, spec := range file.Imports {
+		if inner, ours := below(strings.Trim(spec.Path.Value, `"`)); ours {
+			from[path.Base(inner)] = inner
+		}
+	}
+	named := func(of ast.Expr) string {
+		if selector, ok := of.(*ast.SelectorExpr); ok {
+			return from[receiver(selector.X)] + "." + selector.Sel.Name
+		}
+		return folder + "." + receiver(of)
+	}
+	ast.Inspect(file, func(node ast.Node) bool {
+		switch node := node.(type) {
+		case *ast.FuncDecl:
+			if node.Recv != nil {
+				m.own[named(node.Recv.List[0].Type)]++
+			}
+		case *ast.TypeSpec:
+			name := folder + "." + node.Name.Name
+			var fields *ast.FieldList
+			switch of := node.Type.(type) {
+			case *ast.StructType:
+				fields = of.Fields
+			case *ast.InterfaceType:
+				fields = of.Methods
+				for _, method := range fields.List {
+					m.own[name] += len(method.Names)
+				}
+			default:
+				return true
+			}
+			for _, field := range fields.List {
+				if len(field.Names) > 0 {
+					continue
+				}
+				of := field.Type
+				if pointer, ok := of.(*ast.StarExpr); ok {
+					of = pointer.X
+				}
+				m.embeds[name] = append(m.embeds[name], named(of))
+			}
+		}
+		return true
+	})
+}
+
 // TestAreasAreSmallStructs: nothing that everything hangs on grows again.
 func TestAreasAreSmallStructs(t *testing.T) {
 	t.Parallel()
+	all := methods{map[string]int{}, map[string][]string{}}
 	counts := map[string]int{}
-	root := filepath.Join("..", "..", "shared", "app")
-	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
-			return err
+	for _, p := range list(t) {
+		folder, ours := below(p.ImportPath)
+		if !ours || !strings.HasPrefix(folder, "shared/") {
+			continue
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-		if err != nil {
-			return err
-		}
-		for _, declared := range file.Decls {
-			if method, ok := declared.(*ast.FuncDecl); ok && method.Recv != nil {
-				counts[filepath.Dir(name)+"."+receiver(method.Recv.List[0].Type)]++
+		for _, name := range p.GoFiles {
+			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, 0)
+			if err != nil {
+				t.Fatal(err)
 			}
+			all.read(folder, file)
 		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
+	}
+	for _, name := range slices.Concat(slices.Collect(maps.Keys(all.own)), slices.Collect(maps.Keys(all.embeds))) {
+		if strings.HasPrefix(name, "shared/app/") {
+			counts[name] = all.of(name)
+		}
 	}
 	if len(counts) < 10 {
 		t.Fatalf("only %d types have methods: this test looks at nothing", len(counts))
@@ -46,6 +111,14 @@ func TestAreasAreSmallStructs(t *testing.T) {
 	}
 	if found := tooLarge(map[string]int{"small": mostMethods, "large": mostMethods + 1}); len(found) != 1 {
 		t.Errorf("of a small and a large struct %q are too large", found)
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), "x.go", `package x; import "latchkey/y"; type a struct{ *b; y.C }; type b struct{}; func (b) one() {}; func (a) two() {}`, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	some := methods{map[string]int{"y.C": 3}, map[string][]string{}}
+	if some.read("x", file); some.of("x.a") != 5 {
+		t.Errorf("of five methods, three and one of them embedded, it counts %d", some.of("x.a"))
 	}
 }
 

@@ -49,6 +49,78 @@ func TestWalls(t *testing.T) {
 	}
 }
 
+// TestOneGuardedCommit: nobody but the ledger commits, or could; what lies above it reads the store at most.
+func TestOneGuardedCommit(t *testing.T) {
+	t.Parallel()
+	looked := 0
+	for _, p := range list(t) {
+		name, ours := below(p.ImportPath)
+		if _, _, adapter := adapterOf(name); !ours || adapter || !ships(name) || name == "shared/ledger" || name == "shared/store" {
+			continue
+		}
+		looked++
+		for _, file := range p.GoFiles {
+			breaches, err := commitsIn(filepath.Join(p.Dir, file), nil, name != "handlers")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, breach := range breaches {
+				t.Error(breach)
+			}
+		}
+	}
+	if looked < 10 {
+		t.Errorf("only %d packages were looked at", looked)
+	}
+	for source, says := range map[string]string{
+		`package p; import "latchkey/shared/store"; type a struct { r store.Reader }`:         "",
+		`package p; import "latchkey/shared/store"; type a struct { s store.Store }`:          "x.go:1:62 names store.Store",
+		`package p; import kept "latchkey/shared/store"; type a interface{ kept.Store }`:      "names store.Store",
+		`package p; func f(s interface{ Commit() }) { s.Commit() }`:                           "calls Commit",
+		`package p; type committer interface{ Commit() }; var _ = committer.Commit`:           "calls Commit",
+		`package p; import "latchkey/shared/store"; var s, _ = any(nil).(interface{ Get() })`: "",
+	} {
+		found, err := commitsIn("x.go", source, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(t, found, source, says)
+	}
+}
+
+// commitsIn says where a file commits, or, above the ledger, has what could.
+func commitsIn(file string, source any, above bool) ([]string, error) {
+	fset := token.NewFileSet()
+	parsed, err := parser.ParseFile(fset, file, source, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, fmt.Errorf("read what may not commit: %w", err)
+	}
+	store := ""
+	for _, spec := range parsed.Imports {
+		if imported, _ := strconv.Unquote(spec.Path.Value); imported == module+"/shared/store" {
+			if store = "store"; spec.Name != nil {
+				store = spec.Name.Name
+			}
+		}
+	}
+	var found []string
+	ast.Inspect(parsed, func(node ast.Node) bool {
+		selector, ok := node.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		of, _ := selector.X.(*ast.Ident)
+		switch {
+		case selector.Sel.Name == "Commit":
+			found = append(found, fmt.Sprintf("%s calls Commit, but ledger.Update is the one way to store.", fset.Position(selector.Pos())))
+		case above && selector.Sel.Name == "Store" && of != nil && of.Name == store && store != "":
+			found = append(found, fmt.Sprintf("%s names store.Store, but what lies above the ledger has a store.Reader at most.", fset.Position(selector.Pos())))
+		}
+		return true
+	})
+	return found, nil
+}
+
 // list asks go list, once, for every package of the module with all that it links.
 func list(t *testing.T) []pkg {
 	t.Helper()

@@ -90,7 +90,6 @@ var containers = [
     indexed: [
       '/catalogId/?' // queries within one catalog
       '/body/displayName/?' // search by name
-      '/body/uniqueName/?' // apply finds what it made before by its unique name
       '/body/originId/?' // in which catalog a group is
       '/body/originSystem/?' // groups, applications, sites
     ]

@@ -256,3 +256,125 @@ func TestEveryUseCaseAsks(t *testing.T) {
 		}
 	}
 }
+
+// owners are the catalogs that people own, by the person.
+type owners map[string][]string
+
+// CatalogRoles implements authz.CatalogRoles.
+func (o owners) CatalogRoles(_ context.Context, caller governance.Caller) (map[string][]authz.Role, error) {
+	roles := map[string][]authz.Role{}
+	for _, catalogID := range o[caller.ObjectID] {
+		roles[catalogID] = []authz.Role{authz.RoleAdministrator}
+	}
+	return roles, nil
+}
+
+// TestAnOwnerOfACatalog does in it what its role lets; another's catalog and all that is in it is not there for them, and to make one takes a right in the whole tenant. rules: ROL-09 PRV-28.
+func TestAnOwnerOfACatalog(t *testing.T) {
+	s := newStand(t)
+	type offer struct{ pack, policy, catalog, request, assignment, resourceRequest string }
+	offers := map[string]offer{}
+	for name, group := range map[string]string{"own": g1, "another's": g2} {
+		var o offer
+		o.pack, o.policy = s.openPackage(name, member(group))
+		found, err := s.app.Package(t.Context(), admin(), o.pack)
+		s.must(err)
+		o.catalog = found.Value.Catalog.ID
+		made := s.submit(user(alice), request(o.pack))
+		o.request, o.assignment = made.ID, made.Assignment.ID
+		all, err := s.app.ListResourceRequests(t.Context(), admin(), ledger.ListOptions{Partition: o.catalog})
+		s.must(err)
+		o.resourceRequest = all.Items[0].Value.ID
+		offers[name] = o
+	}
+	s.drain()
+	s.options.CatalogRoles = owners{carl: {offers["own"].catalog}}
+	s.app = wired(s.options)
+	who, ctx := user(carl), t.Context()
+	for name, list := range map[string]func() (int, error){
+		"catalogs": func() (int, error) {
+			p, err := s.app.ListCatalogs(ctx, who, ledger.ListOptions{}, false)
+			return len(p.Items), err
+		},
+		"packages": func() (int, error) {
+			p, err := s.app.ListPackages(ctx, who, ledger.ListOptions{}, true)
+			return len(p.Items), err
+		},
+		"policies": func() (int, error) {
+			p, err := s.app.ListPolicies(ctx, who, ledger.ListOptions{}, true)
+			return len(p.Items), err
+		},
+		"requests": func() (int, error) {
+			p, err := s.app.ListRequests(ctx, who, ledger.ListOptions{})
+			return len(p.Items), err
+		},
+		"assignments": func() (int, error) {
+			p, err := s.app.ListAssignments(ctx, who, ledger.ListOptions{})
+			return len(p.Items), err
+		},
+		"resource requests": func() (int, error) {
+			p, err := s.app.ListResourceRequests(ctx, who, ledger.ListOptions{})
+			return len(p.Items) - 1, err
+		},
+	} {
+		if n, err := list(); n != 1 || err != nil {
+			t.Errorf("of the %s the owner sees %d: %v", name, n, err)
+		}
+	}
+	type does struct {
+		name      string
+		elsewhere governance.Code // how it is refused in another's catalog
+		do        func(offer) error
+	}
+	for _, c := range []does{
+		{"Catalog", governance.CodeNotFound, func(o offer) error { _, err := s.app.Catalog(ctx, who, o.catalog); return err }},
+		{"ListResources", governance.CodeNotFound, func(o offer) error {
+			_, err := s.app.ListResources(ctx, who, o.catalog, ledger.ListOptions{})
+			return err
+		}},
+		{"ResourceRequest", governance.CodeNotFound, func(o offer) error { _, err := s.app.ResourceRequest(ctx, who, o.resourceRequest); return err }},
+		{"Package", governance.CodeNotFound, func(o offer) error { _, err := s.app.Package(ctx, who, o.pack); return err }},
+		{"Policy", governance.CodeNotFound, func(o offer) error { _, err := s.app.Policy(ctx, who, o.policy); return err }},
+		{"Request", governance.CodeNotFound, func(o offer) error { _, err := s.app.Request(ctx, who, o.request); return err }},
+		{"Assignment", governance.CodeNotFound, func(o offer) error { _, err := s.app.Assignment(ctx, who, o.assignment); return err }},
+		{"UpdateCatalog", governance.CodeNotFound, func(o offer) error {
+			_, err := s.app.UpdateCatalog(ctx, who, o.catalog, "", func(c *governance.Catalog) error { c.Description = "x"; return nil })
+			return err
+		}},
+		{"UpdatePolicy", governance.CodeNotFound, func(o offer) error {
+			_, err := s.app.UpdatePolicy(ctx, who, o.policy, "", func(p *governance.AssignmentPolicy) error { p.Description = "x"; return nil })
+			return err
+		}},
+		{"CreatePackage", governance.CodeInvalid, func(o offer) error {
+			_, err := s.app.CreatePackage(ctx, who, governance.AccessPackage{DisplayName: "x", Catalog: &governance.Catalog{ID: o.catalog}})
+			return err
+		}},
+		{"CreatePolicy", governance.CodeInvalid, func(o offer) error { _, err := s.app.CreatePolicy(ctx, who, openPolicy(o.pack)); return err }},
+		{"RequestResource", governance.CodeInvalid, func(o offer) error {
+			_, err := s.app.RequestResource(ctx, who, governance.ResourceRequest{
+				RequestType: governance.ResourceAdminAdd, Catalog: &governance.Catalog{ID: o.catalog}, Resource: &governance.Resource{OriginID: helpdesk, OriginSystem: governance.OriginGroup},
+			})
+			return err
+		}},
+		{"adminAdd", governance.CodeInvalid, func(o offer) error {
+			_, err := s.app.SubmitRequest(ctx, who, assign(o.pack, o.policy, bob))
+			return err
+		}},
+		{"adminRemove", governance.CodeInvalid, func(o offer) error {
+			_, err := s.app.SubmitRequest(ctx, who, removal(governance.RequestAdminRemove, o.assignment))
+			return err
+		}},
+	} {
+		if err := c.do(offers["own"]); err != nil {
+			t.Errorf("%s in one's own: %v", c.name, err)
+		}
+		if err := c.do(offers["another's"]); governance.CodeOf(err) != c.elsewhere {
+			t.Errorf("%s in another's: %v", c.name, err)
+		}
+	}
+	s.refused(s.app.DeleteCatalog(ctx, who, offers["another's"].catalog, ""), governance.CodeNotFound)
+	_, err := s.app.CreateCatalog(ctx, who, governance.Catalog{DisplayName: "mine"})
+	s.refused(err, governance.CodeForbidden)
+	_, err = s.app.ListAudit(ctx, who, "catalogs", ledger.ListOptions{})
+	s.refused(err, governance.CodeForbidden)
+}

@@ -148,7 +148,7 @@ func TestResources(t *testing.T) {
 	s.refused(s.addResource(catalogID, dynamic), governance.CodeInvalid, "dynamic")
 	s.refused(s.addResource(catalogID, synced), governance.CodeInvalid, "on-premises")
 	s.refused(s.addResource(id("no such catalog"), g1), governance.CodeInvalid, "catalog")
-	_, err = s.app.RequestResource(t.Context(), admin(), governance.ResourceRequest{RequestType: governance.ResourceAdminAdd, Catalog: &governance.Catalog{ID: catalogID}, Resource: &governance.Resource{OriginID: g1, OriginSystem: "SharePointOnline"}})
+	_, err = s.app.RequestResource(t.Context(), admin(), governance.ResourceRequest{RequestType: governance.ResourceAdminAdd, Catalog: &governance.Catalog{ID: catalogID}, Resource: &governance.Resource{OriginID: g1, OriginSystem: "AzureRole"}})
 	s.refused(err, governance.CodeInvalid, "originSystem")
 	for _, kind := range []governance.ResourceRequestType{"", governance.ResourceAdminUpdate} {
 		_, err = s.app.RequestResource(t.Context(), admin(), governance.ResourceRequest{RequestType: kind, Catalog: &governance.Catalog{ID: catalogID}, Resource: &governance.Resource{OriginID: g1}})
@@ -580,7 +580,7 @@ func TestANameIsGivenToOneAtATime(t *testing.T) {
 	_, err = s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Marketing"})
 	s.refused(err, governance.CodeConflict, "is being given the name")
 	claim.Body = []byte(`{"catalogId":5}`)
-	_, err = s.Store.Commit(t.Context(), store.Catalogs, "tenant", []store.Operation{{Verb: store.Upsert, Document: claim}})
+	_, err = s.Store.Commit(t.Context(), store.Catalogs, "tenant", []store.Operation{{Verb: store.Replace, Document: claim}})
 	s.must(err)
 	if _, err = s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Marketing"}); err == nil {
 		t.Error("a claim that cannot be read is nobody's")

@@ -262,7 +262,7 @@ func TestAccessEnds(t *testing.T) {
 		expiration *governance.Expiration
 		lasts      time.Duration
 	}{
-		"hours":  {after(governance.Hours(8)), 8 * time.Hour},
+		"hours":  {after(governance.Duration{Time: 8 * time.Hour}), 8 * time.Hour},
 		"days":   {after(governance.Days(180)), 180 * 24 * time.Hour},
 		"a date": {&governance.Expiration{Type: governance.ExpirationAfterDateTime, EndDateTime: governance.At(ledgertest.Noon.Add(100 * time.Hour))}, 100 * time.Hour},
 	} {
@@ -315,7 +315,7 @@ func TestTheTimerRunsTwice(t *testing.T) {
 	s := newStand(t)
 	packageID := s.pack(s.catalog("catalog"), "package", member(g1))
 	policy := openPolicy(packageID)
-	policy.Expiration = after(governance.Hours(8))
+	policy.Expiration = after(governance.Duration{Time: 8 * time.Hour})
 	s.policy(policy)
 	s.submit(user(alice), request(packageID))
 	s.drain()
@@ -343,7 +343,7 @@ func TestTheEndComesBeforeTheDelivery(t *testing.T) {
 	s := newStand(t)
 	packageID := s.pack(s.catalog("catalog"), "package", member(g1))
 	policy := openPolicy(packageID)
-	policy.Expiration = after(governance.Hours(1))
+	policy.Expiration = after(governance.Duration{Time: 1 * time.Hour})
 	s.policy(policy)
 	s.failing(directorymemory.OperationAddMember, directorymemory.FaultLostResponse)
 	made := s.submit(user(alice), request(packageID))

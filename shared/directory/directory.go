@@ -15,8 +15,8 @@ import (
 var (
 	// ErrNotFound: the user or group does not exist.
 	ErrNotFound = errors.New("directory: not found")
-	// ErrDeleted is the ErrNotFound of a user or a group that may come back with all that it had: it lies among the directory's deleted items, or whether it does cannot be told. What was to be taken away
-	// from it is still to be taken away.
+	// ErrDeleted is the ErrNotFound of a user or a group that may come back with all that it had: it lies among the directory's deleted items,
+	// or whether it does cannot be told. What was to be taken away from it is still to be taken away.
 	ErrDeleted = fmt.Errorf("%w, but may be restored", ErrNotFound)
 	// ErrForbidden: the identity lacks a permission; retrying is useless until an operator grants it.
 	ErrForbidden = errors.New("directory: forbidden")
@@ -60,8 +60,8 @@ type Directory interface {
 	User(ctx context.Context, id string) (governance.User, error)
 	// Group reads a group. Errors: ErrNotFound.
 	Group(ctx context.Context, id string) (governance.Group, error)
-	// Managers returns the ids of a person's managers, nearest first, up to levels, which is at most MaxManagerLevels. It is shorter where the chain ends, and where it comes back to somebody who is in it
-	// or to the person. Errors: ErrNotFound.
+	// Managers returns the ids of a person's managers, nearest first, up to levels, which is at most MaxManagerLevels. It is shorter where the
+	// chain ends, and where it comes back to somebody who is in it or to the person. Errors: ErrNotFound.
 	Managers(ctx context.Context, userID string, levels int) ([]string, error)
 	// MemberOf returns the ids of all groups that the user is in, nested membership included, in no order. Errors: ErrNotFound.
 	MemberOf(ctx context.Context, userID string) ([]string, error)
@@ -72,8 +72,9 @@ type Directory interface {
 	HasMember(ctx context.Context, groupID, userID string) (bool, error)
 	HasOwner(ctx context.Context, groupID, userID string) (bool, error)
 
-	// AddMember makes the user, service principal or group a member of the group. A Microsoft 365 group takes users only, and is no member itself: ErrRefused. Someone who is a member already is a success.
-	// Errors: ErrNotFound if the group or the principal does not exist, which for a while is also the answer about a new or a restored one; ErrRefused.
+	// AddMember makes the user, service principal or group a member of the group. A Microsoft 365 group takes users only, and is no member
+	// itself: ErrRefused. Someone who is a member already is a success. Errors: ErrNotFound if the group or the principal does not exist,
+	// which for a while is also the answer about a new or a restored one; ErrRefused.
 	AddMember(ctx context.Context, groupID, principalID string) error
 	// RemoveMember ends the membership. Someone who is no member, a group or a principal that never comes back, are successes. Errors: ErrDeleted if the group or the principal may come back, and the
 	// membership with it; ErrRefused.

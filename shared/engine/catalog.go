@@ -203,7 +203,8 @@ func (c *Catalog) PoliciesRead(packageID string) bool {
 func (c *Catalog) nameIsFree(pack governance.AccessPackage) error {
 	for _, other := range c.Packages {
 		if other.ID != pack.ID && strings.EqualFold(other.DisplayName, pack.DisplayName) {
-			return &governance.Error{Code: governance.CodeConflict, Target: "displayName", Message: fmt.Sprintf("The catalog already has an access package named %q; choose another displayName.", pack.DisplayName)}
+			return &governance.Error{Code: governance.CodeConflict, Target: "displayName",
+				Message: fmt.Sprintf("The catalog already has an access package named %q; choose another displayName.", pack.DisplayName)}
 		}
 	}
 	return nil
@@ -335,15 +336,12 @@ func (c *Catalog) findRole(draft governance.ResourceRoleScope) (governance.Resou
 	if draft.Scope != nil {
 		wanted = append(wanted, draft.Scope.OriginID)
 	}
-	if _, group, ok := strings.Cut(draft.Role.OriginID, "_"); ok {
-		wanted = append(wanted, group)
-	}
 	for _, resource := range c.ResourcesSorted() {
 		for _, role := range resource.Roles {
 			if draft.Role.ID != "" && (strings.EqualFold(role.ID, draft.Role.ID) || draft.Role.OriginID == "" && strings.EqualFold(role.OriginID, draft.Role.ID)) {
 				return resource, role, nil
 			}
-			named := slices.ContainsFunc(wanted, func(id string) bool {
+			named := resource.OriginSystem == governance.OriginGroup || slices.ContainsFunc(wanted, func(id string) bool { // a group's roles name it
 				return id != "" && (strings.EqualFold(id, resource.ID) || strings.EqualFold(id, resource.OriginID))
 			})
 			if named && strings.EqualFold(role.OriginID, draft.Role.OriginID) {
@@ -393,7 +391,7 @@ func UpdatePolicy(s State, id string, edit func(*governance.AssignmentPolicy) er
 	if err != nil {
 		return Change{}, err
 	}
-	policy, before := present, present.Expiration.End(by.Now) // edit may write into what both point to
+	policy, before := present, present.Expiration.End(by.Now)
 	if err := edit(&policy); err != nil {
 		return Change{}, err
 	}

@@ -161,11 +161,13 @@ func GrantOf(scope governance.ResourceRoleScope) (governance.Grant, bool) {
 	if scope.Role == nil || scope.Scope == nil || scope.Role.OriginSystem == "" {
 		return governance.Grant{}, false
 	}
-	role, resource, ok := strings.Cut(scope.Role.OriginID, "_")
-	if !ok || role == "" || scope.Role.OriginSystem == governance.OriginGroup && role != governance.GrantMember && role != governance.GrantOwner {
-		return governance.Grant{}, false
+	grant := governance.Grant{OriginSystem: scope.Role.OriginSystem, ResourceID: scope.Scope.OriginID, Role: scope.Role.OriginID}
+	if grant.OriginSystem != governance.OriginGroup { // what an origin calls its own is its to say
+		return grant, grant.ResourceID != "" && grant.Role != ""
 	}
-	return governance.Grant{OriginSystem: scope.Role.OriginSystem, ResourceID: strings.ToLower(resource), Role: role}, true
+	role, group, _ := strings.Cut(grant.Role, "_")
+	grant.Role, grant.ResourceID = role, strings.ToLower(group)
+	return grant, group != "" && (role == governance.GrantMember || role == governance.GrantOwner)
 }
 
 // Offers says whether a package, nil if it is gone, has a resource role that is a grant.

@@ -14,10 +14,13 @@ func grantOf(group string) governance.Grant {
 	return governance.Grant{OriginSystem: governance.OriginGroup, ResourceID: group, Role: governance.GrantMember}
 }
 
-// rules: RES-01 RES-02 RES-06
+// rules: RES-01 RES-02 RES-03 RES-04 RES-05 RES-06
 func TestGrantOf(t *testing.T) {
 	t.Parallel()
 	root := &governance.ResourceScope{IsRootScope: true}
+	scope := func(origin string) *governance.ResourceScope {
+		return &governance.ResourceScope{IsRootScope: true, OriginID: origin}
+	}
 	role := func(system, origin string) *governance.ResourceRole {
 		return &governance.ResourceRole{OriginSystem: system, OriginID: origin}
 	}
@@ -30,12 +33,15 @@ func TestGrantOf(t *testing.T) {
 		"owner":           {governance.ResourceRoleScope{Role: role("AadGroup", "Owner_ABC"), Scope: root}, governance.Grant{OriginSystem: "AadGroup", ResourceID: "abc", Role: "Owner"}, true},
 		"eligible member": {governance.ResourceRoleScope{Role: role("AadGroup", "EligibleMember_"+cloud), Scope: root}, governance.Grant{}, false},
 		"no group":        {governance.ResourceRoleScope{Role: role("AadGroup", "Member"), Scope: root}, governance.Grant{}, false},
-		"another origin":  {governance.ResourceRoleScope{Role: role("AadApplication", "Reader_"+cloud), Scope: root}, governance.Grant{OriginSystem: "AadApplication", ResourceID: cloud, Role: "Reader"}, true},
+		"app role":        {governance.ResourceRoleScope{Role: role("AadApplication", cloud), Scope: scope("App_1")}, governance.Grant{OriginSystem: "AadApplication", ResourceID: "App_1", Role: cloud}, true},
+		"site":            {governance.ResourceRoleScope{Role: role("SharePointOnline", "4"), Scope: scope("https://x/sites/A_b")}, governance.Grant{OriginSystem: "SharePointOnline", ResourceID: "https://x/sites/A_b", Role: "4"}, true},
+		"directory role":  {governance.ResourceRoleScope{Role: role("DirectoryRole", "Eligible"), Scope: scope(cloud)}, governance.Grant{OriginSystem: "DirectoryRole", ResourceID: cloud, Role: "Eligible"}, true},
+		"of no resource":  {governance.ResourceRoleScope{Role: role("AadApplication", cloud), Scope: root}, governance.Grant{}, false},
 		"of no origin":    {governance.ResourceRoleScope{Role: role("", "Member_"+cloud), Scope: root}, governance.Grant{}, false},
 		"no scope":        {governance.ResourceRoleScope{Role: role("AadGroup", "Member_"+cloud)}, governance.Grant{}, false},
 		"no role":         {governance.ResourceRoleScope{Scope: root}, governance.Grant{}, false},
 	} {
-		if got, ok := engine.GrantOf(test.scope); got != test.want || ok != test.ok {
+		if got, ok := engine.GrantOf(test.scope); ok != test.ok || ok && got != test.want {
 			t.Errorf("%s: %+v, %t", name, got, ok)
 		}
 	}

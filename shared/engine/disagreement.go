@@ -17,8 +17,9 @@ type Disagreement struct {
 	Differs  string // what, in which words on either side; ids, states and times, never names
 }
 
-// Disagreements holds the head of a subject against its assignments and requests, all that are not over: those that it has and should not, or should and has not, and each member of what it says of one. Nothing is put
-// right: which side is true, only somebody who looks at the audit trail can tell.
+// Disagreements holds the head of a subject against its assignments and requests, all that are not over: those that it has and should not,
+// or should and has not, and each member of what it says of one. Nothing is put right: which side is true, only somebody who looks at the
+// audit trail can tell.
 func Disagreements(s State) []Disagreement {
 	inHead, byDocuments := entriesOf(s.Head), map[string]any{}
 	for _, document := range s.Documents {

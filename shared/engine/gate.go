@@ -30,8 +30,8 @@ type gate struct {
 // gates are what a request to add waits for, in their order: a new condition is a new gate.
 var gates = []gate{approvalGate, startGate, deliveryGate}
 
-// Proceed takes a request to the first gate that it has not passed (RULES REQ-06), and answers with what that brings about beside the request itself. Errors: CodeConflict for a request that nothing can be
-// granted for any more.
+// Proceed takes a request to the first gate that it has not passed (RULES REQ-06), and answers with what that brings about beside the
+// request itself. Errors: CodeConflict for a request that nothing can be granted for any more.
 func Proceed(request *governance.AssignmentRequest, facts Facts, now time.Time) (Change, error) {
 	var change Change
 	for _, gate := range gates {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/infra/local/ledgertest"
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
 )
@@ -208,7 +209,7 @@ func (l *ledger) check() {
 	if got, want := sorted(l.t, l.Head.InFlight), sorted(l.t, flights); got != want {
 		l.t.Errorf("the head has in flight\n%s\nthe requests are\n%s", got, want)
 	}
-	if at := governance.VerifyChain(governance.AuditLinks(l.audit)); at != 0 || l.Head.AuditSequence != int64(len(l.audit)) || len(l.audit) > 0 && l.Head.AuditHash != l.audit[len(l.audit)-1].Hash {
+	if at := governance.VerifyChain(ledgertest.Links(l.audit)); at != 0 || l.Head.AuditSequence != int64(len(l.audit)) || len(l.audit) > 0 && l.Head.AuditHash != l.audit[len(l.audit)-1].Hash {
 		l.t.Errorf("the audit chain of %d entries breaks at %d; the head knows of %d", len(l.audit), at, l.Head.AuditSequence)
 	}
 	if len(l.last.Audit) == 0 {

@@ -46,7 +46,7 @@ var limits = map[string]limit{
 	"Assignment.AccessPackage":           {bytes: 8 << 10},                                             // as that of the request
 	"Assignment.AssignmentPolicy":        {bytes: 2 << 10},                                             // the short form
 	"Assignment.RequestID":               {bytes: id},                                                  //
-	"Delivery.Handle":                    {bytes: keyword},                                             // the origin's
+	"Delivery.Handle":                    {bytes: governance.MaxHandle},                                // the origin's
 	"Assignment.Deliveries":              {count: governance.MaxRoleScopes, reached: true},             // engine.AddRoleScope
 	"Assignment.TargetID":                {},                                                           // never stored
 	"Assignment.AccessPackageID":         {},                                                           // never stored
@@ -211,7 +211,7 @@ func (f *full) do(step string, command func(engine.State) (engine.Change, error)
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		operations = append(operations, store.Operation{Verb: store.Upsert, Document: store.Document{ID: kind + ":" + id, Kind: kind, DueAt: due, Body: data}})
+		operations = append(operations, store.Operation{Verb: store.Create, Document: store.Document{ID: kind + ":" + id, Kind: kind, DueAt: due, Body: data}})
 		return len(data)
 	}
 	if size := put(head.ID, "head", time.Time{}, head); size > governance.MaxHeadSize {

@@ -257,7 +257,7 @@ func TestTaskIDs(t *testing.T) {
 	t.Parallel()
 	call := governance.TaskCall{Task: governance.Task{Source: governance.SourceEntitlement, Stage: governance.StageRequestGranted, RequestID: "r", StageInstanceID: "i"}}
 	again := call
-	again.Timeout, again.RequestState, again.SentAt = governance.Hours(1), "delivered", start
+	again.Timeout, again.RequestState, again.SentAt = governance.Duration{Time: 1 * time.Hour}, "delivered", start
 	if engine.TaskID("a", call) != engine.TaskID("a", again) {
 		t.Error("a repetition is another callout")
 	}

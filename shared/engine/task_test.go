@@ -76,17 +76,17 @@ func TestDeadlines(t *testing.T) {
 		call governance.TaskCall
 		want time.Duration
 	}{
-		"as long as it says":              {governance.TaskCall{Task: governance.Task{Source: governance.SourceEntitlement, Waits: true}, Timeout: governance.Hours(2)}, 2 * time.Hour},
+		"as long as it says":              {governance.TaskCall{Task: governance.Task{Source: governance.SourceEntitlement, Waits: true}, Timeout: governance.Duration{Time: 2 * time.Hour}}, 2 * time.Hour},
 		"14 days when it does not say":    {governance.TaskCall{Task: governance.Task{Source: governance.SourceEntitlement, Waits: true}}, 14 * 24 * time.Hour},
 		"14 days at most":                 {governance.TaskCall{Task: governance.Task{Source: governance.SourceEntitlement, Waits: true}, Timeout: governance.Days(90)}, 14 * 24 * time.Hour},
 		"a task, from when it was sent":   {governance.TaskCall{Task: governance.Task{Source: governance.SourceLifecycle, Waits: true}, SentAt: now.Add(-time.Hour)}, 2 * time.Hour},
-		"a task, as long as it says":      {governance.TaskCall{Task: governance.Task{Source: governance.SourceLifecycle, Waits: true}, Timeout: governance.Hours(1)}, time.Hour},
-		"a task, 3 hours at most":         {governance.TaskCall{Task: governance.Task{Source: governance.SourceLifecycle, Waits: true}, Timeout: governance.Hours(4)}, 3 * time.Hour},
-		"its time, from when it was sent": {governance.TaskCall{Task: governance.Task{Source: governance.SourceEntitlement, Waits: true}, Timeout: governance.Hours(2), SentAt: now.Add(-time.Hour)}, time.Hour},
+		"a task, as long as it says":      {governance.TaskCall{Task: governance.Task{Source: governance.SourceLifecycle, Waits: true}, Timeout: governance.Duration{Time: 1 * time.Hour}}, time.Hour},
+		"a task, 3 hours at most":         {governance.TaskCall{Task: governance.Task{Source: governance.SourceLifecycle, Waits: true}, Timeout: governance.Duration{Time: 4 * time.Hour}}, 3 * time.Hour},
+		"its time, from when it was sent": {governance.TaskCall{Task: governance.Task{Source: governance.SourceEntitlement, Waits: true}, Timeout: governance.Duration{Time: 2 * time.Hour}, SentAt: now.Add(-time.Hour)}, time.Hour},
 		"sent by a clock that is ahead":   {governance.TaskCall{Task: governance.Task{Source: governance.SourceLifecycle, Waits: true}, SentAt: now.Add(time.Hour)}, 3 * time.Hour},
 		"over before it came":             {governance.TaskCall{Task: governance.Task{Source: governance.SourceLifecycle, Waits: true}, SentAt: now.Add(-4 * time.Hour)}, -time.Hour},
 		"nobody waits":                    {governance.TaskCall{Task: governance.Task{Source: governance.SourceEntitlement}}, 24 * time.Hour},
-		"nobody waits, whatever it says":  {governance.TaskCall{Task: governance.Task{Source: governance.SourceLifecycle}, Timeout: governance.Hours(2), SentAt: now.Add(-time.Hour)}, 24 * time.Hour},
+		"nobody waits, whatever it says":  {governance.TaskCall{Task: governance.Task{Source: governance.SourceLifecycle}, Timeout: governance.Duration{Time: 2 * time.Hour}, SentAt: now.Add(-time.Hour)}, 24 * time.Hour},
 	} {
 		if got := engine.Deadline(test.call, now).Sub(now); got != test.want {
 			t.Errorf("%s: %v, want %v", name, got, test.want)

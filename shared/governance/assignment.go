@@ -89,6 +89,9 @@ type Delivery struct {
 	EndDateTime *DateTime     `json:"endDateTime,omitempty"` // when the origin takes it back by itself
 }
 
+// MaxHandle bounds a handle, in bytes.
+const MaxHandle = 64
+
 // Step is one thing to do for an assignment at an origin, which reaches its Provisioner as it is: what a kind of resource needs besides a grant is a member more here.
 type Step struct {
 	Grant  Grant

@@ -178,12 +178,3 @@ func VerifyChain(links []AuditLink) int64 {
 	}
 	return 0
 }
-
-// AuditLinks are the links of entries.
-func AuditLinks(entries []AuditEntry) []AuditLink {
-	links := make([]AuditLink, len(entries))
-	for i, entry := range entries {
-		links[i] = entry.Link()
-	}
-	return links
-}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/infra/local/ledgertest"
 	"latchkey/shared/governance"
 )
 
@@ -33,7 +34,7 @@ func chain(n int) []governance.AuditEntry {
 func TestAnUntouchedChainVerifies(t *testing.T) {
 	t.Parallel()
 	entries := chain(5)
-	if at := governance.VerifyChain(governance.AuditLinks(entries)); at != 0 {
+	if at := governance.VerifyChain(ledgertest.Links(entries)); at != 0 {
 		t.Errorf("an untouched chain breaks at %d", at)
 	}
 	if governance.VerifyChain(nil) != 0 {
@@ -43,7 +44,7 @@ func TestAnUntouchedChainVerifies(t *testing.T) {
 		t.Errorf("sealed as %+v", entries[2])
 	}
 	stored := decode[[]governance.AuditEntry](t, encode(t, entries))
-	if at := governance.VerifyChain(governance.AuditLinks(stored)); at != 0 {
+	if at := governance.VerifyChain(ledgertest.Links(stored)); at != 0 {
 		t.Errorf("a chain that was stored and read again breaks at %d", at)
 	}
 	if strings.Contains(encode(t, entries), `"Mo"`) {
@@ -118,7 +119,7 @@ func TestEveryChangeOfAChainShows(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if at := governance.VerifyChain(governance.AuditLinks(test.tamper(chain(5)))); at != test.at {
+			if at := governance.VerifyChain(ledgertest.Links(test.tamper(chain(5)))); at != test.at {
 				t.Errorf("it shows at %d, want %d", at, test.at)
 			}
 		})

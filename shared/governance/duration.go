@@ -21,9 +21,6 @@ const MaxDurationDays = 3660
 // Days is a duration of n days.
 func Days(n int) Duration { return Duration{Days: n} }
 
-// Hours is a duration of n hours.
-func Hours(n int) Duration { return Duration{Time: time.Duration(n) * time.Hour} }
-
 // ParseDuration reads an ISO 8601 duration such as P30D, P4W2D, P1Y or PT8H. Negative and fractional parts are refused, except that seconds may have a fraction.
 func ParseDuration(text string) (Duration, error) {
 	refuse := func() (Duration, error) {

@@ -22,11 +22,11 @@ func TestParseDurationReadsISO8601(t *testing.T) {
 		{"P52W1D", governance.Days(365), "P365D"}, // of P365D
 		{"P2W", governance.Days(14), "P14D"},      // of P14D
 		{"P1W", governance.Days(7), "P7D"},
-		{"PT720H", governance.Hours(720), "PT720H"}, // hours stay hours: thirty days may have 719 or 721 of them
+		{"PT720H", governance.Duration{Time: 720 * time.Hour}, "PT720H"}, // hours stay hours: thirty days may have 719 or 721 of them
 		{"P1Y", governance.Duration{Years: 1}, "P1Y"},
 		{"P1Y2M3D", governance.Duration{Years: 1, Months: 2, Days: 3}, "P1Y2M3D"},
 		{"P1Y2M3W4DT5H6M7S", governance.Duration{Years: 1, Months: 2, Days: 25, Time: 5*time.Hour + 6*time.Minute + 7*time.Second}, "P1Y2M25DT5H6M7S"},
-		{"PT8H", governance.Hours(8), "PT8H"},
+		{"PT8H", governance.Duration{Time: 8 * time.Hour}, "PT8H"},
 		{"PT90M", governance.Duration{Time: 90 * time.Minute}, "PT1H30M"},
 		{"PT1.5S", governance.Duration{Time: 1500 * time.Millisecond}, "PT1.5S"},
 		{"PT1H0.25S", governance.Duration{Time: time.Hour + 250*time.Millisecond}, "PT1H0.25S"},
@@ -36,7 +36,7 @@ func TestParseDurationReadsISO8601(t *testing.T) {
 		{"P0D", governance.Duration{}, "P0D"},
 		{"PT0S", governance.Duration{}, "P0D"},
 		{"P3660D", governance.Days(3660), "P3660D"},
-		{"PT87840H", governance.Hours(87840), "PT87840H"}, // 3,660 days
+		{"PT87840H", governance.Duration{Time: 87840 * time.Hour}, "PT87840H"}, // 3,660 days
 	} {
 		got, err := governance.ParseDuration(test.text)
 		if err != nil || got != test.want {

@@ -56,7 +56,8 @@ func NameID(name string) string {
 	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
 }
 
-// SubjectID is the id of the subject that an object id of the directory leads to. It comes from nothing that may change: whoever gets another name, address or user type stays the same subject (DESIGN section 3).
+// SubjectID is the id of the subject that an object id of the directory leads to. It comes from nothing that may change: whoever gets
+// another name, address or user type stays the same subject (DESIGN section 3).
 func SubjectID(objectID string) string { return NameID("oid:" + strings.ToLower(objectID)) }
 
 // SubjectOf is the subject that a directory user is.

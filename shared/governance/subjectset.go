@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// SubjectSet is Graph's subjectSet: a description of people that is resolved when it is needed. It is sealed: what subjectSets lists is all there is. A new one is a type with these methods and a row there; it
-// then serves scopes, approvers, reviewers, sponsors and whoever may ask for others.
+// SubjectSet is Graph's subjectSet: a description of people that is resolved when it is needed. It is sealed: what subjectSets lists is all
+// there is. A new one is a type with these methods and a row there; it then serves scopes, approvers, reviewers, sponsors and whoever may
+// ask for others.
 type SubjectSet interface {
 	// Needs is what must be known of a person before the set can be resolved for them, or tell whether it contains them.
 	Needs() Needs

@@ -10,7 +10,8 @@ import (
 	"latchkey/shared/store"
 )
 
-// Catalogs reads catalogs with all that is in them, each once: it is for one request, of which a list may ask for the same catalog again and again, on each of its pages. Nothing is decided on what it reads.
+// Catalogs reads catalogs with all that is in them, each once: it is for one request, of which a list may ask for the same catalog again
+// and again, on each of its pages. Nothing is decided on what it reads.
 type Catalogs struct {
 	ledger *Ledger
 	known  map[string]catalogAt

@@ -8,8 +8,8 @@ import (
 )
 
 // Register adds a kind of documents for the tests.
-func Register[T governance.Document](container store.Container, work governance.Work, due func(T) time.Time) {
-	one := row(container, work, false, due)
+func Register[T governance.Document](container store.Container, work governance.Work, at func(T) time.Time) {
+	one := due(container, work, at)
 	all = append(all, one)
 	kinds[one.name] = one
 }

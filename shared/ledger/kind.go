@@ -14,18 +14,18 @@ import (
 
 // all are the kinds of documents that are decided about: a new one is a type and a row.
 var all = []kind{
-	row[governance.Head]("", "", false, nil),
-	row[governance.AuditEntry]("", "", false, nil),
-	row[governance.Effect]("", "", false, nil),
-	row(store.Subjects, governance.WorkDue, false, governance.Assignment.Due),
-	row(store.Subjects, governance.WorkDue, false, engine.RequestDue),
-	row(store.Subjects, governance.WorkTask, false, governance.Task.Due),
-	row[governance.Catalog](store.Catalogs, "", true, nil),
-	row[governance.AccessPackage](store.Catalogs, "", true, nil),
-	row[governance.AssignmentPolicy](store.Catalogs, "", true, nil),
-	row[governance.Resource](store.Catalogs, "", true, nil),
-	row[governance.ResourceRequest](store.Catalogs, "", false, nil),
-	row[governance.CalloutAction](store.Catalogs, "", false, nil),
+	row[governance.Head]("", false),
+	row[governance.AuditEntry]("", false),
+	row[governance.Effect]("", false),
+	due(store.Subjects, governance.WorkDue, governance.Assignment.Due),
+	due(store.Subjects, governance.WorkDue, engine.RequestDue),
+	due(store.Subjects, governance.WorkTask, governance.Task.Due),
+	row[governance.Catalog](store.Catalogs, true),
+	row[governance.AccessPackage](store.Catalogs, true),
+	row[governance.AssignmentPolicy](store.Catalogs, true),
+	row[governance.Resource](store.Catalogs, true),
+	row[governance.ResourceRequest](store.Catalogs, false),
+	row[governance.CalloutAction](store.Catalogs, false),
 }
 
 // kinds are the same by their names.
@@ -47,13 +47,18 @@ type kind struct {
 	dueAt     func(governance.Document) time.Time // when something must happen to one next; zero: never
 }
 
-func row[T governance.Document](container store.Container, work governance.Work, content bool, due func(T) time.Time) kind {
+// row is a kind of which nothing happens by itself.
+func row[T governance.Document](container store.Container, content bool) kind {
 	var of T
-	dueAt := func(d governance.Document) time.Time { return due(d.(T)) } //nolint:forcetypeassert // it is of the kind
-	if due == nil {
-		dueAt = func(governance.Document) time.Time { return time.Time{} }
-	}
-	return kind{of.DocumentKind(), container, func(d store.Document) (governance.Document, error) { return Decode[T](d) }, work, content, dueAt}
+	never := func(governance.Document) time.Time { return time.Time{} }
+	return kind{of.DocumentKind(), container, func(d store.Document) (governance.Document, error) { return Decode[T](d) }, "", content, never}
+}
+
+// due is a kind for which something is done when it is due: one without the other would be stored, and never looked for.
+func due[T governance.Document](container store.Container, work governance.Work, at func(T) time.Time) kind {
+	of := row[T](container, false)
+	of.work, of.dueAt = work, func(d governance.Document) time.Time { return at(d.(T)) } //nolint:forcetypeassert // it is of the kind
+	return of
 }
 
 // kindOf is the kind of a type.

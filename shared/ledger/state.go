@@ -27,11 +27,11 @@ func (s *State) Exists() bool { return s.ETags[headID] != "" }
 
 var headID = governance.StoredID(governance.Head{}.DocumentKind(), "")
 
-// Version is a version of the head of a place, which a decision about another place rests on; or what Looking is.
+// Version is a version of the head of a place, which a decision about another place rests on.
 type Version struct {
 	place governance.Place
 	etag  string
-	look  func(context.Context, Committed) error
+	Look  func(ctx context.Context, next Committed) error // instead: looks at what else it rests on, before each attempt to commit, with what that would be; its errors are those of Update
 }
 
 // Version is that of the state.
@@ -84,7 +84,8 @@ func (s *State) Having(read Read) Read {
 	}
 }
 
-// Fitting reads the head and all documents of some kinds that fit the filter of the kind and can be read; of those that fit, the others are told, and Unread. A place where none of the kinds lies is not read.
+// Fitting reads the head and all documents of some kinds that fit the filter of the kind and can be read; of those that fit, the others are
+// told, and Unread. A place where none of the kinds lies is not read.
 func Fitting(filters map[string]store.Filter) Read {
 	return func(ctx context.Context, l *Ledger, place governance.Place) (*State, error) {
 		here := slices.DeleteFunc(slices.Sorted(maps.Keys(filters)), func(kind string) bool { return kinds[kind].container != store.Container(place.Container) })

@@ -53,8 +53,9 @@ func (c Committed) ETag(document governance.Document) string {
 	return c.etags[governance.StoredID(document.DocumentKind(), document.DocumentID())]
 }
 
-// Update is the one verb for change: it reads a place, has command decide, and commits documents, audit entries and outbox together, if nobody was faster; else it starts again. What of other places the
-// decision rests on is looked at again before each commit; where it has moved, the whole command starts over: see Afresh. After the commit the outbox is flushed.
+// Update is the one verb for change: it reads a place, has command decide, and commits documents, audit entries and outbox together, if
+// nobody was faster; else it starts again. What of other places the decision rests on is looked at again before each commit; where it has
+// moved, the whole command starts over: see Afresh. After the commit the outbox is flushed.
 //
 // Errors: those of command as they are; CodeTooLarge; CodeUnavailable when the store does not let it through.
 func (l *Ledger) Update(ctx context.Context, place governance.Place, read Read, command Decide, rests ...Version) (Committed, error) {
@@ -133,16 +134,11 @@ func (l *Ledger) Afresh(ctx context.Context, do func() error) error {
 	return err
 }
 
-// Looking is what is looked at outside of the place before each attempt to commit, with what would be committed. Errors of look are those of Update.
-func Looking(look func(ctx context.Context, next Committed) error) Version {
-	return Version{look: look}
-}
-
 // stand looks whether what a decision rests on is still as it saw it.
 func (l *Ledger) stand(ctx context.Context, next Committed, rests []Version) error {
 	for _, one := range rests {
-		if one.look != nil {
-			if err := one.look(ctx, next); err != nil {
+		if one.Look != nil {
+			if err := one.Look(ctx, next); err != nil {
 				return err
 			}
 			continue

@@ -155,8 +155,8 @@ func TestRivals(t *testing.T) {
 	wait.Wait()
 	s.Must(errors.Join(errs...))
 	entries := s.trail(alice)
-	if len(entries) != rivals || governance.VerifyChain(governance.AuditLinks(entries)) != 0 {
-		t.Errorf("%d entries, broken at %d", len(entries), governance.VerifyChain(governance.AuditLinks(entries)))
+	if len(entries) != rivals || governance.VerifyChain(ledgertest.Links(entries)) != 0 {
+		t.Errorf("%d entries, broken at %d", len(entries), governance.VerifyChain(ledgertest.Links(entries)))
 	}
 }
 
@@ -209,7 +209,7 @@ func TestCatalogChangesCommitOnce(t *testing.T) {
 	update(remove)
 	_, err = s.Ledger.Update(t.Context(), other, ledger.Whole, remove)
 	s.Refused(err, governance.CodeNotFound)
-	if _, entries := s.Trail(other); len(entries) != 3 || governance.VerifyChain(governance.AuditLinks(entries)) != 0 {
+	if _, entries := s.Trail(other); len(entries) != 3 || governance.VerifyChain(ledgertest.Links(entries)) != 0 {
 		t.Errorf("the chain is %+v", entries)
 	}
 }

@@ -27,7 +27,8 @@ const reference = "@Microsoft.KeyVault("
 
 func secrets(text string) (Secrets, error) {
 	if strings.HasPrefix(text, reference) {
-		return Secrets{}, errors.New("must be what its reference to Key Vault leads to, and the reference did not resolve: give the app's identity the role Key Vault Secrets User on the secret, see that the secret is there and the vault within reach, and restart the app")
+		return Secrets{}, errors.New("must be what its reference to Key Vault leads to, and the reference did not resolve: give the app's " +
+			"identity the role Key Vault Secrets User on the secret, see that the secret is there and the vault within reach, and restart the app")
 	}
 	var byName map[string]string
 	if json.Unmarshal([]byte(text), &byName) != nil || len(byName) == 0 {

@@ -86,8 +86,9 @@ func declarations(s *Settings) []Declaration {
 		{Name: "Audience", Type: "list", Limits: "at least one, separated by commas", Required: true, Places: OnAzure | InSample, Azd: "LATCHKEY_AUDIENCE",
 			Description: "Identifiers of the API as tokens name them: the application id, and its identifier URI for v1 tokens.",
 			set:         into(&s.Audiences, items)},
-		{Name: "TokenAuthority", Type: "URL", Limits: webAddress, Default: "https://login.microsoftonline.com", Places: OnAzure | InSample, Description: "Who issues tokens; the signing keys are found below it.",
-			set: into(&s.TokenAuthority, webURL)},
+		{Name: "TokenAuthority", Type: "URL", Limits: webAddress, Default: "https://login.microsoftonline.com", Places: OnAzure | InSample,
+			Description: "Who issues tokens; the signing keys are found below it.",
+			set:         into(&s.TokenAuthority, webURL)},
 		{Name: "GraphEndpoint", Type: "URL", Limits: webAddress, Default: "https://graph.microsoft.com/v1.0", Places: OnAzure | InSample, Description: "Microsoft Graph, with its version.",
 			set: into(&s.GraphEndpoint, graphURL)},
 		{Name: "MailSender", Type: "text", Limits: "object id or user principal name", Places: OnAzure | InSample, Azd: "LATCHKEY_MAIL_SENDER",
@@ -95,10 +96,12 @@ func declarations(s *Settings) []Declaration {
 			set:         checked(&s.MailSender, mailbox)},
 		{Name: "CosmosConnection__accountEndpoint", Type: "URL", Limits: webAddress, Required: true, Places: OnAzure, Description: "The Cosmos DB account, reached with the managed identity.",
 			set: into(&s.CosmosEndpoint, webURL)},
-		{Name: "CosmosConnection", Type: "text", Limits: "AccountEndpoint=…;AccountKey=…", Secret: true, Places: InSample, Description: "Instead of the endpoint: a connection string with a key, for emulators.",
-			set: checked(&s.CosmosConnection, connection("AccountEndpoint=http", "AccountKey="))},
-		{Name: "CosmosDatabase", Type: "text", Limits: "1 to 255 characters, none of / \\ # ?", Default: "latchkey", Places: OnAzure | InSample, Description: "The database with the containers subjects, catalogs and reviews.",
-			set: checked(&s.CosmosDatabase, databaseName)},
+		{Name: "CosmosConnection", Type: "text", Limits: "AccountEndpoint=…;AccountKey=…", Secret: true, Places: InSample,
+			Description: "Instead of the endpoint: a connection string with a key, for emulators.",
+			set:         checked(&s.CosmosConnection, connection("AccountEndpoint=http", "AccountKey="))},
+		{Name: "CosmosDatabase", Type: "text", Limits: "1 to 255 characters, none of / \\ # ?", Default: "latchkey", Places: OnAzure | InSample,
+			Description: "The database with the containers subjects, catalogs and reviews.",
+			set:         checked(&s.CosmosDatabase, databaseName)},
 		{Name: "ServiceBusConnection__fullyQualifiedNamespace", Type: "text", Limits: "a host name such as name.servicebus.windows.net", Required: true, Places: OnAzure,
 			Description: "The Service Bus namespace, reached with the managed identity; the Functions host reads it too.",
 			set:         checked(&s.ServiceBusNamespace, hostName)},
@@ -108,23 +111,31 @@ func declarations(s *Settings) []Declaration {
 			set: checked(&s.ManagedIdentityClientID, isGUID)},
 		{Name: "PortalUrl", Type: "URL", Limits: webAddress, Places: OnAzure | InSample, Azd: "LATCHKEY_PORTAL_URL", Description: "Where the links in mails lead. Without it mails have no links.",
 			set: into(&s.PortalURL, webURL)},
-		{Name: "PublicUrl", Type: "URL", Limits: webAddress, Places: OnAzure | InSample, Azd: "LATCHKEY_PUBLIC_URL", Description: "What links to the next page begin with. Without it, the address that the request was sent to.",
-			set: into(&s.PublicURL, webURL)},
-		{Name: "CalloutCallers", Type: "list", Limits: "application ids, separated by commas", Places: OnAzure, Azd: "LATCHKEY_CALLOUT_CALLERS", Description: "Who may call custom extensions: the Logic Apps' managed identities, or Entra itself. Without it nobody may.",
-			set: into(&s.CalloutCallers, guids)},
-		{Name: "CalloutAudience", Type: "list", Limits: "at least one, separated by commas", Places: OnAzure, Azd: "LATCHKEY_CALLOUT_AUDIENCE", Description: "Audiences of the tokens that custom extensions are called with. Without it, those of Audience.",
-			set: into(&s.CalloutAudiences, items)},
-		{Name: "CalloutPrivateHosts", Type: "list", Limits: "host names, separated by commas", Places: OnAzure, Azd: "LATCHKEY_CALLOUT_PRIVATE_HOSTS", Description: "Hosts that webhooks and tickets may call though their addresses are private. Without it, only public addresses are called.",
+		{Name: "PublicUrl", Type: "URL", Limits: webAddress, Places: OnAzure | InSample, Azd: "LATCHKEY_PUBLIC_URL",
+			Description: "What links to the next page begin with. Without it, the address that the request was sent to.",
+			set:         into(&s.PublicURL, webURL)},
+		{Name: "CalloutCallers", Type: "list", Limits: "application ids, separated by commas", Places: OnAzure, Azd: "LATCHKEY_CALLOUT_CALLERS",
+			Description: "Who may call custom extensions: the Logic Apps' managed identities, or Entra itself. Without it nobody may.",
+			set:         into(&s.CalloutCallers, guids)},
+		{Name: "CalloutAudience", Type: "list", Limits: "at least one, separated by commas", Places: OnAzure, Azd: "LATCHKEY_CALLOUT_AUDIENCE",
+			Description: "Audiences of the tokens that custom extensions are called with. Without it, those of Audience.",
+			set:         into(&s.CalloutAudiences, items)},
+		{Name: "CalloutPrivateHosts", Type: "list", Limits: "host names, separated by commas", Places: OnAzure,
+			Azd: "LATCHKEY_CALLOUT_PRIVATE_HOSTS", Description: "Hosts that webhooks and tickets may call though their addresses are private. Without it, only public addresses are called.",
 			set: into(&s.CalloutPrivateHosts, hosts)},
-		{Name: "CalloutSecrets", Type: "text", Limits: `{"name":"value"}`, Secret: true, Reference: true, Places: OnAzure, Azd: "LATCHKEY_CALLOUT_SECRETS", Description: "Secrets that actions name, such as a webhook's key, as JSON. On Azure the address of the Key Vault secret that holds them is given, and the setting is a reference to it.",
+		{Name: "CalloutSecrets", Type: "text", Limits: `{"name":"value"}`, Secret: true, Reference: true, Places: OnAzure,
+			Azd: "LATCHKEY_CALLOUT_SECRETS", Description: "Secrets that actions name, such as a webhook's key, as JSON. On Azure the address " +
+				"of the Key Vault secret that holds them is given, and the setting is a reference to it.",
 			set: into(&s.CalloutSecrets, secrets)},
 		{Name: "AuditChainsPerRun", Type: "number", Limits: "0 to 100000", Default: "2000", Places: OnAzure | InSample, Azd: "LATCHKEY_AUDIT_CHAINS_PER_RUN",
 			Description: "Audit chains that each run of `reconciliation` verifies at most, each with its documents held against its head; the next run goes on where it ended. 0: none are.",
 			set:         into(&s.AuditChains, numberFrom(0, 100_000))},
-		{Name: "LogLevel", Type: "level", Limits: "debug, info, warn or error", Default: "info", Places: OnAzure | InSample, Azd: "LATCHKEY_LOG_LEVEL", Description: "The least severe log lines that are written.",
+		{Name: "LogLevel", Type: "level", Limits: "debug, info, warn or error", Default: "info", Places: OnAzure | InSample,
+			Azd: "LATCHKEY_LOG_LEVEL", Description: "The least severe log lines that are written.",
 			set: into(&s.LogLevel, level)},
-		{Name: "IDENTITY_ENDPOINT", Type: "URL", Limits: "http://… or https://…", Places: InSample, Description: "Where App Service gives tokens of the managed identity; it sets it itself. Without it a developer's own sign-in is used.",
-			set: checked(&s.IdentityEndpoint, endpoint)},
+		{Name: "IDENTITY_ENDPOINT", Type: "URL", Limits: "http://… or https://…", Places: InSample,
+			Description: "Where App Service gives tokens of the managed identity; it sets it itself. Without it a developer's own sign-in is used.",
+			set:         checked(&s.IdentityEndpoint, endpoint)},
 		{Name: "IDENTITY_HEADER", Type: "text", Secret: true, ByHost: true, Places: InSample, Description: "What that endpoint asks for; App Service sets it, the Azure SDK sends it."},
 
 		{Name: "OTEL_EXPORTER_OTLP_ENDPOINT", Type: "URL", Limits: "http://… or https://…", Places: OnAzure | InSample, Azd: "LATCHKEY_OTLP_ENDPOINT",
@@ -140,12 +151,15 @@ func declarations(s *Settings) []Declaration {
 		{Name: "ServiceBusConnection__clientId", Type: "GUID", ByHost: true, Places: OnAzure, Description: "Client id of the identity that the Functions host signs in to Service Bus with.", set: isGUID},
 		{Name: "AzureWebJobsStorage", Type: "text", Secret: true, ByHost: true, Places: InSample, Description: "The Functions host's own storage, for Azurite."},
 		{Name: "AzureWebJobsStorage__accountName", Type: "text", ByHost: true, Places: OnAzure, Description: "The Functions host's own storage: leases of timers, and the published package."},
-		{Name: "AzureWebJobsStorage__credential", Type: "text", Limits: "managedidentity", ByHost: true, Places: OnAzure, Description: "How the Functions host signs in to its storage.", set: only("managedidentity")},
+		{Name: "AzureWebJobsStorage__credential", Type: "text", Limits: "managedidentity", ByHost: true, Places: OnAzure,
+			Description: "How the Functions host signs in to its storage.", set: only("managedidentity")},
 		{Name: "AzureWebJobsStorage__clientId", Type: "GUID", ByHost: true, Places: OnAzure, Description: "Client id of the identity that the Functions host signs in to its storage with.", set: isGUID},
 		{Name: "FUNCTIONS_WORKER_RUNTIME", Type: "text", Limits: "custom", ByHost: true, Places: InSample, Description: "What runs the functions; on Flex Consumption it is part of the app, not a setting."},
-		{Name: "APPLICATIONINSIGHTS_CONNECTION_STRING", Type: "text", ByHost: true, Places: OnAzure, Description: "Where the Functions host sends its telemetry and the handler's log lines. It holds no secret: local authentication is off."},
+		{Name: "APPLICATIONINSIGHTS_CONNECTION_STRING", Type: "text", ByHost: true, Places: OnAzure,
+			Description: "Where the Functions host sends its telemetry and the handler's log lines. It holds no secret: local authentication is off."},
 		{Name: "APPLICATIONINSIGHTS_AUTHENTICATION_STRING", Type: "text", ByHost: true, Places: OnAzure, Description: "That the Functions host signs in to Application Insights with the identity."},
-		{Name: "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID", Type: "GUID", ByHost: true, Places: OnAzure, Description: "With pages: the identity that App Service authentication proves itself with, instead of a client secret.", set: isGUID},
+		{Name: "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID", Type: "GUID", ByHost: true, Places: OnAzure,
+			Description: "With pages: the identity that App Service authentication proves itself with, instead of a client secret.", set: isGUID},
 	}
 }
 
@@ -397,7 +411,10 @@ func headers(text string) (map[string]string, error) {
 		}
 		name, value, found := strings.Cut(item, "=")
 		decoded, err := url.PathUnescape(strings.TrimSpace(value))
-		if name = strings.TrimSpace(name); !found || err != nil || name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c > '~' || c == ':' }) || strings.ContainsAny(decoded, "\r\n") {
+		if name = strings.TrimSpace(name); !found || err != nil || name == "" || strings.ContainsFunc(name, func(c rune) bool {
+			return c <= ' ' ||
+				c > '~' || c == ':'
+		}) || strings.ContainsAny(decoded, "\r\n") {
 			return nil, errors.New("must be a list of name=value, separated by commas")
 		}
 		list[name] = decoded

@@ -57,7 +57,8 @@ func NewTelemetry(ctx context.Context, settings Settings, failed func(error)) (*
 	}
 	values := sdkmetric.NewMeterProvider(sdkmetric.WithResource(about), sdkmetric.WithReader(sdkmetric.NewPeriodicReader(sender)), sdkmetric.WithView(views("s", durations), views("{RU}", charges)))
 
-	t := &Telemetry{spans: spans, values: values, tracer: spans.Tracer("latchkey"), counters: map[string]metric.Float64Counter{}, gauges: map[string]metric.Float64Gauge{}, spreads: map[string]metric.Float64Histogram{},
+	t := &Telemetry{spans: spans, values: values, tracer: spans.Tracer("latchkey"), counters: map[string]metric.Float64Counter{},
+		gauges: map[string]metric.Float64Gauge{}, spreads: map[string]metric.Float64Histogram{},
 		splits: map[string][]string{}}
 	meter := values.Meter("latchkey")
 	for _, m := range Metrics() {

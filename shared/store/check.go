@@ -142,7 +142,7 @@ func checkOperation(partition string, operation *Operation) error {
 		if operation.IfMatch != "" {
 			return fmt.Errorf("%w: a create has no ETag to match", ErrInvalid)
 		}
-	case Replace, Upsert:
+	case Replace:
 	case Delete:
 		return nil
 	default:

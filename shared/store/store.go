@@ -70,12 +70,10 @@ type Document struct {
 type Verb int
 
 // The verbs. Create fails with ErrConflict if the id exists. Replace and Delete fail with ErrConflict if the document has another ETag than
-// IfMatch, or does not exist; with an empty IfMatch they need only that it exists. Upsert needs nothing, or, with IfMatch set, that
-// ETag on an existing document.
+// IfMatch, or does not exist; with an empty IfMatch they need only that it exists.
 const (
 	Create Verb = iota + 1
 	Replace
-	Upsert
 	Delete
 )
 
@@ -112,7 +110,8 @@ type Reader interface {
 	// (its ID is empty), and one that is not ours is Unreadable. It takes 1 to MaxOperations ids. Errors: ErrThrottled, ErrUnavailable, ErrInvalid.
 	Get(ctx context.Context, container Container, partition string, ids ...string) ([]Document, error)
 
-	// Query returns one page; a document that is not ours is Unreadable, and no reason to withhold the others. Errors: ErrInvalid for a bad continuation, filter or page size; ErrThrottled; ErrUnavailable.
+	// Query returns one page; a document that is not ours is Unreadable, and no reason to withhold the others. Errors: ErrInvalid for a bad
+	// continuation, filter or page size; ErrThrottled; ErrUnavailable.
 	Query(ctx context.Context, container Container, query Query) (Page, error)
 }
 

@@ -9,7 +9,8 @@ func init() {
 	Request.Adapt = adaptRequest
 	Request.Members = append([]Member{
 		{
-			Name: "requestType", Kind: Enum, Is: "accessPackageRequestType", Values: []string{"userAdd", "userRemove", "adminAdd", "adminRemove", "systemRemove"}, // the last is refused where the others are told apart
+			Name: "requestType", Kind: Enum, Is: "accessPackageRequestType", Values: []string{"userAdd", "userRemove", "adminAdd", "adminRemove",
+				"systemRemove"}, // the last is refused where the others are told apart
 			Waiting: map[string]string{
 				"userUpdate": waitsUpdates, "adminUpdate": waitsUpdates, "userExtend": waitsUpdates, "onBehalfAdd": waitsBehalf,
 				"approverRemove": waitsRevocation,

@@ -38,7 +38,7 @@ func init() {
 		Member{Name: "url", Kind: Noise})
 	ResourceScope.Adapt = func(_ *reading, n *node) error {
 		if root := n.find("isRootScope"); root != nil && root.kind != isNull && nothing(nil, root) {
-			return root.invalid("cannot be false: a group has one scope, its root")
+			return root.invalid("cannot be false: a role is given in the root scope of its resource")
 		}
 		return nil
 	}

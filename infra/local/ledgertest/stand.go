@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -212,8 +213,18 @@ func (s *Stand) Rewrite(container store.Container, document store.Document, body
 	data, err := json.Marshal(body)
 	s.Must(err)
 	document.Body, document.ETag = data, ""
-	_, err = s.Store.Commit(context.Background(), container, document.Partition, []store.Operation{{Verb: store.Upsert, Document: document}})
+	if _, err = s.Store.Commit(context.Background(), container, document.Partition, []store.Operation{{Verb: store.Create, Document: document}}); errors.Is(err, store.ErrConflict) {
+		_, err = s.Store.Commit(context.Background(), container, document.Partition, []store.Operation{{Verb: store.Replace, Document: document}})
+	}
 	s.Must(err)
+}
+
+// Links are the links of audit entries.
+func Links(entries []governance.AuditEntry) (links []governance.AuditLink) {
+	for _, entry := range entries {
+		links = append(links, entry.Link())
+	}
+	return links
 }
 
 // Trail is the audit trail of a place, in order, as it is stored and as it reads.

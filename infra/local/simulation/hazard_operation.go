@@ -266,7 +266,10 @@ func (w *world) takeEndOut(o op) {
 
 func (w *world) upsert(o op, partition string, document store.Document, what string) {
 	document.ETag, document.Partition = "", ""
-	_, err := w.store.Commit(context.Background(), store.Subjects, partition, []store.Operation{{Verb: store.Upsert, Document: document}})
+	_, err := w.store.Commit(context.Background(), store.Subjects, partition, []store.Operation{{Verb: store.Create, Document: document}})
+	if errors.Is(err, store.ErrConflict) {
+		_, err = w.store.Commit(context.Background(), store.Subjects, partition, []store.Operation{{Verb: store.Replace, Document: document}})
+	}
 	if err != nil {
 		w.fail("setup", "", "write %s by hand: %v", document.ID, err)
 		return

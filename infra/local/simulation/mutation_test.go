@@ -171,8 +171,10 @@ func (s forgetfulOfETags) Commit(ctx context.Context, container store.Container,
 	blind := make([]store.Operation, len(operations))
 	for i, operation := range operations {
 		operation.IfMatch = ""
-		if operation.Verb != store.Delete {
-			operation.Verb = store.Upsert
+		if found, err := s.Get(ctx, container, partition, operation.Document.ID); err == nil && operation.Verb != store.Delete {
+			if operation.Verb = store.Replace; found[0].ID == "" {
+				operation.Verb = store.Create
+			}
 		}
 		blind[i] = operation
 	}

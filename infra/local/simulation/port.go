@@ -305,7 +305,7 @@ func outcome(err error) string {
 }
 
 func describe(operations []store.Operation) string {
-	verbs := map[store.Verb]string{store.Create: "+", store.Replace: "=", store.Upsert: "~", store.Delete: "-"}
+	verbs := map[store.Verb]string{store.Create: "+", store.Replace: "=", store.Delete: "-"}
 	var texts []string
 	for _, operation := range operations {
 		texts = append(texts, verbs[operation.Verb]+operation.Document.ID)

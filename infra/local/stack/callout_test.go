@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"latchkey/infra/local/client"
 	"latchkey/infra/local/stack"
@@ -179,7 +180,7 @@ func TestAttacksOnCallouts(t *testing.T) {
 	if messages(t) != queued {
 		t.Error("a repetition was queued")
 	}
-	advance(t, governance.Hours(2))
+	advance(t, governance.Duration{Time: 2 * time.Hour})
 	before, queued = documents(t), messages(t)
 	if status, text := sendCallout(t, path, "Bearer "+good, bytes.NewReader(payload(nil))); status != 401 {
 		t.Errorf("an expired token: %d %s", status, text)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"latchkey/infra/local/fault"
 	"latchkey/shared/governance"
@@ -113,7 +114,7 @@ func TestIdempotencyKey(t *testing.T) {
 			drain(t)
 			before := documents(t)
 			c.send(key).saysAs(first)
-			advance(t, governance.Hours(1)) // and later, when the request has long been delivered
+			advance(t, governance.Duration{Time: 1 * time.Hour}) // and later, when the request has long been delivered
 			c.send(key).saysAs(first)
 			c.who.call("POST", c.path, c.other, "Idempotency-Key", key).refused(http.StatusConflict, "Idempotency-Key")
 			c.who.call("POST", c.path+"?x=1", c.body, "Idempotency-Key", key).refused(http.StatusBadRequest, "x")
@@ -137,7 +138,7 @@ func TestIdempotencyKey(t *testing.T) {
 	key = unique("key")
 	body = object{"displayName": unique("Daily")}
 	administrator(t).call("POST", "/catalogs", body, "Idempotency-Key", key).want(http.StatusCreated)
-	advance(t, governance.Hours(25))
+	advance(t, governance.Duration{Time: 25 * time.Hour})
 	administrator(t).call("POST", "/catalogs", object{"displayName": unique("Daily")}, "Idempotency-Key", key).want(http.StatusCreated)
 
 	for _, bad := range []string{"", strings.Repeat("k", 256)} {

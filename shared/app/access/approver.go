@@ -12,8 +12,8 @@ import (
 	"latchkey/shared/governance"
 )
 
-// canDecide looks in the directory whether one of some users and members of groups can decide about somebody: another person, who is there and not blocked. It stops at the first, and keeps nothing. Of a group
-// whose members may not be read, somebody is taken to be able to.
+// canDecide looks in the directory whether one of some users and members of groups can decide about somebody: another person, who is there
+// and not blocked. It stops at the first, and keeps nothing. Of a group whose members may not be read, somebody is taken to be able to.
 func canDecide(ctx context.Context, d directory.Directory, aboutID string) func(users, groups []string) (bool, error) {
 	can := func(user governance.User) bool { return user.AccountEnabled && !strings.EqualFold(user.ID, aboutID) }
 	return func(users, groups []string) (bool, error) {
@@ -83,7 +83,8 @@ func (d *Delivery) standIns(ctx context.Context, request governance.AssignmentRe
 	settings.IsEscalationEnabled = settings.IsEscalationEnabled && stage.Escalated
 	asked, err := ask(ctx, d.Directory, request, settings)
 	if err == nil && asked.IsNobody() && len(asked.AlternateUsers)+len(asked.AlternateGroups) == 0 {
-		d.Log.ErrorContext(ctx, "nobody can decide a request: its approvers are gone or blocked, and so are the fallback approvers", "alert", true, "requestId", request.ID, "subjectId", request.Assignment.Target.ID,
+		d.Log.ErrorContext(ctx, "nobody can decide a request: its approvers are gone or blocked, and so are the fallback approvers", "alert", true,
+			"requestId", request.ID, "subjectId", request.Assignment.Target.ID,
 			"policyId", request.Policy.ID, "stage", stage.DisplayName, "until", stage.EndsDateTime, "mend", "docs/operate/stuck-request.md")
 	}
 	return &asked, err

@@ -52,8 +52,8 @@ func (a *Assignments) AssignmentsByCurrentUser(ctx context.Context, caller gover
 	return ledger.List[governance.Assignment](ctx, a.Ledger, options)
 }
 
-// Resolve puts access packages and policies as they are now in the place of assignments' references to them, for callers who may read policies; options are those of the list that they are of. What has been deleted stays a reference. Errors: those
-// of the store.
+// Resolve puts access packages and policies as they are now in the place of assignments' references to them, for callers who may read
+// policies; options are those of the list that they are of. What has been deleted stays a reference. Errors: those of the store.
 func (a *Assignments) Resolve(ctx context.Context, caller governance.Caller, assignments []versionedAssignment, options ledger.ListOptions) error {
 	rights, err := a.Authz.For(ctx, caller)
 	if err != nil {

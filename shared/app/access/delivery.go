@@ -182,7 +182,11 @@ func (d *Delivery) carryOut(ctx context.Context, objectID string, step engine.St
 	switch step.Action {
 	case engine.ActionKeep:
 	case engine.ActionAdd:
-		outcome.Handle, outcome.End, err = provisioner.Grant(ctx, step, objectID)
+		if outcome.Handle, outcome.End, err = provisioner.Grant(ctx, step, objectID); len(outcome.Handle) > governance.MaxHandle {
+			err = fmt.Errorf("%w: it gave a handle of %d bytes, and at most %d are kept", directory.ErrRefused, len(outcome.Handle), governance.MaxHandle)
+			step.Handle, outcome.Handle = outcome.Handle, ""
+			err = errors.Join(err, provisioner.Revoke(ctx, step, objectID))
+		}
 	case engine.ActionRemove:
 		err = provisioner.Revoke(ctx, step, objectID)
 	}

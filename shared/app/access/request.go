@@ -61,12 +61,9 @@ func (r *Requests) SubmitRequest(ctx context.Context, caller governance.Caller, 
 		return made, err
 	}
 	err = r.Ledger.Afresh(ctx, func() error {
-		prepared, err := prepare(ctx, caller, draft)
+		prepared, err := prepare(ctx, caller, draft, func(catalogID string) bool { return draft.RequestType.IsSelf() || rights.In(catalogID, operation) })
 		if err != nil {
 			return err
-		}
-		if !draft.RequestType.IsSelf() && !rights.In(prepared.catalogID, operation) {
-			return rights.Require(prepared.catalogID, operation)
 		}
 		done, err := update(ctx, r.Ledger, ledger.SubjectPlace(prepared.subjectID), prepared.reads(), func(s engine.State) (engine.Change, error) {
 			return engine.Submit(s, prepared.Submission, r.Ledger.Now())
@@ -83,8 +80,8 @@ func (r *Requests) SubmitRequest(ctx context.Context, caller governance.Caller, 
 // prepared is a submission with what was read for it.
 type prepared struct {
 	engine.Submission
-	subjectID, catalogID string
-	rests                []ledger.Version
+	subjectID string
+	rests     []ledger.Version
 }
 
 // reads is what the submission is decided on.
@@ -135,13 +132,14 @@ func assignmentDocument(id string) string {
 	return governance.StoredID(governance.Assignment{}.DocumentKind(), id)
 }
 
-func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, draft governance.AssignmentRequest) (prepared, error) {
+// prepareAdd reads what a request to add is decided on. What lies in a catalog in which the caller may not do it is not there for them.
+func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, draft governance.AssignmentRequest, may func(catalogID string) bool) (prepared, error) {
 	packageID, policyID, targetID, err := wantedOf(caller, draft)
 	if err != nil {
 		return prepared{}, err
 	}
 	catalog, state, pack, err := ledger.CatalogWith[governance.AccessPackage](ctx, r.Ledger, packageID, packageName)
-	if governance.CodeOf(err) == governance.CodeNotFound {
+	if governance.CodeOf(err) == governance.CodeNotFound || err == nil && !may(catalog.Catalog.ID) {
 		err = governance.Invalid("assignment/accessPackageId", "There is no access package %q.", governance.Clip(packageID))
 	}
 	if err != nil {
@@ -167,7 +165,7 @@ func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, dra
 	if submission.Asked, err = r.asked(ctx, submission); err != nil {
 		return prepared{}, err
 	}
-	return prepared{submission, subject.ID, catalog.Catalog.ID, []ledger.Version{state.Version()}}, nil
+	return prepared{submission, subject.ID, []ledger.Version{state.Version()}}, nil
 }
 
 // namesAnother refuses a request that says of its target or requestor what is true of somebody else: it would be theirs by its words and another's by what is done.
@@ -235,7 +233,7 @@ func wantedOf(caller governance.Caller, draft governance.AssignmentRequest) (pac
 	return governance.Fold(packageID), governance.Fold(policyID), governance.Fold(targetID), nil
 }
 
-func (r *Requests) prepareRemoval(ctx context.Context, caller governance.Caller, draft governance.AssignmentRequest) (prepared, error) {
+func (r *Requests) prepareRemoval(ctx context.Context, caller governance.Caller, draft governance.AssignmentRequest, may func(catalogID string) bool) (prepared, error) {
 	if draft.Assignment.ID == "" {
 		return prepared{}, governance.Invalid("assignment/id", "assignment/id is missing: which assignment is to be removed?")
 	}
@@ -250,13 +248,15 @@ func (r *Requests) prepareRemoval(ctx context.Context, caller governance.Caller,
 	}
 	found, err := ledger.GetAt[governance.Assignment](ctx, r.Ledger, place, id, assignmentName)
 	assignment := found.Value
-	if governance.CodeOf(err) == governance.CodeNotFound || err == nil && draft.RequestType.IsSelf() && !strings.EqualFold(assignment.Target.ObjectID, caller.ObjectID) {
+	if governance.CodeOf(err) == governance.CodeNotFound || err == nil && (!may(assignment.AccessPackage.Catalog.ID) ||
+		draft.RequestType.IsSelf() && !strings.EqualFold(assignment.Target.ObjectID, caller.ObjectID)) {
 		err = missing // of another's, who asks does not learn that it exists
 	}
 	if err != nil {
 		return prepared{}, err
 	}
-	p := prepared{subjectID: place.Partition, catalogID: assignment.AccessPackage.Catalog.ID, Submission: engine.Submission{
+	catalogID := assignment.AccessPackage.Catalog.ID
+	p := prepared{subjectID: place.Partition, Submission: engine.Submission{
 		RequestID: draft.ID, AssignmentID: id, Type: draft.RequestType, Justification: draft.Justification, Caller: caller, Requestor: subjectOf(caller),
 	}}
 	if strings.EqualFold(assignment.Target.ObjectID, caller.ObjectID) {
@@ -271,7 +271,7 @@ func (r *Requests) prepareRemoval(ctx context.Context, caller governance.Caller,
 	if !draft.RequestType.IsSelf() {
 		return p, nil
 	}
-	catalog, state, err := r.Ledger.Catalog(ctx, p.catalogID)
+	catalog, state, err := r.Ledger.Catalog(ctx, catalogID)
 	if governance.CodeOf(err) == governance.CodeNotFound {
 		return p, nil
 	}

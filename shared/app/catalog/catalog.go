@@ -9,17 +9,22 @@ import (
 	"time"
 
 	"latchkey/shared/app/authz"
+	"latchkey/shared/directory"
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
 	"latchkey/shared/store"
 )
 
-// Catalogs are the use cases of catalogs.
-type Catalogs struct {
-	Ledger *ledger.Ledger
-	Authz  *authz.Authorizer
+// Ports are what the area reaches.
+type Ports struct {
+	Ledger    *ledger.Ledger
+	Authz     *authz.Authorizer
+	Directory directory.Directory
 }
+
+// Catalogs are the use cases of catalogs.
+type Catalogs struct{ *Ports }
 
 type versioned = ledger.Versioned[governance.Catalog]
 
@@ -42,7 +47,7 @@ func (c *Catalogs) CreateCatalog(ctx context.Context, caller governance.Caller, 
 func (c *Catalogs) update(ctx context.Context, place governance.Place, otherwise governance.Catalog, command ledger.Decide) (versioned, error) {
 	release := func() {}
 	defer func() { release() }()
-	done, err := c.Ledger.Update(ctx, place, ledger.Whole, command, ledger.Looking(func(ctx context.Context, next ledger.Committed) error {
+	done, err := c.Ledger.Update(ctx, place, ledger.Whole, command, ledger.Version{Look: func(ctx context.Context, next ledger.Committed) error {
 		before, _ := engine.Find[governance.Catalog](next.Before, "")
 		catalog, _ := ledger.Made[governance.Catalog](next, "")
 		if catalog.DisplayName == before.DisplayName {
@@ -54,7 +59,7 @@ func (c *Catalogs) update(ctx context.Context, place governance.Place, otherwise
 			release = held
 		}
 		return err
-	}))
+	}})
 	return made(done, otherwise, err)
 }
 
@@ -76,12 +81,12 @@ func made[T governance.Document](done ledger.Committed, otherwise T, err error) 
 }
 
 // locate is where something lies: in a catalog in which the caller has a right. Who has it elsewhere does not learn what is there. It may lie there no more. Errors: CodeForbidden, CodeNotFound.
-func locate[T governance.Document](ctx context.Context, l *ledger.Ledger, a *authz.Authorizer, caller governance.Caller, id, what string, operation authz.Operation) (governance.Place, error) {
-	rights, err := a.Somewhere(ctx, caller, operation)
+func locate[T governance.Document](ctx context.Context, p *Ports, caller governance.Caller, id, what string, operation authz.Operation) (governance.Place, error) {
+	rights, err := p.Authz.Somewhere(ctx, caller, operation)
 	if err != nil {
 		return governance.Place{}, err
 	}
-	place, err := ledger.Locate[T](ctx, l, id, what)
+	place, err := ledger.Locate[T](ctx, p.Ledger, id, what)
 	if err == nil && !rights.In(place.Partition, operation) {
 		err = governance.NotFound("There is no %s %s.", what, governance.Clip(id))
 	}
@@ -89,10 +94,6 @@ func locate[T governance.Document](ctx context.Context, l *ledger.Ledger, a *aut
 }
 
 const catalogName = "catalog" // as people call it
-
-func (c *Catalogs) locate(ctx context.Context, caller governance.Caller, id string, operation authz.Operation) (governance.Place, error) {
-	return locate[governance.Catalog](ctx, c.Ledger, c.Authz, caller, id, catalogName, operation)
-}
 
 // nameTTL is how long a name is held for a process that died meanwhile: longer than any request takes.
 const nameTTL = 2 * time.Minute
@@ -127,7 +128,7 @@ type Content struct {
 
 // Catalog reads a catalog. Errors: CodeForbidden, CodeNotFound.
 func (c *Catalogs) Catalog(ctx context.Context, caller governance.Caller, id string) (Content, error) {
-	if _, err := c.locate(ctx, caller, id, authz.OpReadCatalogs); err != nil {
+	if _, err := locate[governance.Catalog](ctx, c.Ports, caller, id, catalogName, authz.OpReadCatalogs); err != nil {
 		return Content{}, err
 	}
 	return contentOf(c.Ledger.Catalog(ctx, id))
@@ -142,7 +143,7 @@ func contentOf(catalog *engine.Catalog, state *ledger.State, err error) (Content
 
 // ListCatalogs lists catalogs; with full, each with what is in it. Errors: CodeForbidden.
 func (c *Catalogs) ListCatalogs(ctx context.Context, caller governance.Caller, options ledger.ListOptions, full bool) (ledger.Page[Content], error) {
-	options, err := trimmed(ctx, c.Authz, caller, authz.OpReadCatalogs, options, "id")
+	options, err := c.trimmed(ctx, caller, authz.OpReadCatalogs, options, "id")
 	if err != nil {
 		return ledger.Page[Content]{}, err
 	}
@@ -166,8 +167,8 @@ func (c *Catalogs) ListCatalogs(ctx context.Context, caller governance.Caller, o
 }
 
 // trimmed narrows a list to the catalogs that the caller may do an operation in: their ids are at path. Errors: CodeForbidden.
-func trimmed(ctx context.Context, a *authz.Authorizer, caller governance.Caller, operation authz.Operation, options ledger.ListOptions, path ...string) (ledger.ListOptions, error) {
-	rights, err := a.Somewhere(ctx, caller, operation)
+func (p *Ports) trimmed(ctx context.Context, caller governance.Caller, operation authz.Operation, options ledger.ListOptions, path ...string) (ledger.ListOptions, error) {
+	rights, err := p.Authz.Somewhere(ctx, caller, operation)
 	all, ids := rights.Catalogs(operation)
 	options.Filter = ledger.In(options.Filter, all, ids, path...)
 	return options, err
@@ -175,7 +176,7 @@ func trimmed(ctx context.Context, a *authz.Authorizer, caller governance.Caller,
 
 // UpdateCatalog changes a catalog: edit is given the present one and may run more than once. Errors: CodeForbidden, CodeNotFound, CodeInvalid, CodeConflict, CodePrecondition.
 func (c *Catalogs) UpdateCatalog(ctx context.Context, caller governance.Caller, id, ifMatch string, edit func(*governance.Catalog) error) (versioned, error) {
-	place, err := c.locate(ctx, caller, id, authz.OpWriteCatalogs)
+	place, err := locate[governance.Catalog](ctx, c.Ports, caller, id, catalogName, authz.OpWriteCatalogs)
 	if err != nil {
 		return versioned{}, err
 	}
@@ -199,7 +200,7 @@ func matching(document governance.Document, ifMatch string, command ledger.Decid
 
 // DeleteCatalog deletes a catalog that has no access packages (RULES OBJ-18). Its audit chain stays. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodePrecondition.
 func (c *Catalogs) DeleteCatalog(ctx context.Context, caller governance.Caller, id, ifMatch string) error {
-	place, err := c.locate(ctx, caller, id, authz.OpWriteCatalogs)
+	place, err := locate[governance.Catalog](ctx, c.Ports, caller, id, catalogName, authz.OpWriteCatalogs)
 	if err != nil {
 		return err
 	}
@@ -208,8 +209,8 @@ func (c *Catalogs) DeleteCatalog(ctx context.Context, caller governance.Caller, 
 	})
 }
 
-// remove deletes a document with all that belongs to it, which may be more than one commit can hold: as often as something is left. What breaks off goes on when it is repeated, since the document itself
-// is deleted last.
+// remove deletes a document with all that belongs to it, which may be more than one commit can hold: as often as something is left. What
+// breaks off goes on when it is repeated, since the document itself is deleted last.
 func remove(ctx context.Context, l *ledger.Ledger, place governance.Place, document governance.Document, ifMatch string, command ledger.Decide) error {
 	for {
 		done, err := l.Update(ctx, place, ledger.Whole, matching(document, ifMatch, command))

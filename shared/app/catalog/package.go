@@ -11,10 +11,7 @@ import (
 )
 
 // Packages are the use cases of access packages.
-type Packages struct {
-	Ledger *ledger.Ledger
-	Authz  *authz.Authorizer
-}
+type Packages struct{ *Ports }
 
 type versionedPackage = ledger.Versioned[governance.AccessPackage]
 
@@ -28,7 +25,7 @@ func (p *Packages) CreatePackage(ctx context.Context, caller governance.Caller, 
 	if draft.Catalog == nil || !governance.IsGUID(draft.Catalog.ID) {
 		return versionedPackage{}, governance.Invalid("catalog/id", "An access package names its catalog: \"catalog\":{\"id\":\"…\"}.")
 	}
-	place, err := locate[governance.Catalog](ctx, p.Ledger, p.Authz, caller, draft.Catalog.ID, catalogName, authz.OpWritePackages)
+	place, err := locate[governance.Catalog](ctx, p.Ports, caller, draft.Catalog.ID, catalogName, authz.OpWritePackages)
 	if err != nil {
 		return versionedPackage{}, invalid(err, "catalog/id")
 	}
@@ -47,22 +44,18 @@ func invalid(err error, path string) error {
 	return err
 }
 
-func (p *Packages) locate(ctx context.Context, caller governance.Caller, id string) (governance.Place, error) {
-	return locate[governance.AccessPackage](ctx, p.Ledger, p.Authz, caller, id, packageName, authz.OpWritePackages)
-}
-
 // find finds what lies in a catalog, in which the caller must have a right. Errors: CodeForbidden, CodeNotFound.
-func find[T governance.Document](ctx context.Context, l *ledger.Ledger, a *authz.Authorizer, caller governance.Caller, id, what string, operation authz.Operation) (*engine.Catalog, *ledger.State, T, error) {
-	if _, err := locate[T](ctx, l, a, caller, id, what, operation); err != nil {
+func find[T governance.Document](ctx context.Context, p *Ports, caller governance.Caller, id, what string, operation authz.Operation) (*engine.Catalog, *ledger.State, T, error) {
+	if _, err := locate[T](ctx, p, caller, id, what, operation); err != nil {
 		var none T
 		return nil, nil, none, err
 	}
-	return ledger.CatalogWith[T](ctx, l, id, what)
+	return ledger.CatalogWith[T](ctx, p.Ledger, id, what)
 }
 
 // Package reads an access package with its catalog, policies and resource role scopes. Errors: CodeForbidden, CodeNotFound.
 func (p *Packages) Package(ctx context.Context, caller governance.Caller, id string) (versionedPackage, error) {
-	catalog, state, pack, err := find[governance.AccessPackage](ctx, p.Ledger, p.Authz, caller, id, packageName, authz.OpReadPackages)
+	catalog, state, pack, err := find[governance.AccessPackage](ctx, p.Ports, caller, id, packageName, authz.OpReadPackages)
 	if err != nil {
 		return versionedPackage{}, err
 	}
@@ -71,20 +64,22 @@ func (p *Packages) Package(ctx context.Context, caller governance.Caller, id str
 
 // ListPackages lists access packages; with full, each with its catalog and policies. Errors: CodeForbidden.
 func (p *Packages) ListPackages(ctx context.Context, caller governance.Caller, options ledger.ListOptions, full bool) (ledger.Page[governance.AccessPackage], error) {
-	options, err := trimmed(ctx, p.Authz, caller, authz.OpReadPackages, options, "catalog", "id")
-	if err != nil {
-		return ledger.Page[governance.AccessPackage]{}, err
-	}
-	return filled(ctx, p.Ledger, options, full, func(pack governance.AccessPackage) string { return pack.Catalog.ID }, (*engine.Catalog).WholePackage)
+	return filled(ctx, p.Ports, caller, authz.OpReadPackages, options, full, func(pack governance.AccessPackage) string { return pack.Catalog.ID }, (*engine.Catalog).WholePackage)
 }
 
 // filled is a list of what lies in catalogs; with full, each item is filled in from its catalog, unless it was deleted meanwhile.
-func filled[T governance.Document](ctx context.Context, l *ledger.Ledger, options ledger.ListOptions, full bool, catalogID func(T) string, fill func(*engine.Catalog, T) T) (ledger.Page[T], error) {
-	page, err := ledger.List[T](ctx, l, options)
+func filled[T governance.Document](
+	ctx context.Context, p *Ports, caller governance.Caller, operation authz.Operation, options ledger.ListOptions, full bool, catalogID func(T) string, fill func(*engine.Catalog, T) T,
+) (ledger.Page[T], error) {
+	options, err := p.trimmed(ctx, caller, operation, options, "catalog", "id")
+	if err != nil {
+		return ledger.Page[T]{}, err
+	}
+	page, err := ledger.List[T](ctx, p.Ledger, options)
 	if err != nil || !full {
 		return page, err
 	}
-	catalogs := l.Catalogs(options)
+	catalogs := p.Ledger.Catalogs(options)
 	for i := range page.Items {
 		catalog, _, err := catalogs.At(ctx, catalogID(page.Items[i].Value))
 		switch {
@@ -101,7 +96,7 @@ func filled[T governance.Document](ctx context.Context, l *ledger.Ledger, option
 
 // UpdatePackage changes name, description and visibility of a package. Errors: CodeForbidden, CodeNotFound, CodeInvalid, CodeConflict, CodePrecondition.
 func (p *Packages) UpdatePackage(ctx context.Context, caller governance.Caller, id, ifMatch string, edit func(*governance.AccessPackage) error) (versionedPackage, error) {
-	place, err := p.locate(ctx, caller, id)
+	place, err := locate[governance.AccessPackage](ctx, p.Ports, caller, id, packageName, authz.OpWritePackages)
 	if err != nil {
 		return versionedPackage{}, err
 	}
@@ -114,7 +109,7 @@ func (p *Packages) UpdatePackage(ctx context.Context, caller governance.Caller, 
 
 // DeletePackage deletes a package that nobody has or waits for (RULES OBJ-17), with its policies. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodePrecondition.
 func (p *Packages) DeletePackage(ctx context.Context, caller governance.Caller, id, ifMatch string) error {
-	place, err := p.locate(ctx, caller, id)
+	place, err := locate[governance.AccessPackage](ctx, p.Ports, caller, id, packageName, authz.OpWritePackages)
 	if err != nil {
 		return err
 	}
@@ -153,7 +148,7 @@ func unused(ctx context.Context, l *ledger.Ledger, id, what string, ofAssignment
 // AddRoleScope adds a role of a resource of the catalog to a package (RULES CAT-06, RES-02, RES-06, OBJ-10). A role that it has already is the answer. Errors: CodeForbidden, CodeNotFound,
 // CodeInvalid, CodeConflict.
 func (p *Packages) AddRoleScope(ctx context.Context, caller governance.Caller, packageID string, draft governance.ResourceRoleScope) (added governance.ResourceRoleScope, err error) {
-	place, err := p.locate(ctx, caller, packageID)
+	place, err := locate[governance.AccessPackage](ctx, p.Ports, caller, packageID, packageName, authz.OpWritePackages)
 	if err != nil {
 		return added, err
 	}
@@ -169,7 +164,7 @@ func (p *Packages) AddRoleScope(ctx context.Context, caller governance.Caller, p
 
 // RemoveRoleScope removes a role from a package. Whoever was granted it by an assignment keeps it until that assignment ends. Errors: CodeForbidden, CodeNotFound.
 func (p *Packages) RemoveRoleScope(ctx context.Context, caller governance.Caller, packageID, roleScopeID string) error {
-	place, err := p.locate(ctx, caller, packageID)
+	place, err := locate[governance.AccessPackage](ctx, p.Ports, caller, packageID, packageName, authz.OpWritePackages)
 	if err != nil {
 		return err
 	}

@@ -14,11 +14,7 @@ import (
 )
 
 // Policies are the use cases of assignment policies.
-type Policies struct {
-	Ledger    *ledger.Ledger
-	Authz     *authz.Authorizer
-	Directory directory.Directory
-}
+type Policies struct{ *Ports }
 
 type versionedPolicy = ledger.Versioned[governance.AssignmentPolicy]
 
@@ -32,7 +28,7 @@ func (p *Policies) CreatePolicy(ctx context.Context, caller governance.Caller, d
 	if draft.AccessPackage == nil || !governance.IsGUID(draft.AccessPackage.ID) {
 		return versionedPolicy{}, governance.Invalid("accessPackage/id", "A policy names its access package: \"accessPackage\":{\"id\":\"…\"}.")
 	}
-	place, err := locate[governance.AccessPackage](ctx, p.Ledger, p.Authz, caller, draft.AccessPackage.ID, packageName, authz.OpWritePolicies)
+	place, err := locate[governance.AccessPackage](ctx, p.Ports, caller, draft.AccessPackage.ID, packageName, authz.OpWritePolicies)
 	if err != nil {
 		return versionedPolicy{}, invalid(err, "accessPackage/id")
 	}
@@ -54,14 +50,14 @@ func (p *Policies) CreatePolicy(ctx context.Context, caller governance.Caller, d
 // update commits a change of a policy, once the people that it names are found. Whom it names, a lost race does not change: the body says it, or somebody else's that was looked at.
 func (p *Policies) update(ctx context.Context, place governance.Place, otherwise governance.AssignmentPolicy, command ledger.Decide) (versionedPolicy, error) {
 	found := false
-	done, err := p.Ledger.Update(ctx, place, ledger.Whole, command, ledger.Looking(func(ctx context.Context, next ledger.Committed) error {
+	done, err := p.Ledger.Update(ctx, place, ledger.Whole, command, ledger.Version{Look: func(ctx context.Context, next ledger.Committed) error {
 		if found {
 			return nil
 		}
 		found = true
 		policy, _ := ledger.Made[governance.AssignmentPolicy](next, otherwise.ID)
 		return p.peopleExist(ctx, policy)
-	}))
+	}})
 	return made(done, otherwise, err)
 }
 
@@ -98,13 +94,9 @@ func (p *Policies) peopleExist(ctx context.Context, policy governance.Assignment
 	return nil
 }
 
-func (p *Policies) locate(ctx context.Context, caller governance.Caller, id string) (governance.Place, error) {
-	return locate[governance.AssignmentPolicy](ctx, p.Ledger, p.Authz, caller, id, policyName, authz.OpWritePolicies)
-}
-
 // Policy reads a policy with its package and catalog. Errors: CodeForbidden, CodeNotFound.
 func (p *Policies) Policy(ctx context.Context, caller governance.Caller, id string) (versionedPolicy, error) {
-	catalog, state, policy, err := find[governance.AssignmentPolicy](ctx, p.Ledger, p.Authz, caller, id, policyName, authz.OpReadPolicies)
+	catalog, state, policy, err := find[governance.AssignmentPolicy](ctx, p.Ports, caller, id, policyName, authz.OpReadPolicies)
 	if err != nil {
 		return versionedPolicy{}, err
 	}
@@ -113,17 +105,13 @@ func (p *Policies) Policy(ctx context.Context, caller governance.Caller, id stri
 
 // ListPolicies lists policies, each with its package and catalog when full. Errors: CodeForbidden.
 func (p *Policies) ListPolicies(ctx context.Context, caller governance.Caller, options ledger.ListOptions, full bool) (ledger.Page[governance.AssignmentPolicy], error) {
-	options, err := trimmed(ctx, p.Authz, caller, authz.OpReadPolicies, options, "catalog", "id")
-	if err != nil {
-		return ledger.Page[governance.AssignmentPolicy]{}, err
-	}
-	return filled(ctx, p.Ledger, options, full, func(policy governance.AssignmentPolicy) string { return policy.Catalog.ID }, (*engine.Catalog).WholePolicy)
+	return filled(ctx, p.Ports, caller, authz.OpReadPolicies, options, full, func(policy governance.AssignmentPolicy) string { return policy.Catalog.ID }, (*engine.Catalog).WholePolicy)
 }
 
 // UpdatePolicy changes a policy: edit is given the present one, and makes all of the new one of it. Requests and assignments that exist go on under the policy as it was
 // (RULES POL-10). Errors: CodeForbidden, CodeNotFound, CodeInvalid, CodePrecondition.
 func (p *Policies) UpdatePolicy(ctx context.Context, caller governance.Caller, id, ifMatch string, edit func(*governance.AssignmentPolicy) error) (versionedPolicy, error) {
-	place, err := p.locate(ctx, caller, id)
+	place, err := locate[governance.AssignmentPolicy](ctx, p.Ports, caller, id, policyName, authz.OpWritePolicies)
 	if err != nil {
 		return versionedPolicy{}, err
 	}
@@ -135,7 +123,7 @@ func (p *Policies) UpdatePolicy(ctx context.Context, caller governance.Caller, i
 
 // DeletePolicy deletes a policy that no assignment or open request is under. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodePrecondition.
 func (p *Policies) DeletePolicy(ctx context.Context, caller governance.Caller, id, ifMatch string) error {
-	place, err := p.locate(ctx, caller, id)
+	place, err := locate[governance.AssignmentPolicy](ctx, p.Ports, caller, id, policyName, authz.OpWritePolicies)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,9 @@ package catalog
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strings"
 
 	"latchkey/shared/app/authz"
 	"latchkey/shared/directory"
@@ -11,11 +14,7 @@ import (
 )
 
 // Resources are the use cases of what is in catalogs to be given.
-type Resources struct {
-	Ledger    *ledger.Ledger
-	Authz     *authz.Authorizer
-	Directory directory.Directory
-}
+type Resources struct{ *Ports }
 
 const requestName = "resource request" // as people call it
 
@@ -32,7 +31,7 @@ func (r *Resources) RequestResource(ctx context.Context, caller governance.Calle
 	case draft.Resource == nil || draft.Resource.OriginID == "" && draft.Resource.ID == "":
 		return none, governance.Invalid("resource/originId", "A resource request names its resource: \"resource\":{\"originId\":\"…\",\"originSystem\":\"AadGroup\"}.")
 	}
-	place, err := locate[governance.Catalog](ctx, r.Ledger, r.Authz, caller, draft.Catalog.ID, catalogName, authz.OpWriteCatalogs)
+	place, err := locate[governance.Catalog](ctx, r.Ports, caller, draft.Catalog.ID, catalogName, authz.OpWriteCatalogs)
 	if err != nil {
 		return none, invalid(err, "catalog/id")
 	}
@@ -59,14 +58,12 @@ func (r *Resources) RequestResource(ctx context.Context, caller governance.Calle
 			}
 		}
 		if at := is.Contradicts(request.Resource); at != "" {
-			return none, governance.Invalid("resource/"+at, "resource/%s is not that of the group %q.", at, resource.DisplayName)
+			return none, governance.Invalid("resource/"+at, "resource/%s is not that of the resource %q.", at, resource.DisplayName)
 		}
 		request.Resource, command = &resource, engine.AddResource
 	case governance.ResourceAdminRemove:
-	case governance.ResourceAdminUpdate:
-		return none, governance.Invalid("requestType", "requestType adminUpdate is not supported; use adminAdd or adminRemove.")
 	default:
-		return none, governance.Invalid("requestType", "requestType is missing; use adminAdd or adminRemove.")
+		return none, governance.Invalid("requestType", "requestType is missing or not for this release; use adminAdd or adminRemove.")
 	}
 	done, err := r.Ledger.Update(ctx, place, ledger.Whole, func(s engine.State) (engine.Change, error) {
 		return command(s, request, by(r.Ledger, caller))
@@ -81,7 +78,8 @@ func (r *Resources) RequestResource(ctx context.Context, caller governance.Calle
 func (r *Resources) describe(ctx context.Context, request governance.ResourceRequest) (governance.Resource, error) {
 	provisioner, ok := directory.ProvisionerOf(r.Directory, request.Resource.OriginSystem)
 	if !ok {
-		return governance.Resource{}, governance.Invalid("resource/originSystem", "originSystem %q is not supported by this release; use %s.", governance.Clip(request.Resource.OriginSystem), governance.OriginGroup)
+		return governance.Resource{}, governance.Invalid("resource/originSystem", "originSystem %q is not supported by this release; use %s.",
+			governance.Clip(request.Resource.OriginSystem), strings.Join(slices.Sorted(maps.Keys(directory.Provisioners)), " or "))
 	}
 	resource, err := provisioner.Describe(ctx, request.Resource.OriginID)
 	if err != nil {
@@ -100,7 +98,7 @@ func (r *Resources) describe(ctx context.Context, request governance.ResourceReq
 
 // ListResources lists the resources of a catalog, with their roles and scopes. Errors: CodeForbidden, CodeNotFound.
 func (r *Resources) ListResources(ctx context.Context, caller governance.Caller, catalogID string, options ledger.ListOptions) (ledger.Page[governance.Resource], error) {
-	place, err := locate[governance.Catalog](ctx, r.Ledger, r.Authz, caller, catalogID, catalogName, authz.OpReadCatalogs)
+	place, err := locate[governance.Catalog](ctx, r.Ports, caller, catalogID, catalogName, authz.OpReadCatalogs)
 	if err == nil {
 		_, _, err = r.Ledger.Catalog(ctx, catalogID)
 	}
@@ -113,7 +111,7 @@ func (r *Resources) ListResources(ctx context.Context, caller governance.Caller,
 
 // ListResourceRequests lists the requests that brought resources into catalogs and out of them. Errors: CodeForbidden.
 func (r *Resources) ListResourceRequests(ctx context.Context, caller governance.Caller, options ledger.ListOptions) (ledger.Page[governance.ResourceRequest], error) {
-	options, err := trimmed(ctx, r.Authz, caller, authz.OpReadCatalogs, options, "catalog", "id")
+	options, err := r.trimmed(ctx, caller, authz.OpReadCatalogs, options, "catalog", "id")
 	if err != nil {
 		return ledger.Page[governance.ResourceRequest]{}, err
 	}
@@ -122,7 +120,7 @@ func (r *Resources) ListResourceRequests(ctx context.Context, caller governance.
 
 // ResourceRequest reads one of them. Errors: CodeForbidden, CodeNotFound.
 func (r *Resources) ResourceRequest(ctx context.Context, caller governance.Caller, id string) (ledger.Versioned[governance.ResourceRequest], error) {
-	place, err := locate[governance.ResourceRequest](ctx, r.Ledger, r.Authz, caller, id, requestName, authz.OpReadCatalogs)
+	place, err := locate[governance.ResourceRequest](ctx, r.Ports, caller, id, requestName, authz.OpReadCatalogs)
 	if err != nil {
 		return ledger.Versioned[governance.ResourceRequest]{}, err
 	}

@@ -39,7 +39,7 @@ func (t Tasks) AcceptTask(ctx context.Context, caller governance.Caller, name st
 
 // accept is AcceptTask by what the action is now: it rests on the tenant's head, which every change of an action moves.
 func (t Tasks) accept(ctx context.Context, caller governance.Caller, name string, payload []byte) (Accepted, error) {
-	found, tenant, err := t.action(ctx, name)
+	found, tenant, err := actionNamed(ctx, t.Ledger, name)
 	if err != nil {
 		return Accepted{}, err
 	}

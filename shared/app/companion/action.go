@@ -36,8 +36,8 @@ type ActionKind struct {
 
 // plan is the settings of an action, read, with what is done by them.
 //
-// run may be broken off anywhere and is then run again, so each of its steps either finds its work done or is guarded by work.once. It answers with a giveUpError for what waiting does not mend, and with
-// the error as it is for the rest.
+// run may be broken off anywhere and is then run again, so each of its steps either finds its work done or is guarded by work.once. It
+// answers with a giveUpError for what waiting does not mend, and with the error as it is for the rest.
 type plan interface {
 	// validate checks the settings and sets what they leave out. Errors: CodeInvalid naming the setting.
 	validate() error

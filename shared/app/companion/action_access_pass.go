@@ -238,9 +238,10 @@ func (p *passPlan) way(ordered passOrder) string {
 	return fmt.Sprintf("to %s alone", nameOf(ordered.to))
 }
 
-// issue makes a pass and hands it on. Its value is in one variable from the call to its end. A pass of before is replaced: its value cannot be read again, so after a crash nobody has it. If the pass
-// cannot be handed on it is taken away again, so that none lies about that nobody has. hand commits in turn, and says whether the pass has left: then, if it is not known whether the commit went through, the pass stays, and whoever goes on finds it recorded or
-// replaces it.
+// issue makes a pass and hands it on. Its value is in one variable from the call to its end. A pass of before is replaced: its value cannot
+// be read again, so after a crash nobody has it. If the pass cannot be handed on it is taken away again, so that none lies about that
+// nobody has. hand commits in turn, and says whether the pass has left: then, if it is not known whether the commit went through, the pass
+// stays, and whoever goes on finds it recorded or replaces it.
 func (p *passPlan) issue(ctx context.Context, w *work, ordered passOrder, hand func(governance.AccessPass, governance.Secret) (bool, error)) error {
 	if err := clearPasses(ctx, w, ordered.user.ID); err != nil {
 		return err
@@ -264,9 +265,10 @@ func (p *passPlan) issue(ctx context.Context, w *work, ordered passOrder, hand f
 	return err
 }
 
-// clearPasses takes away the passes that a person has. A lock may be lost without its holder's knowing, so it looks first, then takes its turn, if nobody has taken one that it does not know of, and only
-// then deletes what it saw: whoever is issuing a pass that it saw cannot record it as delivered any more, a pass that is recorded is never deleted by who looked before, and one that was issued since it
-// looked is not overlooked.
+// clearPasses takes away the passes that a person has. A lock may be lost without its holder's knowing, so it looks first, then takes its
+// turn, if nobody has taken one that it does not know of, and only then deletes what it saw: whoever is issuing a pass that it saw cannot
+// record it as delivered any more, a pass that is recorded is never deleted by who looked before, and one that was issued since it looked
+// is not overlooked.
 func clearPasses(ctx context.Context, w *work, userID string) error {
 	passes, err := w.Actions.Passes(ctx, userID)
 	if err != nil {
@@ -326,7 +328,7 @@ func (p *passPlan) deliver(ctx context.Context, w *work, ordered passOrder, pass
 		}
 		card, err := json.Marshal(teamsCard(ordered, pass, value))
 		if err == nil {
-			_, err = w.post(ctx, address.Reveal(), http.Header{}, card)
+			_, err = post(ctx, w.Outbound, address.Reveal(), http.Header{}, card)
 		}
 		return blandly(err, "Sending the pass by Teams")
 	}
@@ -430,7 +432,7 @@ func (t Tasks) ShowPass(ctx context.Context, caller governance.Caller, id string
 	if err != nil {
 		return ShownPass{}, err
 	}
-	w, err := t.openTask(ctx, place, governance.Fold(id))
+	w, err := openTask(ctx, t.Ports, place, governance.Fold(id))
 	if err != nil {
 		return ShownPass{}, err
 	}

@@ -18,7 +18,9 @@ import (
 var _ = declare(ActionKind{
 	Kind:        "intuneApp",
 	DisplayName: "Install and uninstall an Intune app",
-	Description: "When access is granted the person is in the install group and out of the uninstall group; when it is removed the other way round, for as long as set. The app's uninstall assignment is made sure of, its other assignments stay. Intune uninstalls what it has installed itself.",
+	Description: "When access is granted the person is in the install group and out of the uninstall group; when it is removed the " +
+		"other way round, for as long as set. The app's uninstall assignment is made sure of, its other assignments stay. Intune " +
+		"uninstalls what it has installed itself.",
 	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["mobileAppId","installGroupId","uninstallGroupId"],"properties":{
 		"mobileAppId":{"type":"string","format":"uuid"},"installGroupId":{"type":"string","format":"uuid"},"uninstallGroupId":{"type":"string","format":"uuid"},
 		"uninstallFor":{"type":"string","format":"duration","default":"P30D","description":"How long the person stays in the uninstall group, so that every device hears of it: P1D to P365D."},

@@ -23,14 +23,14 @@ import (
 var secretName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,59}$`)
 
 // post sends JSON. Errors: a giveUp for what waiting does not mend, CodeUnavailable or a ThrottledError for the rest.
-func (ports *Ports) post(ctx context.Context, address string, header http.Header, body json.RawMessage) (platform.OutboundReply, error) {
+func post(ctx context.Context, through Outbound, address string, header http.Header, body json.RawMessage) (platform.OutboundReply, error) {
 	header.Set("Content-Type", "application/json")
-	return ports.exchange(ctx, platform.OutboundCall{Method: http.MethodPost, URL: address, Header: header, Body: body})
+	return exchange(ctx, through, platform.OutboundCall{Method: http.MethodPost, URL: address, Header: header, Body: body})
 }
 
 // exchange sends a request to an address of the settings. Errors: those of post.
-func (ports *Ports) exchange(ctx context.Context, call platform.OutboundCall) (platform.OutboundReply, error) {
-	reply, err := ports.Outbound.Send(ctx, call)
+func exchange(ctx context.Context, through Outbound, call platform.OutboundCall) (platform.OutboundReply, error) {
+	reply, err := through.Send(ctx, call)
 	switch {
 	case errors.Is(err, platform.ErrNotAllowed):
 		return reply, giveUpf(err, "The address may not be called: it is not a public one, or not https.")
@@ -149,7 +149,8 @@ func eachText(value any, depth int, do func(string) (string, error)) (any, error
 var headerName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$") }) // 0.1 MB that few need
 
 // ownHeaders are those that settings do not set: the connection's, and Latchkey's own.
-var ownHeaders = []string{"host", "content-length", "content-type", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect", "authorization", "proxy-authorization", "cookie", "user-agent"}
+var ownHeaders = []string{"host", "content-length", "content-type", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect",
+	"authorization", "proxy-authorization", "cookie", "user-agent"}
 
 func checkHeaders(headers map[string]string) error {
 	if len(headers) > 20 {

@@ -25,7 +25,8 @@ import (
 var _ = declare(ActionKind{
 	Kind:        "ticket",
 	DisplayName: "Open a ticket",
-	Description: "Opens a ticket by REST and, if set, waits for its answer at /api/callouts/tickets/{id}, which the request then goes on with. docs/companion/ticket.md has templates for ServiceNow and Jira.",
+	Description: "Opens a ticket by REST and, if set, waits for its answer at /api/callouts/tickets/{id}, which the request then goes " +
+		"on with. docs/companion/ticket.md has templates for ServiceNow and Jira.",
 	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["url","body"],"properties":{
 		"url":{"type":"string","format":"uri"},
 		"authorizationSecret":{"type":"string","description":"The name of the secret that holds the Authorization header, such as Basic … or Bearer …."},
@@ -167,7 +168,7 @@ func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 				return number, err
 			}
 		}
-		reply, err := w.post(ctx, p.URL, header, body)
+		reply, err := post(ctx, w.Outbound, p.URL, header, body)
 		if err != nil {
 			return "", err
 		}
@@ -194,7 +195,7 @@ func (p *ticketPlan) look(ctx context.Context, w *work, header http.Header) (num
 	}
 	header = header.Clone()
 	header.Set("Accept", "application/json")
-	reply, err := w.exchange(ctx, platform.OutboundCall{Method: http.MethodGet, URL: p.Find.address(ticketID(w.place.Partition, w.task.ID)), Header: header})
+	reply, err := exchange(ctx, w.Outbound, platform.OutboundCall{Method: http.MethodGet, URL: p.Find.address(ticketID(w.place.Partition, w.task.ID)), Header: header})
 	switch {
 	case reply.Status == http.StatusNotFound: // ServiceNow's first version of the call says so of an empty list
 		return "", false, nil
@@ -263,7 +264,7 @@ func (t Tasks) AnswerTicket(ctx context.Context, id, key string, answer TicketAn
 	if !ok || !governance.IsGUID(subjectID) || !governance.IsGUID(taskID) || len(key) != 43 {
 		return governance.Task{}, refused
 	}
-	w, err := t.openTask(ctx, ledger.SubjectPlace(governance.Fold(subjectID)), governance.Fold(taskID))
+	w, err := openTask(ctx, t.Ports, ledger.SubjectPlace(governance.Fold(subjectID)), governance.Fold(taskID))
 	if governance.CodeOf(err) == governance.CodeNotFound {
 		return governance.Task{}, refused
 	}

@@ -19,7 +19,8 @@ import (
 var _ = declare(ActionKind{
 	Kind:        "webhook",
 	DisplayName: "Call a webhook",
-	Description: "Posts JSON to an address. The header Latchkey-Signature is sha256= and the HMAC of the header Latchkey-Timestamp, a full stop and the body; Latchkey-Delivery stays the same when the call is repeated.",
+	Description: "Posts JSON to an address. The header Latchkey-Signature is sha256= and the HMAC of the header Latchkey-Timestamp, a " +
+		"full stop and the body; Latchkey-Delivery stays the same when the call is repeated.",
 	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["url","secret"],"properties":{
 		"url":{"type":"string","format":"uri"},
 		"secret":{"type":"string","description":"The name of the secret that the call is signed with."},
@@ -106,7 +107,7 @@ func (p *webhookPlan) run(ctx context.Context, w *work) (outcome, error) {
 		header, timestamp := headerOf(w.task.ID, p.Headers), fmt.Sprint(w.Ledger.Now().Unix())
 		header.Set("Latchkey-Timestamp", timestamp)
 		header.Set("Latchkey-Signature", sign(secret, timestamp, body))
-		reply, err := w.post(ctx, p.URL, header, body)
+		reply, err := post(ctx, w.Outbound, p.URL, header, body)
 		return fmt.Sprint(reply.Status), err
 	})
 	return outcome{detail: "The webhook was called."}, err

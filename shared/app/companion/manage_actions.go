@@ -40,17 +40,17 @@ func (a Actions) CalloutAction(ctx context.Context, caller governance.Caller, na
 	if err := a.Authz.Require(ctx, caller, authz.OpReadActions); err != nil {
 		return ledger.Versioned[governance.CalloutAction]{}, err
 	}
-	found, _, err := a.action(ctx, name)
+	found, _, err := actionNamed(ctx, a.Ledger, name)
 	return found, err
 }
 
-// action is a configured action, and the version of the tenant that it was read in. Errors: CodeNotFound.
-func (ports *Ports) action(ctx context.Context, name string) (found ledger.Versioned[governance.CalloutAction], tenant ledger.Version, err error) {
+// actionNamed is a configured action, and the version of the tenant that it was read in. Errors: CodeNotFound.
+func actionNamed(ctx context.Context, l *ledger.Ledger, name string) (found ledger.Versioned[governance.CalloutAction], tenant ledger.Version, err error) {
 	missing := governance.NotFound("There is no action %q.", governance.Clip(name))
 	if probe := (&governance.CalloutAction{Name: name}); probe.Validate() != nil {
 		return found, tenant, missing
 	}
-	state, err := ports.Ledger.Load(ctx, ledger.TenantPlace(), stored[governance.CalloutAction](name))
+	state, err := l.Load(ctx, ledger.TenantPlace(), stored[governance.CalloutAction](name))
 	if err != nil {
 		return found, tenant, fmt.Errorf("read the action: %w", err)
 	}
@@ -67,9 +67,10 @@ type ConfiguredAction struct {
 	Findings []governance.Finding `json:"findings"`
 }
 
-// PutAction makes an action or replaces it, if it is still the version that ifMatch names (empty for a new one, AnyETag for whichever there is), and checks whether it could do its work: edit is given the present
-// one, of a new one the name, and makes all of the next of it. What the check finds is told, and stops nothing: a group may be made later. Errors: CodeForbidden, CodeInvalid, CodeNotFound, CodePrecondition,
-// CodeConflict for a new one whose name is taken.
+// PutAction makes an action or replaces it, if it is still the version that ifMatch names (empty for a new one, AnyETag for whichever there
+// is), and checks whether it could do its work: edit is given the present one, of a new one the name, and makes all of the next of it. What
+// the check finds is told, and stops nothing: a group may be made later. Errors: CodeForbidden, CodeInvalid, CodeNotFound,
+// CodePrecondition, CodeConflict for a new one whose name is taken.
 func (a Actions) PutAction(ctx context.Context, caller governance.Caller, name, ifMatch string, edit func(*governance.CalloutAction) error) (ledger.Versioned[ConfiguredAction], error) {
 	var none ledger.Versioned[ConfiguredAction]
 	if err := a.Authz.Require(ctx, caller, authz.OpWriteActions); err != nil {

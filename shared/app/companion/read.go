@@ -27,7 +27,7 @@ func (t Tasks) Task(ctx context.Context, caller governance.Caller, id string) (l
 }
 
 // openTask is a task to work on. Errors: CodeNotFound.
-func (ports *Ports) openTask(ctx context.Context, place governance.Place, id string) (*work, error) {
+func openTask(ctx context.Context, ports *Ports, place governance.Place, id string) (*work, error) {
 	state, err := ports.Ledger.Load(ctx, place, stored[governance.Task](id))
 	if err != nil {
 		return nil, fmt.Errorf("read the callout: %w", err)

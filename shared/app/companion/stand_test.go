@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"latchkey/handlers/api/strict"
+	"latchkey/infra/local/ledgertest"
 	"latchkey/shared/app/authz"
 	"latchkey/shared/app/companion"
 	"latchkey/shared/bus"
@@ -381,7 +382,7 @@ func (w *taskWorld) checkChain(place governance.Place) int {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if broken := governance.VerifyChain(governance.AuditLinks(entries)); broken != 0 || state.Head.AuditSequence != int64(len(entries)) || state.Head.AuditHash != entries[len(entries)-1].Hash {
+	if broken := governance.VerifyChain(ledgertest.Links(entries)); broken != 0 || state.Head.AuditSequence != int64(len(entries)) || state.Head.AuditHash != entries[len(entries)-1].Hash {
 		w.t.Errorf("the audit chain of %s is broken at %d", place.Partition, broken)
 	}
 	return len(entries)

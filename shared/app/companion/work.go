@@ -29,8 +29,8 @@ func (t Tasks) WorkTask(ctx context.Context, effect governance.Effect) error {
 
 // workOnTask is workTask on what is so now. Errors: CodeConflict when that has changed meanwhile.
 func (t Tasks) workOnTask(ctx context.Context, effect governance.Effect) error {
-	w, err := t.openTask(ctx, effect.Place, effect.About)
-	if err != nil && governance.CodeOf(err) == governance.CodeNotFound { // it was committed with its effect
+	w, err := openTask(ctx, t.Ports, effect.Place, effect.About)
+	if governance.CodeOf(err) == governance.CodeNotFound { // it was committed with its effect
 		return fmt.Errorf("%w: %w", ledger.ErrNoDocument, err)
 	}
 	if err != nil {
@@ -196,11 +196,12 @@ func (w *work) newest(ctx context.Context) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	return w.openTask(ctx, w.place, cmp.Or(engine.NewestTask(state.State, w.task), w.task.ID))
+	return openTask(ctx, w.Ports, w.place, cmp.Or(engine.NewestTask(state.State, w.task), w.task.ID))
 }
 
-// putRight does again what the newest task about the same has done, or is doing, until that does not change under it. It is for who may have changed the directory too late: a lock was lost without its knowing,
-// others have carried out the same task or a newer one meanwhile, and nobody else will look at it again.
+// putRight does again what the newest task about the same has done, or is doing, until that does not change under it. It is for who may
+// have changed the directory too late: a lock was lost without its knowing, others have carried out the same task or a newer one meanwhile,
+// and nobody else will look at it again.
 func (w *work) putRight(ctx context.Context) error {
 	if w.task.Claim == "" {
 		return nil

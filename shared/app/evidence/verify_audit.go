@@ -133,5 +133,6 @@ func (t *Trail) tell(ctx context.Context, place governance.Place, report ChainRe
 	}
 	t.Log.ErrorContext(ctx, "an audit chain is broken", "alert", true, platform.LogMetric, platform.MetricAuditBroken, platform.LogValue, 1,
 		"container", place.Container, "partitionId", report.PartitionID, "brokenAt", report.BrokenAt, "entries", report.Entries,
-		"stops", "nothing; what the audit says of this one from there on is no evidence", "mend", "docs/operate/broken-audit-chain.md: keep what is there, then find out who wrote past Latchkey, or whether it was a restore")
+		"stops", "nothing; what the audit says of this one from there on is no evidence", "mend", "docs/operate/broken-audit-chain.md: "+
+			"keep what is there, then find out who wrote past Latchkey, or whether it was a restore")
 }

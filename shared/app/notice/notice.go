@@ -6,8 +6,8 @@ import (
 	"latchkey/shared/governance"
 )
 
-// notice is one thing that people are told: a new one is a row. In its texts ${request}, ${package}, ${requestor}, ${justification}, ${created}, ${until} and ${reason} stand for what is so of the request; a
-// line that is empty then is left out.
+// notice is one thing that people are told: a new one is a row. In its texts ${request}, ${package}, ${requestor}, ${justification},
+// ${created}, ${until} and ${reason} stand for what is so of the request; a line that is empty then is left out.
 type notice struct {
 	moot    func(governance.AssignmentRequest, governance.ApprovalStage) bool // nobody needs it any more; nil: never
 	to      func(governance.AssignmentRequest, governance.ApprovalStage) audience

@@ -62,7 +62,8 @@ func (g Grant) cure() string {
 	return `infra/entra/setup.sh --identity "$(azd env get-value AZURE_IDENTITY_PRINCIPAL_ID)"` + with + ", then restart the app"
 }
 
-// checkGrants says of each permission that is needed by what is configured whether the identity's own token names it. A token that does not tell, such as a developer's, says nothing: then there are no reports.
+// checkGrants says of each permission that is needed by what is configured whether the identity's own token names it. A token that does not
+// tell, such as a developer's, says nothing: then there are no reports.
 func (c *Checker) checkGrants(ctx context.Context) []Health {
 	if c.Actions == nil {
 		return nil

@@ -71,6 +71,7 @@ func (w *Worker) putOff(ctx context.Context, effect governance.Effect, cause err
 	if err := w.Bus.Send(ctx, ledger.QueueOf(later), m); err != nil {
 		return errors.Join(cause, fmt.Errorf("put off: %w", err))
 	}
-	w.Log.WarnContext(ctx, "an effect is put off", "effectId", effect.ID, "what", effect.What, "kind", effect.Kind, "requestId", effect.RequestID, "until", later.NotBefore, "attempt", later.Attempt, "error", cause)
+	w.Log.WarnContext(ctx, "an effect is put off", "effectId", effect.ID, "what", effect.What, "kind", effect.Kind, "requestId",
+		effect.RequestID, "until", later.NotBefore, "attempt", later.Attempt, "error", cause)
 	return nil
 }

@@ -78,5 +78,6 @@ func testGroupProvisioner(t *testing.T, tenant Tenant) {
 		wantError(t, "Revoke of a role "+role, provisioner.Revoke(ctx, unknown, userID(1)), directory.ErrRefused)
 		wantError(t, "Held in a role "+role, errOf(provisioner.Held(ctx, unknown.Grant, userID(1))), directory.ErrRefused)
 	}
-	wantError(t, "Revoke from the last owner", provisioner.Revoke(ctx, governance.Step{Grant: governance.Grant{OriginSystem: origin, ResourceID: groupID(1), Role: governance.GrantOwner}}, userID(3)), directory.ErrRefused)
+	wantError(t, "Revoke from the last owner", provisioner.Revoke(ctx, governance.Step{Grant: governance.Grant{OriginSystem: origin,
+		ResourceID: groupID(1), Role: governance.GrantOwner}}, userID(3)), directory.ErrRefused)
 }

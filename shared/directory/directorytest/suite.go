@@ -460,7 +460,8 @@ func testRefusedPrincipals(t *testing.T, tenant Tenant) {
 	must(t, dir.AddOwner(ctx, groupID(1), appID(1)))
 	for what, err := range map[string]error{
 		"a group in a Microsoft 365 group": dir.AddMember(ctx, groupID(1), groupID(2)), "a service principal in a Microsoft 365 group": dir.AddMember(ctx, groupID(1), appID(1)),
-		"a Microsoft 365 group in a group": dir.AddMember(ctx, groupID(2), groupID(1)), "a group as an owner": dir.AddOwner(ctx, groupID(2), groupID(3)), "an owner too many": dir.AddOwner(ctx, groupID(3), userID(0)),
+		"a Microsoft 365 group in a group": dir.AddMember(ctx, groupID(2), groupID(1)), "a group as an owner": dir.AddOwner(ctx, groupID(2),
+			groupID(3)), "an owner too many": dir.AddOwner(ctx, groupID(3), userID(0)),
 	} {
 		wantError(t, what, err, directory.ErrRefused)
 	}

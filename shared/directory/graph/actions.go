@@ -34,8 +34,9 @@ const (
 	operationResumeLifecycle Operation = "ResumeLifecycle"
 )
 
-// ActionPermissions lists the calls that the actions of custom extensions make with the permission that each needs (RULES PRV-13, PRV-19 to PRV-21, EXT-22). A tenant grants those of the actions that it uses.
-// To resume a request it takes the role access package assignment manager on the catalog, and no permission.
+// ActionPermissions lists the calls that the actions of custom extensions make with the permission that each needs (RULES PRV-13, PRV-19 to
+// PRV-21, EXT-22). A tenant grants those of the actions that it uses. To resume a request it takes the role access package assignment
+// manager on the catalog, and no permission.
 func ActionPermissions() []Permission {
 	const passWrite, apps, roles = "UserAuthMethod-TAP.ReadWrite.All", "DeviceManagementApps.ReadWrite.All", "RoleManagement.Read.Directory"
 	return []Permission{

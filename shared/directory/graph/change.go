@@ -65,8 +65,9 @@ func (d *Directory) add(ctx context.Context, operation Operation, edge, groupID,
 	return alreadyThere(d.raw(ctx, operation, ifIdempotent, abstractions.POST, "/groups/{id}/"+edge+"/$ref", map[string]string{"id": groupID}, reference, nil))
 }
 
-// remove deletes that reference. When it is not there, Graph answers 404; so it does when an end of it lies among the deleted items, and a restored one has it again. So both ends are looked at, and if
-// both are there, whether the one has the other: an end may have been restored meanwhile. Errors: directory.ErrUnavailable while they come and go.
+// remove deletes that reference. When it is not there, Graph answers 404; so it does when an end of it lies among the deleted items, and a
+// restored one has it again. So both ends are looked at, and if both are there, whether the one has the other: an end may have been
+// restored meanwhile. Errors: directory.ErrUnavailable while they come and go.
 func (d *Directory) remove(ctx context.Context, operation Operation, edge, groupID, principalID string, has func(ctx context.Context, groupID, userID string) (bool, error)) error {
 	if !governance.IsGUID(groupID) || !governance.IsGUID(principalID) {
 		return nil // there is no such reference

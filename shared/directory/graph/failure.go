@@ -36,8 +36,8 @@ func classify(operation Operation, seen *answer, err error) error {
 	}
 }
 
-// isAbsence says whether an error is Graph's own word that an object does not exist; of a group that is too new for a change it is a 400. That the path does not exist, because the base URL is wrong, is
-// not that.
+// isAbsence says whether an error is Graph's own word that an object does not exist; of a group that is too new for a change it is a 400.
+// That the path does not exist, because the base URL is wrong, is not that.
 func (a *answer) isAbsence() bool {
 	if a.status == http.StatusBadRequest && strings.Contains(a.message, "objects being referenced do not exist") {
 		return true

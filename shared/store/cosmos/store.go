@@ -36,7 +36,6 @@ const (
 	OpReadBatch = "readBatch"
 	OpCreate    = "create"
 	OpReplace   = "replace"
-	OpUpsert    = "upsert"
 	OpDelete    = "delete"
 	OpBatch     = "batch"
 	OpQuery     = "query"
@@ -240,15 +239,13 @@ func (s *Store) commit(ctx context.Context, name store.Container, partition stri
 		operation := &operations[i]
 		document := &operation.Document
 		guard := &azcosmos.TransactionalBatchItemOptions{IfMatchETag: match(operation.IfMatch)}
-		switch verbOf(operation) {
+		switch operation.Verb {
 		case store.Create:
 			batch.CreateItem(encode(name, partition, document), nil)
 		case store.Replace:
 			batch.ReplaceItem(escaped(document.ID), encode(name, partition, document), guard)
 		case store.Delete:
 			batch.DeleteItem(escaped(document.ID), guard)
-		default:
-			batch.UpsertItem(encode(name, partition, document), nil)
 		}
 	}
 	response, err := c.client.ExecuteTransactionalBatch(ctx, batch, c.batchOptions())
@@ -279,7 +276,7 @@ func (s *Store) writeOne(ctx context.Context, c *container, partition string, op
 	var response azcosmos.ItemResponse
 	var err error
 	var name string
-	switch verbOf(operation) {
+	switch operation.Verb {
 	case store.Create:
 		name = OpCreate
 		response, err = c.client.CreateItem(ctx, key, encode(c.name, partition, document), options)
@@ -289,13 +286,10 @@ func (s *Store) writeOne(ctx context.Context, c *container, partition string, op
 	case store.Delete:
 		name = OpDelete
 		response, err = c.client.DeleteItem(ctx, key, document.ID, options)
-	default:
-		name = OpUpsert
-		response, err = c.client.UpsertItem(ctx, key, encode(c.name, partition, document), options)
 	}
 	if err != nil {
 		err = s.failed(ctx, name, err)
-		if errors.Is(err, errAbsent) && (name == OpCreate || name == OpUpsert) { // the container, then
+		if errors.Is(err, errAbsent) && name == OpCreate { // the container, then
 			return nil, fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 		}
 		return nil, asConflict(err)
@@ -305,14 +299,6 @@ func (s *Store) writeOne(ctx context.Context, c *container, partition string, op
 		return []string{""}, nil
 	}
 	return []string{string(response.ETag)}, nil
-}
-
-// verbOf is the verb on the wire. Cosmos DB ignores the ETag of an upsert whose document does not exist, and the port does not: a guarded upsert is a replace.
-func verbOf(operation *store.Operation) store.Verb {
-	if operation.Verb == store.Upsert && operation.IfMatch != "" {
-		return store.Replace
-	}
-	return operation.Verb
 }
 
 // Query implements store.Store.

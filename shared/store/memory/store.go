@@ -172,7 +172,7 @@ func apply(tx *Tx[store.Document], operation *store.Operation, item Item[store.D
 	switch {
 	case operation.Verb == store.Create && existing != nil:
 		return "", fmt.Errorf("%w: it exists", store.ErrConflict)
-	case existing == nil && (operation.Verb == store.Replace || operation.Verb == store.Delete || operation.IfMatch != ""):
+	case operation.Verb != store.Create && existing == nil:
 		return "", fmt.Errorf("%w: it does not exist", store.ErrConflict)
 	case operation.IfMatch != "" && existing.ETag != operation.IfMatch:
 		return "", fmt.Errorf("%w: it has another ETag", store.ErrConflict)

@@ -33,7 +33,7 @@ func (s *suite) crud(t *testing.T) {
 	})
 	t.Run("zero values come back as zero values", func(t *testing.T) {
 		f := s.fixture(t)
-		f.commit(store.Operation{Verb: store.Upsert, Document: store.Document{ID: "bare", Body: []byte(`{}`)}})
+		f.commit(store.Operation{Verb: store.Create, Document: store.Document{ID: "bare", Body: []byte(`{}`)}})
 		d := f.has("bare", `{}`)
 		if d.Kind != "" || d.SchemaVersion != 0 || !d.DueAt.IsZero() || d.TTL != 0 {
 			t.Fatalf("got %+v", d)
@@ -49,19 +49,19 @@ func (s *suite) crud(t *testing.T) {
 			t.Fatalf("due %v, TTL %v", got.DueAt, got.TTL)
 		}
 	})
-	t.Run("replace upsert delete", func(t *testing.T) {
+	t.Run("replace delete create", func(t *testing.T) {
 		f := s.fixture(t)
 		first := f.commit(f.create("a", `{"n":1}`))[0]
 		second := f.commit(store.Operation{Verb: store.Replace, Document: f.document("a", `{"n":2}`)})[0]
 		f.has("a", `{"n":2}`)
-		third := f.commit(store.Operation{Verb: store.Upsert, Document: f.document("a", `{"n":3}`)})[0]
+		third := f.commit(store.Operation{Verb: store.Replace, Document: f.document("a", `{"n":3}`)})[0]
 		f.has("a", `{"n":3}`)
 		if first == second || second == third || first == third {
 			t.Fatalf("ETags %s %s %s", first, second, third)
 		}
 		f.commit(store.Operation{Verb: store.Delete, Document: store.Document{ID: "a"}})
 		f.absent("a")
-		f.commit(store.Operation{Verb: store.Upsert, Document: f.document("a", `{"n":4}`)})
+		f.commit(f.create("a", `{"n":4}`))
 		f.has("a", `{"n":4}`)
 	})
 	t.Run("replace drops what the new version does not say", func(t *testing.T) {

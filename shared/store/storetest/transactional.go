@@ -25,17 +25,16 @@ func (s *suite) allOrNothing(t *testing.T) {
 	for name, failing := range map[string]store.Operation{
 		"create of existing":   f.create("victim", `{}`),
 		"stale replace":        {Verb: store.Replace, Document: f.document("head", `{"n":3}`), IfMatch: stale},
-		"stale upsert":         {Verb: store.Upsert, Document: f.document("head", `{"n":3}`), IfMatch: stale},
 		"stale delete":         {Verb: store.Delete, Document: store.Document{ID: "head"}, IfMatch: stale},
 		"replace of missing":   {Verb: store.Replace, Document: f.document("missing", `{}`)},
 		"delete of missing":    {Verb: store.Delete, Document: store.Document{ID: "missing"}},
-		"guarded but missing":  {Verb: store.Upsert, Document: f.document("missing", `{}`), IfMatch: fresh},
+		"guarded but missing":  {Verb: store.Replace, Document: f.document("missing", `{}`), IfMatch: fresh},
 		"guarded delete of no": {Verb: store.Delete, Document: store.Document{ID: "missing"}, IfMatch: fresh},
 	} {
 		good := []store.Operation{
 			f.create("new", `{}`),
 			{Verb: store.Delete, Document: store.Document{ID: "victim"}},
-			{Verb: store.Upsert, Document: f.document("upserted", `{}`)},
+			f.create("other", `{}`),
 			{Verb: store.Replace, Document: f.document("head", `{"n":9}`), IfMatch: fresh},
 		}
 		// The failing operation comes first, last and alone: it touches other documents than those before it, save for the head.
@@ -48,7 +47,7 @@ func (s *suite) allOrNothing(t *testing.T) {
 		f.commitFails(store.ErrConflict, append([]store.Operation{failing}, good...)...)
 		f.commitFails(store.ErrConflict, append(slices.Clone(good), failing)...)
 		f.commitFails(store.ErrConflict, failing)
-		f.absent("new", "upserted", "missing")
+		f.absent("new", "other", "missing")
 		f.has("victim", `{"n":1}`)
 		if head := f.has("head", `{"n":2}`); head.ETag != fresh {
 			t.Fatalf("%s: the head has another ETag", name)
@@ -65,8 +64,7 @@ func (s *suite) preconditions(t *testing.T) {
 	}
 	second := f.commit(store.Operation{Verb: store.Replace, Document: f.document("a", `{"n":2}`), IfMatch: first})[0]
 	f.commitFails(store.ErrConflict, store.Operation{Verb: store.Replace, Document: f.document("a", `{"n":3}`), IfMatch: first})
-	third := f.commit(store.Operation{Verb: store.Upsert, Document: f.document("a", `{"n":3}`), IfMatch: second})[0]
-	f.commitFails(store.ErrConflict, store.Operation{Verb: store.Upsert, Document: f.document("a", `{"n":4}`), IfMatch: second})
+	third := f.commit(store.Operation{Verb: store.Replace, Document: f.document("a", `{"n":3}`), IfMatch: second})[0]
 	f.commitFails(store.ErrConflict, store.Operation{Verb: store.Delete, Document: store.Document{ID: "a"}, IfMatch: second})
 	f.has("a", `{"n":3}`)
 	// The same content is another version.
