@@ -165,6 +165,27 @@ func TestTheSameCommandTwiceAtOnce(t *testing.T) {
 	}
 }
 
+// TestNoCommandIsRefusedForWhatItMadeItself: a place is read in several steps, and the same command, sent twice at once, may commit between them.
+func TestNoCommandIsRefusedForWhatItMadeItself(t *testing.T) {
+	s := newStand(t)
+	id := ledgertest.ID("probe")
+	runs := 0
+	done, err := s.Ledger.Update(numbered(t.Context()), review, ledger.Documents("probe:"+id), func(engine.State) (engine.Change, error) {
+		runs++
+		_, err := s.update(numbered(t.Context()), probe{ID: id, Text: "the first"})
+		s.Must(err)
+		return engine.Change{}, governance.Conflict("There is one already.")
+	})
+	s.Must(err)
+	if one, ok := ledger.Made[probe](done, id); !ok || one.Text != "the first" || runs != 1 {
+		t.Errorf("after %d runs it answers with %+v", runs, one)
+	}
+	_, err = s.Ledger.Update(ledger.WithCommand(t.Context(), "another"), review, ledger.Documents(), func(engine.State) (engine.Change, error) {
+		return engine.Change{}, governance.Conflict("There is one already.")
+	})
+	s.Refused(err, governance.CodeConflict)
+}
+
 // TestARepetitionOfWhatStartedOver finds what was made, whichever start made it.
 func TestARepetitionOfWhatStartedOver(t *testing.T) {
 	s := newStand(t)

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,8 +75,14 @@ func (l *Ledger) Update(ctx context.Context, place governance.Place, read Read, 
 			done.etags = state.ETags
 			return true, nil
 		}
+		repeats := again
 		again = true
 		decided, err := command(state.State)
+		if err != nil && repeats { // it may be refused for what it has done itself: what was read may be newer than the head that was read before it
+			if stands, failed := l.Stands(ctx, state.Version()); failed != nil || !stands {
+				return false, cmp.Or(failed, store.ErrConflict)
+			}
+		}
 		if err != nil || decided.IsEmpty() {
 			done = Committed{Change: decided, Before: state.State, etags: state.ETags}
 			return false, err

@@ -251,7 +251,7 @@ func (w *world) scheduleOf(luck *luck) *governance.Schedule {
 	}
 	switch luck.below(4) {
 	case 0:
-		d := one(luck, []governance.Duration{governance.Duration{Time: 4 * time.Hour}, governance.Days(2), governance.Days(20)})
+		d := one(luck, []governance.Duration{{Time: 4 * time.Hour}, governance.Days(2), governance.Days(20)})
 		schedule.Expiration = &governance.Expiration{Type: governance.ExpirationAfterDuration, Duration: &d}
 	case 1:
 		start := schedule.StartDateTime.Instant()

@@ -243,7 +243,7 @@ func (w *world) expiration(luck *luck) *governance.Expiration {
 	case 2, 3:
 		return &governance.Expiration{Type: governance.ExpirationAfterDateTime, EndDateTime: governance.At(w.clock.Now().AddDate(0, 0, 5+luck.below(150)))}
 	default:
-		durations := []governance.Duration{governance.Duration{Time: 8 * time.Hour}, governance.Days(1), governance.Days(30), {Months: 2}, governance.Days(180)}
+		durations := []governance.Duration{{Time: 8 * time.Hour}, governance.Days(1), governance.Days(30), {Months: 2}, governance.Days(180)}
 		d := one(luck, durations)
 		return &governance.Expiration{Type: governance.ExpirationAfterDuration, Duration: &d}
 	}

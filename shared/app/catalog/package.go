@@ -44,18 +44,12 @@ func invalid(err error, path string) error {
 	return err
 }
 
-// find finds what lies in a catalog, in which the caller must have a right. Errors: CodeForbidden, CodeNotFound.
-func find[T governance.Document](ctx context.Context, p *Ports, caller governance.Caller, id, what string, operation authz.Operation) (*engine.Catalog, *ledger.State, T, error) {
-	if _, err := locate[T](ctx, p, caller, id, what, operation); err != nil {
-		var none T
-		return nil, nil, none, err
-	}
-	return ledger.CatalogWith[T](ctx, p.Ledger, id, what)
-}
-
 // Package reads an access package with its catalog, policies and resource role scopes. Errors: CodeForbidden, CodeNotFound.
 func (p *Packages) Package(ctx context.Context, caller governance.Caller, id string) (versionedPackage, error) {
-	catalog, state, pack, err := find[governance.AccessPackage](ctx, p.Ports, caller, id, packageName, authz.OpReadPackages)
+	if _, err := locate[governance.AccessPackage](ctx, p.Ports, caller, id, packageName, authz.OpReadPackages); err != nil {
+		return versionedPackage{}, err
+	}
+	catalog, state, pack, err := ledger.CatalogWith[governance.AccessPackage](ctx, p.Ledger, id, packageName)
 	if err != nil {
 		return versionedPackage{}, err
 	}

@@ -96,7 +96,10 @@ func (p *Policies) peopleExist(ctx context.Context, policy governance.Assignment
 
 // Policy reads a policy with its package and catalog. Errors: CodeForbidden, CodeNotFound.
 func (p *Policies) Policy(ctx context.Context, caller governance.Caller, id string) (versionedPolicy, error) {
-	catalog, state, policy, err := find[governance.AssignmentPolicy](ctx, p.Ports, caller, id, policyName, authz.OpReadPolicies)
+	if _, err := locate[governance.AssignmentPolicy](ctx, p.Ports, caller, id, policyName, authz.OpReadPolicies); err != nil {
+		return versionedPolicy{}, err
+	}
+	catalog, state, policy, err := ledger.CatalogWith[governance.AssignmentPolicy](ctx, p.Ledger, id, policyName)
 	if err != nil {
 		return versionedPolicy{}, err
 	}
