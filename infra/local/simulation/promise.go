@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -253,7 +254,9 @@ func (c *commit) timedOut(s *subject, request governance.AssignmentRequest, stag
 // mayAsk: nobody is told that they have what they do not have, or cannot have what is for them. began is when the call did.
 func (w *world) mayAsk(o op, asked issued, began int, err error) {
 	code := governance.CodeOf(err)
-	if code != governance.CodeConflict && code != governance.CodeForbidden || asked.removes != "" || w.ledger.catalogsChanged >= began || asked.target.changed() >= began {
+	var refused *governance.Error
+	if errors.As(err, &refused) && refused.Target == "Idempotency-Key" || // another request has used it since
+		code != governance.CodeConflict && code != governance.CodeForbidden || asked.removes != "" || w.ledger.catalogsChanged >= began || asked.target.changed() >= began {
 		return
 	}
 	p := asked.target

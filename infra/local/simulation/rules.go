@@ -210,10 +210,13 @@ func stands(assignment governance.Assignment) bool {
 }
 
 // nothingKept: what an ended assignment granted is gone, unless another has delivered it or is still to take it away (RULES RES-10).
-func (c *commit) nothingKept(s *subject, next governance.Assignment) {
+func (c *commit) nothingKept(s *subject, before, next governance.Assignment) {
 	w := c.ledger.world
-	for _, ended := range next.Deliveries {
+	for i, ended := range next.Deliveries {
 		grant := ended.Grant
+		if i < len(before.Deliveries) && before.Deliveries[i].State == governance.DeliveryRemoved {
+			continue // by an earlier commit, and somebody may be given it anew by now
+		}
 		has := w.directory.IsMember
 		if grant.Role == governance.GrantOwner {
 			has = w.directory.IsOwner
@@ -248,7 +251,7 @@ func (c *commit) assignmentChanged(s *subject, before governance.Assignment, kno
 		c.broken("transition", "the assignment %s ended without having been taken away", next.ID)
 	}
 	if next.State == governance.AssignmentExpired && !c.takenOver(before, next) {
-		c.nothingKept(s, next)
+		c.nothingKept(s, before, next)
 	}
 	takesAlong := next.Removing && len(grantsOf(next)) > len(grantsOf(before)) && slices.Equal(grantsOf(before), grantsOf(next)[:len(grantsOf(before))])
 	if !slices.Equal(grantsOf(before), grantsOf(next)) && !takesAlong || endOf(before) != endOf(next) && !slices.Contains(c.ledger.tampered, next.ID) {
