@@ -122,7 +122,10 @@ func (c *Change) makeRoom(s State, packageID string, now time.Time) error {
 			delivery.State = governance.DeliveryPending
 			older.Deliveries = append(older.Deliveries, delivery)
 		case older.Deliveries[at].State == governance.DeliveryRemoved:
+			older.Deliveries[at] = delivery
 			older.Deliveries[at].State = governance.DeliveryPending
+		case older.Deliveries[at].Handle == "":
+			older.Deliveries[at].Handle = delivery.Handle
 		}
 		failed.Deliveries[i].State = governance.DeliveryRemoved
 	}
@@ -189,10 +192,11 @@ type removal struct {
 
 // remove starts taking an assignment away.
 func (c *Change) remove(assignment governance.Assignment, why removal, now time.Time) {
+	never := !assignment.Removing && assignment.State != governance.AssignmentDelivered && !slices.ContainsFunc(assignment.Deliveries, isDelivered)
 	assignment.RequestID, assignment.Removing, assignment.Attempt = why.requestID, true, 0
 	assignment.NextAttempt = governance.At(now.Add(attention))
 	policy := *assignment.AssignmentPolicy
-	if !slices.ContainsFunc(assignment.Deliveries, isDelivered) { // nobody is told of the end of what never was
+	if never { // nobody is told of the end of what never was
 		policy.NotificationSettings = &governance.NotificationSettings{IsAssignmentNotificationDisabled: true}
 	}
 	request := governance.AssignmentRequest{
@@ -302,8 +306,7 @@ func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Ch
 		}
 		outcome := outcomes[at]
 		if outcome.Action == ActionAwait {
-			transient = true
-			continue
+			outcome.Reason, outcome.Transient = "another assignment is still to be given the same", true
 		}
 		if outcome.Reason != "" {
 			delivery.Reason = governance.Shorten(outcome.Reason, governance.MaxReason)

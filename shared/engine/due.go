@@ -147,7 +147,10 @@ func AssignmentIsDue(s State, assignmentID string, now time.Time) (Change, error
 	switch {
 	case !governance.IsDue(due, governance.DeadlineAttempt, now) || request.State == governance.StateDelivered:
 		return Change{}, nil
-	case !hasRequest && assignment.Removing: // somebody has deleted it by hand; what must go goes on going
+	case !hasRequest && assignment.Removing: // somebody has deleted it by hand, or spoiled it; what must go goes on going
+		if _, spoiled := s.Unread[governance.StoredID(request.DocumentKind(), assignment.RequestID)]; spoiled {
+			assignment.RequestID = governance.NameID("again:" + assignment.RequestID)
+		}
 		change.expire(assignment, now)
 		return change, nil
 	case !hasRequest:
@@ -179,10 +182,14 @@ func (c *Change) giveUp(request governance.AssignmentRequest, assignment governa
 	return nil
 }
 
-// expire has the service itself take an assignment away.
+// expire has the service itself take an assignment away; one that was being taken away before under the same id, so that what the head says of it holds again.
 func (c *Change) expire(assignment governance.Assignment, now time.Time) {
+	id := governance.NameID("expire:" + assignment.ID)
+	if assignment.Removing {
+		id = assignment.RequestID
+	}
 	c.remove(assignment, removal{
-		requestID: governance.NameID("expire:" + assignment.ID),
+		requestID: id,
 		kind:      governance.RequestSystemRemove,
 		activity:  governance.ActivitySystemRemoves,
 		caller:    governance.System(),

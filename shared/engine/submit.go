@@ -28,6 +28,9 @@ type Submission struct {
 	Asked         []Approvers                   // who is asked in each stage of its approval, if there is one
 }
 
+// errDoubtful: what is asked depends on a policy that is there and cannot be read.
+var errDoubtful = governance.Conflict("A policy of this access package cannot be read, so nobody can tell which one applies; an operator must mend it first (docs/operate/bad-documents.md).")
+
 // Submit decides about a new request. Errors: CodeForbidden when no policy allows it, CodeConflict when the subject has or is getting or losing the package
 // already, CodeInvalid naming what is missing or wrong.
 func Submit(s State, cmd Submission, now time.Time) (Change, error) {
@@ -62,7 +65,7 @@ func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 		return Change{}, governance.Forbidden("The catalog of this access package is not published, so nothing in it can be requested.")
 	}
 	if cmd.Doubtful && cmd.Type == governance.RequestUserAdd {
-		return Change{}, governance.Conflict("A policy of this access package cannot be read, so nobody can tell which one applies; an operator must mend it first (docs/operate/bad-documents.md).")
+		return Change{}, errDoubtful
 	}
 	policy, err := PolicyOf(cmd)
 	if err != nil {
@@ -124,12 +127,24 @@ func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 	return closed, nil
 }
 
+// maxFailing is how many assignments of one package, at most, wait to be taken away from a subject when another is asked for.
+const maxFailing = 10
+
 // available refuses a package that the subject has, or that a request in flight is about (DESIGN section 3, RULES REQ-22). What stands in the way no longer, because its time is over, is closed by the change.
 func available(s State, packageID string, now time.Time) (Change, error) {
 	change := Change{}
-	lives, leaves := s.Head.Holds(packageID)
+	lives, _ := s.Head.Holds(packageID)
+	failing := map[string]bool{} // the removals that go on beside a new one
+	for _, holding := range s.Head.Holdings {
+		if holding.PackageID == packageID && holding.Removing && holding.HasFailed() {
+			failing[holding.AssignmentID] = true
+		}
+	}
+	if len(failing) >= maxFailing {
+		return Change{}, governance.Conflict("%d assignments of this access package are to be taken away and cannot be; an administrator must mend that first (docs/operate/stuck-request.md).", len(failing))
+	}
 	for _, flight := range s.Head.InFlight {
-		if flight.PackageID != packageID || leaves != nil && leaves.AssignmentID == flight.AssignmentID && leaves.HasFailed() { // that goes on beside the new one
+		if flight.PackageID != packageID || failing[flight.AssignmentID] {
 			continue
 		}
 		if request, ok := Find[governance.AssignmentRequest](s, flight.RequestID); ok && request.State != governance.StateDelivering && ending(request).isDue(now) {
@@ -151,6 +166,9 @@ func available(s State, packageID string, now time.Time) (Change, error) {
 // PolicyOf finds the policy of an add (RULES POL-05 to POL-08).
 func PolicyOf(cmd Submission) (governance.AssignmentPolicy, error) {
 	named := slices.IndexFunc(cmd.Policies, func(policy governance.AssignmentPolicy) bool { return strings.EqualFold(policy.ID, cmd.PolicyID) })
+	if cmd.PolicyID != "" && named < 0 && cmd.Doubtful {
+		return governance.AssignmentPolicy{}, errDoubtful
+	}
 	if cmd.PolicyID != "" && named < 0 {
 		return governance.AssignmentPolicy{}, governance.Invalid("assignment/assignmentPolicyId", "The access package has no policy %s.", cmd.PolicyID)
 	}
@@ -262,6 +280,9 @@ func submitRemoval(s State, cmd Submission, now time.Time) (Change, error) {
 			return Change{}, governance.Forbidden("Only the one who has the access may give it back; administrators use adminRemove.")
 		}
 		policy := slices.IndexFunc(cmd.Policies, func(policy governance.AssignmentPolicy) bool { return policy.ID == assignment.AssignmentPolicy.ID })
+		if policy < 0 && cmd.Doubtful {
+			return Change{}, errDoubtful
+		}
 		if policy < 0 || !cmd.Policies[policy].Requestor().EnableTargetsToSelfRemoveAccess {
 			return Change{}, governance.Forbidden("The policy of this assignment does not let people give the access back themselves; ask an administrator.")
 		}

@@ -308,13 +308,20 @@ func (q *MultipleChoiceQuestion) chosen(value, at string) (chosen []AnswerChoice
 	return chosen, nil
 }
 
-// words is the displayValue that is true of an answer, and whether the one that a client gave says the same: the texts of what is chosen, in whatever language, or else the value.
+// words is the displayValue that is true of an answer, and whether the one that a client gave may stand for it: of a choice, the texts of what is chosen, in whatever language, or the value. What answers in
+// words of one's own may be shown in others: both are the requestor's.
 func words(question Question, answer Answer) (is string, honest bool) {
 	choices, isChoice := question.(*MultipleChoiceQuestion)
 	if answer.DisplayValue == "" || !isChoice {
-		return answer.DisplayValue, answer.DisplayValue == "" || answer.DisplayValue == answer.Value
+		return answer.DisplayValue, true
 	}
 	chosen, err := choices.chosen(answer.Value, "")
+	if answer.DisplayValue == answer.Value {
+		for _, choice := range chosen {
+			is = is + ", " + choice.Text
+		}
+		return strings.TrimPrefix(is, ", "), err == nil
+	}
 	texts, rest := make([]string, len(chosen)), answer.DisplayValue
 	for i, choice := range chosen {
 		said := ""

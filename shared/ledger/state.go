@@ -52,7 +52,7 @@ func Documents(ids ...string) Read {
 	}
 }
 
-// Following is Documents with those that the head and these lead to.
+// Following is Documents with those that the head and these lead to. One of those that cannot be read is told, and Unread: what is decided does without it.
 func Following(to func(engine.State) []string, ids ...string) Read {
 	first := Documents(ids...)
 	return func(ctx context.Context, l *Ledger, place governance.Place) (*State, error) {
@@ -68,8 +68,21 @@ func Following(to func(engine.State) []string, ids ...string) Read {
 		if err != nil {
 			return nil, fmt.Errorf("read %s of %s: %w", strings.Join(more, ", "), place.Partition, err)
 		}
-		return state, state.take(found...)
+		for _, document := range found {
+			if err := state.take(document); err != nil {
+				l.unread(ctx, state, document, err)
+			}
+		}
+		return state, nil
 	}
+}
+
+// unread tells of a document that cannot be read, and notes it.
+func (l *Ledger) unread(ctx context.Context, state *State, document store.Document, err error) {
+	l.unreadable(ctx, document, err)
+	var says struct{ AccessPackage struct{ ID string } }
+	_ = json.Unmarshal(document.Body, &says) // as far as it can be
+	state.Unread[document.ID] = says.AccessPackage.ID
 }
 
 // Having is a Read that begins with a state in hand, and reads anew when that turns out to be outdated.
@@ -216,10 +229,7 @@ func (l *Ledger) takeAll(ctx context.Context, state *State, kind string, filter 
 	return l.Each(ctx, store.Container(state.Place.Container), query, func(found []store.Document) error {
 		for _, document := range found {
 			if err := state.take(document); err != nil {
-				l.unreadable(ctx, document, err)
-				var says struct{ AccessPackage struct{ ID string } }
-				_ = json.Unmarshal(document.Body, &says) // as far as it can be
-				state.Unread[document.ID] = says.AccessPackage.ID
+				l.unread(ctx, state, document, err)
 				continue
 			}
 			also(state.Documents[document.ID], document)

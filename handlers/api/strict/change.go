@@ -243,7 +243,7 @@ func silent(t *Type, present, body map[string]any, path string) []string {
 	return missing
 }
 
-// silentInside is silent for the elements of a list that are what stored ones become: those of one id, and stages that stay as many.
+// silentInside is silent for the elements of a list that are what stored ones become: those of one id, and stages and questions that stay as many.
 func silentInside(m *Member, is, given any, path string) []string {
 	var missing []string
 	present, _ := is.([]any)
@@ -252,7 +252,7 @@ func silentInside(m *Member, is, given any, path string) []string {
 		at := i
 		if id := idOf(one); id != "" {
 			at = slices.IndexFunc(present, func(other any) bool { return strings.EqualFold(idOf(other), id) })
-		} else if m.Of != stage || len(present) != len(next) {
+		} else if m.Of != stage && m.Of != question || len(present) != len(next) {
 			continue
 		}
 		if at < 0 {
@@ -260,6 +260,9 @@ func silentInside(m *Member, is, given any, path string) []string {
 		}
 		before, _ := present[at].(map[string]any)
 		after, _ := one.(map[string]any)
+		if after = maps.Clone(after); after != nil {
+			after["id"] = before["id"] // it is what was matched, and nothing that was left out
+		}
 		for _, of := range m.Of.Derived {
 			name, _ := before["@odata.type"].(string)
 			if bare := trimFold(strings.TrimPrefix(name, "#"), prefix); (bare == "" || of.isCalled(bare)) && of.Waits == "" && !becomesAnother(of, before, after) {

@@ -307,6 +307,9 @@ var betaRecurrences = map[string][2]string{
 
 // adaptReviews makes v1.0's review settings of beta's.
 func adaptReviews(_ *reading, n *node) error {
+	if err := n.fallback(n.find("reviewers", "primaryReviewers"), "fallbackReviewers"); err != nil {
+		return err
+	}
 	if kind := n.find("reviewerType"); kind != nil && kind.kind != isNull {
 		var err error
 		switch strings.ToLower(kind.text) {
@@ -328,10 +331,7 @@ func adaptReviews(_ *reading, n *node) error {
 			return err
 		}
 	}
-	if err := n.adaptReviewTimes(); err != nil {
-		return err
-	}
-	return n.fallback(n.find("reviewers", "primaryReviewers"), "fallbackReviewers")
+	return n.adaptReviewTimes()
 }
 
 func (n *node) adaptReviewTimes() error {

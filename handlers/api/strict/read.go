@@ -173,10 +173,10 @@ func (r *reading) annotated(declared *Type, n *node) (*Type, error) {
 func harmless(what string) bool {
 	switch what {
 	case "context", "etag", "type", "count", "nextlink", "deltalink", "editlink", "readlink", "navigationlink", "associationlink",
-		"metadataetag":
+		"metadataetag", "mediareadlink", "mediaeditlink", "mediacontenttype", "mediaetag", "microsoft.graph.tips", "microsoft.graph.downloadurl":
 		return true
 	}
-	return strings.HasPrefix(what, "microsoft.graph.") || strings.HasPrefix(what, "media")
+	return false
 }
 
 // primitives are OData's names for the types of plain values.

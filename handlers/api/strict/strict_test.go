@@ -92,6 +92,8 @@ func TestMeaning(t *testing.T) {
 			"reviewSettings":{"isEnabled":false,"expirationBehavior":"","primaryReviewers":[{"@odata.type":"#microsoft.graph.targetUserSponsors"},` + someone + `],"fallbackReviewers":[{"@odata.type":"internalSponsors"}]}}`,
 			`{"requestorSettings":{"onBehalfRequestors":[{"@odata.type":"#microsoft.graph.targetManager","managerLevel":1}],"enableOnBehalfRequestorsToAddAccess":false},
 			"reviewSettings":{"isEnabled":false,"primaryReviewers":[{"@odata.type":"#microsoft.graph.targetUserSponsors"},` + someone + `],"fallbackReviewers":[{"@odata.type":"#microsoft.graph.internalSponsors"}]}}`},
+		"a manager who reviews, and a fallback, off": {Policy, `{"accessReviewSettings":{"isEnabled":false,"reviewerType":"Manager","reviewers":[{"@odata.type":"targetManager","isBackup":true}]}}`,
+			`{"reviewSettings":{"isEnabled":false,"primaryReviewers":[{"@odata.type":"#microsoft.graph.requestorManager","managerLevel":1}],"fallbackReviewers":[{"@odata.type":"#microsoft.graph.targetManager"}]}}`},
 		"reviews that are off, of beta": {Policy, `{"accessReviewSettings":{"isEnabled":false,"recurrenceType":"none","reviewerType":"","accessReviewTimeoutBehavior":"","reviewers":[{"@odata.type":"targetManager","isBackup":true}]}}`,
 			`{"reviewSettings":{"isEnabled":false,"primaryReviewers":[],"fallbackReviewers":[{"@odata.type":"#microsoft.graph.targetManager"}]}}`},
 		"a request": {Request, `{"requestType":"UserAdd","accessPackageAssignment":{"accessPackageId":"p","targetId":"` + anID + `","schedule":{"startDateTime":null,"stopDateTime":null}},"isValidationOnly":false,"parameters":[],
@@ -315,6 +317,8 @@ func TestRefused(t *testing.T) {
 		"an organisation":                     {Request, `{"assignment":{"target":{"connectedOrganization":{"id":"x"}}}}`, "assignment/target/connectedOrganization", []string{"not in this release"}},
 
 		"a fallback that is none":    {Policy, stages(`"fallbackPrimaryApprovers":[{"@odata.type":"requestorManager","isBackup":"garbage"}]`), second + "fallbackPrimaryApprovers/0/isBackup", []string{"boolean"}},
+		"a condition as a medium":    {Policy, `{"requestApprovalSettings@mediaIsApprovalRequired":true}`, "requestApprovalSettings@mediaIsApprovalRequired", nil},
+		"a condition as a tip":       {Policy, `{"@microsoft.graph.isApprovalRequired":true}`, "@microsoft.graph.isApprovalRequired", nil},
 		"a backup that is none":      {Policy, stages(`"isEscalationEnabled":false,"escalationApprovers":[{"@odata.type":"requestorManager","isBackup":[]}]`), second + "escalationApprovers/0/isBackup", []string{"a list", "a boolean"}},
 		"no backup, of another kind": {Policy, `{"specificAllowedTargets":[{"@odata.type":"singleUser","userId":"` + anID + `","isBackup":[]}]}`, "specificAllowedTargets/0/isBackup", nil},
 		"no manager at all":          {Policy, stages(`"primaryApprovers":[{"@odata.type":"requestorManager","managerLevel":0}]`), second + "primaryApprovers/0/managerLevel", []string{"1 to 4"}},
@@ -485,6 +489,7 @@ func TestReplace(t *testing.T) {
 	}
 	refuses(t, put(`{"text":"new"},{"id":"R","text":"b","choices":[]},{"id":"Q","text":"a"}`, `{"primaryApprovers":[`+someone+`]}`), "questions/2/isRequired", "questions/2/regexPattern",
 		"requestApprovalSettings/stages/0/durationBeforeAutomaticDenial", "stages/0/fallbackPrimaryApprovers", "stages/0/isApproverJustificationRequired", "stages/0/isEscalationEnabled.")
+	refuses(t, put(`{"text":"a"},{"id":"r","text":"b"}`, `{},{}`), "questions/0/isRequired", "questions/0/regexPattern") // one without an id, in the place of one
 	nulls := `{"isEscalationEnabled":null,"isApproverJustificationRequired":false,"durationBeforeAutomaticDenial":null,"primaryApprovers":[` + someone + `],"fallbackPrimaryApprovers":[]}`
 	for name, err := range map[string]error{
 		"null": put(`{"id":"q","text":"a","isRequired":false,"regexPattern":null}`, nulls), "others": put(`{"id":"z","text":"a"}`, nulls), "another type": put(`{"@odata.type":"accessPackageMultipleChoiceQuestion","id":"q","choices":[]}`, nulls),

@@ -89,6 +89,9 @@ func present(ctx context.Context, l *ledger.Ledger, request governance.Assignmen
 	if pack, ok := catalog.Packages[request.AccessPackage.ID]; ok {
 		return &pack, rests, nil
 	}
+	if _, there := catalog.Unread[governance.StoredID(governance.AccessPackage{}.DocumentKind(), request.AccessPackage.ID)]; there {
+		return nil, nil, ledger.Unavailable("The access package", ledger.ErrUnreadable)
+	}
 	return nil, rests, nil
 }
 

@@ -55,25 +55,21 @@ func (d *Delivery) Provision(ctx context.Context, effect governance.Effect) erro
 		}
 		steps := engine.Plan(state.State, effect.About)
 		outcomes := make([]engine.Outcome, 0, len(steps))
-		barred, err := d.barred(ctx, assignment.Target.ObjectID, steps)
-		var pack *governance.AccessPackage
-		if err == nil && slices.ContainsFunc(steps, isGrant) {
-			pack, _, err = present(ctx, d.Ledger, request)
-		}
-		if err != nil {
-			return err
-		}
 		for _, step := range steps {
-			if refused := barred; isGrant(step) {
-				if !engine.Offers(pack, step.Grant) {
-					refused = engine.Outcome{Reason: "the access package does not have this resource role any more"}
+			if step.Action == engine.ActionAdd {
+				refused, err := d.barred(ctx, assignment.Target.ObjectID)
+				if err == nil && refused.Reason == "" {
+					refused, err = d.withdrawn(ctx, request, step.Grant)
+				}
+				if err != nil {
+					return err
 				}
 				if refused.Step = step; refused.Reason != "" {
 					outcomes = append(outcomes, refused)
 					continue
 				}
 			}
-			if step.Action != engine.ActionKeep {
+			if step.Action == engine.ActionAdd || step.Action == engine.ActionRemove {
 				done = append(slices.DeleteFunc(done, func(d engine.Step) bool { return d.Grant == step.Grant }), step)
 			}
 			outcome, err := d.carryOut(ctx, assignment.Target.ObjectID, step)
@@ -105,14 +101,18 @@ func (d *Delivery) Provision(ctx context.Context, effect governance.Effect) erro
 	return ledger.Unavailable("The subject", errStale)
 }
 
-func isGrant(step engine.Step) bool { return step.Action == engine.ActionAdd }
-
-// barred looks at a person again before anything is given to them (DESIGN section 2, 13), and answers with the outcome of every grant if nothing may be; without a reason, if it may. A person who is blocked
-// or not to be found may be so for a while only.
-func (d *Delivery) barred(ctx context.Context, objectID string, steps []engine.Step) (engine.Outcome, error) {
-	if !slices.ContainsFunc(steps, isGrant) {
-		return engine.Outcome{}, nil
+// withdrawn looks at the package of a request again before it is granted (DESIGN section 2, 13), and answers as barred does.
+func (d *Delivery) withdrawn(ctx context.Context, request governance.AssignmentRequest, grant governance.Grant) (engine.Outcome, error) {
+	pack, _, err := present(ctx, d.Ledger, request)
+	if err == nil && !engine.Offers(pack, grant) {
+		return engine.Outcome{Reason: "the access package does not have this resource role any more"}, nil
 	}
+	return engine.Outcome{}, err
+}
+
+// barred looks at a person again before anything is given to them (DESIGN section 2, 13), and answers with the outcome of a grant if it may not be; without a reason, if it may. A person who is blocked
+// or not to be found may be so for a while only.
+func (d *Delivery) barred(ctx context.Context, objectID string) (engine.Outcome, error) {
 	user, err := d.Directory.User(ctx, objectID)
 	if err == nil && !user.AccountEnabled {
 		return engine.Outcome{Reason: "the account is blocked from signing in", Transient: true}, nil
@@ -149,7 +149,11 @@ func (d *Delivery) undo(ctx context.Context, state *ledger.State, objectID strin
 		if opposite.Action == done[i].Action {
 			continue
 		}
-		outcome, err := d.barred(ctx, objectID, []engine.Step{opposite}) // nothing is given to who may have nothing now; a delivery that is under way tries again by itself
+		var outcome engine.Outcome
+		var err error
+		if opposite.Action == engine.ActionAdd {
+			outcome, err = d.barred(ctx, objectID) // nothing is given to who may have nothing now; a delivery that is under way tries again by itself
+		}
 		if err == nil && outcome.Reason == "" {
 			outcome, err = d.carryOut(ctx, objectID, opposite)
 		} else if err == nil && !slices.ContainsFunc(state.Head.Holdings, func(h governance.Holding) bool { return h.Pays(key) && h.State != governance.AssignmentDelivering }) {
@@ -229,21 +233,9 @@ func (d *Delivery) report(ctx context.Context, effect governance.Effect, change 
 
 // AssignmentIsDue does what time does to an assignment. Errors: as those of Provision.
 func (d *Delivery) AssignmentIsDue(ctx context.Context, effect governance.Effect) error {
-	state, err := d.Ledger.Load(ctx, effect.Place, ledger.Documents(assignmentDocument(effect.About)))
-	if err != nil {
-		return err
-	}
-	assignment, ok := engine.Find[governance.Assignment](state.State, effect.About)
-	if !ok {
-		return ledger.ErrNoDocument
-	}
-	documents := []string{assignmentDocument(effect.About)}
-	if assignment.RequestID != "" {
-		documents = append(documents, requestDocument(assignment.RequestID))
-	}
-	_, err = update(ctx, d.Ledger, effect.Place, ledger.Documents(documents...), func(s engine.State) (engine.Change, error) {
-		if present, _ := engine.Find[governance.Assignment](s, effect.About); present.RequestID != assignment.RequestID {
-			return engine.Change{}, ledger.Unavailable("The subject", errStale) // another request took over meanwhile
+	_, err := update(ctx, d.Ledger, effect.Place, inHand(effect.About), func(s engine.State) (engine.Change, error) {
+		if _, ok := engine.Find[governance.Assignment](s, effect.About); !ok {
+			return engine.Change{}, ledger.ErrNoDocument
 		}
 		return engine.AssignmentIsDue(s, effect.About, d.Ledger.Now())
 	})

@@ -89,12 +89,17 @@ func (p prepared) reads() ledger.Read {
 	if !p.Type.IsRemoval() {
 		return ledger.Following(func(s engine.State) []string { return involved(s.Head, p.Package.ID) })
 	}
+	return inHand(p.AssignmentID)
+}
+
+// inHand reads an assignment and the request that is carried out on it.
+func inHand(assignmentID string) ledger.Read {
 	return ledger.Following(func(s engine.State) []string {
-		if assignment, _ := engine.Find[governance.Assignment](s, p.AssignmentID); assignment.RequestID != "" {
+		if assignment, _ := engine.Find[governance.Assignment](s, assignmentID); assignment.RequestID != "" {
 			return []string{requestDocument(assignment.RequestID)}
 		}
 		return nil
-	}, assignmentDocument(p.AssignmentID))
+	}, assignmentDocument(assignmentID))
 }
 
 // involved are the documents of what a subject has of a package and asks for of it: what a new request may take over or find closed.
@@ -278,7 +283,7 @@ func (r *Requests) prepareRemoval(ctx context.Context, caller governance.Caller,
 	if err != nil {
 		return prepared{}, err
 	}
-	p.Policies, p.rests = catalog.PoliciesOf(assignment.AccessPackage.ID), []ledger.Version{state.Version()}
+	p.Policies, p.Doubtful, p.rests = catalog.PoliciesOf(assignment.AccessPackage.ID), !catalog.PoliciesRead(assignment.AccessPackage.ID), []ledger.Version{state.Version()}
 	return p, nil
 }
 
