@@ -180,6 +180,11 @@ func (l *book) mailed(mail governance.Mail) {
 	}
 	to := map[string]string{"": c.wait.target.ManagerID, "manager": c.wait.target.ManagerID, "requestor": c.wait.requestor.ID, "target": c.wait.target.ID}[c.settings().To+c.settings().DeliverTo]
 	p := l.world.tenant.byID[to]
+	for _, was := range c.wait.target.versions(l.world.current.began) { // the manager may have changed since they were looked up
+		if manager := l.world.tenant.byID[was.ManagerID]; to == c.wait.target.ManagerID && manager != nil && len(mail.To) == 1 && mail.To[0] == manager.Mail {
+			p = manager
+		}
+	}
 	if p == nil || len(mail.To) != 1 || mail.To[0] != p.Mail {
 		l.world.fail("effect", c.partition, "the mail for the callout %s went to %v, not to %s", c.ID, mail.To, l.world.nameOf(to))
 	}
