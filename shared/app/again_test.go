@@ -304,3 +304,89 @@ func TestWhatThePackageHasNoMoreIsNotGranted(t *testing.T) {
 		})
 	}
 }
+
+// Before each grant it is looked again, not before the first: what changes while one role is granted keeps the next from being. rules: RES-11.
+func TestEachGrantIsLookedAtAgain(t *testing.T) {
+	for name, change := range map[string]func(s *stand, packageID string){
+		"blocked": func(s *stand, _ string) { s.block(alice, true) },
+		"the role is gone": func(s *stand, packageID string) {
+			found, err := s.app.Package(s.Context(), admin(), packageID)
+			s.must(err)
+			for _, scope := range found.Value.ResourceRoleScopes {
+				s.must(s.app.RemoveRoleScope(s.Context(), admin(), packageID, scope.ID))
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t)
+			packageID, _ := s.openPackage("package", member(g1), member(g2))
+			once := false
+			s.directory.SetFault(func(operation directorymemory.Operation) directorymemory.Fault {
+				if operation == directorymemory.OperationAddMember && !once {
+					once = true
+					s.directory.SetFault(nil)
+					change(s, packageID)
+				}
+				return directorymemory.Fault{}
+			})
+			s.submit(user(alice), request(packageID))
+			s.drain()
+			if !once || s.directory.IsMember(g1, alice) == s.directory.IsMember(g2, alice) {
+				t.Errorf("member of the first %t, of the second %t", s.directory.IsMember(g1, alice), s.directory.IsMember(g2, alice))
+			}
+		})
+	}
+}
+
+// A request that somebody spoiled by hand keeps nobody's access: it ends in its time, and can be taken away. A package or a policy that cannot be read is not one that is gone. rules: OBJ-18 REQ-09.
+func TestWhatCannotBeReadStopsNoRemoval(t *testing.T) {
+	spoil := func(s *stand, container store.Container, kind, id string) {
+		for _, document := range s.Documents(container, kind) {
+			if strings.HasSuffix(document.ID, id) {
+				s.Rewrite(container, document, map[string]any{"id": id, "displayName": 7, "answers": "none"})
+			}
+		}
+		s.app = wired(s.options)
+	}
+	for name, end := range map[string]func(s *stand, assignmentID string){
+		"in its time": func(s *stand, _ string) { s.pass(200 * 24 * time.Hour) },
+		"by an administrator": func(s *stand, assignmentID string) {
+			s.submit(admin(), removal(governance.RequestAdminRemove, assignmentID))
+			s.drain()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t)
+			packageID, policyID := s.openPackage("package", member(g1))
+			draft := assign(packageID, policyID, alice)
+			draft.Schedule = &governance.Schedule{Expiration: after(governance.Days(180))}
+			made := s.submit(admin(), draft)
+			s.drain()
+			s.isMember(g1, alice, true)
+			spoil(s, store.Subjects, "request", made.ID)
+			end(s, made.Assignment.ID)
+			s.isMember(g1, alice, false)
+		})
+	}
+	s := newStand(t)
+	packageID, policyID := s.openPackage("package", member(g1))
+	held := s.submit(user(alice), request(packageID))
+	s.drain()
+	spoil(s, store.Catalogs, "policy", policyID)
+	for _, draft := range []governance.AssignmentRequest{removal(governance.RequestUserRemove, held.Assignment.ID), request(packageID)} {
+		_, err := s.app.SubmitRequest(t.Context(), user(alice), draft)
+		s.refused(err, governance.CodeConflict)
+	}
+	_, err := s.app.SubmitRequest(t.Context(), admin(), assign(packageID, policyID, bob))
+	s.refused(err, governance.CodeConflict)
+
+	s = newStand(t)
+	packageID, _ = s.openPackage("package", member(g1))
+	s.failing(directorymemory.OperationAddMember, directorymemory.FaultUnavailable)
+	waiting := s.submit(user(alice), request(packageID))
+	s.drain()
+	s.directory.SetFault(nil)
+	spoil(s, store.Catalogs, "package", packageID)
+	s.pass(2 * time.Minute)
+	s.is(waiting.ID, governance.StateDelivering)
+}

@@ -427,6 +427,40 @@ func TestWhatFailedMakesRoom(t *testing.T) {
 	l.expect("request-3", governance.StateDelivered, "assignment-3", governance.AssignmentDelivered)
 }
 
+// Removals that cannot go on do not pile up without end, and whichever of them was tried last, none is in the way. Who was told nothing of the end when it failed is told when it comes.
+//
+// rules: REQ-22 BEY-13 NOT-07
+func TestRemovalsThatFailHaveALimit(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t, mo)
+	everybody := under(policy(t, "everybody", noApproval))
+	forbidden := func(engine.Step) (string, bool) { return "forbidden", false }
+	for n := range 10 {
+		id := fmt.Sprint(n)
+		if _, err := l.submit(submission(t, everybody, numbered(id, cloudPC()))); err != nil {
+			t.Fatalf("after %d: %v", n, err)
+		}
+		l.record("assignment-"+id, nil)
+		_, _ = l.submit(edited(removal(t, ann, governance.RequestAdminRemove), func(c *engine.Submission) { c.RequestID, c.AssignmentID = "removal-"+id, "assignment-"+id }))
+		l.record("assignment-"+id, forbidden)
+		if n == 1 { // the first is tried again, and so written last
+			l.now = l.now.Add(24 * time.Hour)
+			l.assignmentDue("assignment-0")
+		}
+	}
+	_, err := l.submit(submission(t, everybody, numbered("10", cloudPC())))
+	refused(t, err, governance.CodeConflict, "10 assignments")
+	l.record("assignment-0", nil)
+	if _, err := l.submit(submission(t, everybody, numbered("10", cloudPC()))); err != nil {
+		t.Errorf("after one has ended: %v", err)
+	}
+	_, _ = l.submit(edited(removal(t, ann, governance.RequestAdminRemove), func(c *engine.Submission) { c.RequestID, c.AssignmentID = "once more", "assignment-3" }))
+	l.record("assignment-10", forbidden)
+	if change := l.record("assignment-3", nil); effects(change) != "ended:0" {
+		t.Errorf("the effects are %q", effects(change))
+	}
+}
+
 // What a call may have granted, whose answer was lost, is taken back as well.
 //
 // rules: RES-10

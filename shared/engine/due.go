@@ -147,14 +147,13 @@ func AssignmentIsDue(s State, assignmentID string, now time.Time) (Change, error
 	switch {
 	case !governance.IsDue(due, governance.DeadlineAttempt, now) || request.State == governance.StateDelivered:
 		return Change{}, nil
-	case !hasRequest && assignment.Removing: // somebody has deleted it by hand, or spoiled it; what must go goes on going
-		if _, spoiled := s.Unread[governance.StoredID(request.DocumentKind(), assignment.RequestID)]; spoiled {
-			assignment.RequestID = governance.NameID("again:" + assignment.RequestID)
+	case !hasRequest: // somebody has deleted it by hand, or spoiled it: what it gave is taken away, and under its id, so that what the head says of it holds again
+		id := assignment.RequestID
+		if _, spoiled := s.Unread[governance.StoredID(request.DocumentKind(), id)]; spoiled {
+			id = governance.NameID("again:" + id)
 		}
-		change.expire(assignment, now)
+		change.expireAs(id, assignment, now)
 		return change, nil
-	case !hasRequest:
-		return Change{}, governance.Conflict("The request %s of the assignment cannot be found.", assignment.RequestID)
 	}
 	request = clone(request)
 	if request.State == governance.StateDeliveryFailed || request.State == governance.StatePartiallyDelivered {
@@ -182,12 +181,12 @@ func (c *Change) giveUp(request governance.AssignmentRequest, assignment governa
 	return nil
 }
 
-// expire has the service itself take an assignment away; one that was being taken away before under the same id, so that what the head says of it holds again.
+// expire has the service itself take an assignment away.
 func (c *Change) expire(assignment governance.Assignment, now time.Time) {
-	id := governance.NameID("expire:" + assignment.ID)
-	if assignment.Removing {
-		id = assignment.RequestID
-	}
+	c.expireAs(governance.NameID("expire:"+assignment.ID), assignment, now)
+}
+
+func (c *Change) expireAs(id string, assignment governance.Assignment, now time.Time) {
 	c.remove(assignment, removal{
 		requestID: id,
 		kind:      governance.RequestSystemRemove,
