@@ -360,7 +360,7 @@ func (c *commit) opens(s *subject, request governance.AssignmentRequest, index i
 	}
 	stage := request.Approval.Stages[index]
 	w.ledger.opened[stage.ID] = o
-	steady := w.peopleChanged < since // nobody changed while this was decided
+	steady := w.peopleChanged < since                      // nobody changed while this was decided
 	o.fallback = !steady || s.person.away || s.person.gone // of who is deleted the directory tells no manager
 	w.watch(s.person, request, index)
 	if w.on(Approvers) && index == 0 && steady && !o.orphaned.IsZero() {
