@@ -390,3 +390,16 @@ func TestWhatCannotBeReadStopsNoRemoval(t *testing.T) {
 	s.pass(2 * time.Minute)
 	s.is(waiting.ID, governance.StateDelivering)
 }
+
+// A grant whose every answer was lost is looked for before it counts as failed: nobody has what their request says they do not have. rules: REQ-07.
+func TestWhatWasGrantedUnheardIsFound(t *testing.T) {
+	s := newStand(t)
+	packageID, _ := s.openPackage("package", member(g1))
+	s.failing(directorymemory.OperationAddMember, directorymemory.FaultLostResponse)
+	made := s.submit(user(alice), request(packageID))
+	s.drain()
+	s.is(made.ID, governance.StateDelivering)
+	s.retries()
+	s.is(made.ID, governance.StateDelivered)
+	s.isMember(g1, alice, true)
+}

@@ -72,7 +72,7 @@ func (d *Delivery) Provision(ctx context.Context, effect governance.Effect) erro
 			if step.Action == engine.ActionAdd || step.Action == engine.ActionRemove {
 				done = append(slices.DeleteFunc(done, func(d engine.Step) bool { return d.Grant == step.Grant }), step)
 			}
-			outcome, err := d.carryOut(ctx, assignment.Target.ObjectID, step)
+			outcome, err := d.carryOut(ctx, assignment.Target.ObjectID, step, assignment.Attempt == len(engine.RetryDelays))
 			if err != nil {
 				return err
 			}
@@ -155,7 +155,7 @@ func (d *Delivery) undo(ctx context.Context, state *ledger.State, objectID strin
 			outcome, err = d.barred(ctx, objectID) // nothing is given to who may have nothing now; a delivery that is under way tries again by itself
 		}
 		if err == nil && outcome.Reason == "" {
-			outcome, err = d.carryOut(ctx, objectID, opposite)
+			outcome, err = d.carryOut(ctx, objectID, opposite, false)
 		} else if err == nil && !slices.ContainsFunc(state.Head.Holdings, func(h governance.Holding) bool { return h.Pays(key) && h.State != governance.AssignmentDelivering }) {
 			done[i], undone = opposite, true
 			continue
@@ -174,8 +174,8 @@ func (d *Delivery) undo(ctx context.Context, state *ledger.State, objectID strin
 	return undone, failed
 }
 
-// carryOut does one step at the origin. An error means that this call is over, not that the step failed.
-func (d *Delivery) carryOut(ctx context.Context, objectID string, step engine.Step) (engine.Outcome, error) {
+// carryOut does one step at the origin; when it is not tried again, a grant whose answer was lost is looked for. An error means that this call is over, not that the step failed.
+func (d *Delivery) carryOut(ctx context.Context, objectID string, step engine.Step, last bool) (engine.Outcome, error) {
 	outcome := engine.Outcome{Step: step}
 	provisioner, ok := directory.ProvisionerOf(d.Directory, step.Grant.OriginSystem)
 	if !ok {
@@ -190,6 +190,11 @@ func (d *Delivery) carryOut(ctx context.Context, objectID string, step engine.St
 			err = fmt.Errorf("%w: it gave a handle of %d bytes, and at most %d are kept", directory.ErrRefused, len(outcome.Handle), governance.MaxHandle)
 			step.Handle, outcome.Handle = outcome.Handle, ""
 			err = errors.Join(err, provisioner.Revoke(ctx, step, objectID))
+		}
+		if last && errors.Is(err, directory.ErrUnavailable) {
+			if held, lookErr := provisioner.Held(ctx, step.Grant, objectID); lookErr == nil && held {
+				err = nil
+			}
 		}
 	case engine.ActionRemove:
 		err = provisioner.Revoke(ctx, step, objectID)
