@@ -521,6 +521,50 @@ func TestARemovalThatComesTooLate(t *testing.T) {
 	s.isMember(g1, alice, true)
 }
 
+// TestARemovalThatComesTooLateForWhoIsToHaveIt: one who waits for their delivery is given the role by that, or not at all; that one who has it already could not get it back is told. rules: RES-10.
+func TestARemovalThatComesTooLateForWhoIsToHaveIt(t *testing.T) {
+	for name, has := range map[string]bool{"it waits": false, "it is there, and the rest waits": true} {
+		t.Run(name, func(t *testing.T) {
+			s, slow, stall := newSlowStand(t)
+			first, _ := s.openPackage("first", member(g1))
+			second, _ := s.openPackage("second", member(g1), member(g2))
+			made := s.submit(user(alice), request(first))
+			s.drain()
+			back := s.submit(user(alice), removal(governance.RequestUserRemove, made.Assignment.ID))
+			effect := provision("late", alice, back.ID, made.Assignment.ID)
+			stall.before = func() {
+				s.drain()
+				granted := 0
+				s.directory.SetFault(func(operation directorymemory.Operation) directorymemory.Fault {
+					if operation != directorymemory.OperationAddMember {
+						return directorymemory.Fault{}
+					}
+					if granted++; has && granted == 1 {
+						return directorymemory.Fault{}
+					}
+					return directorymemory.Fault{Kind: directorymemory.FaultUnavailable}
+				})
+				s.submit(user(alice), request(second))
+				s.drain()
+				s.directory.SetFault(nil)
+				s.isMember(g1, alice, has)
+				s.block(alice, true)
+			}
+			s.must(slow.HandleEffect(t.Context(), system(), effect))
+			if told := strings.Contains(s.Log(), "could not be put right"); told != has {
+				t.Errorf("an operator is told: %t", told)
+			}
+			s.isMember(g1, alice, false)
+			s.block(alice, false)
+			s.retries()
+			s.isMember(g2, alice, true)
+			if !has {
+				s.isMember(g1, alice, true)
+			}
+		})
+	}
+}
+
 // provision is the effect of delivering an assignment.
 func provision(effectID, objectID, requestID, assignmentID string) governance.Effect {
 	return governance.Effect{ID: effectID, Place: ledger.SubjectPlace(subjectID(objectID)), Kind: "assignment", About: assignmentID, What: governance.WorkProvision, RequestID: requestID}

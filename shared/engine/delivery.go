@@ -94,6 +94,11 @@ func deliveriesOf(pack governance.AccessPackage) ([]governance.Delivery, error) 
 	return deliveries, nil
 }
 
+// spoiled: what a decision needs is there and cannot be read.
+func spoiled(assignmentID string) error {
+	return &governance.Error{Code: governance.CodeUnavailable, Message: "The assignment " + assignmentID + " of this access package cannot be read; an operator must mend it first (docs/operate/bad-documents.md)."}
+}
+
 // makeRoom has the assignment of a package whose delivery has failed taken away, if there is one, for a new one that takes its place. What both grant, the removal keeps once the new one has delivered it. Errors:
 // CodeConflict for an assignment that lives.
 func (c *Change) makeRoom(s State, packageID string, now time.Time) error {
@@ -102,8 +107,11 @@ func (c *Change) makeRoom(s State, packageID string, now time.Time) error {
 		return nil
 	}
 	failed, ok := Find[governance.Assignment](s, lives.AssignmentID)
-	if !ok || !lives.HasFailed() {
+	if !lives.HasFailed() {
 		return governance.Conflict("The subject already has this access package: assignment %s is %s.", lives.AssignmentID, lives.State)
+	}
+	if !ok {
+		return spoiled(lives.AssignmentID)
 	}
 	if leaves == nil {
 		c.expire(failed, now)
@@ -111,7 +119,7 @@ func (c *Change) makeRoom(s State, packageID string, now time.Time) error {
 	}
 	older, ok := Find[governance.Assignment](s, leaves.AssignmentID) // it is being taken away as it is, and takes the other's along
 	if !ok {
-		return governance.Conflict("The assignment %s of this access package cannot be read; an operator must mend it first.", leaves.AssignmentID)
+		return spoiled(leaves.AssignmentID)
 	}
 	older.Deliveries, failed.Deliveries = slices.Clone(older.Deliveries), slices.Clone(failed.Deliveries)
 	for i, delivery := range failed.Deliveries {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -116,6 +117,9 @@ func (c *Change) goOn(request *governance.AssignmentRequest, facts Facts, now ti
 		c.add(change)
 		return nil
 	}
+	if governance.CodeOf(refused) == governance.CodeUnavailable {
+		return refused
+	}
 	failed := entry(governance.ActivityFailed, governance.System(), now, request, request.ID)
 	failed.Result, failed.Detail = "failure", message(refused)
 	c.Audit = append(c.Audit, failed)
@@ -147,12 +151,12 @@ func AssignmentIsDue(s State, assignmentID string, now time.Time) (Change, error
 	switch {
 	case !governance.IsDue(due, governance.DeadlineAttempt, now) || request.State == governance.StateDelivered:
 		return Change{}, nil
-	case !hasRequest: // somebody has deleted it by hand, or spoiled it: what it gave is taken away, and under its id, so that what the head says of it holds again
-		id := assignment.RequestID
-		if _, spoiled := s.Unread[governance.StoredID(request.DocumentKind(), id)]; spoiled {
-			id = governance.NameID("again:" + id)
+	case !hasRequest: // somebody has deleted it by hand, or spoiled it: what must go goes on going, and what is given for a request that is no more goes, too
+		id := cmp.Or(assignment.RequestID, assignment.ID)
+		if _, there := s.Unread[governance.StoredID(request.DocumentKind(), id)]; there && !assignment.Removing {
+			return Change{}, spoiled(assignment.ID)
 		}
-		change.expireAs(id, assignment, now)
+		change.expireAs(governance.NameID("again:"+id), assignment, now)
 		return change, nil
 	}
 	request = clone(request)

@@ -159,7 +159,8 @@ func (a Assignment) End() *DateTime {
 // Enter implements Heading: a live assignment is a holding.
 func (a Assignment) Enter(head *Head) {
 	head.Holdings = slices.DeleteFunc(slices.Clone(head.Holdings), func(h Holding) bool { return h.AssignmentID == a.ID })
-	if a.State == AssignmentExpired {
+	if a.State == AssignmentExpired { // nothing is in flight about it any more, whatever has become of who was
+		head.InFlight = slices.DeleteFunc(slices.Clone(head.InFlight), func(f InFlight) bool { return f.AssignmentID == a.ID })
 		return
 	}
 	holding := Holding{AssignmentID: a.ID, PackageID: a.AccessPackage.ID, PolicyID: a.AssignmentPolicy.ID, State: a.State, Removing: a.Removing, EndDateTime: a.End()}

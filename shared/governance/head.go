@@ -85,7 +85,7 @@ type Holding struct {
 	EndDateTime  *DateTime       `json:"endDateTime,omitempty"`
 }
 
-// Holds is what the subject has of a package, and what of it is being taken away beside: nil for none. There is one of each at most.
+// Holds is what the subject has of a package, and what of it is being taken away beside: nil for none. One lives at most; of several that leave, it is the one that was written last.
 func (h *Head) Holds(packageID string) (lives, leaves *Holding) {
 	for i := range h.Holdings {
 		switch holding := &h.Holdings[i]; {

@@ -98,6 +98,7 @@ type book struct {
 	partitions      []string                               // of subjects, as they came
 	entitled        map[string]string                      // by id of a person: the partition of what they have and ask for
 	policy          map[string]governance.AssignmentPolicy // by id: as it is
+	lastGranted     map[string]int                         // when a person was given a grant last
 	facts           map[string]*fact                       // that decisions about subjects rest on
 	catalogsChanged int                                    // the step in which a catalog last did
 	opened          map[string]*opening                    // by id of a stage
@@ -111,7 +112,7 @@ func newBook(w *world) *book {
 		world: w, documents: map[key]kept{}, chains: map[string]chain{}, subjects: map[string]*subject{}, where: map[string]string{}, policies: map[string]map[string]governance.AssignmentPolicy{},
 		packages: map[string]governance.AccessPackage{}, catalogs: map[string]string{}, effects: map[string]*effect{}, issued: map[string]*issued{}, decisions: map[decision]bool{}, taken: map[string]int{},
 		callouts: map[string]*called{}, actions: map[string]map[string]bool{},
-		hits: map[int64]int{}, born: map[string]int{}, entitled: map[string]string{}, policy: map[string]governance.AssignmentPolicy{}, facts: map[string]*fact{}, opened: map[string]*opening{},
+		hits: map[int64]int{}, born: map[string]int{}, entitled: map[string]string{}, policy: map[string]governance.AssignmentPolicy{}, facts: map[string]*fact{}, lastGranted: map[string]int{}, opened: map[string]*opening{},
 		told: map[string]time.Time{}, foreign: map[key]bool{},
 	}
 }

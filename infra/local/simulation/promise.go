@@ -165,6 +165,7 @@ func (c *commit) checkPerson(s *subject) {
 
 // mayBeGranted: nobody is given anything while they are blocked, as far as it could be known: the invocation has looked at the person, and they were let in (DESIGN section 2, 13).
 func (l *book) mayBeGranted(p *person, grant governance.Grant) {
+	l.lastGranted[p.ID+grant.Key()] = l.world.report.Steps
 	if p.AccountEnabled || !l.world.on(Blocking) {
 		return
 	}

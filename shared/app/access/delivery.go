@@ -141,12 +141,16 @@ func (d *Delivery) undo(ctx context.Context, state *ledger.State, objectID strin
 	var failed error
 	for i := range done { // all that can be put right is
 		key := done[i].Grant.Key()
-		wanted := slices.ContainsFunc(state.Head.Holdings, func(h governance.Holding) bool { return h.Pays(key) })
+		wanted, pending := false, false // by who has it, and by who is to be given it, and will see to that
+		for _, holding := range state.Head.Holdings {
+			is := slices.Contains(holding.Pending, key)
+			wanted, pending = wanted || holding.Pays(key) && !is, pending || holding.Pays(key) && is
+		}
 		opposite := engine.Step{Grant: done[i].Grant, Action: engine.ActionRemove, Handle: done[i].Handle}
 		if wanted {
 			opposite.Action = engine.ActionAdd
 		}
-		if opposite.Action == done[i].Action {
+		if opposite.Action == done[i].Action || !wanted && pending {
 			continue
 		}
 		var outcome engine.Outcome
@@ -156,9 +160,6 @@ func (d *Delivery) undo(ctx context.Context, state *ledger.State, objectID strin
 		}
 		if err == nil && outcome.Reason == "" {
 			outcome, err = d.carryOut(ctx, objectID, opposite, false)
-		} else if err == nil && !slices.ContainsFunc(state.Head.Holdings, func(h governance.Holding) bool { return h.Pays(key) && h.State != governance.AssignmentDelivering }) {
-			done[i], undone = opposite, true
-			continue
 		}
 		if err == nil && outcome.Reason != "" {
 			err = ledger.Unavailable("The directory", errors.New(outcome.Reason))
