@@ -345,12 +345,9 @@ func (w *world) watch(requestor *person, request governance.AssignmentRequest, i
 	}
 }
 
-// opens notes on what a stage opens.
-func (c *commit) opens(s *subject, request governance.AssignmentRequest, index int) {
-	w := c.ledger.world
-	o := &opening{managers: map[int][]string{}}
-	since := w.current.began
-	for _, as := range s.person.versions(since) {
+// knows notes the managers of a person since a step: whoever is asked is one of them.
+func (o *opening) knows(w *world, p *person, since int) {
+	for _, as := range p.versions(since) {
 		o.managers[1] = append(o.managers[1], as.ManagerID)
 		if manager := w.tenant.byID[as.ManagerID]; manager != nil {
 			for _, was := range manager.versions(since) {
@@ -358,6 +355,14 @@ func (c *commit) opens(s *subject, request governance.AssignmentRequest, index i
 			}
 		}
 	}
+}
+
+// opens notes on what a stage opens.
+func (c *commit) opens(s *subject, request governance.AssignmentRequest, index int) {
+	w := c.ledger.world
+	o := &opening{managers: map[int][]string{}}
+	since := w.current.began
+	o.knows(w, s.person, since)
 	stage := request.Approval.Stages[index]
 	w.ledger.opened[stage.ID] = o
 	steady := w.peopleChanged < since                      // nobody changed while this was decided

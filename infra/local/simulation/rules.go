@@ -134,6 +134,8 @@ func (c *commit) stagesChanged(s *subject, before, next governance.AssignmentReq
 		}
 		if stage.Status == governance.StageInProgress && old.Status != governance.StageInProgress {
 			c.opens(s, next, i)
+		} else if o := c.ledger.opened[stage.ID]; o != nil && !slices.Equal(stage.ApproverUserIDs, old.ApproverUserIDs) { // asked anew, because nobody was left: the managers of that day
+			o.knows(w, s.person, w.current.began)
 		}
 		if stage.Status == governance.StageExpired && old.Status == governance.StageInProgress && next.State == governance.StateDenied {
 			c.timedOut(s, next, stage)
