@@ -57,7 +57,10 @@ func row[T governance.Document](container store.Container, content bool) kind {
 // due is a kind for which something is done when it is due: one without the other would be stored, and never looked for.
 func due[T governance.Document](container store.Container, work governance.Work, at func(T) time.Time) kind {
 	of := row[T](container, false)
-	of.work, of.dueAt = work, func(d governance.Document) time.Time { return at(d.(T)) } //nolint:forcetypeassert // it is of the kind
+	of.work, of.dueAt = work, func(d governance.Document) time.Time {
+		one, _ := d.(T) // it is of the kind
+		return at(one)
+	}
 	return of
 }
 

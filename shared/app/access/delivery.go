@@ -187,12 +187,13 @@ func (d *Delivery) carryOut(ctx context.Context, objectID string, step engine.St
 	switch step.Action {
 	case engine.ActionKeep:
 	case engine.ActionAdd:
-		if outcome.Handle, outcome.End, err = provisioner.Grant(ctx, step, objectID); len(outcome.Handle) > governance.MaxHandle {
+		outcome.Handle, outcome.End, err = provisioner.Grant(ctx, step, objectID)
+		switch {
+		case len(outcome.Handle) > governance.MaxHandle: // it could not be taken back with what is kept
 			err = fmt.Errorf("%w: it gave a handle of %d bytes, and at most %d are kept", directory.ErrRefused, len(outcome.Handle), governance.MaxHandle)
 			step.Handle, outcome.Handle = outcome.Handle, ""
 			err = errors.Join(err, provisioner.Revoke(ctx, step, objectID))
-		}
-		if last && errors.Is(err, directory.ErrUnavailable) {
+		case last && errors.Is(err, directory.ErrUnavailable):
 			if held, lookErr := provisioner.Held(ctx, step.Grant, objectID); lookErr == nil && held {
 				err = nil
 			}
