@@ -502,6 +502,26 @@ func TestAGrantThatComesTooLate(t *testing.T) {
 	s.isMember(g1, alice, false)
 }
 
+// TestAGrantThatComesTooLateForWhoIsToHaveIt is left to the delivery that is under way, which may have granted the same and not heard of it. rules: RES-10.
+func TestAGrantThatComesTooLateForWhoIsToHaveIt(t *testing.T) {
+	s, slow, stall := newSlowStand(t)
+	first, _ := s.openPackage("first", member(g1))
+	second, _ := s.openPackage("second", member(g1))
+	made := s.submit(user(alice), request(first))
+	effect := provision("late", alice, made.ID, made.Assignment.ID)
+	stall.before = func() {
+		s.drain()
+		s.submit(user(alice), removal(governance.RequestUserRemove, made.Assignment.ID))
+		s.drain()
+		s.failing(directorymemory.OperationAddMember, directorymemory.FaultLostResponse)
+		s.submit(user(alice), request(second))
+		s.drain()
+		s.directory.SetFault(nil)
+	}
+	s.must(slow.HandleEffect(t.Context(), system(), effect))
+	s.isMember(g1, alice, true)
+}
+
 // TestARemovalThatComesTooLate is undone as well: meanwhile another package has granted the same. rules: RES-10.
 func TestARemovalThatComesTooLate(t *testing.T) {
 	s, slow, stall := newSlowStand(t)

@@ -475,6 +475,9 @@ func TestWhatFailedIsTakenBackToo(t *testing.T) {
 	if got := planOf(l, "assignment-1"); got != "[remove Member f3]" {
 		t.Errorf("the plan is %s", got)
 	}
+	if change := l.record("assignment-1", nil); effects(change) != "" {
+		t.Errorf("told of the end of what never was: %s", effects(change))
+	}
 }
 
 func TestRecordIgnoresWhatIsNotInHand(t *testing.T) {
