@@ -21,7 +21,7 @@ const CalloutPrefix = "/api/callouts/"
 // calloutOperation is what logs and telemetry call a callout: actions are few, tickets many.
 const calloutOperation = "POST " + CalloutPrefix + "{action}"
 
-// calloutDeadline bounds the acceptance of one callout: whoever calls waits two seconds at most (RULES EXT-09).
+// calloutDeadline bounds the acceptance of one callout: whoever calls waits two seconds at most (EXT-09).
 const calloutDeadline = 10 * time.Second
 
 // CalloutValidator makes a caller of the Authorization header of a request.

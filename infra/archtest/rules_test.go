@@ -164,7 +164,7 @@ func breaches(packages []pkg) []string {
 		}
 		wall, ok := wallOf(name)
 		if !ok {
-			found = append(found, fmt.Sprintf("%s is in no row of the import table (DESIGN section 1); decide in wallOf of this test where it belongs.", p.ImportPath))
+			found = append(found, fmt.Sprintf("%s is in no row of the import table; decide in wallOf of this test where it belongs.", p.ImportPath))
 			continue
 		}
 		for _, imported := range p.Imports {

@@ -114,7 +114,7 @@ func TestADenialEnds(t *testing.T) {
 	if len(mail) != 1 || !strings.Contains(mail[0].Text, "not this year") {
 		t.Errorf("alice got %+v", mail)
 	}
-	s.submit(user(alice), request(packageID)) // she may ask again (RULES REQ-20)
+	s.submit(user(alice), request(packageID)) // she may ask again (REQ-20)
 }
 
 // TestTwoDecideAtOnce: one decision, and the other learns whose it was. rules: APR-03.

@@ -17,7 +17,7 @@ type origin struct {
 	given              []string
 }
 
-// The origins that these tests have besides groups, each with a role as it is called there (RULES RES-03 to RES-05).
+// The origins that these tests have besides groups, each with a role as it is called there (RES-03 to RES-05).
 var origins = []*origin{
 	{name: "AadApplication", role: "b6f2c1c0-5f6e-4c1c-9c1c-0d7f6a1c2b3d", handle: strings.Repeat("h", governance.MaxHandle)},
 	{name: "SharePointOnline", role: "4"},

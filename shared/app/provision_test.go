@@ -400,7 +400,7 @@ func TestAMessageThatComesTwice(t *testing.T) {
 	s.refused(s.app.HandleEffect(t.Context(), system(), governance.Effect{ID: "e", Kind: "request", What: "dance"}), governance.CodeInvalid, "dance")
 }
 
-// TestAnEffectIsPutOff: while the store is away, an effect waits in the queue for its time instead of being redelivered at once (DESIGN section 2, 6).
+// TestAnEffectIsPutOff: while the store is away, an effect waits in the queue for its time instead of being redelivered at once.
 func TestAnEffectIsPutOff(t *testing.T) {
 	s := newStand(t)
 	packageID, _ := s.openPackage("package", member(g1))

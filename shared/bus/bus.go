@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The queues of DESIGN section 5.
+// The queues, as infra/modules/servicebus.bicep makes them.
 const (
 	Provisioning  = "provisioning"  // with sessions: one session a subject
 	Extensions    = "extensions"    // with sessions: one session a subject

@@ -51,7 +51,7 @@ func RetryAfter(err error) time.Duration {
 // MaxGroupMembers bounds what GroupMembers returns: nobody notifies or lists more approvers than this.
 const MaxGroupMembers = 500
 
-// MaxManagerLevels bounds the chain that Managers follows: no policy asks above it (RULES PRV-14).
+// MaxManagerLevels bounds the chain that Managers follows: no policy asks above it (PRV-14).
 const MaxManagerLevels = 4
 
 // Directory is the port.

@@ -11,10 +11,10 @@ import (
 	"latchkey/shared/governance"
 )
 
-// groups provisions the roles of groups: Member and Owner (RULES RES-02).
+// groups provisions the roles of groups: Member and Owner (RES-02).
 type groups struct{ directory Directory }
 
-// Describe reads a group, in its one scope, the root (RULES RES-06). Groups whose members others decide about cannot be granted (RULES RES-07).
+// Describe reads a group, in its one scope, the root (RES-06). Groups whose members others decide about cannot be granted (RES-07).
 func (g groups) Describe(ctx context.Context, originID string) (governance.Resource, error) {
 	const field = "resource/originId"
 	if !governance.IsGUID(originID) {

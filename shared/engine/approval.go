@@ -19,8 +19,8 @@ type Approvers struct {
 // IsNobody says whether no one is asked.
 func (a Approvers) IsNobody() bool { return len(a.Users)+len(a.Groups) == 0 }
 
-// Ask picks who is asked in a stage about a person: its approvers if one of them can decide, else those who stand in for them, if one of those can (RULES APR-02, APR-08, APR-10). Nobody decides about
-// themselves (RULES APR-07). can looks whether one of some users and groups can decide. Errors: those of can.
+// Ask picks who is asked in a stage about a person: its approvers if one of them can decide, else those who stand in for them, if one of those can (APR-02, APR-08, APR-10). Nobody decides about
+// themselves (APR-07). can looks whether one of some users and groups can decide. Errors: those of can.
 func Ask(stage governance.ApprovalStageSettings, about governance.Person, can func(users, groups []string) (bool, error)) (Approvers, error) {
 	first := func(either ...governance.SubjectSets) (users, groups []string, err error) {
 		for _, sets := range either {
@@ -67,7 +67,7 @@ func ask(stage *governance.ApprovalStage, asked Approvers) {
 	stage.AlternateUserIDs, stage.AlternateGroupIDs = asked.AlternateUsers, asked.AlternateGroups
 }
 
-// approvalGate is the approval, stage after stage (RULES APR-05).
+// approvalGate is the approval, stage after stage (APR-05).
 var approvalGate = gate{
 	passed: func(request governance.AssignmentRequest, _ time.Time) bool { return nextStage(request) < 0 },
 	wait: func(change *Change, request *governance.AssignmentRequest, facts Facts, now time.Time) error {
@@ -99,7 +99,7 @@ var approvalGate = gate{
 	},
 }
 
-// timeOut denies a request for want of a decision (RULES APR-06).
+// timeOut denies a request for want of a decision (APR-06).
 func (c *Change) timeOut(request *governance.AssignmentRequest, _ Facts, now time.Time) error {
 	index := nextStage(*request)
 	request.Approval.Stages[index].Status = governance.StageExpired
@@ -108,7 +108,7 @@ func (c *Change) timeOut(request *governance.AssignmentRequest, _ Facts, now tim
 	return move(request, EventTimeOut, governance.StatusExpired, now)
 }
 
-// escalate has the alternates come in (RULES APR-11).
+// escalate has the alternates come in (APR-11).
 func (c *Change) escalate(request *governance.AssignmentRequest, _ Facts, now time.Time) error {
 	index := nextStage(*request)
 	stage := &request.Approval.Stages[index]
@@ -178,7 +178,7 @@ func openStage(request *governance.AssignmentRequest, index int, now time.Time) 
 	}
 }
 
-// IsApprover says whether a person with these groups may decide a stage: as an approver of it, or an alternate once it has escalated (RULES APR-03, APR-11).
+// IsApprover says whether a person with these groups may decide a stage: as an approver of it, or an alternate once it has escalated (APR-03, APR-11).
 func IsApprover(stage governance.ApprovalStage, userID string, groupIDs []string) bool {
 	users, groups := stage.ApproverUserIDs, stage.ApproverGroupIDs
 	if stage.Escalated {
@@ -205,7 +205,7 @@ type Decision struct {
 	Seen          governance.ApprovalStage  // the stage as the approver read it; what is empty was not said
 }
 
-// Decide lets an approver decide a stage (RULES APR-03 to APR-07, APR-13). Errors: CodeNotFound for a request or stage that is not there, CodeForbidden for somebody
+// Decide lets an approver decide a stage (APR-03 to APR-07, APR-13). Errors: CodeNotFound for a request or stage that is not there, CodeForbidden for somebody
 // who may not decide it, CodeConflict for a stage that is over, CodeInvalid for a decision that is incomplete.
 func Decide(s State, d Decision, now time.Time) (Change, error) {
 	request, ok := Find[governance.AssignmentRequest](s, d.RequestID)
@@ -273,7 +273,7 @@ func Decide(s State, d Decision, now time.Time) (Change, error) {
 	return change, nil
 }
 
-// stageIsOver tells the loser of a race, or somebody who is late, what happened (RULES APR-03).
+// stageIsOver tells the loser of a race, or somebody who is late, what happened (APR-03).
 func stageIsOver(request governance.AssignmentRequest, stage governance.ApprovalStage) error {
 	switch {
 	case stage.Status == governance.StageCompleted && stage.ReviewedBy != nil:
@@ -289,7 +289,7 @@ func stageIsOver(request governance.AssignmentRequest, stage governance.Approval
 	}
 }
 
-// notify adds the effect of telling people about a request, unless its policy or kind says that nobody is told (RULES POL-12, NOT-07).
+// notify adds the effect of telling people about a request, unless its policy or kind says that nobody is told (POL-12, NOT-07).
 func (c *Change) notify(request *governance.AssignmentRequest, kind governance.NotificationKind, stage int) {
 	toApprovers := kind == governance.NotifyApprovers || kind == governance.NotifyAlternates
 	if !toApprovers {

@@ -111,7 +111,7 @@ func (e Edit) Put(before, after governance.Document, activity governance.Activit
 // missing is the error of a catalog that does not exist.
 func (c *Catalog) missing() error { return governance.NotFound("There is no catalog %q.", c.Head.ID) }
 
-// CreateCatalog makes a catalog (RULES CAT-01, CAT-03). One that is there with its id was made by the same command before. Errors: CodeInvalid.
+// CreateCatalog makes a catalog (CAT-01, CAT-03). One that is there with its id was made by the same command before. Errors: CodeInvalid.
 func CreateCatalog(s State, draft governance.Catalog, by Edit) (Change, error) {
 	if CatalogOf(s).Catalog.ID != "" {
 		return Change{}, nil
@@ -155,7 +155,7 @@ func UpdateCatalog(s State, edit func(*governance.Catalog) error, by Edit) (Chan
 // maxDeletions is how many documents one commit deletes at most: each is a write and an audit entry, next to the head.
 const maxDeletions = 49
 
-// DeleteCatalog deletes a catalog that has no access packages (RULES OBJ-18), or as much of what is in it as one commit holds; the catalog itself is last. Its audit chain stays. Errors: CodeNotFound,
+// DeleteCatalog deletes a catalog that has no access packages (OBJ-18), or as much of what is in it as one commit holds; the catalog itself is last. Its audit chain stays. Errors: CodeNotFound,
 // CodeConflict.
 func DeleteCatalog(s State, by Edit) (Change, error) {
 	c := CatalogOf(s)
@@ -292,7 +292,7 @@ func DeletePackage(s State, id string, by Edit) (Change, error) {
 	return change, nil
 }
 
-// AddRoleScope adds a role of a resource of the catalog to a package (RULES CAT-06, RES-02, RES-06, OBJ-10). An empty change means that it has the role already; added is the role as the package has
+// AddRoleScope adds a role of a resource of the catalog to a package (CAT-06, RES-02, RES-06, OBJ-10). An empty change means that it has the role already; added is the role as the package has
 // it. Errors: CodeNotFound, CodeInvalid, CodeConflict.
 func AddRoleScope(s State, packageID string, draft governance.ResourceRoleScope, by Edit) (change Change, added governance.ResourceRoleScope, err error) {
 	c := CatalogOf(s)
@@ -369,7 +369,7 @@ func RemoveRoleScope(s State, packageID, roleScopeID string, by Edit) (Change, e
 	return by.Put(present, pack, governance.ActivityRemoveResourceRole, pack.ID, scope.Role.OriginID), nil
 }
 
-// CreatePolicy makes a policy for a package (RULES POL-01); the draft is valid. One that is there with its id was made by the same command before. Errors: CodeInvalid for a package that does not
+// CreatePolicy makes a policy for a package (POL-01); the draft is valid. One that is there with its id was made by the same command before. Errors: CodeInvalid for a package that does not
 // exist, CodeConflict.
 func CreatePolicy(s State, draft governance.AssignmentPolicy, by Edit) (Change, error) {
 	c := CatalogOf(s)
@@ -427,7 +427,7 @@ func DeletePolicy(s State, id string, by Edit) (Change, error) {
 	return by.Put(policy, nil, governance.ActivityDeletePolicy, policy.ID, policy.DisplayName), nil
 }
 
-// AddResource brings a resource into a catalog (RULES OBJ-09). Errors: CodeInvalid for a catalog that does not exist, CodeConflict for a resource that is there already.
+// AddResource brings a resource into a catalog (OBJ-09). Errors: CodeInvalid for a catalog that does not exist, CodeConflict for a resource that is there already.
 func AddResource(s State, request governance.ResourceRequest, by Edit) (Change, error) {
 	c := CatalogOf(s)
 	if c.Catalog.ID == "" {
@@ -441,7 +441,7 @@ func AddResource(s State, request governance.ResourceRequest, by Edit) (Change, 
 	return change, nil
 }
 
-// RemoveResource takes a resource that no package uses out of a catalog (RULES OBJ-19). Errors: CodeInvalid, CodeConflict.
+// RemoveResource takes a resource that no package uses out of a catalog (OBJ-19). Errors: CodeInvalid, CodeConflict.
 func RemoveResource(s State, request governance.ResourceRequest, by Edit) (Change, error) {
 	c := CatalogOf(s)
 	if c.Catalog.ID == "" {

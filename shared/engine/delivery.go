@@ -8,7 +8,7 @@ import (
 	"latchkey/shared/governance"
 )
 
-// RetryDelays are the waits before a delivery that failed for a passing reason is tried again (DESIGN section 2, 6; RULES REQ-07). After the last it has failed.
+// RetryDelays are the waits before a delivery that failed for a passing reason is tried again. After the last it has failed.
 var RetryDelays = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 4 * time.Hour}
 
 const (
@@ -18,7 +18,7 @@ const (
 	insistence = 24 * time.Hour
 )
 
-// deliveryGate is the delivery itself (RULES LIF-02).
+// deliveryGate is the delivery itself (LIF-02).
 var deliveryGate = gate{
 	passed: func(request governance.AssignmentRequest, _ time.Time) bool {
 		return request.State == governance.StateDelivering
@@ -35,7 +35,7 @@ func (c *Change) deliver(request *governance.AssignmentRequest, facts Facts, now
 	fixed := request.Schedule.Expiration
 	ends := fixed.End(now)
 	if latest := request.Policy.Expiration.End(now); !latest.IsZero() && (ends.IsZero() || ends.After(latest)) {
-		ends, fixed = latest, request.Policy.Expiration // a duration that was asked for counts from now, and may have come to reach past the policy's date (RULES LIF-10)
+		ends, fixed = latest, request.Policy.Expiration // a duration that was asked for counts from now, and may have come to reach past the policy's date (LIF-10)
 	}
 	if !ends.IsZero() && !ends.After(now) {
 		return governance.Conflict("The access would have ended at %s, so the request cannot be granted any more.", governance.FormatInstant(ends))
@@ -233,7 +233,7 @@ type Step = governance.Step
 // Action is what a Step does.
 type Action = governance.StepAction
 
-// The actions. Keep does nothing: another assignment of the subject grants the same (RULES RES-10). Await does nothing yet: another is to grant it, and may fail to.
+// The actions. Keep does nothing: another assignment of the subject grants the same (RES-10). Await does nothing yet: another is to grant it, and may fail to.
 const (
 	ActionAdd    Action = "add"
 	ActionRemove Action = "remove"
@@ -241,7 +241,7 @@ const (
 	ActionAwait  Action = "await"
 )
 
-// Plan is what is left to do for an assignment: grant what is not delivered, or take back what no other live assignment of the subject grants (RULES RES-09,
+// Plan is what is left to do for an assignment: grant what is not delivered, or take back what no other live assignment of the subject grants (RES-09,
 // RES-10, RES-11). What may have been granted by a call whose answer was lost is taken back too.
 func Plan(s State, assignmentID string) []Step {
 	assignment, ok := Find[governance.Assignment](s, assignmentID)
@@ -290,7 +290,7 @@ type Outcome struct {
 	Absent    bool      // of a removal: whom or what it is about is deleted, and may be restored with the role
 }
 
-// Record writes down how the steps of an assignment went, and settles its request when nothing is left to try (RULES REQ-06, REQ-07). It answers with an empty change
+// Record writes down how the steps of an assignment went, and settles its request when nothing is left to try (REQ-06, REQ-07). It answers with an empty change
 // when the assignment is not being delivered any more.
 func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Change, error) {
 	assignment, ok := Find[governance.Assignment](s, assignmentID)
@@ -425,7 +425,7 @@ func reasons(assignment governance.Assignment) string {
 	return strings.Join(texts, "; ")
 }
 
-// Reprocess tries the delivery of a request once more (RULES REQ-08; without a window, BEYOND BEY-13). Errors: CodeNotFound, CodeConflict for a request that has not failed or whose
+// Reprocess tries the delivery of a request once more (REQ-08; without a window, BEY-13). Errors: CodeNotFound, CodeConflict for a request that has not failed or whose
 // assignment has moved on.
 func Reprocess(s State, requestID string, caller governance.Caller, now time.Time) (Change, error) {
 	request, ok := Find[governance.AssignmentRequest](s, requestID)

@@ -30,7 +30,7 @@ type gate struct {
 // gates are what a request to add waits for, in their order: a new condition is a new gate.
 var gates = []gate{approvalGate, startGate, deliveryGate}
 
-// Proceed takes a request to the first gate that it has not passed (RULES REQ-06), and answers with what that brings about beside the
+// Proceed takes a request to the first gate that it has not passed (REQ-06), and answers with what that brings about beside the
 // request itself. Errors: CodeConflict for a request that nothing can be granted for any more.
 func Proceed(request *governance.AssignmentRequest, facts Facts, now time.Time) (Change, error) {
 	var change Change
@@ -49,7 +49,7 @@ func (c *Change) proceed(request *governance.AssignmentRequest, facts Facts, now
 	return err
 }
 
-// startGate is the start that was asked for (RULES LIF-05).
+// startGate is the start that was asked for (LIF-05).
 var startGate = gate{
 	passed: func(request governance.AssignmentRequest, now time.Time) bool {
 		return request.Schedule == nil || !request.Schedule.StartDateTime.Instant().After(now)

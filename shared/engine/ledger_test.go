@@ -145,7 +145,7 @@ func (l *ledger) commit(change engine.Change) {
 	l.check()
 }
 
-// check holds the subject against what must be true after every commit (DESIGN section 3).
+// check holds the subject against what must be true after every commit.
 func (l *ledger) check() {
 	l.t.Helper()
 	var holdings []governance.Holding

@@ -20,7 +20,7 @@ const (
 	EventReprocess      Event = "reprocess"          // try once more
 )
 
-// transitions is the life of a request (RULES REQ-06): the only place that says which state follows which. What is not in it does not happen.
+// transitions is the life of a request (REQ-06): the only place that says which state follows which. What is not in it does not happen.
 var transitions = map[governance.RequestState]map[Event]governance.RequestState{
 	governance.StateSubmitted: {
 		EventApprovalNeeded: governance.StatePendingApproval,

@@ -93,7 +93,7 @@ func catalog(edit ...func(*governance.Catalog)) governance.Catalog {
 
 type policyEdit func(*governance.AssignmentPolicy)
 
-// policy is that of story 1 (DESIGN section 9): all members may request, their manager approves, the help desk stands in for managers that are not there,
+// policy is that of story 1: all members may request, their manager approves, the help desk stands in for managers that are not there,
 // justification both ways, 180 days or fewer.
 func policy(t tester, id string, edits ...policyEdit) governance.AssignmentPolicy {
 	t.Helper()

@@ -19,7 +19,7 @@ func NeedsOf(policies []governance.AssignmentPolicy) governance.Needs {
 	return needs
 }
 
-// InScope says whether a person is one of those a policy is for (RULES POL-02, POL-03).
+// InScope says whether a person is one of those a policy is for (POL-02, POL-03).
 func InScope(policy governance.AssignmentPolicy, person governance.Person) bool {
 	switch policy.AllowedTargetScope {
 	case governance.ScopeAllMemberUsers:
@@ -33,7 +33,7 @@ func InScope(policy governance.AssignmentPolicy, person governance.Person) bool 
 	return false
 }
 
-// class is the priority of a policy among those that match (RULES POL-07): the lowest class that matches hides the others.
+// class is the priority of a policy among those that match (POL-07): the lowest class that matches hides the others.
 func class(policy governance.AssignmentPolicy) int {
 	switch policy.AllowedTargetScope {
 	case governance.ScopeSpecificDirectoryUsers:
@@ -46,7 +46,7 @@ func class(policy governance.AssignmentPolicy) int {
 }
 
 // Applicable are the policies under which a person may request for themselves: those that are enabled, have the person in scope, and are of the most specific
-// class that does (RULES POL-05, POL-07).
+// class that does (POL-05, POL-07).
 func Applicable(policies []governance.AssignmentPolicy, person governance.Person) []governance.AssignmentPolicy {
 	var matching []governance.AssignmentPolicy
 	best := 0
@@ -64,7 +64,7 @@ func Applicable(policies []governance.AssignmentPolicy, person governance.Person
 	return matching
 }
 
-// Visible says whether a person sees a package in a list of what can be requested (RULES CAT-02, POL-14, POL-15).
+// Visible says whether a person sees a package in a list of what can be requested (CAT-02, POL-14, POL-15).
 func Visible(catalog governance.Catalog, pack governance.AccessPackage, policies []governance.AssignmentPolicy, person governance.Person) bool {
 	if catalog.State != governance.CatalogPublished || pack.IsHidden {
 		return false

@@ -74,7 +74,7 @@ func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 	if cmd.Type == governance.RequestUserAdd && policy.Approval().IsRequestorJustificationRequired && !governance.Says(cmd.Justification) {
 		return Change{}, governance.Invalid("justification", "The policy %q needs a justification.", policy.DisplayName)
 	}
-	// An administrator may answer for the person (RULES QUE-09), and clients assign directly without.
+	// An administrator may answer for the person (QUE-09), and clients assign directly without.
 	if err := policy.Questions.Check(cmd.Answers, cmd.Type == governance.RequestUserAdd); err != nil {
 		return Change{}, err
 	}
@@ -130,7 +130,7 @@ func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 // maxFailing is how many assignments of one package, at most, wait to be taken away from a subject when another is asked for.
 const maxFailing = 10
 
-// available refuses a package that the subject has, or that a request in flight is about (DESIGN section 3, RULES REQ-22). What stands in the way no longer, because its time is over, is closed by the change.
+// available refuses a package that the subject has, or that a request in flight is about. What stands in the way no longer, because its time is over, is closed by the change.
 func available(s State, packageID string, now time.Time) (Change, error) {
 	change := Change{}
 	lives, _ := s.Head.Holds(packageID)
@@ -163,7 +163,7 @@ func available(s State, packageID string, now time.Time) (Change, error) {
 	return change, nil
 }
 
-// PolicyOf finds the policy of an add (RULES POL-05 to POL-08).
+// PolicyOf finds the policy of an add (POL-05 to POL-08).
 func PolicyOf(cmd Submission) (governance.AssignmentPolicy, error) {
 	named := slices.IndexFunc(cmd.Policies, func(policy governance.AssignmentPolicy) bool { return strings.EqualFold(policy.ID, cmd.PolicyID) })
 	if cmd.PolicyID != "" && named < 0 && cmd.Doubtful {
@@ -207,7 +207,7 @@ func PolicyOf(cmd Submission) (governance.AssignmentPolicy, error) {
 	return applicable[0], nil
 }
 
-// requestedSchedule checks what a request says about time against its policy (RULES LIF-01 to LIF-04, LIF-11) and answers with what is to be kept: what was asked for,
+// requestedSchedule checks what a request says about time against its policy (LIF-01 to LIF-04, LIF-11) and answers with what is to be kept: what was asked for,
 // else what the policy says.
 func requestedSchedule(policy governance.AssignmentPolicy, cmd Submission, now time.Time) (*governance.Schedule, error) {
 	asked := cmd.Schedule
@@ -247,7 +247,7 @@ func requestedSchedule(policy governance.AssignmentPolicy, cmd Submission, now t
 		end := expiration.End(starts)
 		switch {
 		case cmd.Type == governance.RequestAdminAdd && end.IsZero() && !latest.IsZero():
-			return schedule, deliverable(schedule, now) // a direct assignment without an end lives as long as its policy says (RULES LIF-11)
+			return schedule, deliverable(schedule, now) // a direct assignment without an end lives as long as its policy says (LIF-11)
 		case !end.IsZero() && !end.After(starts):
 			return nil, governance.Invalid("schedule/expiration/endDateTime", "The access would end before it starts.")
 		case !latest.IsZero() && (end.IsZero() || end.After(latest)):
@@ -258,7 +258,7 @@ func requestedSchedule(policy governance.AssignmentPolicy, cmd Submission, now t
 	return schedule, deliverable(schedule, now)
 }
 
-// deliverable refuses a schedule that is over before it starts, such as that of a policy whose end date has passed (RULES LIF-10).
+// deliverable refuses a schedule that is over before it starts, such as that of a policy whose end date has passed (LIF-10).
 func deliverable(schedule *governance.Schedule, now time.Time) error {
 	starts := now
 	if instant := schedule.StartDateTime.Instant(); instant.After(now) {
@@ -309,7 +309,7 @@ func submitRemoval(s State, cmd Submission, now time.Time) (Change, error) {
 	return change, nil
 }
 
-// Cancel takes a request back (RULES REQ-04). Errors: CodeNotFound, CodeConflict for one that is past that.
+// Cancel takes a request back (REQ-04). Errors: CodeNotFound, CodeConflict for one that is past that.
 func Cancel(s State, requestID string, caller governance.Caller, now time.Time) (Change, error) {
 	request, ok := Find[governance.AssignmentRequest](s, requestID)
 	if !ok {

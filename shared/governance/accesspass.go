@@ -1,6 +1,6 @@
 package governance
 
-// PassPolicy is the tenant's policy of Temporary Access Passes, as far as issuing one depends on it (RULES PRV-20).
+// PassPolicy is the tenant's policy of Temporary Access Passes, as far as issuing one depends on it (PRV-20).
 type PassPolicy struct {
 	Enabled        bool `json:"enabled"`
 	MinimumMinutes int  `json:"minimumLifetimeInMinutes"`
@@ -26,7 +26,7 @@ type MobileApp struct {
 // AppIntent is what Intune is to do with an app.
 type AppIntent string
 
-// The intents that Latchkey assigns; Graph has more (RULES PRV-21).
+// The intents that Latchkey assigns; Graph has more (PRV-21).
 const (
 	IntentRequired  AppIntent = "required"
 	IntentUninstall AppIntent = "uninstall"

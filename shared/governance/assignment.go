@@ -11,7 +11,7 @@ import (
 // AssignmentState is Graph's accessPackageAssignmentState.
 type AssignmentState string
 
-// The assignment states (RULES REQ-17).
+// The assignment states (REQ-17).
 const (
 	AssignmentDelivering         AssignmentState = "delivering"
 	AssignmentPartiallyDelivered AssignmentState = "partiallyDelivered"
@@ -50,7 +50,7 @@ type Assignment struct {
 	// NextAttempt is when a timer looks after a delivery that is not done: a net below the messages that drive it.
 	NextAttempt *DateTime `json:"nextAttemptDateTime,omitempty"`
 
-	// What a client may write instead of the objects above (RULES REQ-10); never stored.
+	// What a client may write instead of the objects above (REQ-10); never stored.
 	TargetID           string `json:"targetId,omitempty"`
 	AccessPackageID    string `json:"accessPackageId,omitempty"`
 	AssignmentPolicyID string `json:"assignmentPolicyId,omitempty"`
@@ -102,7 +102,7 @@ type Step struct {
 // StepAction is what a Step does; the actions are those of shared/engine.
 type StepAction string
 
-// Grant names one resource role as the directory knows it. Two packages that grant the same role have equal Grants: that is what is counted (RULES RES-10).
+// Grant names one resource role as the directory knows it. Two packages that grant the same role have equal Grants: that is what is counted (RES-10).
 type Grant struct {
 	OriginSystem string `json:"originSystem"`
 	ResourceID   string `json:"resourceOriginId"` // the group

@@ -8,7 +8,7 @@ import (
 	"fmt"
 )
 
-// Activity names what an audit entry tells of: the activities of Microsoft's audit log (RULES AUD-01) as far as this release does them.
+// Activity names what an audit entry tells of: the activities of Microsoft's audit log (AUD-01) as far as this release does them.
 type Activity string
 
 // The activities.
@@ -47,7 +47,7 @@ const (
 	ActivityRemoveResource     Activity = "Create resource remove request"
 	ActivityAddResourceRole    Activity = "Create access package resource role scope"
 	ActivityRemoveResourceRole Activity = "Delete access package resource role scope"
-	ActivityTask               Activity = "Execute custom extension" // RULES EXT-25
+	ActivityTask               Activity = "Execute custom extension" // EXT-25
 	ActivityWriteAction        Activity = "Configure custom extension action"
 	ActivityDeleteAction       Activity = "Delete custom extension action"
 )
@@ -70,7 +70,7 @@ type AuditEntry struct {
 	Hash         string `json:"hash"` // of all but the personal part, which it holds by its hash
 }
 
-// AuditPersonal is the part of an entry that may hold what people wrote and who they are. It can be erased together with its salt, and the chain still verifies (DESIGN section 3).
+// AuditPersonal is the part of an entry that may hold what people wrote and who they are. It can be erased together with its salt, and the chain still verifies.
 type AuditPersonal struct {
 	Salt          string          `json:"salt,omitempty"`
 	Justification string          `json:"justification,omitempty"`

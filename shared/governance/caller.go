@@ -26,13 +26,13 @@ type Caller struct {
 // System is the caller of timers and queues.
 func System() Caller { return Caller{Kind: CallerSystem, DisplayName: "Latchkey"} }
 
-// Template ids of the directory roles that govern everything (RULES ROL-01).
+// Template ids of the directory roles that govern everything (ROL-01).
 const (
 	RoleGlobalAdministrator             = "62e90394-69f5-4237-9190-012177145e10"
 	RoleIdentityGovernanceAdministrator = "45d8d3c5-c802-45c6-b32a-1d70b5e1e86e"
 )
 
-// Names of the permissions, Graph's own (DESIGN section 6).
+// Names of the permissions, Graph's own.
 const (
 	PermissionReadAll       = "EntitlementManagement.Read.All"
 	PermissionReadWriteAll  = "EntitlementManagement.ReadWrite.All"

@@ -14,7 +14,7 @@ type OnFailure string
 // The choices.
 const (
 	FailureReports OnFailure = "report" // the process goes on, with the reason
-	FailureDenies  OnFailure = "deny"   // the request is denied, where the stage allows it (RULES EXT-15)
+	FailureDenies  OnFailure = "deny"   // the request is denied, where the stage allows it (EXT-15)
 )
 
 // CalloutAction is an action that sources may call, as it is configured: the name in the path, what it does, how, and for whom.

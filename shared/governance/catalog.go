@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// CatalogState says whether what is in a catalog can be requested (RULES CAT-02).
+// CatalogState says whether what is in a catalog can be requested (CAT-02).
 type CatalogState string
 
 // The catalog states.
@@ -21,7 +21,7 @@ func (s *CatalogState) UnmarshalJSON(data []byte) error {
 	return decodeEnum(data, s, "state", CatalogPublished, CatalogUnpublished)
 }
 
-// CatalogType tells who made a catalog (RULES CAT-04).
+// CatalogType tells who made a catalog (CAT-04).
 type CatalogType string
 
 // The catalog types.
@@ -151,10 +151,10 @@ func contradicts(given, is origin) string {
 	return ""
 }
 
-// OriginGroup is the originSystem of groups, the one kind of resource of this release (RULES RES-01).
+// OriginGroup is the originSystem of groups, the one kind of resource of this release (RES-01).
 const OriginGroup = "AadGroup"
 
-// ResourceRole is Graph's accessPackageResourceRole. For a group its originId is Member_{id} or Owner_{id} (RULES RES-02).
+// ResourceRole is Graph's accessPackageResourceRole. For a group its originId is Member_{id} or Owner_{id} (RES-02).
 type ResourceRole struct {
 	ID           string    `json:"id,omitempty"`
 	DisplayName  string    `json:"displayName,omitempty"`
@@ -164,7 +164,7 @@ type ResourceRole struct {
 	Resource     *Resource `json:"resource,omitempty"`
 }
 
-// ResourceScope is Graph's accessPackageResourceScope. A group has one, the root (RULES RES-06).
+// ResourceScope is Graph's accessPackageResourceScope. A group has one, the root (RES-06).
 type ResourceScope struct {
 	ID           string    `json:"id,omitempty"`
 	DisplayName  string    `json:"displayName,omitempty"`
@@ -176,7 +176,7 @@ type ResourceScope struct {
 }
 
 // ResourceRoleScope is Graph's accessPackageResourceRoleScope: one role in one scope of a resource, as a package grants it. Its id is {role}_{scope}
-// (RULES OBJ-10).
+// (OBJ-10).
 type ResourceRoleScope struct {
 	ID              string         `json:"id,omitempty"`
 	CreatedDateTime *DateTime      `json:"createdDateTime,omitempty"`
@@ -202,7 +202,7 @@ func (s *ResourceRoleScope) Contradicts(given *ResourceRoleScope) string {
 // ResourceRequestType is what a resource request does.
 type ResourceRequestType string
 
-// The types of resource requests (RULES OBJ-09).
+// The types of resource requests (OBJ-09).
 const (
 	ResourceAdminAdd    ResourceRequestType = "adminAdd"
 	ResourceAdminUpdate ResourceRequestType = "adminUpdate"
@@ -239,7 +239,7 @@ type AccessPackage struct {
 	AssignmentPolicies []AssignmentPolicy  `json:"assignmentPolicies,omitempty"` // never stored: filled by $expand
 }
 
-// Limits of a package. Both are ours; Microsoft's are lower (BEYOND BEY-36).
+// Limits of a package. Both are ours; Microsoft's are lower (BEY-36).
 const (
 	MaxRoleScopes = 50
 	MaxPolicies   = 50

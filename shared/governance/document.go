@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Document is a resource as it is stored. What a partition holds of it, shared/ledger knows from this alone (DESIGN section 1).
+// Document is a resource as it is stored. What a partition holds of it, shared/ledger knows from this alone.
 type Document interface {
 	DocumentKind() string // such as assignment; it begins the id of the stored document
 	DocumentID() string   // the resource's id; empty for the one of its kind in a partition

@@ -15,7 +15,7 @@ type Duration struct {
 	Time                time.Duration
 }
 
-// MaxDurationDays bounds every duration of a policy or schedule (RULES LIM-05).
+// MaxDurationDays bounds every duration of a policy or schedule (LIM-05).
 const MaxDurationDays = 3660
 
 // Days is a duration of n days.

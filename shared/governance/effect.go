@@ -13,7 +13,7 @@ const (
 	WorkTask      Work = "task"      // take a companion task further
 )
 
-// NotificationKind says which mail an effect sends (RULES NOT-01 to NOT-06).
+// NotificationKind says which mail an effect sends (NOT-01 to NOT-06).
 type NotificationKind string
 
 // The notifications of this release.

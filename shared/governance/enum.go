@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-// decodeEnum reads a JSON string as one of values, in any letter case (RULES OBJ-03), and answers with the canonical spelling. null leaves the target as it is.
+// decodeEnum reads a JSON string as one of values, in any letter case (OBJ-03), and answers with the canonical spelling. null leaves the target as it is.
 func decodeEnum[T ~string](data []byte, target *T, property string, values ...T) error {
 	if string(data) == "null" {
 		return nil

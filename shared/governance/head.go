@@ -104,7 +104,7 @@ func (h *Holding) Pays(key string) bool {
 	return !h.Removing && slices.Contains(h.Grants, key) && !slices.Contains(h.Failed, key)
 }
 
-// HasFailed says whether its delivery has failed, in whole or in part, or its removal so far: it is in nobody's way (BEYOND BEY-13).
+// HasFailed says whether its delivery has failed, in whole or in part, or its removal so far: it is in nobody's way (BEY-13).
 func (h *Holding) HasFailed() bool {
 	if h.Removing {
 		return len(h.Failed) > 0

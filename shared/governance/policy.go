@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TargetScope says for whom access can be requested or assigned under a policy (RULES POL-02).
+// TargetScope says for whom access can be requested or assigned under a policy (POL-02).
 type TargetScope string
 
 // The target scopes that Latchkey evaluates.
@@ -54,7 +54,7 @@ type AssignmentPolicy struct {
 // Kept are subject sets that nobody resolves in this release, of whatever kind: as the client wrote them.
 type Kept = collection[json.RawMessage]
 
-// RequestorSettings is Graph's accessPackageAssignmentRequestorSettings (RULES POL-04).
+// RequestorSettings is Graph's accessPackageAssignmentRequestorSettings (POL-04).
 type RequestorSettings struct {
 	EnableTargetsToSelfAddAccess     bool `json:"enableTargetsToSelfAddAccess"`
 	EnableTargetsToSelfUpdateAccess  bool `json:"enableTargetsToSelfUpdateAccess"`
@@ -66,7 +66,7 @@ type RequestorSettings struct {
 	OnBehalfRequestors               Kept `json:"onBehalfRequestors"`
 }
 
-// ApprovalSettings is Graph's accessPackageAssignmentApprovalSettings (RULES APR-01).
+// ApprovalSettings is Graph's accessPackageAssignmentApprovalSettings (APR-01).
 type ApprovalSettings struct {
 	IsApprovalRequiredForAdd         bool                              `json:"isApprovalRequiredForAdd"`
 	IsApprovalRequiredForUpdate      bool                              `json:"isApprovalRequiredForUpdate"`
@@ -74,13 +74,13 @@ type ApprovalSettings struct {
 	Stages                           collection[ApprovalStageSettings] `json:"stages"`
 }
 
-// MaxStages bounds the stages of an approval (RULES LIM-05).
+// MaxStages bounds the stages of an approval (LIM-05).
 const MaxStages = 3
 
-// DefaultAutomaticDenial is how long a stage waits when its settings do not say: the portal's default (RULES APR-06).
+// DefaultAutomaticDenial is how long a stage waits when its settings do not say: the portal's default (APR-06).
 var DefaultAutomaticDenial = Days(14)
 
-// ApprovalStageSettings is Graph's accessPackageApprovalStage (RULES APR-02).
+// ApprovalStageSettings is Graph's accessPackageApprovalStage (APR-02).
 type ApprovalStageSettings struct {
 	DurationBeforeAutomaticDenial   *Duration   `json:"durationBeforeAutomaticDenial,omitempty"`
 	IsApproverJustificationRequired bool        `json:"isApproverJustificationRequired"`
@@ -134,7 +134,7 @@ type AutomaticSettings struct {
 	GracePeriodBeforeAccessRemoval             *Duration `json:"gracePeriodBeforeAccessRemoval,omitempty"`
 }
 
-// NotificationSettings is Graph's accessPackageNotificationSettings (RULES POL-12).
+// NotificationSettings is Graph's accessPackageNotificationSettings (POL-12).
 type NotificationSettings struct {
 	IsAssignmentNotificationDisabled bool `json:"isAssignmentNotificationDisabled"`
 }

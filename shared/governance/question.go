@@ -21,7 +21,7 @@ type LocalizedText struct {
 	Text         string `json:"text"`
 }
 
-// QuestionBase is what all questions have (RULES QUE-01).
+// QuestionBase is what all questions have (QUE-01).
 type QuestionBase struct {
 	ID               string                    `json:"id,omitempty"`
 	Sequence         int                       `json:"sequence"`
@@ -31,7 +31,7 @@ type QuestionBase struct {
 	IsAnswerEditable bool                      `json:"isAnswerEditable"`
 }
 
-// TextInputQuestion is answered in words, which RegexPattern may restrict (RULES QUE-02).
+// TextInputQuestion is answered in words, which RegexPattern may restrict (QUE-02).
 type TextInputQuestion struct {
 	QuestionBase
 	IsSingleLineQuestion bool   `json:"isSingleLineQuestion"`
@@ -207,7 +207,7 @@ type AnsweredRefers struct {
 }
 
 // Check holds answers against the questions: each required one answered, if all are asked for, each answer to a question that exists, syntax and choices kept to
-// (RULES QUE-01, QUE-02, QUE-04). Errors: CodeInvalid naming the question.
+// (QUE-01, QUE-02, QUE-04). Errors: CodeInvalid naming the question.
 func (q Questions) Check(answers []Answer, all bool) error {
 	if len(answers) > MaxQuestions {
 		return Invalid("answers", "There are at most %d answers.", MaxQuestions)

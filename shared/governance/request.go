@@ -8,13 +8,13 @@ import (
 // RequestType is Graph's accessPackageRequestType.
 type RequestType string
 
-// The request types of this release (RULES REQ-01).
+// The request types of this release (REQ-01).
 const (
 	RequestUserAdd      RequestType = "userAdd"
 	RequestUserRemove   RequestType = "userRemove"
 	RequestAdminAdd     RequestType = "adminAdd"
 	RequestAdminRemove  RequestType = "adminRemove"
-	RequestSystemRemove RequestType = "systemRemove" // made by Latchkey when access ends (RULES REQ-18)
+	RequestSystemRemove RequestType = "systemRemove" // made by Latchkey when access ends (REQ-18)
 )
 
 // UnmarshalJSON reads it in any letter case; types that only Latchkey makes, and those of later releases, are refused by name.
@@ -33,7 +33,7 @@ func (t RequestType) IsSelf() bool { return t == RequestUserAdd || t == RequestU
 // RequestState is Graph's accessPackageRequestState. What may follow what is the table of shared/engine.
 type RequestState string
 
-// The request states (RULES REQ-02).
+// The request states (REQ-02).
 const (
 	StateSubmitted          RequestState = "submitted"
 	StatePendingApproval    RequestState = "pendingApproval"
@@ -61,7 +61,7 @@ func (s RequestState) IsInFlight() bool {
 	return s == StateSubmitted || s == StatePendingApproval || s == StateScheduled || s == StateDelivering
 }
 
-// The values of status, Graph's finer word for a state (RULES REQ-03).
+// The values of status, Graph's finer word for a state (REQ-03).
 const (
 	StatusAccepted                 = "Accepted"
 	StatusAutoApproved             = "AutoApproved"
@@ -73,7 +73,7 @@ const (
 	StatusPartiallyFulfilled       = "PartiallyFulfilled"
 	StatusFailed                   = "Failed"
 	StatusDenied                   = "Denied"
-	StatusExpired                  = "Expired" // no approver decided in time (RULES REQ-05)
+	StatusExpired                  = "Expired" // no approver decided in time (REQ-05)
 	StatusCanceled                 = "Canceled"
 )
 
@@ -99,7 +99,7 @@ type AssignmentRequest struct {
 	Approval *Approval         `json:"approval,omitempty"`
 }
 
-// Approval is Graph's approval; its id is that of the request (RULES APR-14).
+// Approval is Graph's approval; its id is that of the request (APR-14).
 type Approval struct {
 	ID     string                    `json:"id,omitempty"`
 	Stages collection[ApprovalStage] `json:"stages"`
@@ -108,7 +108,7 @@ type Approval struct {
 // StageStatus is the status of an approval stage.
 type StageStatus string
 
-// The stage statuses (RULES APR-14).
+// The stage statuses (APR-14).
 const (
 	StageInitializing StageStatus = "Initializing" // a stage before it is still open
 	StageInProgress   StageStatus = "InProgress"
@@ -119,7 +119,7 @@ const (
 // ReviewResult is what an approver decided.
 type ReviewResult string
 
-// The review results (RULES APR-14).
+// The review results (APR-14).
 const (
 	ResultNotReviewed ReviewResult = "NotReviewed"
 	ResultApprove     ReviewResult = "Approve"
@@ -143,7 +143,7 @@ func (r *ReviewResult) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// NobodyID is the reviewedBy of a stage that nobody has decided (RULES APR-14).
+// NobodyID is the reviewedBy of a stage that nobody has decided (APR-14).
 const NobodyID = "00000000-0000-0000-0000-000000000000"
 
 // Identity is Graph's identity and userIdentity.

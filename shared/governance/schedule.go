@@ -8,7 +8,7 @@ import (
 // ExpirationType says how an access ends.
 type ExpirationType string
 
-// The expiration types (RULES LIF-01).
+// The expiration types (LIF-01).
 const (
 	ExpirationNotSpecified  ExpirationType = "notSpecified"
 	ExpirationNone          ExpirationType = "noExpiration"
@@ -28,7 +28,7 @@ type Expiration struct {
 	Duration    *Duration      `json:"duration,omitempty"`
 }
 
-// Validate checks that type and members agree (RULES LIF-03). Errors: CodeInvalid naming the member below target.
+// Validate checks that type and members agree (LIF-03). Errors: CodeInvalid naming the member below target.
 func (e *Expiration) Validate(target string) error {
 	if e == nil {
 		return nil

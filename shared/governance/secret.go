@@ -6,7 +6,7 @@ import (
 )
 
 // Secret is a text that must not be seen: a Temporary Access Pass between its issue and its delivery, a key of a webhook. However it is printed, logged or encoded, what comes out is
-// [secret]; only Reveal gives the text (DESIGN section 2, 9).
+// [secret]; only Reveal gives the text.
 type Secret struct{ text string }
 
 // hidden is what a Secret looks like from outside.

@@ -57,7 +57,7 @@ func NameID(name string) string {
 }
 
 // SubjectID is the id of the subject that an object id of the directory leads to. It comes from nothing that may change: whoever gets
-// another name, address or user type stays the same subject (DESIGN section 3).
+// another name, address or user type stays the same subject.
 func SubjectID(objectID string) string { return NameID("oid:" + strings.ToLower(objectID)) }
 
 // SubjectOf is the subject that a directory user is.

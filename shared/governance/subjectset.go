@@ -56,7 +56,7 @@ func (p Person) IsIn(groupID string) bool {
 	return slices.ContainsFunc(p.GroupIDs, func(id string) bool { return strings.EqualFold(id, groupID) })
 }
 
-// MaxManagerLevel is how far up a manager may be (RULES POL-03).
+// MaxManagerLevel is how far up a manager may be (POL-03).
 const MaxManagerLevel = 4
 
 // The subject sets that Graph has and Latchkey resolves.
@@ -69,7 +69,7 @@ type (
 	GroupMembers struct {
 		GroupID string `json:"groupId"`
 	}
-	// RequestorManager is the manager of the requestor; level 2 is the manager's manager, and so on (RULES APR-08).
+	// RequestorManager is the manager of the requestor; level 2 is the manager's manager, and so on (APR-08).
 	RequestorManager struct {
 		ManagerLevel Int `json:"managerLevel"`
 	}

@@ -15,7 +15,7 @@ const (
 	SourceLifecycle   TaskSource = "lifecycleWorkflows"
 )
 
-// TaskStage is when in its process the source called out. The values are Graph's (RULES EXT-01), and one for a task of a lifecycle workflow.
+// TaskStage is when in its process the source called out. The values are Graph's (EXT-01), and one for a task of a lifecycle workflow.
 type TaskStage string
 
 // The stages.
@@ -28,7 +28,7 @@ const (
 	StageOneDayBefore       TaskStage = "assignmentOneDayBeforeExpiration"
 	StageLifecycleTask      TaskStage = "lifecycleTask"
 
-	// StageConnectionTest is the call that is made when an extension is created (RULES EXT-10). Nothing is done for it.
+	// StageConnectionTest is the call that is made when an extension is created (EXT-10). Nothing is done for it.
 	StageConnectionTest TaskStage = "CustomExtensionConnectionTest"
 )
 
@@ -37,7 +37,7 @@ func TaskStages() []TaskStage {
 	return []TaskStage{StageRequestCreated, StageRequestApproved, StageRequestGranted, StageRequestRemoved, StageFourteenDaysBefore, StageOneDayBefore, StageLifecycleTask}
 }
 
-// MayWait says whether the source can wait for an answer at a stage (RULES EXT-03, EXT-14).
+// MayWait says whether the source can wait for an answer at a stage (EXT-03, EXT-14).
 func (s TaskStage) MayWait() bool {
 	return slices.Contains([]TaskStage{StageRequestCreated, StageRequestApproved, StageRequestGranted, StageRequestRemoved, StageLifecycleTask}, s)
 }

@@ -25,7 +25,7 @@ type TaskCall struct {
 	TenantID     string // that the payload names, if it names one
 }
 
-// callBody is entitlement management's payload: in camelCase within the documented envelope (RULES EXT-12), and in PascalCase without one as it is really sent (RULES EXT-11).
+// callBody is entitlement management's payload: in camelCase within the documented envelope (EXT-12), and in PascalCase without one as it is really sent (EXT-11).
 // encoding/json reads both into the same fields, since it does not mind the case.
 type callBody struct {
 	AccessPackageAssignmentRequestID string `json:"accessPackageAssignmentRequestId"`
@@ -38,7 +38,7 @@ type callBody struct {
 	TenantID                         string `json:"tenantId"`
 	CallbackConfiguration            *struct {
 		DurationBeforeTimeout string `json:"durationBeforeTimeout"`
-		TimeoutDuration       string `json:"timeoutDuration"` // RULES EXT-04: both are in use
+		TimeoutDuration       string `json:"timeoutDuration"` // EXT-04: both are in use
 	} `json:"callbackConfiguration"`
 	AccessPackage        Named `json:"accessPackage"`
 	AccessPackageCatalog Named `json:"accessPackageCatalog"`

@@ -21,7 +21,7 @@ import (
 )
 
 // Callouts says who calls custom extensions: the applications that are configured, with tokens for the audiences that are configured, and
-// nobody else (RULES EXT-18 to EXT-21). It is a validator of its own, so that a token for it opens nothing else, and no other token opens
+// nobody else (EXT-18 to EXT-21). It is a validator of its own, so that a token for it opens nothing else, and no other token opens
 // it.
 //
 // A token comes as Bearer, or as PoP: signed anew for each request with the key that it is bound to, over method, host and path; such a signature is good once.

@@ -32,7 +32,7 @@ func newCallouts(t *testing.T) (*identity.Callouts, *platform.ManualClock) {
 	return callouts, clock
 }
 
-// entitlement is a token as entitlement management has it: version 1, for Azure Resource Manager (RULES EXT-19).
+// entitlement is a token as entitlement management has it: version 1, for Azure Resource Manager (EXT-19).
 func entitlement() draft {
 	return application().v1().claim("aud", management).claim("appid", entitlementApp).without("roles")
 }

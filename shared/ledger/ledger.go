@@ -1,7 +1,7 @@
 // Package ledger is the one way to change anything that is stored: read a place (a partition of a container), have a pure function decide, seal, commit state, audit and outbox together, flush.
 // It knows where documents lie, what of them is due, and which command was carried out before; what the documents mean, it does not know.
 //
-// One invariant carries it: every commit replaces the head of its place by ETag, so all decisions about a place are made one after the other (DESIGN section 3).
+// One invariant carries it: every commit replaces the head of its place by ETag, so all decisions about a place are made one after the other.
 package ledger
 
 import (

@@ -190,7 +190,7 @@ func (l *Ledger) unreadable(ctx context.Context, document store.Document, err er
 		"stops", "what is to happen to it, and to nothing else", "mend", "docs/operate/bad-documents.md#a-document-cannot-be-read")
 }
 
-// SendDue finds the documents of every kind whose time has come and sends one message for each (DESIGN section 2, 7): what happens to them is decided where their place's other messages are
+// SendDue finds the documents of every kind whose time has come and sends one message for each: what happens to them is decided where their place's other messages are
 // handled.
 func (l *Ledger) SendDue(ctx context.Context) (Sweep, error) {
 	now := l.Now()

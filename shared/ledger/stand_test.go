@@ -99,7 +99,7 @@ func TestANewKind(t *testing.T) {
 	}
 }
 
-// TestADocumentOfALaterRelease is read if it is of the next release, and refused rather than misread if it is of one after that (DESIGN section 2, 10).
+// TestADocumentOfALaterRelease is read if it is of the next release, and refused rather than misread if it is of one after that.
 func TestADocumentOfALaterRelease(t *testing.T) {
 	for version, readable := range map[int]bool{1: true, 2: true, 3: false} {
 		s := newStand(t)

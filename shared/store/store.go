@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Container names one of the three containers of DESIGN section 3.
+// Container names one of the three containers (ARCHITECTURE.md, "Places and heads").
 type Container string
 
 // The containers, each with its partition key.

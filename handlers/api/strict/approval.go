@@ -2,7 +2,7 @@ package strict
 
 import "slices"
 
-// Stage is approvalStage, as an approver decides it (RULES APR-14). A status or reviewedBy that is not the present one is told by the
+// Stage is approvalStage, as an approver decides it (APR-14). A status or reviewedBy that is not the present one is told by the
 // command: somebody was faster.
 var Stage = &Type{Name: "approvalStage", Members: append([]Member{
 	{Name: "id", Kind: Text},
@@ -17,7 +17,7 @@ var Stage = &Type{Name: "approvalStage", Members: append([]Member{
 // Nothing is the body of an action that takes no parameters.
 var Nothing = &Type{Words: "this body, which takes none"}
 
-// Requirements is the body of getApplicablePolicyRequirements (WIRE 5.4).
+// Requirements is the body of getApplicablePolicyRequirements.
 var Requirements = &Type{Words: "getApplicablePolicyRequirements", Members: []Member{{Name: "subject", Kind: Object, Of: asked}}}
 
 // asked is whom it asks about. All but the object id would be looked at by nobody.

@@ -1,6 +1,6 @@
 package strict
 
-// Catalog is accessPackageCatalog (RULES CAT-01 to CAT-04).
+// Catalog is accessPackageCatalog (CAT-01 to CAT-04).
 var Catalog = &Type{Name: "accessPackageCatalog"}
 
 // catalogSets are where a catalog is found.
@@ -21,6 +21,6 @@ func init() {
 		{Name: "resourceScopes", Beta: []string{"accessPackageResourceScopes"}, Kind: Owned, Of: ResourceScope},
 		{Name: "customWorkflowExtensions", Beta: []string{"accessPackageCustomWorkflowExtensions", "customAccessPackageWorkflowExtensions"},
 			Waits: waitsExtensions},
-		{Name: "catalogType", Kind: Noise, Is: "accessPackageCatalogType"}, // clients send any (CLIENTS 6)
+		{Name: "catalogType", Kind: Noise, Is: "accessPackageCatalogType"}, // clients send any
 	}, noise("createdDateTime", "modifiedDateTime", "createdBy", "modifiedBy")...)
 }

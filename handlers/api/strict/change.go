@@ -17,7 +17,7 @@ import (
 )
 
 // Merge is a PATCH of the stored resource: objects are merged by member down to the bottom, lists are taken whole, null sets a member back
-// to its default, and an object whose type is another now is replaced (BEYOND BEY-01). Errors: CodeInvalid for what contradicts the stored
+// to its default, and an object whose type is another now is replaced (BEY-01). Errors: CodeInvalid for what contradicts the stored
 // resource.
 func (b *Body) Merge(stored []byte) ([]byte, error) {
 	present, err := b.against(stored)

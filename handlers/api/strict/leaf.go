@@ -11,7 +11,7 @@ import (
 )
 
 // leaf reads a value that is no object and no list, in one way for all members: numbers and booleans may also be text, as Microsoft's own
-// examples have them (RULES QUE-06). Values with a form of their own are read by the types of governance.
+// examples have them (QUE-06). Values with a form of their own are read by the types of governance.
 func leaf(m *Member, n *node) (any, error) {
 	switch m.Kind {
 	case Bool:

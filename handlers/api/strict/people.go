@@ -2,7 +2,7 @@ package strict
 
 import "latchkey/shared/governance"
 
-// subjectSet is one description of people; it is read where somebody is named (RULES POL-03).
+// subjectSet is one description of people; it is read where somebody is named (POL-03).
 var subjectSet = &Type{Name: "subjectSet", Synonyms: []string{"userSet"}, Derived: []*Type{
 	{Name: "singleUser", Members: []Member{{Name: "userId", Beta: []string{"id"}, Kind: GUID, Needed: true}, directoryName, backup}},
 	{Name: "groupMembers", Members: []Member{{Name: "groupId", Beta: []string{"id"}, Kind: GUID, Needed: true}, directoryName, backup}},

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Policy is accessPackageAssignmentPolicy (RULES POL-02 to POL-12).
+// Policy is accessPackageAssignmentPolicy (POL-02 to POL-12).
 var Policy = &Type{Name: "accessPackageAssignmentPolicy"}
 
 func init() {
@@ -142,7 +142,7 @@ func adaptPolicyIDs(_ *reading, n *node) error {
 }
 
 // adaptExpiration makes an expiration of beta's two members. Both empty mean that there is no end; to say that of a policy that has one
-// takes both (CLIENTS 4).
+// takes both.
 func adaptExpiration(r *reading, n *node) error {
 	days, date := n.take("durationInDays"), n.take("expirationDateTime")
 	if days == nil && date == nil {
@@ -299,7 +299,7 @@ func (n *node) spell(beta, name, before, after string) error {
 	return n.put(name, number.made(isText, before+strconv.FormatInt(count, 10)+after))
 }
 
-// betaRecurrences are beta's words for how often a review recurs (WIRE 1.6).
+// betaRecurrences are beta's words for how often a review recurs.
 var betaRecurrences = map[string][2]string{
 	"weekly": {"weekly", "1"}, "monthly": {"absoluteMonthly", "1"}, "quarterly": {"absoluteMonthly", "3"},
 	"halfyearly": {"absoluteMonthly", "6"}, "annual": {"absoluteMonthly", "12"},

@@ -11,7 +11,7 @@ var localizedContent = &Type{Name: "accessPackageLocalizedContent",
 
 var localizations = Member{Name: "localizations", Beta: []string{"localizedTexts"}, Kind: List, Of: localizedText}
 
-// question is accessPackageQuestion (RULES QUE-01).
+// question is accessPackageQuestion (QUE-01).
 var question = &Type{Name: "accessPackageQuestion", Derived: []*Type{textQuestion, choiceQuestion}, Untyped: func(n *node) *Type {
 	if n.find("choices") != nil {
 		return choiceQuestion
@@ -82,7 +82,7 @@ func repeated(name string, synonyms []string, of []Member) *Type {
 	return &Type{Name: name, Synonyms: synonyms, Members: members, Adapt: translated("text")}
 }
 
-// answer is accessPackageAnswer (RULES QUE-04).
+// answer is accessPackageAnswer (QUE-04).
 var answer = &Type{Name: "accessPackageAnswer", Derived: []*Type{answerString}, Untyped: func(*node) *Type { return answerString }}
 
 var answerString = &Type{Name: "accessPackageAnswerString", Synonyms: []string{"answerString"}, Members: []Member{

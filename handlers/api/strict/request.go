@@ -2,7 +2,7 @@ package strict
 
 import "strings"
 
-// Request is accessPackageAssignmentRequest (RULES REQ-01, REQ-10 to REQ-12).
+// Request is accessPackageAssignmentRequest (REQ-01, REQ-10 to REQ-12).
 var Request = &Type{Name: "accessPackageAssignmentRequest"}
 
 func init() {

@@ -9,9 +9,9 @@ var (
 	plainResource = &Type{Name: "accessPackageResource"}
 	ResourceRole  = &Type{Name: "accessPackageResourceRole"}
 	ResourceScope = &Type{Name: "accessPackageResourceScope"}
-	// RoleScope is accessPackageResourceRoleScope (RULES OBJ-10).
+	// RoleScope is accessPackageResourceRoleScope (OBJ-10).
 	RoleScope = &Type{Name: "accessPackageResourceRoleScope"}
-	// ResourceRequest is accessPackageResourceRequest (RULES OBJ-09).
+	// ResourceRequest is accessPackageResourceRequest (OBJ-09).
 	ResourceRequest = &Type{Name: "accessPackageResourceRequest", Adapt: adaptResourceRequest}
 )
 

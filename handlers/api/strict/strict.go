@@ -1,5 +1,5 @@
 // Package strict is the door of the API for bodies: one table a type says what each member is, at every depth, and whatever a client sends
-// is read, ignored for a reason that the table gives, or refused by name (DESIGN 2.12). It knows no state, no clock and no network: bytes
+// is read, ignored for a reason that the table gives, or refused by name. It knows no state, no clock and no network: bytes
 // in, normal JSON out, which the types of governance read.
 //
 // The names of a member in other letter cases, and its beta names, are translated. A change is merged or replaces here too, so that nothing

@@ -428,7 +428,7 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// A PUT that says nothing of what is set is refused and names all of it; null takes it away, and what another type excludes is not missing (WIRE's preamble corrects OBJ-05).
+// A PUT that says nothing of what is set is refused and names all of it; null takes it away, and what another type excludes is not missing.
 //
 // rules: OBJ-05
 func TestReplace(t *testing.T) {

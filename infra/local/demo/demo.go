@@ -1,4 +1,4 @@
-// Package demo plays the stories of DESIGN section 9 on a running stack, over HTTP as people's clients would, and prints each step for a reader. A story fails if the directory is not
+// Package demo plays the stories of Latchkey on a running stack, over HTTP as people's clients would, and prints each step for a reader. A story fails if the directory is not
 // what it should be at its end.
 package demo
 

@@ -33,7 +33,7 @@ func (s *stand) refused(method, path string, body any, want int, parts ...string
 	}
 }
 
-// The control port says where everything is and who is there, property by property as DESIGN section 7 has it.
+// The control port says where everything is and who is there, property by property.
 func TestControlPortTells(t *testing.T) {
 	s := still(t)
 	endpoints := ask[map[string]string](s, http.MethodGet, "/endpoints", nil)

@@ -222,7 +222,7 @@ func (c *call) deleteAppAssignment() (reply, error) {
 	return noContent()
 }
 
-// assignApp replaces the whole list (RULES PRV-21).
+// assignApp replaces the whole list (PRV-21).
 func (c *call) assignApp() (reply, error) {
 	var body struct {
 		Assignments *[]appTargeting `json:"mobileAppAssignments"`

@@ -16,7 +16,7 @@ type change struct {
 	deleted string
 }
 
-// usersDelta answers the users that changed since a token, page by page in the order of their changes (RULES PRV-17). A token is the number of a change, so that
+// usersDelta answers the users that changed since a token, page by page in the order of their changes (PRV-17). A token is the number of a change, so that
 // what changes while a client pages comes once more at the end, and nothing is missed.
 func (c *call) usersDelta() (reply, error) {
 	since, initial := uint64(0), true

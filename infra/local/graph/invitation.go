@@ -10,7 +10,7 @@ import (
 	"latchkey/shared/governance"
 )
 
-// invite makes a guest (RULES PRV-11). Inviting somebody again answers with the same guest.
+// invite makes a guest (PRV-11). Inviting somebody again answers with the same guest.
 func (c *call) invite() (reply, error) {
 	var body struct {
 		Address     string `json:"invitedUserEmailAddress"`

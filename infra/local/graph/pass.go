@@ -95,7 +95,7 @@ func (c *call) passReply(status int, p pass, value any) reply {
 	return reply{status: status, body: append(b, '}')}
 }
 
-// createPass issues a pass (RULES PRV-19). Its value is in this answer and nowhere else. Somebody who has a pass that is not over gets no second one.
+// createPass issues a pass (PRV-19). Its value is in this answer and nowhere else. Somebody who has a pass that is not over gets no second one.
 func (c *call) createPass() (reply, error) {
 	var body struct {
 		Start    *time.Time `json:"startDateTime"`

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// resumableStages are those that may wait (RULES EXT-14).
+// resumableStages are those that may wait (EXT-14).
 var resumableStages = []string{"assignmentRequestCreated", "assignmentRequestApproved", "assignmentRequestGranted", "assignmentRequestRemoved", "assignmentRequestDeterminingApprovalRequirements"}
 
-// resumeRequest ends the wait of an access package's custom extension (RULES EXT-13 to EXT-16). The emulator holds no requests, so it cannot say that nothing waits;
+// resumeRequest ends the wait of an access package's custom extension (EXT-13 to EXT-16). The emulator holds no requests, so it cannot say that nothing waits;
 // what came is read with Server.Resumes.
 func (c *call) resumeRequest() (reply, error) {
 	var body json.RawMessage

@@ -238,7 +238,7 @@ func (c *call) listAppRolesOf() (reply, error) {
 	return c.page("appRoleAssignments", len(list), -1, 0, func(b []byte, n int) []byte { return c.appendAppAssignment(b, list[n]) }), nil
 }
 
-// addAppRoleAssignedTo gives a role (RULES PRV-04).
+// addAppRoleAssignedTo gives a role (PRV-04).
 func (c *call) addAppRoleAssignedTo() (reply, error) {
 	var body appAssignment
 	if err := c.decode(&body); err != nil {
@@ -275,7 +275,7 @@ func (c *call) addAppRoleAssignedTo() (reply, error) {
 	return reply{status: http.StatusCreated, body: c.appendAppAssignment(nil, added)}, nil
 }
 
-// removeAppRoleAssignedTo takes a role back (RULES PRV-05).
+// removeAppRoleAssignedTo takes a role back (PRV-05).
 func (c *call) removeAppRoleAssignedTo() (reply, error) {
 	o, err := c.servicePrincipal()
 	if err != nil {

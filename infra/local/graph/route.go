@@ -215,7 +215,7 @@ func (s *Server) route() {
 	s.on(get, "/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances", canReadJoins, (*call).listEligibleMembers)
 	s.on(get, "/roleManagement/directory/roleDefinitions/{id}", canReadRoles, (*call).getRoleDefinition)
 
-	// A role on the catalog is enough to resume (RULES EXT-22), and it is not in a token: a valid one will do.
+	// A role on the catalog is enough to resume (EXT-22), and it is not in a token: a valid one will do.
 	s.on(post, "/identityGovernance/entitlementManagement/assignmentRequests/{id}/resume", nil, (*call).resumeRequest)
 	s.on(post, "/identityGovernance/entitlementManagement/accessPackageAssignmentRequests/{id}/resume", nil, (*call).resumeRequest)
 	const workflow = "/identityGovernance/lifecycleWorkflows/workflows/{id}"

@@ -1,5 +1,5 @@
 // Package scenario reads the stories of testdata/scenarios and plays them: people, packages and policies, then steps in virtual time with what must be true after
-// each. The same files are played through the pure engine, through app on memory, and over HTTP (DESIGN section 8): whoever has a Runner can play them.
+// each. The same files are played through the pure engine, through app on memory, and over HTTP: whoever has a Runner can play them.
 //
 // It serves tests and the demonstration. It knows no adapter, decides nothing, and waits for nothing: a Runner answers when all that follows from a step is done.
 package scenario

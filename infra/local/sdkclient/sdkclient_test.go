@@ -119,7 +119,7 @@ func isoDuration(t *testing.T, text string) *serialization.ISODuration {
 	return duration
 }
 
-// The requests of CLIENTS 5, in their order, and a request that is approved.
+// What msgraph-sdk-go sends in the order in which it sends it, and a request that is approved.
 //
 // rules: OBJ-01 OBJ-03 OBJ-05 OBJ-07 OBJ-09 OBJ-10 OBJ-11 OBJ-12 OBJ-15 OBJ-16 OBJ-20 REQ-10 APR-14
 func TestMicrosoftGraphSDK(t *testing.T) {
@@ -427,7 +427,7 @@ func pages(t *testing.T, ida sdk, catalogID string) {
 	}
 }
 
-// newPolicy is the policy that was recorded (CLIENTS 5).
+// newPolicy is the policy that was recorded.
 func newPolicy(t *testing.T, packageID, approver, targets, target string) models.AccessPackageAssignmentPolicyable {
 	t.Helper()
 	of := models.NewAccessPackage()

@@ -316,7 +316,7 @@ func (c *commit) take(operation store.Operation) {
 		l.learn("catalog:"+c.partition, string(catalog.State))
 		for _, other := range l.world.tenant.catalogs {
 			if other != c.partition && strings.EqualFold(l.catalogs[other], catalog.DisplayName) {
-				c.broken("name", "two catalogs have the name %q", catalog.DisplayName) // RULES CAT-01
+				c.broken("name", "two catalogs have the name %q", catalog.DisplayName) // CAT-01
 			}
 		}
 	case "policy":
@@ -406,7 +406,7 @@ func (c *commit) check() {
 	c.checkClaims(s)
 }
 
-// unused: a package is not deleted while somebody has it or waits for it (RULES OBJ-17). What began while it was being deleted is not seen by who deletes it: no commit spans
+// unused: a package is not deleted while somebody has it or waits for it (OBJ-17). What began while it was being deleted is not seen by who deletes it: no commit spans
 // two partitions. Such a request cannot be approved any more, and such an assignment ends as any other.
 func (c *commit) unused(pack string) {
 	l := c.ledger
@@ -454,7 +454,7 @@ func (c *commit) audited(requestID string) bool {
 	return slices.ContainsFunc(c.entries, func(e governance.AuditEntry) bool { return e.CorrelationID == requestID || e.TargetID == requestID })
 }
 
-// checkHead: what the head says is what the documents say, and no package is held or asked for twice (DESIGN section 3).
+// checkHead: what the head says is what the documents say, and no package is held or asked for twice.
 func (c *commit) checkHead(s *subject) {
 	holdings, flights := map[string]governance.Holding{}, map[string]governance.InFlight{}
 	live, open := map[string]int{}, map[string]int{}

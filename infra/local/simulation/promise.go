@@ -95,7 +95,7 @@ func rolesOf(pack governance.AccessPackage) string {
 	return "roles " + strings.Join(roles, " ")
 }
 
-// personOf finds whom a commit is about, and holds a partition to one person, and a person to one partition of what they have and ask for (DESIGN section 3).
+// personOf finds whom a commit is about, and holds a partition to one person, and a person to one partition of what they have and ask for.
 func (c *commit) personOf() *person {
 	l := c.ledger
 	w := l.world
@@ -163,7 +163,7 @@ func (c *commit) checkPerson(s *subject) {
 	}
 }
 
-// mayBeGranted: nobody is given anything while they are blocked, as far as it could be known: the invocation has looked at the person, and they were let in (DESIGN section 2, 13).
+// mayBeGranted: nobody is given anything while they are blocked, as far as it could be known: the invocation has looked at the person, and they were let in.
 func (l *book) mayBeGranted(p *person, grant governance.Grant) {
 	l.lastGranted[p.ID+grant.Key()] = l.world.report.Steps
 	if p.AccountEnabled || !l.world.on(Blocking) {

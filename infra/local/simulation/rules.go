@@ -9,7 +9,7 @@ import (
 	"latchkey/shared/governance"
 )
 
-// follows says which states may follow which in a document: the simulation's own copy of RULES REQ-06. The empty state is that of a request that was not there.
+// follows says which states may follow which in a document: the simulation's own copy of REQ-06. The empty state is that of a request that was not there.
 var follows = map[governance.RequestState][]governance.RequestState{
 	"":                                 {governance.StatePendingApproval, governance.StateScheduled, governance.StateDelivering},
 	governance.StatePendingApproval:    {governance.StatePendingApproval, governance.StateScheduled, governance.StateDelivering, governance.StateDenied, governance.StateCanceled},
@@ -114,7 +114,7 @@ func (c *commit) requestMade(s *subject, next governance.AssignmentRequest) {
 	c.notOvertaken(s, next)
 }
 
-// stagesChanged: a stage is decided once, by somebody who may, who did say so, in time, and after the stages before it (RULES APR-03 to APR-07, APR-10, APR-11).
+// stagesChanged: a stage is decided once, by somebody who may, who did say so, in time, and after the stages before it (APR-03 to APR-07, APR-10, APR-11).
 func (c *commit) stagesChanged(s *subject, before, next governance.AssignmentRequest) {
 	if next.Approval == nil {
 		return
@@ -168,7 +168,7 @@ func (c *commit) stagesChanged(s *subject, before, next governance.AssignmentReq
 	}
 }
 
-// mayBegin: nothing begins before everybody who has to approve did (RULES REQ-06), and none before its start.
+// mayBegin: nothing begins before everybody who has to approve did (REQ-06), and none before its start.
 func (c *commit) mayBegin(s *subject, next governance.AssignmentRequest) {
 	approval := next.Policy.Approval()
 	if next.RequestType == governance.RequestUserAdd && approval.IsApprovalRequiredForAdd {
@@ -184,7 +184,7 @@ func (c *commit) mayBegin(s *subject, next governance.AssignmentRequest) {
 	}
 }
 
-// attempts is how often a delivery that fails for a passing reason is tried again (DESIGN section 2, 6).
+// attempts is how often a delivery that fails for a passing reason is tried again.
 const attempts = 5
 
 func endOf(assignment governance.Assignment) time.Time {
@@ -211,7 +211,7 @@ func stands(assignment governance.Assignment) bool {
 	return assignment.State == governance.AssignmentDeliveryFailed || assignment.State == governance.AssignmentPartiallyDelivered
 }
 
-// nothingKept: what an ended assignment granted is gone, unless another has delivered it or is still to take it away (RULES RES-10).
+// nothingKept: what an ended assignment granted is gone, unless another has delivered it or is still to take it away (RES-10).
 func (c *commit) nothingKept(s *subject, before, next governance.Assignment) {
 	w := c.ledger.world
 	for i, ended := range next.Deliveries {

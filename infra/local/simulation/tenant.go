@@ -285,7 +285,7 @@ func (w *world) approvers(luck *luck) governance.SubjectSets {
 
 // The simulation's own reading of who is who. It shares nothing with shared/engine but the words of a policy.
 
-// inScope says whether a policy is for a person (RULES POL-02), as they are or were since a step.
+// inScope says whether a policy is for a person (POL-02), as they are or were since a step.
 func (w *world) inScope(policy governance.AssignmentPolicy, p *person, since int) bool {
 	return slices.ContainsFunc(p.versions(since), func(as version) bool { return isFor(policy, p.ID, as) })
 }
@@ -330,7 +330,7 @@ func (w *world) meant(sets governance.SubjectSets, p, requestor *person, o *open
 	})
 }
 
-// managers are whom a person may have had as manager, or manager's manager, when a stage opened (RULES APR-05); nil: as of now.
+// managers are whom a person may have had as manager, or manager's manager, when a stage opened (APR-05); nil: as of now.
 func (w *world) managers(p *person, level int, o *opening) []string {
 	if o != nil {
 		return o.managers[level]
@@ -345,12 +345,12 @@ func (w *world) managers(p *person, level int, o *opening) []string {
 	return []string{p.ManagerID}
 }
 
-// anybody says whether the sets name anyone who could decide a request: only if they do not, the fallback is asked (RULES APR-10).
+// anybody says whether the sets name anyone who could decide a request: only if they do not, the fallback is asked (APR-10).
 func (w *world) anybody(sets governance.SubjectSets, requestor *person, o *opening) bool {
 	return slices.ContainsFunc(w.tenant.people, func(p *person) bool { return eligible(p, requestor) && w.meant(sets, p, requestor, o) })
 }
 
-// mayDecide says whether a person may decide a stage (RULES APR-03, APR-07, APR-08, APR-10, APR-11); o: what it opened on, nil if it has not.
+// mayDecide says whether a person may decide a stage (APR-03, APR-07, APR-08, APR-10, APR-11); o: what it opened on, nil if it has not.
 func (w *world) mayDecide(o *opening, stage governance.ApprovalStageSettings, p, requestor *person, escalated bool) bool {
 	if p == requestor {
 		return false

@@ -157,7 +157,7 @@ func (w *world) lingers(p *person, assignment governance.Assignment) bool {
 	return w.recently(p.ID) || slices.ContainsFunc(assignment.Deliveries, func(d governance.Delivery) bool { return w.recently(d.Grant.ResourceID) })
 }
 
-// verifyDirectory: people have what their live assignments delivered, and nothing that no live assignment grants (RULES RES-10).
+// verifyDirectory: people have what their live assignments delivered, and nothing that no live assignment grants (RES-10).
 func (w *world) verifyDirectory(when string) {
 	for _, p := range w.tenant.people {
 		delivered, wanted := map[governance.Grant]bool{}, map[governance.Grant]bool{}

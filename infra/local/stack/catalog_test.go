@@ -153,7 +153,7 @@ func TestPackages(t *testing.T) {
 	same(t, ida.get("/accessPackages/"+pack+"/resourceRoleScopes?$expand=role,scope"), "value/0/scope/isRootScope", true)
 	policy := text(t, ida.post("/assignmentPolicies", policyFor(pack, nil)), "id")
 
-	// As msgraph-sdk-go sends it: nested, percent-encoded but for the dollar signs (CLIENTS 5); azuread encodes those as well.
+	// As msgraph-sdk-go sends it: nested, percent-encoded but for the dollar signs; azuread encodes those as well.
 	for _, query := range []string{
 		"?$expand=resourceRoleScopes%28$expand%3Drole%2Cscope%29,assignmentPolicies,catalog",
 		"?%24expand=resourceRoleScopes%28%24expand%3Drole%28%24expand%3Dresource%29%2Cscope%29%2CassignmentPolicies%2Ccatalog",

@@ -17,7 +17,7 @@ import (
 // maxControlBody bounds what the control port reads.
 const maxControlBody = 64 << 10
 
-// control is the control port (DESIGN section 7).
+// control is the control port.
 func (s *Stack) control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /endpoints", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.Endpoints) })

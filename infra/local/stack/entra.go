@@ -16,7 +16,7 @@ import (
 	"latchkey/shared/platform"
 )
 
-// The applications of Entra that call custom extensions (RULES EXT-20), and the audience of their tokens (RULES EXT-19).
+// The applications of Entra that call custom extensions (EXT-20), and the audience of their tokens (EXT-19).
 const (
 	EntitlementAppID = "810dcf14-1858-4bf2-8134-4c369fa3235b"
 	LifecycleAppID   = "ce79fdc4-cd1d-4ea5-8139-e74d7dbe0bb7"
@@ -49,7 +49,7 @@ func (s *Stack) assignRoles() {
 	}
 }
 
-// Callout is what the stand-in for Entra sends: as entitlement management does (RULES EXT-11), for a sample person.
+// Callout is what the stand-in for Entra sends: as entitlement management does (EXT-11), for a sample person.
 type Callout struct {
 	Action    string `json:"action"`
 	Stage     string `json:"stage"`     // default: assignmentRequestGranted

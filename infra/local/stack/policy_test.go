@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// sdkPolicy is the policy that msgraph-sdk-go was recorded to send (CLIENTS 5), with people of the sample tenant.
+// sdkPolicy is the policy that msgraph-sdk-go was recorded to send, with people of the sample tenant.
 func sdkPolicy(packageID, userID, groupID string) object {
 	someone := user(userID)
 	return object{
@@ -49,7 +49,7 @@ func TestPolicies(t *testing.T) {
 	id := text(t, policy, "id")
 	check := func(policy object) {
 		t.Helper()
-		// Durations are answered in days: the SDK reads P4W2D as 28 days (CLIENTS 5).
+		// Durations are answered in days: the SDK reads P4W2D as 28 days.
 		same(t, policy, "expiration/duration", "P30D")
 		same(t, policy, "requestApprovalSettings/stages/0/durationBeforeAutomaticDenial", "P14D")
 		same(t, policy, "requestApprovalSettings/stages/0/durationBeforeEscalation", "P7D")

@@ -59,7 +59,7 @@ func TestRequests(t *testing.T) {
 	ida.call("DELETE", "/assignments/"+assignment, nil).refused(http.StatusMethodNotAllowed, "GET", "adminRemove", "userRemove")
 	ida.call("DELETE", "/assignmentRequests/"+assignment, nil).refused(http.StatusMethodNotAllowed, "/cancel", "adminRemove")
 
-	// As msgraph-sdk-go asks (CLIENTS 5).
+	// As msgraph-sdk-go asks.
 	listed := ida.values("/assignments?$expand=target,assignmentPolicy&$filter=accessPackage%2Fid%20eq%20%27" + o.pack + "%27%20and%20state%20eq%20%27Delivered%27")
 	if len(listed) != 1 || text(t, listed[0], "target/objectId") != requestor.ID {
 		t.Fatalf("assignments of the package: %v", listed)

@@ -37,7 +37,7 @@ type Ports struct {
 	Host, Graph, Token, Cosmos, ServiceBus, Control int
 }
 
-// DefaultPorts are those of DESIGN section 7.
+// DefaultPorts are the ports of Azure in miniature, of which README and local.settings.sample.json speak.
 func DefaultPorts() Ports {
 	return Ports{Host: 7071, Graph: 7072, Token: 7073, Cosmos: 8081, ServiceBus: 5672, Control: 7070}
 }

@@ -20,7 +20,7 @@ func TestConditionsHold(t *testing.T) {
 		request := person(t, hire(t, boss.ID).UserPrincipalName).post("/assignmentRequests", add("userAdd", pack, nil))
 		same(t, request, "state", "pendingApproval")
 	}
-	// As Terraform writes it (CLIENTS 1).
+	// As Terraform writes it.
 	created := ida.post("/assignmentPolicies", `{"@odata.type":"#microsoft.graph.accessPackageAssignmentPolicy","accessPackageId":"`+pack+`","canExtend":false,"description":"d","displayName":"full","durationInDays":0,
 		"expirationDateTime":"2030-01-01T00:00:00Z","questions":[{"@odata.type":"#microsoft.graph.accessPackageTextInputQuestion","isRequired":false,"sequence":1,"text":{"defaultText":"hello?","localizedTexts":[{"languageCode":"de","text":"hallo?"}]}}],
 		"requestApprovalSettings":{"approvalStages":[{"approvalStageTimeOutInDays":14,"escalationApprovers":[],"escalationTimeInMinutes":null,"isApproverJustificationRequired":null,"isEscalationEnabled":null,
@@ -252,7 +252,7 @@ func TestIDsAgree(t *testing.T) {
 	for at, value := range map[string]any{"roles": list{object{"originId": "Member_" + two}, object{}}, "scopes": list{object{}, object{}}} {
 		ida.call("POST", "/accessPackages/"+pack+"/resourceRoleScopes", put(roleScope(one), []string{"role", "resource", at}, value)).refused(http.StatusBadRequest, "role/resource/"+at)
 	}
-	// An id that repeats the originId contradicts nothing (CLIENTS 5), nor does all that is true.
+	// An id that repeats the originId contradicts nothing, nor does all that is true.
 	ida.post("/accessPackages/"+pack+"/resourceRoleScopes", put(roleScope(one), []string{"role", "resource", "id"}, one))
 	whole := roleScope(one)
 	for path, value := range map[string]any{

@@ -19,7 +19,7 @@ type Approvals struct {
 	Directory directory.Directory
 }
 
-// DecideApproval lets the caller decide a stage of an approval (RULES APR-03, APR-07, APR-13, APR-14). What decided repeats of the stage (its status, by whom it was reviewed) must be as it is. Two who decide at once make one decision: the other gets CodeConflict and what was
+// DecideApproval lets the caller decide a stage of an approval (APR-03, APR-07, APR-13, APR-14). What decided repeats of the stage (its status, by whom it was reviewed) must be as it is. Two who decide at once make one decision: the other gets CodeConflict and what was
 // decided. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodeInvalid.
 func (a *Approvals) DecideApproval(ctx context.Context, caller governance.Caller, approvalID, stageID string, decided governance.ApprovalStage) error {
 	if err := a.Authz.Require(ctx, caller, authz.OpDecideApprovals); err != nil {

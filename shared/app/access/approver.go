@@ -44,7 +44,7 @@ func canDecide(ctx context.Context, d directory.Directory, aboutID string) func(
 	}
 }
 
-// askNext says who is asked in the stage after the one that is decided: managers are those of today (RULES APR-05).
+// askNext says who is asked in the stage after the one that is decided: managers are those of today (APR-05).
 func (a *Approvals) askNext(ctx context.Context, request governance.AssignmentRequest, decision *engine.Decision) error {
 	next := 1 + slices.IndexFunc(request.Approval.Stages, func(stage governance.ApprovalStage) bool { return strings.EqualFold(stage.ID, decision.StageID) })
 	settings := request.Policy.Approval().Stages

@@ -28,7 +28,7 @@ var errStale = errors.New("the plan has changed")
 // maxPlans bounds how often a plan is made anew because the subject changed under it.
 const maxPlans = 5
 
-// Provision brings the directory to what an assignment wants, and records it (DESIGN section 4, 3). Should its lock have been lost without its knowing, so that another call has
+// Provision brings the directory to what an assignment wants, and records it. Should its lock have been lost without its knowing, so that another call has
 // carried out the same effect and the subject has moved on, it undoes what it did too late. Errors: those after which the effect is put off or comes back.
 func (d *Delivery) Provision(ctx context.Context, effect governance.Effect) error {
 	read := ledger.Documents(assignmentDocument(effect.About), requestDocument(effect.RequestID))
@@ -101,7 +101,7 @@ func (d *Delivery) Provision(ctx context.Context, effect governance.Effect) erro
 	return ledger.Unavailable("The subject", errStale)
 }
 
-// withdrawn looks at the package of a request again before it is granted (DESIGN section 2, 13), and answers as barred does.
+// withdrawn looks at the package of a request again before it is granted, and answers as barred does.
 func (d *Delivery) withdrawn(ctx context.Context, request governance.AssignmentRequest, grant governance.Grant) (engine.Outcome, error) {
 	pack, _, err := present(ctx, d.Ledger, request)
 	if err == nil && !engine.Offers(pack, grant) {
@@ -110,7 +110,7 @@ func (d *Delivery) withdrawn(ctx context.Context, request governance.AssignmentR
 	return engine.Outcome{}, err
 }
 
-// barred looks at a person again before anything is given to them (DESIGN section 2, 13), and answers with the outcome of a grant if it may not be; without a reason, if it may. A person who is blocked
+// barred looks at a person again before anything is given to them, and answers with the outcome of a grant if it may not be; without a reason, if it may. A person who is blocked
 // or not to be found may be so for a while only.
 func (d *Delivery) barred(ctx context.Context, objectID string) (engine.Outcome, error) {
 	user, err := d.Directory.User(ctx, objectID)

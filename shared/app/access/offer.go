@@ -17,7 +17,7 @@ type Offers struct {
 	Directory directory.Directory
 }
 
-// PackagesByCurrentUser lists the packages that the caller may request (RULES CAT-02, POL-14, POL-15). Errors: CodeForbidden, CodeInvalid.
+// PackagesByCurrentUser lists the packages that the caller may request (CAT-02, POL-14, POL-15). Errors: CodeForbidden, CodeInvalid.
 func (o *Offers) PackagesByCurrentUser(ctx context.Context, caller governance.Caller, by By, options ledger.ListOptions) (ledger.Page[governance.AccessPackage], error) {
 	none := ledger.Page[governance.AccessPackage]{}
 	if err := o.Authz.Require(ctx, caller, authz.OpBrowsePackages); err != nil {
@@ -52,7 +52,7 @@ func (o *Offers) PackagesByCurrentUser(ctx context.Context, caller governance.Ca
 	return visible, nil
 }
 
-// Requirements is Graph's accessPackageAssignmentRequestRequirements: what a request under one policy must bring (RULES POL-08).
+// Requirements is Graph's accessPackageAssignmentRequestRequirements: what a request under one policy must bring (POL-08).
 type Requirements struct {
 	PolicyID                         string               `json:"policyId"`
 	PolicyDisplayName                string               `json:"policyDisplayName"`

@@ -31,7 +31,7 @@ const (
 
 type versionedRequest = ledger.Versioned[governance.AssignmentRequest]
 
-// SubmitRequest makes a request for access or for its end (RULES REQ-10 to REQ-12, REQ-22). Errors: CodeForbidden, CodeInvalid, CodeNotFound, CodeConflict.
+// SubmitRequest makes a request for access or for its end (REQ-10 to REQ-12, REQ-22). Errors: CodeForbidden, CodeInvalid, CodeNotFound, CodeConflict.
 func (r *Requests) SubmitRequest(ctx context.Context, caller governance.Caller, draft governance.AssignmentRequest) (governance.AssignmentRequest, error) {
 	none := governance.AssignmentRequest{}
 	operation := authz.OpSubmitForSelf
@@ -204,7 +204,7 @@ func (r *Requests) asked(ctx context.Context, submission engine.Submission) ([]e
 	return asked, nil
 }
 
-// wantedOf reads which package, policy and person a request to add is about, in either of the forms that clients use (RULES REQ-10).
+// wantedOf reads which package, policy and person a request to add is about, in either of the forms that clients use (REQ-10).
 func wantedOf(caller governance.Caller, draft governance.AssignmentRequest) (packageID, policyID, targetID string, err error) {
 	assignment := draft.Assignment
 	packageID, policyID, targetID = assignment.AccessPackageID, assignment.AssignmentPolicyID, assignment.TargetID
@@ -302,7 +302,7 @@ func update(ctx context.Context, l *ledger.Ledger, place governance.Place, read 
 	return done, nil
 }
 
-// CancelRequest takes a request back: one's own, or any for an administrator (RULES REQ-04). Errors: CodeForbidden, CodeNotFound, CodeConflict.
+// CancelRequest takes a request back: one's own, or any for an administrator (REQ-04). Errors: CodeForbidden, CodeNotFound, CodeConflict.
 func (r *Requests) CancelRequest(ctx context.Context, caller governance.Caller, id string) error {
 	rights, err := either(ctx, r.Authz, caller, authz.OpCancelRequests, authz.OpCancelOwnRequest)
 	if err != nil {
@@ -348,7 +348,7 @@ func isParty(request governance.AssignmentRequest, caller governance.Caller) boo
 	return caller.ObjectID != "" && (strings.EqualFold(request.Requestor.ObjectID, caller.ObjectID) || strings.EqualFold(request.Assignment.Target.ObjectID, caller.ObjectID))
 }
 
-// ReprocessRequest tries a failed delivery once more (RULES REQ-08). Errors: CodeForbidden, CodeNotFound, CodeConflict.
+// ReprocessRequest tries a failed delivery once more (REQ-08). Errors: CodeForbidden, CodeNotFound, CodeConflict.
 func (r *Requests) ReprocessRequest(ctx context.Context, caller governance.Caller, id string) error {
 	rights, err := r.Authz.Somewhere(ctx, caller, authz.OpReprocess)
 	if err != nil {
@@ -411,7 +411,7 @@ func trimmed(ctx context.Context, a *authz.Authorizer, caller governance.Caller,
 	return options, err
 }
 
-// By says whose things a "filterByCurrentUser" wants (RULES OBJ-16).
+// By says whose things a "filterByCurrentUser" wants (OBJ-16).
 type By string
 
 // The values that this release answers.
@@ -422,7 +422,7 @@ const (
 	ByAllowedRequestor By = "allowedRequestor"
 )
 
-// RequestsByCurrentUser lists the requests that the caller made, is the target of, or is an approver of; never one's own among the latter (RULES APR-07). Errors: CodeForbidden, CodeInvalid.
+// RequestsByCurrentUser lists the requests that the caller made, is the target of, or is an approver of; never one's own among the latter (APR-07). Errors: CodeForbidden, CodeInvalid.
 func (r *Requests) RequestsByCurrentUser(ctx context.Context, caller governance.Caller, by By, options ledger.ListOptions) (ledger.Page[governance.AssignmentRequest], error) {
 	mine, _, err := requestsBy(ctx, r.Authz, r.Directory, caller, by)
 	if err != nil {

@@ -45,11 +45,11 @@ type Role string
 
 // The roles. A caller may have several, or none.
 const (
-	RoleAdministrator     Role = "administrator"     // a signed-in Global or Identity Governance Administrator whose client may write (RULES ROL-01)
+	RoleAdministrator     Role = "administrator"     // a signed-in Global or Identity Governance Administrator whose client may write (ROL-01)
 	RoleAdministratorRead Role = "administratorRead" // the same, whose client may only read
 	RoleApplication       Role = "application"       // an application with EntitlementManagement.ReadWrite.All
 	RoleApplicationRead   Role = "applicationRead"   // an application with EntitlementManagement.Read.All
-	RoleUser              Role = "user"              // any signed-in person whose client may act for them (RULES REQ-15)
+	RoleUser              Role = "user"              // any signed-in person whose client may act for them (REQ-15)
 	RoleSystem            Role = "system"            // Latchkey's own timers and queues
 	RoleExtension         Role = "extension"         // Entra's custom extensions, or a Logic App in between
 )
@@ -61,7 +61,7 @@ var (
 )
 
 // permissions says which roles may do what: the one table of authorization. What is not in it is not allowed. Approving, canceling and everything "by
-// current user" has no application permission (RULES PRV-28).
+// current user" has no application permission (PRV-28).
 var permissions = map[Operation][]Role{
 	OpReadCatalogs:     reading,
 	OpWriteCatalogs:    writing,

@@ -28,7 +28,7 @@ type Catalogs struct{ *Ports }
 
 type versioned = ledger.Versioned[governance.Catalog]
 
-// CreateCatalog makes a catalog (RULES CAT-01, CAT-03). Errors: CodeForbidden, CodeInvalid, CodeConflict for a name that is taken.
+// CreateCatalog makes a catalog (CAT-01, CAT-03). Errors: CodeForbidden, CodeInvalid, CodeConflict for a name that is taken.
 func (c *Catalogs) CreateCatalog(ctx context.Context, caller governance.Caller, draft governance.Catalog) (versioned, error) {
 	if err := c.Authz.Require(ctx, caller, authz.OpWriteCatalogs); err != nil {
 		return versioned{}, err
@@ -98,7 +98,7 @@ const catalogName = "catalog" // as people call it
 // nameTTL is how long a name is held for a process that died meanwhile: longer than any request takes.
 const nameTTL = 2 * time.Minute
 
-// name holds a catalog's name between the look whether it is free and the commit, so that nobody else is given the same (RULES CAT-01): catalogs are in places of their own, so no commit sees two of
+// name holds a catalog's name between the look whether it is free and the commit, so that nobody else is given the same (CAT-01): catalogs are in places of their own, so no commit sees two of
 // them. Errors: CodeConflict.
 func (c *Catalogs) name(ctx context.Context, catalog governance.Catalog) (release func(), err error) {
 	id := "nameClaim:" + governance.NameID("catalog:"+strings.ToLower(catalog.DisplayName))
@@ -198,7 +198,7 @@ func matching(document governance.Document, ifMatch string, command ledger.Decid
 	}
 }
 
-// DeleteCatalog deletes a catalog that has no access packages (RULES OBJ-18). Its audit chain stays. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodePrecondition.
+// DeleteCatalog deletes a catalog that has no access packages (OBJ-18). Its audit chain stays. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodePrecondition.
 func (c *Catalogs) DeleteCatalog(ctx context.Context, caller governance.Caller, id, ifMatch string) error {
 	place, err := locate[governance.Catalog](ctx, c.Ports, caller, id, catalogName, authz.OpWriteCatalogs)
 	if err != nil {

@@ -101,7 +101,7 @@ func (p *Packages) UpdatePackage(ctx context.Context, caller governance.Caller, 
 	return made(done, pack, err)
 }
 
-// DeletePackage deletes a package that nobody has or waits for (RULES OBJ-17), with its policies. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodePrecondition.
+// DeletePackage deletes a package that nobody has or waits for (OBJ-17), with its policies. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodePrecondition.
 func (p *Packages) DeletePackage(ctx context.Context, caller governance.Caller, id, ifMatch string) error {
 	place, err := locate[governance.AccessPackage](ctx, p.Ports, caller, id, packageName, authz.OpWritePackages)
 	if err != nil {
@@ -139,7 +139,7 @@ func unused(ctx context.Context, l *ledger.Ledger, id, what string, ofAssignment
 	return err
 }
 
-// AddRoleScope adds a role of a resource of the catalog to a package (RULES CAT-06, RES-02, RES-06, OBJ-10). A role that it has already is the answer. Errors: CodeForbidden, CodeNotFound,
+// AddRoleScope adds a role of a resource of the catalog to a package (CAT-06, RES-02, RES-06, OBJ-10). A role that it has already is the answer. Errors: CodeForbidden, CodeNotFound,
 // CodeInvalid, CodeConflict.
 func (p *Packages) AddRoleScope(ctx context.Context, caller governance.Caller, packageID string, draft governance.ResourceRoleScope) (added governance.ResourceRoleScope, err error) {
 	place, err := locate[governance.AccessPackage](ctx, p.Ports, caller, packageID, packageName, authz.OpWritePackages)

@@ -20,7 +20,7 @@ type versionedPolicy = ledger.Versioned[governance.AssignmentPolicy]
 
 const policyName = "policy"
 
-// CreatePolicy makes a policy for the access package that draft names (RULES POL-01). Errors: CodeForbidden, CodeInvalid, CodeConflict.
+// CreatePolicy makes a policy for the access package that draft names (POL-01). Errors: CodeForbidden, CodeInvalid, CodeConflict.
 func (p *Policies) CreatePolicy(ctx context.Context, caller governance.Caller, draft governance.AssignmentPolicy) (versionedPolicy, error) {
 	if _, err := p.Authz.Somewhere(ctx, caller, authz.OpWritePolicies); err != nil {
 		return versionedPolicy{}, err
@@ -112,7 +112,7 @@ func (p *Policies) ListPolicies(ctx context.Context, caller governance.Caller, o
 }
 
 // UpdatePolicy changes a policy: edit is given the present one, and makes all of the new one of it. Requests and assignments that exist go on under the policy as it was
-// (RULES POL-10). Errors: CodeForbidden, CodeNotFound, CodeInvalid, CodePrecondition.
+// (POL-10). Errors: CodeForbidden, CodeNotFound, CodeInvalid, CodePrecondition.
 func (p *Policies) UpdatePolicy(ctx context.Context, caller governance.Caller, id, ifMatch string, edit func(*governance.AssignmentPolicy) error) (versionedPolicy, error) {
 	place, err := locate[governance.AssignmentPolicy](ctx, p.Ports, caller, id, policyName, authz.OpWritePolicies)
 	if err != nil {

@@ -18,7 +18,7 @@ type Resources struct{ *Ports }
 
 const requestName = "resource request" // as people call it
 
-// RequestResource adds a resource to a catalog or removes it, at once (RULES OBJ-09, OBJ-19, RES-07). Errors: CodeForbidden, CodeInvalid, CodeConflict.
+// RequestResource adds a resource to a catalog or removes it, at once (OBJ-09, OBJ-19, RES-07). Errors: CodeForbidden, CodeInvalid, CodeConflict.
 func (r *Resources) RequestResource(ctx context.Context, caller governance.Caller, draft governance.ResourceRequest) (governance.ResourceRequest, error) {
 	none := governance.ResourceRequest{}
 	rights, err := r.Authz.Somewhere(ctx, caller, authz.OpWriteCatalogs)

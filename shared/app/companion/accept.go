@@ -11,7 +11,7 @@ import (
 	"latchkey/shared/ledger"
 )
 
-// The application ids of the services that call out themselves (RULES EXT-20); each speaks for itself only.
+// The application ids of the services that call out themselves (EXT-20); each speaks for itself only.
 const (
 	appOfEntitlement = "810dcf14-1858-4bf2-8134-4c369fa3235b"
 	appOfLifecycle   = "ce79fdc4-cd1d-4ea5-8139-e74d7dbe0bb7"

@@ -10,7 +10,7 @@ import (
 	"latchkey/shared/governance"
 )
 
-// Membership of a group (RULES PRV-01, PRV-02).
+// Membership of a group (PRV-01, PRV-02).
 var _ = declare(ActionKind{
 	Kind:        "groupMembership",
 	DisplayName: "Add to or remove from a group",

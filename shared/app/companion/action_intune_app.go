@@ -14,7 +14,7 @@ import (
 	"latchkey/shared/governance"
 )
 
-// An Intune app that comes with access and goes with it (BEY-29, RULES PRV-21).
+// An Intune app that comes with access and goes with it (BEY-29, PRV-21).
 var _ = declare(ActionKind{
 	Kind:        "intuneApp",
 	DisplayName: "Install and uninstall an Intune app",

@@ -9,7 +9,7 @@ import (
 	"latchkey/shared/directory"
 )
 
-// Signing out (RULES PRV-13).
+// Signing out (PRV-13).
 var _ = declare(ActionKind{
 	Kind:        "revokeSessions",
 	DisplayName: "Revoke sign-in sessions",

@@ -21,7 +21,7 @@ import (
 	"latchkey/shared/platform"
 )
 
-// A ticket in a service desk (BEY-28, RULES EXT-26).
+// A ticket in a service desk (BEY-28, EXT-26).
 var _ = declare(ActionKind{
 	Kind:        "ticket",
 	DisplayName: "Open a ticket",

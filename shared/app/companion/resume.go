@@ -10,7 +10,7 @@ import (
 	"latchkey/shared/governance"
 )
 
-// tell ends the wait of the source with what came of the work (RULES EXT-13 to EXT-17). An answer that would come too late is not sent. first says that nobody can have told it: else somebody may
+// tell ends the wait of the source with what came of the work (EXT-13 to EXT-17). An answer that would come too late is not sent. first says that nobody can have told it: else somebody may
 // have, and then a source that waits no more has the answer.
 func (w *work) tell(ctx context.Context, first bool) error {
 	perhapsTold := false

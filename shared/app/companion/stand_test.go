@@ -186,7 +186,7 @@ func sent(body string) func(*governance.CalloutAction) error {
 	}
 }
 
-// payload is a native one (RULES EXT-11).
+// payload is a native one (EXT-11).
 func payload(stage, target string, change map[string]any) []byte {
 	body := map[string]any{
 		"AccessPackageAssignmentRequestId": taskRequest, "CallbackUriPath": "/identityGovernance/entitlementManagement/accessPackageAssignmentRequests/" + taskRequest + "/resume",

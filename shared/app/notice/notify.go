@@ -44,7 +44,7 @@ type unread struct{}
 // UnmarshalJSON reads nothing.
 func (*unread) UnmarshalJSON([]byte) error { return nil }
 
-// Notify sends the mail of one notification (RULES NOT-01 to NOT-08). Whoever has no address is left out; a mail to nobody is not sent. Errors: ledger.ErrNoDocument, CodeInvalid for a notification
+// Notify sends the mail of one notification (NOT-01 to NOT-08). Whoever has no address is left out; a mail to nobody is not sent. Errors: ledger.ErrNoDocument, CodeInvalid for a notification
 // that there is not, and the directory's.
 func (n *Notifier) Notify(ctx context.Context, effect governance.Effect) error {
 	row, ok := notices[effect.Notification]
@@ -110,7 +110,7 @@ func (n *Notifier) addresses(ctx context.Context, to audience) ([]string, error)
 	return addresses, nil
 }
 
-// compose writes a mail. It is put together by hand, because template packages keep every exported method of the linked SDKs alive (LIBRARIES).
+// compose writes a mail. It is put together by hand, because template packages keep every exported method of the linked SDKs alive.
 func (n *Notifier) compose(row notice, facts func(string) string) governance.Mail {
 	var text []string
 	var body strings.Builder

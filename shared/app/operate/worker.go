@@ -31,7 +31,7 @@ type Worker struct {
 }
 
 // HandleEffect carries out one effect. It may be called any number of times with the same one. A failure that waiting may mend is put off with a scheduled message, because the host redelivers a
-// failed one at once (DESIGN section 2, 6). Errors: CodeInvalid for what is to be parked, since nobody handles it or what it is about never came; and those that redelivery is for.
+// failed one at once. Errors: CodeInvalid for what is to be parked, since nobody handles it or what it is about never came; and those that redelivery is for.
 func (w *Worker) HandleEffect(ctx context.Context, caller governance.Caller, effect governance.Effect) error {
 	if err := w.Authz.Require(ctx, caller, authz.OpRunLifecycle); err != nil {
 		return err

@@ -49,7 +49,7 @@ func TestWhatNobodyHandles(t *testing.T) {
 	}
 }
 
-// TestWhatWaitingMends is put off with a scheduled message instead of being redelivered at once, under an id of its own; other failures are the queue's (DESIGN section 2, 6).
+// TestWhatWaitingMends is put off with a scheduled message instead of being redelivered at once, under an id of its own; other failures are the queue's.
 func TestWhatWaitingMends(t *testing.T) {
 	for name, c := range map[string]struct {
 		cause error

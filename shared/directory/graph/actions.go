@@ -34,7 +34,7 @@ const (
 	operationResumeLifecycle Operation = "ResumeLifecycle"
 )
 
-// ActionPermissions lists the calls that the actions of custom extensions make with the permission that each needs (RULES PRV-13, PRV-19 to
+// ActionPermissions lists the calls that the actions of custom extensions make with the permission that each needs (PRV-13, PRV-19 to
 // PRV-21, EXT-22). A tenant grants those of the actions that it uses. To resume a request it takes the role access package assignment
 // manager on the catalog, and no permission.
 func ActionPermissions() []Permission {
@@ -128,7 +128,7 @@ func (d *Directory) Granted(ctx context.Context) ([]string, error) {
 	return roles, nil
 }
 
-// PassPolicy reads the policy of Temporary Access Passes (RULES PRV-20).
+// PassPolicy reads the policy of Temporary Access Passes (PRV-20).
 func (d *Directory) PassPolicy(ctx context.Context) (governance.PassPolicy, error) {
 	var found struct {
 		State   string `json:"state"`
@@ -153,7 +153,7 @@ func (d *Directory) Passes(ctx context.Context, userID string) ([]governance.Acc
 	return found.Value, err
 }
 
-// IssuePass makes a pass (RULES PRV-19).
+// IssuePass makes a pass (PRV-19).
 func (d *Directory) IssuePass(ctx context.Context, userID string, order directory.PassOrder) (governance.AccessPass, governance.Secret, error) {
 	body := map[string]any{"lifetimeInMinutes": order.Minutes, "isUsableOnce": order.UsableOnce}
 	if order.Start != nil {
@@ -177,7 +177,7 @@ func (d *Directory) DeletePass(ctx context.Context, userID, passID string) error
 	return gone(d.raw(ctx, operationDeletePass, ifIdempotent, abstractions.DELETE, passesPath+"/{other}", map[string]string{"id": userID, "other": passID}, nil, nil))
 }
 
-// RevokeSessions signs a person out everywhere (RULES PRV-13).
+// RevokeSessions signs a person out everywhere (PRV-13).
 func (d *Directory) RevokeSessions(ctx context.Context, userID string) error {
 	return d.raw(ctx, operationRevokeSessions, ifIdempotent, abstractions.POST, revokePath, map[string]string{"id": userID}, nil, nil)
 }
@@ -217,7 +217,7 @@ func (d *Directory) App(ctx context.Context, appID string) (governance.MobileApp
 	return app, nil
 }
 
-// AssignApp adds one assignment (RULES PRV-21). The action assign would replace all of them, so it is never used.
+// AssignApp adds one assignment (PRV-21). The action assign would replace all of them, so it is never used.
 func (d *Directory) AssignApp(ctx context.Context, appID, groupID string, intent governance.AppIntent) error {
 	app, err := d.App(ctx, appID)
 	if err != nil {

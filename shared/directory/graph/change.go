@@ -36,22 +36,22 @@ func (d *Directory) lists(ctx context.Context, operation Operation, path, of, id
 	return found, err
 }
 
-// AddMember makes the principal a member of the group (RULES PRV-01).
+// AddMember makes the principal a member of the group (PRV-01).
 func (d *Directory) AddMember(ctx context.Context, groupID, principalID string) error {
 	return d.add(ctx, OperationAddMember, "members", groupID, principalID)
 }
 
-// RemoveMember ends the membership (RULES PRV-02).
+// RemoveMember ends the membership (PRV-02).
 func (d *Directory) RemoveMember(ctx context.Context, groupID, principalID string) error {
 	return d.remove(ctx, OperationRemoveMember, "members", groupID, principalID, d.HasMember)
 }
 
-// AddOwner makes the principal an owner of the group (RULES PRV-03).
+// AddOwner makes the principal an owner of the group (PRV-03).
 func (d *Directory) AddOwner(ctx context.Context, groupID, principalID string) error {
 	return d.add(ctx, OperationAddOwner, "owners", groupID, principalID)
 }
 
-// RemoveOwner ends the ownership (RULES PRV-03).
+// RemoveOwner ends the ownership (PRV-03).
 func (d *Directory) RemoveOwner(ctx context.Context, groupID, principalID string) error {
 	return d.remove(ctx, OperationRemoveOwner, "owners", groupID, principalID, d.HasOwner)
 }

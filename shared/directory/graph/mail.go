@@ -15,10 +15,10 @@ import (
 // maxRecipients is Exchange Online's limit of recipients of one message.
 const maxRecipients = 500
 
-// SendMail sends one mail from Options.Sender (RULES PRV-18).
+// SendMail sends one mail from Options.Sender (PRV-18).
 //
 // Graph takes one body in JSON, and Exchange makes the other from it: the HTML is sent, or the text when there is none. Nothing is kept in the sender's sent
-// items, because a mail may carry a secret that must not rest anywhere (DESIGN 2.9).
+// items, because a mail may carry a secret that must not rest anywhere.
 func (d *Directory) SendMail(ctx context.Context, message governance.Mail) error {
 	if !isUserID(d.sender) {
 		return fmt.Errorf("%w: no mailbox is set to send mail from", directory.ErrRefused)

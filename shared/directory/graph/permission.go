@@ -43,7 +43,7 @@ type Permission struct {
 	Path       string // a template below the base URL
 }
 
-// Permissions lists every call that the adapter makes with the permission that it needs (RULES PRV-01 to PRV-03, PRV-14, PRV-16, PRV-18).
+// Permissions lists every call that the adapter makes with the permission that it needs (PRV-01 to PRV-03, PRV-14, PRV-16, PRV-18).
 // What is granted to the managed identity is checked against it.
 func Permissions() []Permission {
 	return []Permission{
