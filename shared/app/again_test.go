@@ -338,7 +338,7 @@ func TestEachGrantIsLookedAtAgain(t *testing.T) {
 	}
 }
 
-// A request that somebody spoiled by hand keeps nobody's access: it ends in its time, and can be taken away. A package or a policy that cannot be read is not one that is gone. rules: OBJ-18 REQ-09.
+// A request that somebody spoiled by hand keeps nobody's access: it ends in its time, and can be taken away. A package or a policy that cannot be read is not one that is gone. rules: OBJ-18.
 func TestWhatCannotBeReadStopsNoRemoval(t *testing.T) {
 	spoil := func(s *stand, container store.Container, kind, id string) {
 		for _, document := range s.Documents(container, kind) {

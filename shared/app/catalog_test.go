@@ -535,7 +535,7 @@ func TestTheTrailTellsWhatChanged(t *testing.T) {
 	}
 }
 
-// TestWhatIsLargeIsDeletedToo: more than one commit can hold goes in several, and each thing that goes is in the trail. rules: OBJ-17 OBJ-18.
+// TestWhatIsLargeIsDeletedToo: more than one commit can hold goes in several, and each thing that goes is in the trail; and what is beyond the limit does not come. rules: OBJ-17 OBJ-18 BEY-36.
 func TestWhatIsLargeIsDeletedToo(t *testing.T) {
 	s := newStand(t)
 	catalogID := s.catalog("Marketing")
@@ -551,6 +551,8 @@ func TestWhatIsLargeIsDeletedToo(t *testing.T) {
 		policy.DisplayName = fmt.Sprint("policy ", i)
 		s.policy(policy)
 	}
+	_, err := s.app.CreatePolicy(t.Context(), admin(), openPolicy(packageID))
+	s.refused(err, governance.CodeConflict, fmt.Sprintf("at most %d policies", governance.MaxPolicies))
 	s.must(s.app.DeletePackage(t.Context(), admin(), packageID, ""))
 	s.must(s.app.DeleteCatalog(t.Context(), admin(), catalogID, ""))
 	for _, kind := range []string{"catalog", "package", "policy", "resource"} {

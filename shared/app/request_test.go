@@ -12,7 +12,7 @@ import (
 	"latchkey/shared/ledger"
 )
 
-// TestWhoMayRequest: whom a policy is for, if it is enabled, in a catalog that is published. rules: POL-02 POL-05 POL-06 POL-07 POL-08 CAT-02 CAT-03 REQ-21.
+// TestWhoMayRequest: whom a policy is for, if it is enabled, in a catalog that is published. rules: POL-02 POL-05 POL-06 POL-07 POL-08 POL-11 CAT-02 CAT-03 REQ-21.
 func TestWhoMayRequest(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -46,6 +46,19 @@ func TestWhoMayRequest(t *testing.T) {
 			}
 		})
 	}
+	t.Run("who leaves the scope keeps what they have", func(t *testing.T) {
+		s := newStand(t)
+		packageID, _ := s.openPackage("package", member(g1))
+		made := s.submit(user(alice), request(packageID))
+		s.drain()
+		s.put(alice, func(u *governance.User) { u.UserType = governance.UserTypeGuest })
+		s.pass(48 * time.Hour)
+		s.drain()
+		s.is(made.ID, governance.StateDelivered)
+		s.isMember(g1, alice, true)
+		_, err := s.app.SubmitRequest(t.Context(), user(alice), request(s.pack(s.catalog("another"), "another", member(g1))))
+		s.refused(err, governance.CodeForbidden)
+	})
 	t.Run("a catalog that is not published", func(t *testing.T) {
 		s := newStand(t)
 		packageID, policyID := s.openPackage("package", member(g1))

@@ -52,7 +52,7 @@ func TestInScope(t *testing.T) {
 	}
 }
 
-// rules: POL-05 POL-07 POL-08
+// rules: POL-05 POL-07 POL-08 POL-09
 func TestApplicableIsTheMostSpecificClass(t *testing.T) {
 	t.Parallel()
 	specific := policy(t, "specific", scope(governance.ScopeSpecificDirectoryUsers, user(mo)))
@@ -60,6 +60,7 @@ func TestApplicableIsTheMostSpecificClass(t *testing.T) {
 	members := policy(t, "members", scope(governance.ScopeAllMemberUsers))
 	members2 := policy(t, "members2", scope(governance.ScopeAllMemberUsers))
 	everybody := policy(t, "everybody", scope(governance.ScopeAllDirectoryUsers))
+	forever := policy(t, "forever", scope(governance.ScopeAllDirectoryUsers), expires(never()))
 	direct := policy(t, "direct", scope(governance.ScopeNotSpecified))
 	off := policy(t, "off", scope(governance.ScopeSpecificDirectoryUsers, user(mo)), switchedOff)
 	all := []governance.AssignmentPolicy{everybody, members, byGroup, off, direct, specific, members2}
@@ -74,6 +75,7 @@ func TestApplicableIsTheMostSpecificClass(t *testing.T) {
 		"a guest is everybody":             {all, vera, "[everybody]"},
 		"switched off hides nothing":       {[]governance.AssignmentPolicy{off, members}, mo, "[members]"},
 		"direct assignment is no request":  {[]governance.AssignmentPolicy{direct}, mo, "[]"},
+		"the longest time is nothing":      {[]governance.AssignmentPolicy{forever, members}, mo, "[members]"},
 		"none":                             {nil, mo, "[]"},
 		"the order of policies is nothing": {[]governance.AssignmentPolicy{specific, everybody}, mo, "[specific]"},
 	} {

@@ -254,7 +254,7 @@ func TestAppRoles(t *testing.T) {
 	want(t, ask(t, server, "DELETE", to+"/"+id, ""), 404)
 }
 
-// rules: EXT-14
+// rules: EXT-14 EXT-16
 func TestResumesAreRecorded(t *testing.T) {
 	clock := platform.NewManualClock(time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC))
 	server := graph.New(graph.Options{Clock: clock})
