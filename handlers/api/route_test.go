@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"latchkey/shared/governance"
+	"latchkey/shared/identity"
 )
 
 // everyRoute tries on each route what is said of all, those of the future too. There are no use cases behind them: what is refused never reaches one.
@@ -162,6 +163,33 @@ func TestIdempotencyKeyOfEveryRoute(t *testing.T) {
 			refused(t, s, request, "Idempotency-Key")
 		}
 	})
+}
+
+// Every route asks for a caller before it looks at anything else, but health.
+func TestEveryRouteAsksForACaller(t *testing.T) {
+	t.Parallel()
+	var open []string
+	everyRoute(t, func(t *testing.T, s *Server, r *route) {
+		nobody := *s
+		nobody.tokenFrom = identity.FromHeader
+		for _, authorization := range []string{"", "Basic x", "Bearer", "Bearer "} {
+			request := send(r, "nope=1", "{")
+			request.Header.Set("Authorization", authorization)
+			answer := httptest.NewRecorder()
+			nobody.ServeHTTP(answer, request)
+			if (answer.Code != http.StatusUnauthorized) != (r.of == health) {
+				t.Errorf("%q: %d %s", authorization, answer.Code, answer.Body)
+			}
+		}
+	})
+	for _, one := range New(Options{}).routes {
+		if one.open {
+			open = append(open, one.path)
+		}
+	}
+	if !slices.Equal(open, []string{"/operations/health"}) {
+		t.Errorf("open to everybody: %q", open)
+	}
 }
 
 // insideOf is a query with options inside $expand of a chain of properties.
