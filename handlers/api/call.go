@@ -23,6 +23,7 @@ type call struct {
 	path            string   // below Prefix, with its keys as segments
 	ids             []string // those in the path, in order
 	caller          governance.Caller
+	scheme          string // of authentication; empty: Bearer
 	options
 	payload    []byte // the body, once read
 	hasPayload bool

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"latchkey/shared/governance"
+	"latchkey/shared/identity"
 	"latchkey/shared/ledger"
 )
 
@@ -55,6 +56,18 @@ type innerError struct {
 	ClientRequestID string `json:"client-request-id"`
 }
 
+// challenge is what a client may do about a 401 or a 403: RFC 6750, section 3. Who sent no token is not told that something is wrong with it.
+func (c *call) challenge(err error, status int) string {
+	scheme := cmp.Or(c.scheme, "Bearer")
+	switch {
+	case scheme != "Bearer", errors.Is(err, identity.ErrNoToken):
+		return scheme
+	case status == http.StatusForbidden:
+		return scheme + ` error="insufficient_scope"`
+	}
+	return scheme + ` error="invalid_token"`
+}
+
 // fail answers with an error in Graph's shape. What is not an error of the domain becomes an internal one, whose cause goes to the log
 // alone.
 func (c *call) fail(err error) {
@@ -85,8 +98,8 @@ func (c *call) fail(err error) {
 	}
 	header := c.w.Header()
 	switch status {
-	case http.StatusUnauthorized:
-		header.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+	case http.StatusUnauthorized, http.StatusForbidden:
+		header.Set("WWW-Authenticate", c.challenge(err, status))
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		wait := max(ledger.RetryAfter(err), time.Second)
 		header.Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))

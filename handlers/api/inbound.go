@@ -104,7 +104,8 @@ func (s *Callouts) serve(c *call) (response, error) {
 
 // ticket takes the answer to a ticket. Whoever has the ticket's key may give it: a service desk has no token of the tenant.
 func (s *Callouts) ticket(c *call, id string) (response, error) {
-	keys := c.r.Header.Values("Latchkey-Ticket-Key")
+	c.scheme = "Latchkey-Ticket-Key"
+	keys := c.r.Header.Values(c.scheme)
 	if len(keys) != 1 {
 		return response{}, &governance.Error{Code: governance.CodeUnauthorized,
 			Message: "The header Latchkey-Ticket-Key is missing: it holds the key that the ticket was opened with."}

@@ -14,6 +14,7 @@ import (
 
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
+	"latchkey/shared/identity"
 )
 
 // identified answers every token with what it is told to.
@@ -54,20 +55,23 @@ func TestFailures(t *testing.T) {
 	t.Parallel()
 	const secret = "AccountKey=hunter2"
 	for name, one := range map[string]struct {
-		err    error
-		status int
-		code   governance.Code
-		wait   string
-		logged bool
+		err       error
+		status    int
+		code      governance.Code
+		wait      string
+		logged    bool
+		challenge string
 	}{
-		"a token that is none": {&governance.Error{Code: governance.CodeUnauthorized, Message: "no", Err: errors.New(secret)}, 401, governance.CodeUnauthorized, "", false},
-		"keys that are away":   {&governance.Error{Code: governance.CodeUnavailable, Message: "The keys cannot be read.", Err: errors.New(secret)}, 503, governance.CodeUnavailable, "1", true},
+		"a token that is none": {&governance.Error{Code: governance.CodeUnauthorized, Message: "no", Err: errors.New(secret)}, 401, governance.CodeUnauthorized, "", false, `Bearer error="invalid_token"`},
+		"no token":             {&governance.Error{Code: governance.CodeUnauthorized, Message: "no", Err: identity.ErrNoToken}, 401, governance.CodeUnauthorized, "", false, "Bearer"},
+		"a token for less":     {governance.Forbidden("no"), 403, governance.CodeForbidden, "", false, `Bearer error="insufficient_scope"`},
+		"keys that are away":   {&governance.Error{Code: governance.CodeUnavailable, Message: "The keys cannot be read.", Err: errors.New(secret)}, 503, governance.CodeUnavailable, "1", true, ""},
 		"a throttled directory": {
-			errors.Join(errors.New(secret), &directory.ThrottledError{After: 90 * time.Second}), 429, governance.CodeThrottled, "90", false,
+			errors.Join(errors.New(secret), &directory.ThrottledError{After: 90 * time.Second}), 429, governance.CodeThrottled, "90", false, "",
 		},
-		"anything else":        {errors.New(secret), 500, governance.CodeInternal, "", true},
-		"an internal one":      {&governance.Error{Code: governance.CodeInternal, Message: secret}, 500, governance.CodeInternal, "", true},
-		"a code of the future": {&governance.Error{Code: "brandNew", Message: secret}, 500, governance.CodeInternal, "", true},
+		"anything else":        {errors.New(secret), 500, governance.CodeInternal, "", true, ""},
+		"an internal one":      {&governance.Error{Code: governance.CodeInternal, Message: secret}, 500, governance.CodeInternal, "", true, ""},
+		"a code of the future": {&governance.Error{Code: "brandNew", Message: secret}, 500, governance.CodeInternal, "", true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -82,7 +86,7 @@ func TestFailures(t *testing.T) {
 			if logged := strings.Contains(log.String(), answer.Header().Get("Request-Id")); logged != one.logged {
 				t.Errorf("logged: %s", &log)
 			}
-			if authenticate := answer.Header().Get("WWW-Authenticate"); (authenticate != "") != (one.status == 401) {
+			if authenticate := answer.Header().Get("WWW-Authenticate"); authenticate != one.challenge {
 				t.Errorf("WWW-Authenticate is %q", authenticate)
 			}
 		})

@@ -99,18 +99,22 @@ func TestNobody(t *testing.T) {
 	everything := []string{governance.PermissionReadAll, governance.PermissionReadWriteAll, governance.PermissionSubjectAccess}
 	administrators := []string{governance.RoleGlobalAdministrator, governance.RoleIdentityGovernanceAdministrator}
 	for name, caller := range map[string]governance.Caller{
-		"no caller at all":                             {},
-		"a person without a scope":                     {Kind: governance.CallerUser, ObjectID: alice},
-		"an administrator without a scope":             {Kind: governance.CallerUser, ObjectID: ada, DirectoryRoles: administrators},
-		"a person with a scope that only reads":        {Kind: governance.CallerUser, ObjectID: alice, Scopes: []string{governance.PermissionReadAll}},
-		"a person with application permissions":        {Kind: governance.CallerUser, ObjectID: alice, Permissions: everything},
-		"a person with another administrator's role":   {Kind: governance.CallerUser, ObjectID: alice, Scopes: []string{governance.PermissionReadAll}, DirectoryRoles: []string{"fe930be7-5e62-47db-91af-98c3a49a38b1"}},
-		"an application without a permission":          {Kind: governance.CallerApplication, ObjectID: id("robot")},
-		"an application with scopes":                   {Kind: governance.CallerApplication, ObjectID: id("robot"), Scopes: everything},
-		"an application with the roles of people":      {Kind: governance.CallerApplication, ObjectID: id("robot"), DirectoryRoles: administrators},
-		"an application that may act for people":       {Kind: governance.CallerApplication, ObjectID: id("robot"), Permissions: []string{governance.PermissionSubjectAccess}},
-		"a kind of caller that there is not":           {Kind: "robot", ObjectID: ada, Scopes: everything, Permissions: everything, DirectoryRoles: administrators},
-		"somebody in a kind that is nearly the system": {Kind: "System"},
+		"no caller at all":                           {},
+		"a person without a scope":                   {Kind: governance.CallerUser, ObjectID: alice},
+		"an administrator without a scope":           {Kind: governance.CallerUser, ObjectID: ada, DirectoryRoles: administrators},
+		"a person with a scope that only reads":      {Kind: governance.CallerUser, ObjectID: alice, Scopes: []string{governance.PermissionReadAll}},
+		"a person with application permissions":      {Kind: governance.CallerUser, ObjectID: alice, Permissions: everything},
+		"a person with another administrator's role": {Kind: governance.CallerUser, ObjectID: alice, Scopes: []string{governance.PermissionReadAll}, DirectoryRoles: []string{"fe930be7-5e62-47db-91af-98c3a49a38b1"}},
+		"an application without a permission":        {Kind: governance.CallerApplication, ObjectID: id("robot")},
+		"an application with scopes":                 {Kind: governance.CallerApplication, ObjectID: id("robot"), Scopes: everything},
+		"an application with the roles of people":    {Kind: governance.CallerApplication, ObjectID: id("robot"), DirectoryRoles: administrators},
+		"an application that may act for people":     {Kind: governance.CallerApplication, ObjectID: id("robot"), Permissions: []string{governance.PermissionSubjectAccess}},
+		"an application with a permission's name in other letters": {
+			Kind: governance.CallerApplication, ObjectID: id("robot"), Permissions: []string{strings.ToLower(governance.PermissionReadWriteAll), "EntitlementManagement.Read\u212All", governance.PermissionReadAll + " "},
+		},
+		"an administrator with scopes in other letters": {Kind: governance.CallerUser, ObjectID: ada, Scopes: []string{strings.ToUpper(governance.PermissionReadWriteAll), strings.ToLower(governance.PermissionSubjectAccess)}, DirectoryRoles: administrators},
+		"a kind of caller that there is not":            {Kind: "robot", ObjectID: ada, Scopes: everything, Permissions: everything, DirectoryRoles: administrators},
+		"somebody in a kind that is nearly the system":  {Kind: "System"},
 	} {
 		for operation := range expected {
 			if authz.New(nil).Require(t.Context(), caller, operation) == nil {
@@ -122,11 +126,11 @@ func TestNobody(t *testing.T) {
 
 // TestAScopeMakesNobodyAnAdministrator: with the scope alone one is oneself; with the role as well, an administrator and oneself. rules: ROL-01 REQ-15.
 func TestAScopeMakesNobodyAnAdministrator(t *testing.T) {
-	caller := governance.Caller{Kind: governance.CallerUser, ObjectID: ada, Scopes: []string{strings.ToUpper(governance.PermissionReadWriteAll)}}
+	caller := governance.Caller{Kind: governance.CallerUser, ObjectID: ada, Scopes: []string{governance.PermissionReadWriteAll}}
 	if roles := authz.RolesOf(caller); !slices.Equal(roles, []authz.Role{authz.RoleUser}) {
 		t.Errorf("with the scope alone: %v", roles)
 	}
-	caller.DirectoryRoles = []string{strings.ToUpper(governance.RoleGlobalAdministrator)}
+	caller.DirectoryRoles = []string{governance.RoleGlobalAdministrator}
 	if roles := authz.RolesOf(caller); !slices.Equal(roles, []authz.Role{authz.RoleAdministrator, authz.RoleUser}) {
 		t.Errorf("with scope and role: %v", roles)
 	}

@@ -7,7 +7,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -79,20 +78,36 @@ func (v *Callouts) Validate(ctx context.Context, header http.Header, request Req
 
 // boundClaims are the claims of proof of possession, of a token or of what is signed around it.
 type boundClaims struct {
-	jwt.RegisteredClaims         // for the library, which takes tokens apart
-	Method               *string `json:"m"`
-	Host                 *string `json:"u"`
-	Path                 *string `json:"p"`
-	Confirmation         *struct {
-		KeyID string `json:"kid"`
-		Key   *struct {
-			Type     string `json:"kty"`
-			Modulus  string `json:"n"`
-			Exponent string `json:"e"`
-		} `json:"jwk"`
-	} `json:"cnf"`
-	Token string `json:"at"`
-	Time  int64  `json:"ts"`
+	jwt.RegisteredClaims // for the library, which takes tokens apart
+	Method, Host, Path   *string
+	Confirmation         *confirmation
+	Token                string
+	Time                 int64
+}
+
+// UnmarshalJSON takes the claims exactly, as those of any token.
+func (b *boundClaims) UnmarshalJSON(data []byte) error {
+	return orRefuse("The proof of possession's claims are not valid.", exactly(data, possession.name, map[string]any{
+		"m": &b.Method, "u": &b.Host, "p": &b.Path, "cnf": &b.Confirmation, "at": &b.Token, "ts": &b.Time,
+	}))
+}
+
+// confirmation is the claim cnf: the key that a token is bound to, by its thumbprint, or the key itself.
+type confirmation struct {
+	KeyID string
+	Key   *boundKey
+}
+
+// UnmarshalJSON takes it exactly.
+func (c *confirmation) UnmarshalJSON(data []byte) error {
+	return exactly(data, possession.name, map[string]any{"kid": &c.KeyID, "jwk": &c.Key})
+}
+
+type boundKey struct{ Type, Modulus, Exponent string }
+
+// UnmarshalJSON takes it exactly.
+func (k *boundKey) UnmarshalJSON(data []byte) error {
+	return exactly(data, possession.name, map[string]any{"kty": &k.Type, "n": &k.Modulus, "e": &k.Exponent})
 }
 
 // covers holds the claims that are there against the request.
@@ -145,9 +160,12 @@ func (v *Callouts) validateProof(ctx context.Context, proof string, request Requ
 	if len(proof) > 2*MaxTokenBytes {
 		return governance.Caller{}, refuse(nil, "The proof of possession is not well formed.")
 	}
+	if err := possession.checkHeader(proof); err != nil {
+		return governance.Caller{}, err
+	}
 	var outer boundClaims
 	parsed, parts, err := v.tokens.parser.ParseUnverified(proof, &outer)
-	if err != nil || parsed.Method.Alg() != algorithm || !strings.EqualFold(fmt.Sprint(parsed.Header["typ"]), "pop") {
+	if err != nil {
 		return governance.Caller{}, refuse(nil, "The proof of possession is not well formed.")
 	}
 	if outer.Method == nil || outer.Host == nil || outer.Path == nil || outer.Token == "" || outer.Confirmation == nil || outer.Confirmation.Key == nil {

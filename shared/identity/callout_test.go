@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"math/big"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,6 +44,7 @@ type proof struct {
 	key, binding *rsa.PrivateKey
 	claims       map[string]any
 	header       map[string]any
+	edit         func(claims string) string
 }
 
 func jwk(key *rsa.PrivateKey) (modulus, exponent, thumbprint string) {
@@ -66,7 +68,11 @@ func (p proof) sign() string {
 	for name, value := range p.header {
 		header[name] = value
 	}
-	return sign(marshal(header), marshal(claims), p.key)
+	payload := string(marshal(claims))
+	if p.edit != nil {
+		payload = p.edit(payload)
+	}
+	return sign(marshal(header), []byte(payload), p.key)
 }
 
 // rules: EXT-18 EXT-19 EXT-20 EXT-21
@@ -79,6 +85,16 @@ func TestCalloutsTakeConfiguredCallersOnly(t *testing.T) {
 	with := func(name string, value any) proof {
 		p := good()
 		p.claims = map[string]any{name: value}
+		return p
+	}
+	headed := func(name string, value any) proof {
+		p := good()
+		p.header = map[string]any{name: value}
+		return p
+	}
+	raw := func(edit func(claims string) string) proof {
+		p := good()
+		p.edit = edit
 		return p
 	}
 	for name, test := range map[string]struct {
@@ -111,7 +127,22 @@ func TestCalloutsTakeConfiguredCallersOnly(t *testing.T) {
 		"a proof without a token":   {popOf(with("at", "")), governance.CodeUnauthorized},
 		"a proof unsigned":          {popOf(proof{token: entitlement(), key: mine, binding: mine, header: map[string]any{"alg": "none"}}), governance.CodeUnauthorized},
 		"a token as a proof":        {http.Header{"Authorization": {"PoP " + entitlement().token()}}, governance.CodeUnauthorized},
-		"nothing":                   {http.Header{}, governance.CodeUnauthorized},
+		"a proof with crit":         {popOf(headed("crit", []string{"exp"})), governance.CodeUnauthorized},
+		"a proof with b64":          {popOf(headed("b64", false)), governance.CodeUnauthorized},
+		"a proof with zip":          {popOf(headed("zip", "DEF")), governance.CodeUnauthorized},
+		"a proof with enc":          {popOf(headed("enc", "A128GCM")), governance.CodeUnauthorized},
+		"a proof with jku":          {popOf(headed("jku", "https://evil.example/keys")), governance.CodeUnauthorized},
+		"a proof with x5u":          {popOf(headed("x5u", "https://evil.example/cert")), governance.CodeUnauthorized},
+		"a proof with jwk":          {popOf(headed("jwk", map[string]any{"kty": "RSA"})), governance.CodeUnauthorized},
+		"a proof with x5c":          {popOf(headed("x5c", []string{"x"})), governance.CodeUnauthorized},
+		"a proof in another type":   {popOf(headed("typ", "JWT")), governance.CodeUnauthorized},
+		"a proof without a kid":     {popOf(headed("kid", "")), ""},
+		"a proof, claims twice":     {popOf(raw(func(claims string) string { return `{"p":"/api/callouts/other",` + claims[1:] })), governance.CodeUnauthorized},
+		"a proof, claims in capitals": {
+			popOf(raw(func(claims string) string { return strings.Replace(claims, `"p":`, `"P":`, 1) })), governance.CodeUnauthorized,
+		},
+		"a proof that is no UTF-8": {popOf(raw(func(claims string) string { return `{"x":"` + "\xff" + `",` + claims[1:] })), governance.CodeUnauthorized},
+		"nothing":                  {http.Header{}, governance.CodeUnauthorized},
 	} {
 		t.Run(name, func(t *testing.T) {
 			callouts, _ := newCallouts(t)

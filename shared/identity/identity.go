@@ -120,7 +120,7 @@ func (v *Validator) Check(ctx context.Context) error { return v.keys.check(ctx) 
 // decide cannot be had; then the token may be good, and the caller may retry.
 func (v *Validator) Validate(ctx context.Context, token string) (governance.Caller, error) {
 	if token == "" {
-		return governance.Caller{}, refuse(nil, "The access token is missing.")
+		return governance.Caller{}, refuse(ErrNoToken, "The access token is missing.")
 	}
 	if len(token) > MaxTokenBytes {
 		return governance.Caller{}, refuse(nil, "The access token is longer than %d bytes.", MaxTokenBytes)
@@ -133,7 +133,7 @@ func (v *Validator) Validate(ctx context.Context, token string) (governance.Call
 		return caller, nil
 	}
 
-	if err := checkHeader(token); err != nil {
+	if err := accessToken.checkHeader(token); err != nil {
 		return governance.Caller{}, err
 	}
 	var claimed claims

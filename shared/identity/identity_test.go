@@ -25,6 +25,10 @@ func TestCaller(t *testing.T) {
 	}
 	powerless := daemon
 	powerless.Permissions = nil
+	oneScope := adele
+	oneScope.Scopes = []string{governance.PermissionReadAll + "\t" + governance.PermissionReadWriteAll + "\u00a0" + governance.PermissionSubjectAccess}
+	spelled := adele
+	spelled.Scopes = []string{"entitlementmanagement.readwrite.all"}
 	renamed := adele
 	renamed.DisplayName = strings.Repeat("é", 256)
 	tests := []struct {
@@ -37,6 +41,9 @@ func TestCaller(t *testing.T) {
 		{"a person who says so", person().claim("idtyp", "user"), adele},
 		{"a person's app roles are no application permissions", person().claim("roles", []string{governance.PermissionReadWriteAll}), adele},
 		{"a person with ids in upper case", person().claim("oid", strings.ToUpper(personID)).claim("azp", strings.ToUpper(clientID)), adele},
+		{"a person whose scopes are split at other blanks", person().claim("scp", oneScope.Scopes[0]), oneScope},
+		{"a person whose scopes are split at several blanks", person().claim("scp", "  "+strings.Join(adele.Scopes, "   ")+" "), adele},
+		{"a person whose scope is in other letters", person().claim("scp", spelled.Scopes[0]), spelled},
 		{"a person with a very long name", person().claim("name", strings.Repeat("é", 300)), renamed},
 		{"an application, v2", application(), daemon},
 		{"an application, v1", application().v1(), daemon},

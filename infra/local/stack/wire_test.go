@@ -112,8 +112,12 @@ func TestUnauthenticated(t *testing.T) {
 				t.Fatal(answer.err)
 			}
 			answer.refused(http.StatusUnauthorized)
-			if !strings.HasPrefix(answer.header.Get("WWW-Authenticate"), "Bearer") {
-				t.Errorf("%s: WWW-Authenticate is %q", answer.what, answer.header.Get("WWW-Authenticate"))
+			want := `Bearer error="invalid_token"`
+			if name == "none" || name == "not bearer" {
+				want = "Bearer"
+			}
+			if got := answer.header.Get("WWW-Authenticate"); got != want {
+				t.Errorf("%s: WWW-Authenticate is %q, want %q", answer.what, got, want)
 			}
 		}
 	}

@@ -98,22 +98,22 @@ func RolesOf(caller governance.Caller) []Role {
 	case governance.CallerExtension:
 		roles = append(roles, RoleExtension)
 	case governance.CallerApplication:
-		if has(caller.Permissions, governance.PermissionReadWriteAll) {
+		if slices.Contains(caller.Permissions, governance.PermissionReadWriteAll) {
 			roles = append(roles, RoleApplication)
 		}
-		if has(caller.Permissions, governance.PermissionReadAll) {
+		if slices.Contains(caller.Permissions, governance.PermissionReadAll) {
 			roles = append(roles, RoleApplicationRead)
 		}
 	case governance.CallerUser:
-		administrator := has(caller.DirectoryRoles, governance.RoleGlobalAdministrator) || has(caller.DirectoryRoles, governance.RoleIdentityGovernanceAdministrator)
-		write := has(caller.Scopes, governance.PermissionReadWriteAll)
+		administrator := slices.Contains(caller.DirectoryRoles, governance.RoleGlobalAdministrator) || slices.Contains(caller.DirectoryRoles, governance.RoleIdentityGovernanceAdministrator)
+		write := slices.Contains(caller.Scopes, governance.PermissionReadWriteAll)
 		if administrator && write {
 			roles = append(roles, RoleAdministrator)
 		}
-		if administrator && has(caller.Scopes, governance.PermissionReadAll) {
+		if administrator && slices.Contains(caller.Scopes, governance.PermissionReadAll) {
 			roles = append(roles, RoleAdministratorRead)
 		}
-		if caller.ObjectID != "" && (write || has(caller.Scopes, governance.PermissionSubjectAccess)) {
+		if caller.ObjectID != "" && (write || slices.Contains(caller.Scopes, governance.PermissionSubjectAccess)) {
 			roles = append(roles, RoleUser)
 		}
 	}
@@ -223,8 +223,4 @@ func wanted(operation Operation) string {
 		texts = append(texts, needs[role])
 	}
 	return "it takes " + strings.Join(texts, ", or ")
-}
-
-func has(list []string, value string) bool {
-	return slices.ContainsFunc(list, func(one string) bool { return strings.EqualFold(one, value) })
 }
