@@ -127,7 +127,7 @@ func TestManagersAreThoseOfTheDay(t *testing.T) {
 	made := s.submit(user(alice), request(packageID))
 	s.put(alice, func(u *governance.User) { u.ManagerID = max })
 	s.must(s.decide(made.ID, carl, governance.ResultApprove, "x"))
-	s.refused(s.decide(made.ID, mia, governance.ResultApprove, "x"), governance.CodeForbidden)
+	s.refused(s.decide(made.ID, mia, governance.ResultApprove, "x"), governance.CodeNotFound)
 	s.must(s.decide(made.ID, max, governance.ResultApprove, "x"))
 	s.drain()
 	s.is(made.ID, governance.StateDelivered)

@@ -75,7 +75,11 @@ func TestWhoMayDecide(t *testing.T) {
 					s.must(err)
 					continue
 				}
-				s.refused(err, governance.CodeForbidden)
+				code := governance.CodeNotFound // a stranger does not learn that there is anything to decide
+				if approver == c.requestor {
+					code = governance.CodeForbidden
+				}
+				s.refused(err, code)
 				s.is(made.ID, governance.StatePendingApproval)
 			}
 		})
@@ -89,7 +93,7 @@ func TestGroupsAreAsTheyAre(t *testing.T) {
 	made := s.submit(user(alice), request(packageID))
 	s.must(s.directory.PutMember(helpdesk, eve))
 	s.must(s.directory.RemoveMember(t.Context(), helpdesk, hanna))
-	s.refused(s.decide(made.ID, hanna, governance.ResultApprove, ""), governance.CodeForbidden)
+	s.refused(s.decide(made.ID, hanna, governance.ResultApprove, ""), governance.CodeNotFound)
 	s.must(s.decide(made.ID, eve, governance.ResultApprove, ""))
 }
 
@@ -198,7 +202,7 @@ func TestSilence(t *testing.T) {
 	s.policy(policy)
 	made := s.submit(user(alice), request(packageID))
 	s.drain()
-	s.refused(s.decide(made.ID, carl, governance.ResultApprove, ""), governance.CodeForbidden)
+	s.refused(s.decide(made.ID, carl, governance.ResultApprove, ""), governance.CodeNotFound)
 	s.pass(2 * 24 * time.Hour)
 	if present := s.is(made.ID, governance.StatePendingApproval); present.Approval.Stages[0].Escalated {
 		t.Error("it was forwarded too early")

@@ -109,7 +109,7 @@ func (e Edit) Put(before, after governance.Document, activity governance.Activit
 }
 
 // missing is the error of a catalog that does not exist.
-func (c *Catalog) missing() error { return governance.NotFound("There is no catalog %q.", c.Head.ID) }
+func (c *Catalog) missing() error { return governance.NotFound("There is no catalog %s.", c.Head.ID) }
 
 // CreateCatalog makes a catalog (CAT-01, CAT-03). One that is there with its id was made by the same command before. Errors: CodeInvalid.
 func CreateCatalog(s State, draft governance.Catalog, by Edit) (Change, error) {

@@ -54,7 +54,7 @@ func TestApprovalStages(t *testing.T) {
 	chief.call("PATCH", last, approve).refused(http.StatusForbidden, "no approver of this stage")
 	self.call("PATCH", first, approve).refused(http.StatusForbidden, "of their own")
 	administrator(t).call("PATCH", first, approve).refused(http.StatusForbidden, "no approver")
-	person(t, stranger.UserPrincipalName).call("PATCH", first, approve).refused(http.StatusForbidden, "no approver")
+	person(t, stranger.UserPrincipalName).call("PATCH", first, approve).refused(http.StatusNotFound, "no approval")
 	chief.call("PATCH", first, object{"reviewResult": "Approve"}).refused(http.StatusBadRequest, "justification")
 	chief.call("PATCH", first, object{"reviewResult": "NotReviewed", "justification": "x"}).refused(http.StatusBadRequest, "reviewResult")
 	chief.call("PATCH", first, object{"justification": "x"}).refused(http.StatusBadRequest, "reviewResult")
@@ -119,7 +119,7 @@ func TestEscalation(t *testing.T) {
 	id := text(t, person(t, requestor.UserPrincipalName).post("/assignmentRequests", add("userAdd", o.pack, nil)), "id")
 	stage := stageOf(t, person(t, boss.UserPrincipalName), id, 0)
 	other := person(t, alternate.UserPrincipalName)
-	other.call("PATCH", stage, object{"reviewResult": "Approve"}).refused(http.StatusForbidden, "no approver")
+	other.call("PATCH", stage, object{"reviewResult": "Approve"}).refused(http.StatusNotFound, "no approval")
 	advance(t, governance.Days(7))
 	if waiting := other.values("/accessPackageAssignmentApprovals/filterByCurrentUser(on='approver')"); len(waiting) != 1 {
 		t.Fatalf("the alternate sees %v", waiting)

@@ -93,7 +93,7 @@ func TestAuthorization(t *testing.T) {
 		{"GET /accessPackageAssignmentApprovals/{id}", "/accessPackageAssignmentApprovals/{request}", nil, "AR", "SUG"},
 		{"GET /accessPackageAssignmentApprovals/{id}/stages", "/accessPackageAssignmentApprovals/{request}/stages", nil, "AR", "SUG"},
 		{"GET /accessPackageAssignmentApprovals/{id}/stages/{stage}", "/accessPackageAssignmentApprovals/{request}/stages/{stage}", nil, "AR", "SUG"},
-		{"PATCH /accessPackageAssignmentApprovals/{id}/stages/{stage}", "/accessPackageAssignmentApprovals/{request}/stages/{stage}", object{"reviewResult": "Approve"}, "", ""},
+		{"PATCH /accessPackageAssignmentApprovals/{id}/stages/{stage}", "/accessPackageAssignmentApprovals/{request}/stages/{stage}", object{"reviewResult": "Approve"}, "", "SUG"},
 		{"GET /accessPackageAssignmentApprovals.filterByCurrentUser/{on}", "/accessPackageAssignmentApprovals/filterByCurrentUser(on='approver')", nil, people, ""},
 		{"GET /operations/health", "/operations/health", nil, "ARSWrPUVGN", ""},
 		{"GET /operations/audit/subjects", "/operations/audit/subjects?$top=1", nil, reading, ""},
@@ -161,6 +161,8 @@ func TestNobodyLearnsOfOthers(t *testing.T) {
 	drain(t)
 	assignment := text(t, ida.get("/assignmentRequests/"+given+"?$expand=assignment"), "assignment/id")
 	const absent = "44444444-4444-4444-8444-444444444444"
+	stages := "/accessPackageAssignmentApprovals/{id}/stages/"
+	stage := strings.Replace(stageOf(t, person(t, boss.UserPrincipalName), request, 0), request, "{id}", 1)
 	before := documents(t)
 	for _, who := range []*actor{person(t, hire(t, "").UserPrincipalName), guest(t)} {
 		for _, one := range []struct {
@@ -173,15 +175,27 @@ func TestNobodyLearnsOfOthers(t *testing.T) {
 			{"GET", "/assignments/{id}", assignment, nil},
 			{"GET", "/accessPackageAssignmentApprovals/{id}", request, nil},
 			{"GET", "/accessPackageAssignmentApprovals/{id}/stages", request, nil},
+			{"GET", stage, request, nil},
+			{"GET", stages + absent, request, nil},
+			{"PATCH", stage, request, object{"reviewResult": "Approve", "justification": "x"}},
+			{"PATCH", stage, strings.ToUpper(request), object{"reviewResult": "Deny"}},
+			{"PATCH", stage, request, object{"justification": "no decision"}},
+			{"PATCH", stage, request, object{"reviewResult": "Approve", "status": "Completed"}},
+			{"PATCH", stages + absent, request, object{"reviewResult": "Approve"}},
+			{"PATCH", stages + "nonsense", request, object{"reviewResult": "Approve"}},
+			{"GET", "/assignmentRequests/{id}", strings.ToUpper(request), nil},
+			{"GET", "/assignments/{id}", strings.ToUpper(assignment), nil},
+			{"GET", "/accessPackageAssignmentApprovals/{id}", strings.ToUpper(request), nil},
+			{"POST", "/operations/callouts/{id}/showPass", request, nil},
 			{"POST", "/assignmentRequests", assignment, object{"requestType": "userRemove", "assignment": object{"id": "{id}"}}},
 		} {
 			say := func(id string) (int, string) {
 				body := one.body
-				if body != nil {
+				if one.id == assignment && body != nil {
 					body = object{"requestType": "userRemove", "assignment": object{"id": id}}
 				}
 				answer := who.call(one.method, strings.Replace(one.path, "{id}", id, 1), body)
-				return answer.status, strings.ReplaceAll(text(t, answer.object(), "error/message"), id, "{id}")
+				return answer.status, strings.ReplaceAll(text(t, answer.object(), "error/message"), strings.ToLower(id), "{id}")
 			}
 			status, message := say(one.id)
 			if missing, same := say(absent); status != missing || message != same {

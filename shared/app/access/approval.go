@@ -2,7 +2,6 @@ package access
 
 import (
 	"context"
-	"strings"
 
 	"latchkey/shared/app/authz"
 	"latchkey/shared/directory"
@@ -22,7 +21,11 @@ type Approvals struct {
 // DecideApproval lets the caller decide a stage of an approval (APR-03, APR-07, APR-13, APR-14). What decided repeats of the stage (its status, by whom it was reviewed) must be as it is. Two who decide at once make one decision: the other gets CodeConflict and what was
 // decided. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodeInvalid.
 func (a *Approvals) DecideApproval(ctx context.Context, caller governance.Caller, approvalID, stageID string, decided governance.ApprovalStage) error {
-	if err := a.Authz.Require(ctx, caller, authz.OpDecideApprovals); err != nil {
+	rights, err := a.Authz.For(ctx, caller)
+	if err == nil {
+		err = rights.Require("", authz.OpDecideApprovals)
+	}
+	if err != nil {
 		return err
 	}
 	if decided.ID != "" && governance.Fold(decided.ID) != governance.Fold(stageID) {
@@ -46,17 +49,16 @@ func (a *Approvals) DecideApproval(ctx context.Context, caller governance.Caller
 		}
 		decision := engine.Decision{RequestID: id, StageID: governance.Fold(stageID), Result: decided.ReviewResult, Justification: decided.Justification, Approver: caller, Seen: decided}
 		var rests []ledger.Version
-		if request, ok := engine.Find[governance.AssignmentRequest](first.State, id); ok && request.Approval != nil {
-			if decision.GroupIDs, err = a.approverGroups(ctx, request, decision.StageID, caller); err != nil {
+		request, _ := engine.Find[governance.AssignmentRequest](first.State, id)
+		if _, decision.GroupIDs, err = a.seen(ctx, request, caller, rights, id); err != nil {
+			return err
+		}
+		if decided.ReviewResult == governance.ResultApprove {
+			if decision.Package, rests, err = present(ctx, a.Ledger, request); err != nil {
 				return err
 			}
-			if decided.ReviewResult == governance.ResultApprove {
-				if decision.Package, rests, err = present(ctx, a.Ledger, request); err != nil {
-					return err
-				}
-				if err := a.askNext(ctx, request, &decision); err != nil {
-					return err
-				}
+			if err := a.askNext(ctx, request, &decision); err != nil {
+				return err
 			}
 		}
 		_, err = update(ctx, a.Ledger, place, first.Having(read), func(s engine.State) (engine.Change, error) {
@@ -66,14 +68,25 @@ func (a *Approvals) DecideApproval(ctx context.Context, caller governance.Caller
 	})
 }
 
-// approverGroups are the caller's groups, if it takes them to know whether the caller may decide the stage.
-func (a *Approvals) approverGroups(ctx context.Context, request governance.AssignmentRequest, stageID string, caller governance.Caller) ([]string, error) {
+// seen is the approval of a request as the caller sees it, with the caller's groups if it took them. Who neither decides any of it, nor is a
+// party, nor administers, does not learn that it is there. Errors: CodeNotFound, those of the directory.
+func (a *Approvals) seen(ctx context.Context, request governance.AssignmentRequest, caller governance.Caller, rights authz.Rights, id string) (approval governance.Approval, groups []string, err error) {
+	if request.Approval == nil {
+		return governance.Approval{}, nil, ledger.Missing(approvalName, id)
+	}
 	for _, stage := range request.Approval.Stages {
-		if strings.EqualFold(stage.ID, stageID) && engine.NeedsGroups(stage, caller.ObjectID) {
-			return groupsOf(ctx, a.Directory, caller)
+		if engine.NeedsGroups(stage, caller.ObjectID) {
+			if groups, err = groupsOf(ctx, a.Directory, caller); err != nil {
+				return governance.Approval{}, nil, err
+			}
+			break
 		}
 	}
-	return nil, nil
+	approval, assigned := seenBy(request, caller, groups)
+	if !assigned && !isParty(request, caller) && !rights.In(request.AccessPackage.Catalog.ID, authz.OpReadApprovals) {
+		return governance.Approval{}, nil, ledger.Missing(approvalName, id)
+	}
+	return approval, groups, nil
 }
 
 // present is the package of a request as it is now, nil if it is gone, and what that rests on.
@@ -106,24 +119,8 @@ func (a *Approvals) Approval(ctx context.Context, caller governance.Caller, id s
 	if err != nil {
 		return governance.Approval{}, err
 	}
-	request := found.Value
-	if request.Approval == nil {
-		return governance.Approval{}, governance.NotFound("There is no approval %s.", id) // nobody learns by it that there is a request
-	}
-	var groups []string
-	for _, stage := range request.Approval.Stages {
-		if engine.NeedsGroups(stage, caller.ObjectID) {
-			if groups, err = groupsOf(ctx, a.Directory, caller); err != nil {
-				return governance.Approval{}, err
-			}
-			break
-		}
-	}
-	approval, assigned := seenBy(request, caller, groups)
-	if !assigned && !isParty(request, caller) && !rights.In(request.AccessPackage.Catalog.ID, authz.OpReadApprovals) {
-		return governance.Approval{}, governance.NotFound("There is no approval %s.", id)
-	}
-	return approval, nil
+	approval, _, err := a.seen(ctx, found.Value, caller, rights, id)
+	return approval, err
 }
 
 // seenBy is the approval of a request with assignedToMe filled in, and whether any stage is the caller's to decide.

@@ -316,7 +316,7 @@ func (r *Requests) CancelRequest(ctx context.Context, caller governance.Caller, 
 	_, err = update(ctx, r.Ledger, place, ledger.Documents(requestDocument(id)), func(s engine.State) (engine.Change, error) {
 		request, ok := engine.Find[governance.AssignmentRequest](s, id)
 		if !ok {
-			return engine.Change{}, governance.NotFound("There is no request %s.", id)
+			return engine.Change{}, ledger.Missing(requestName, id)
 		}
 		if !rights.In(request.AccessPackage.Catalog.ID, authz.OpCancelRequests) && !strings.EqualFold(request.Requestor.ObjectID, caller.ObjectID) {
 			return engine.Change{}, hidden(request, caller, id)
@@ -340,7 +340,7 @@ func hidden(request governance.AssignmentRequest, caller governance.Caller, id s
 	if isParty(request, caller) {
 		return governance.Forbidden("Only the requestor or an administrator may do this.")
 	}
-	return governance.NotFound("There is no request %s.", id)
+	return ledger.Missing(requestName, id)
 }
 
 // isParty says whether the caller made the request or is its target.
@@ -360,7 +360,7 @@ func (r *Requests) ReprocessRequest(ctx context.Context, caller governance.Calle
 	}
 	found, err := ledger.GetAt[governance.AssignmentRequest](ctx, r.Ledger, place, governance.Fold(id), requestName)
 	if err == nil && !rights.In(found.Value.AccessPackage.Catalog.ID, authz.OpReprocess) {
-		err = governance.NotFound("There is no request %s.", id)
+		err = ledger.Missing(requestName, id)
 	}
 	if err != nil {
 		return err
@@ -391,7 +391,7 @@ func (r *Requests) Request(ctx context.Context, caller governance.Caller, id str
 			return found, nil
 		}
 	}
-	return versionedRequest{}, governance.NotFound("There is no request %s.", id)
+	return versionedRequest{}, ledger.Missing(requestName, id)
 }
 
 // ListRequests lists everybody's requests. Errors: CodeForbidden.

@@ -88,7 +88,7 @@ func locate[T governance.Document](ctx context.Context, p *Ports, caller governa
 	}
 	place, err := ledger.Locate[T](ctx, p.Ledger, id, what)
 	if err == nil && !rights.In(place.Partition, operation) {
-		err = governance.NotFound("There is no %s %s.", what, governance.Clip(id))
+		err = ledger.Missing(what, id)
 	}
 	return place, err
 }
