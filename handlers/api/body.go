@@ -10,9 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"reflect"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"latchkey/handlers/api/strict"
 	"latchkey/shared/app/access"
@@ -24,7 +22,8 @@ import (
 const (
 	maxBody    = 1 << 20 // bytes, as sent and as unpacked
 	maxNesting = 32
-	maxRefused = 32 << 20 // bytes that are read of a body that is too large: a proxy that cannot send it to its end tells its client of a bad gateway instead of the answer
+	jsonBlanks = " \t\r\n" // RFC 8259, section 2
+	maxRefused = 32 << 20  // bytes that are read of a body that is too large: a proxy that cannot send it to its end tells its client of a bad gateway instead of the answer
 )
 
 // body reads the request's body, unpacked and checked for size and depth; the second reading answers the same. Errors: CodeTooLarge,
@@ -57,42 +56,43 @@ func (c *call) body() ([]byte, error) {
 	if err != nil {
 		return nil, governance.Invalid("body", "The body could not be read to its end.")
 	}
-	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff"))) // a byte order mark, which some clients write
+	data = bytes.Trim(bytes.TrimPrefix(data, []byte("\ufeff")), jsonBlanks) // a byte order mark, which some clients write
 	if len(data) > 0 {
 		if c.route != nil && c.route.body == 0 {
 			return nil, governance.Invalid("body", "A %s has no body here; leave it out.", c.r.Method)
 		}
-		if media, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-			return nil, &governance.Error{Code: governance.CodeUnsupported, Target: "Content-Type", Message: "The body must be application/json."}
+		if !isJSON(c.r.Header.Values("Content-Type")) {
+			return nil, &governance.Error{Code: governance.CodeUnsupported, Target: "Content-Type",
+				Message: "The body must be application/json, in UTF-8: one Content-Type, whose charset is utf-8 if it names one."}
 		}
 	}
-	if !utf8.Valid(data) { // encoding/json would put other characters in its place
-		return nil, governance.Invalid("body", "The body is not valid UTF-8.")
+	if wrong := governance.BrokenText(data); wrong != nil {
+		return nil, governance.Invalid("body", "The body %v.", wrong)
 	}
-	if err := checkText(data); err != nil {
+	if err := checkDepth(data); err != nil {
 		return nil, err
 	}
 	c.payload, c.hasPayload = data, true
 	return data, nil
 }
 
-// checkText refuses JSON that is nested too deeply, before anything recursive looks at it, and strings with a NUL, which no name or text
-// has and other services cut off, or with half of a surrogate pair, in whose place encoding/json would put another character.
-func checkText(data []byte) error {
+// isJSON says whether a body is said to be JSON in the one encoding that JSON has.
+func isJSON(contentTypes []string) bool {
+	if len(contentTypes) != 1 {
+		return false
+	}
+	media, parameters, err := mime.ParseMediaType(contentTypes[0])
+	charset, given := parameters["charset"]
+	return err == nil && media == "application/json" && (!given || strings.EqualFold(charset, "utf-8"))
+}
+
+// checkDepth refuses JSON that is nested too deeply, before anything recursive looks at it.
+func checkDepth(data []byte) error {
 	depth, inString := 0, false
 	for i := 0; i < len(data); i++ {
 		switch c := data[i]; {
 		case inString:
 			if c == '\\' {
-				if bytes.HasPrefix(data[i:], []byte(`\u0000`)) {
-					return governance.Invalid("body", "The body has a NUL character (\\u0000) in a string, at byte %d.", i)
-				}
-				switch unit := escaped(data[i:]); {
-				case unit >= 0xdc00 && unit < 0xe000, unit >= 0xd800 && unit < 0xdc00 && escaped(data[i+6:])&^0x3ff != 0xdc00:
-					return governance.Invalid("body", "The body has half of a surrogate pair (\\u%04x) in a string, at byte %d.", unit, i)
-				case unit >= 0xd800 && unit < 0xdc00:
-					i += 6 // the other half
-				}
 				i++
 			} else if c == '"' {
 				inString = false
@@ -108,18 +108,6 @@ func checkText(data []byte) error {
 		}
 	}
 	return nil
-}
-
-// escaped is the UTF-16 unit of an escape such as \u00e4 at the beginning of data; 0 if there is none.
-func escaped(data []byte) uint64 {
-	if len(data) < 6 || data[0] != '\\' || data[1] != 'u' {
-		return 0
-	}
-	unit, err := strconv.ParseUint(string(data[2:6]), 16, 16)
-	if err != nil {
-		return 0
-	}
-	return unit
 }
 
 // purpose is what the body of a request is for.

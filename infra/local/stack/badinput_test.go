@@ -76,6 +76,14 @@ func TestBadInput(t *testing.T) {
 		"a string":             {ida, "PATCH", "/catalogs/" + o.catalog, `"x"`, 400, []string{"JSON object"}, nil},
 		"null":                 {ida, "PUT", "/assignmentPolicies/" + o.policy, `null`, 400, []string{"JSON object"}, nil},
 		"form":                 {ida, "POST", "/catalogs", `{"displayName":"x"}`, 415, []string{"Content-Type"}, []string{"Content-Type", "application/x-www-form-urlencoded"}},
+		"UTF-16":               {ida, "POST", "/catalogs", `{"displayName":"x"}`, 415, []string{"Content-Type", "utf-8"}, []string{"Content-Type", "application/json; charset=utf-16"}},
+		"Latin 1":              {ida, "PATCH", "/catalogs/" + o.catalog, `{"displayName":"x"}`, 415, []string{"utf-8"}, []string{"Content-Type", `application/json;odata.metadata=minimal;charset="ISO-8859-1"`}},
+		"no charset's name":    {ida, "POST", "/catalogs", `{"displayName":"x"}`, 415, []string{"utf-8"}, []string{"Content-Type", `application/json; charset=""`}},
+		"a blank that is none": {ida, "POST", "/catalogs", "\u00a0{\"displayName\":\"x\"}", 400, []string{"JSON"}, nil},
+		"a form feed":          {ida, "POST", "/catalogs", "\f{\"displayName\":\"x\"}", 400, []string{"JSON"}, nil},
+		"a vertical tab":       {ida, "POST", "/catalogs", "{\"displayName\":\"x\"}\v", 400, []string{"JSON"}, nil},
+		"a line separator":     {ida, "PATCH", "/catalogs/" + o.catalog, "{\"displayName\":\"x\"}\u2028", 400, []string{"JSON"}, nil},
+		"blanks that are none": {ida, "POST", "/assignmentRequests/" + open + "/cancel", "\u3000\u0085", 400, []string{"JSON"}, nil},
 		"no content type":      {ida, "POST", "/catalogs", `{"displayName":"x"}`, 415, []string{"Content-Type"}, []string{"Content-Type", ""}},
 		"text":                 {ida, "PATCH", stage, `{"reviewResult":"Approve"}`, 415, []string{"Content-Type"}, []string{"Content-Type", "text/plain"}},
 		"another encoding":     {ida, "POST", "/catalogs", `{"displayName":"x"}`, 415, []string{"Content-Encoding"}, []string{"Content-Encoding", "br"}},
@@ -202,7 +210,7 @@ func TestBadInput(t *testing.T) {
 
 		// approvals
 		"by the requestor":         {self, "PATCH", stage, object{"reviewResult": "Approve"}, 403, []string{"of their own"}, nil},
-		"by no approver":           {stranger, "PATCH", stage, object{"reviewResult": "Approve"}, 403, []string{"no approver"}, nil},
+		"by no approver":           {stranger, "PATCH", stage, object{"reviewResult": "Approve"}, 404, []string{"no approval"}, nil},
 		"by an administrator":      {ida, "PATCH", stage, object{"reviewResult": "Approve"}, 403, []string{"no approver"}, nil},
 		"by an application":        {application(t, "Automation"), "PATCH", stage, object{"reviewResult": "Approve"}, 403, []string{"signed-in user"}, nil},
 		"a stage that is over":     {chief, "PATCH", overStage, object{"reviewResult": "Approve"}, 409, []string{"already decided"}, nil},
