@@ -399,6 +399,10 @@ func TestWhatOneMayRequest(t *testing.T) {
 	special.AllowedTargetScope, special.SpecificAllowed = governance.ScopeSpecificDirectoryUsers, members(helpdesk)
 	s.policy(special)
 	s.pack(catalogID, "no policy")
+	guests := s.pack(catalogID, "guests")
+	forAll := openPolicy(guests)
+	forAll.AllowedTargetScope = governance.ScopeAllDirectoryUsers
+	s.policy(forAll)
 	visible := func(who string) string {
 		page, err := s.app.PackagesByCurrentUser(t.Context(), user(who), access.ByAllowedRequestor, ledger.ListOptions{})
 		s.must(err)
@@ -412,7 +416,7 @@ func TestWhatOneMayRequest(t *testing.T) {
 		slices.Sort(names)
 		return fmt.Sprint(names)
 	}
-	for who, wanted := range map[string]string{alice: "[everybody]", hanna: "[desk everybody]", dora: "[]"} {
+	for who, wanted := range map[string]string{alice: "[everybody guests]", hanna: "[desk everybody guests]", dora: "[guests]"} {
 		if got := visible(who); got != wanted {
 			t.Errorf("%s, wanted %s", got, wanted)
 		}
@@ -426,7 +430,20 @@ func TestWhatOneMayRequest(t *testing.T) {
 	if requirements, err = s.app.ApplicableRequirements(t.Context(), user(alice), desk); err != nil || len(requirements) != 0 {
 		t.Errorf("%v %v", requirements, err)
 	}
+	required := func(who string, wanted int) {
+		t.Helper()
+		if requirements, err := s.app.ApplicableRequirements(t.Context(), user(who), guests); err != nil || len(requirements) != wanted {
+			t.Errorf("%s is shown %v, %v", who, requirements, err)
+		}
+	}
+	required(dora, 1)
+	s.editCatalog(func(c *governance.Catalog) { no := false; c.IsExternallyVisible = &no })
+	required(dora, 0) // what a guest may not request asks nothing of them
+	required(alice, 1)
+	s.editCatalog(func(c *governance.Catalog) { c.IsExternallyVisible = nil })
+	required(dora, 0)
 	s.editCatalog(func(c *governance.Catalog) { c.State = governance.CatalogUnpublished })
+	required(alice, 0)
 	if got := visible(hanna); got != "[]" {
 		t.Errorf("of a catalog that is not published: %s", got)
 	}

@@ -66,13 +66,18 @@ func Applicable(policies []governance.AssignmentPolicy, person governance.Person
 
 // Visible says whether a person sees a package in a list of what can be requested (CAT-02, POL-14, POL-15).
 func Visible(catalog governance.Catalog, pack governance.AccessPackage, policies []governance.AssignmentPolicy, person governance.Person) bool {
-	if catalog.State != governance.CatalogPublished || pack.IsHidden {
-		return false
+	return !pack.IsHidden && Opens(catalog, person) == nil && len(Applicable(policies, person)) > 0
+}
+
+// Opens is nil if a person may request anything of what is in a catalog, as far as the catalog goes (CAT-02). Errors: CodeForbidden.
+func Opens(catalog governance.Catalog, person governance.Person) error {
+	switch {
+	case catalog.State != governance.CatalogPublished:
+		return governance.Forbidden("The catalog of this access package is not published, so nothing in it can be requested.")
+	case person.User.UserType == governance.UserTypeGuest && (catalog.IsExternallyVisible == nil || !*catalog.IsExternallyVisible):
+		return governance.Forbidden("The catalog of this access package is not enabled for external users.")
 	}
-	if person.User.UserType == governance.UserTypeGuest && (catalog.IsExternallyVisible == nil || !*catalog.IsExternallyVisible) {
-		return false
-	}
-	return len(Applicable(policies, person)) > 0
+	return nil
 }
 
 func containsFold(ids []string, id string) bool {

@@ -61,9 +61,6 @@ func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 	if !cmd.Target.User.AccountEnabled {
 		return Change{}, governance.Forbidden("The account is blocked from signing in, so it cannot be given access.")
 	}
-	if cmd.Catalog.State != governance.CatalogPublished && cmd.Type == governance.RequestUserAdd {
-		return Change{}, governance.Forbidden("The catalog of this access package is not published, so nothing in it can be requested.")
-	}
 	if cmd.Doubtful && cmd.Type == governance.RequestUserAdd {
 		return Change{}, errDoubtful
 	}
@@ -182,8 +179,8 @@ func PolicyOf(cmd Submission) (governance.AssignmentPolicy, error) {
 		}
 		return policy, nil
 	}
-	if cmd.Target.User.UserType == governance.UserTypeGuest && (cmd.Catalog.IsExternallyVisible == nil || !*cmd.Catalog.IsExternallyVisible) {
-		return governance.AssignmentPolicy{}, governance.Forbidden("The catalog of this access package is not enabled for external users.")
+	if err := Opens(cmd.Catalog, cmd.Target); err != nil {
+		return governance.AssignmentPolicy{}, err
 	}
 	applicable := Applicable(cmd.Policies, cmd.Target)
 	if len(applicable) == 0 {

@@ -80,7 +80,7 @@ func (o *Offers) ApplicableRequirements(ctx context.Context, caller governance.C
 		return nil, err
 	}
 	requirements := []Requirements{}
-	if catalog.Catalog.State != governance.CatalogPublished {
+	if engine.Opens(catalog.Catalog, person) != nil {
 		return requirements, nil
 	}
 	for _, policy := range engine.Applicable(policies, person) {
