@@ -275,6 +275,7 @@ func TestWallsCanBeBroken(t *testing.T) {
 		{"identity, app", "shared/identity", "latchkey/shared/app/access", "identity imports governance"},
 		{"identity, SDK", "shared/identity", "github.com/Azure/azure-sdk-for-go/sdk/azidentity", "identity imports governance"},
 		{"platform, ids", "shared/platform", "github.com/google/uuid", ""},
+		{"platform, schedules", "shared/platform", "latchkey/shared/ncrontab", ""},
 		{"platform, governance", "shared/platform", "latchkey/shared/governance", "platform imports nothing of the house"},
 		{"handlers, adapter", "handlers", "latchkey/shared/store/cosmos", ""},
 		{"handlers, SDK", "handlers", sdk, ""},

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"latchkey/infra/local/host/ncrontab"
+	"latchkey/shared/ncrontab"
 	"latchkey/shared/bus"
 )
 
@@ -398,7 +398,7 @@ func checkNCRONTAB(expression string) error {
 	if err != nil {
 		return errors.New(strings.TrimPrefix(err.Error(), "ncrontab: "))
 	}
-	if _, ever := schedule.Next(bundled); !ever {
+	if !schedule.Ever() {
 		return fmt.Errorf("%q never comes", expression)
 	}
 	return nil

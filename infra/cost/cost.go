@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"latchkey/functions"
-	"latchkey/infra/local/host/ncrontab"
+	"latchkey/shared/ncrontab"
 	"latchkey/shared/platform"
 )
 

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"latchkey/shared/ncrontab"
 )
 
 // Settings are what the process is told by its environment, checked. Each is declared once, in Declarations.
@@ -177,7 +179,10 @@ func Load(getenv func(string) string) (Settings, error) {
 		if declaration.set == nil {
 			continue
 		}
-		value := strings.TrimSpace(getenv(declaration.Name))
+		value := getenv(declaration.Name)
+		if trimmed := strings.TrimSpace(value); trimmed == "" || declaration.Type != "NCRONTAB" { // which the host reads as it is
+			value = trimmed
+		}
 		given[declaration.Name] = value != ""
 		if value = cmp.Or(value, declaration.Default); value == "" {
 			continue
@@ -349,25 +354,13 @@ func databaseName(text string) error {
 	return nil
 }
 
-// scheduleBounds are the least and the greatest value of each field of a schedule.
-var scheduleBounds = [6][2]int{{0, 59}, {0, 59}, {0, 23}, {1, 31}, {1, 12}, {0, 6}}
-
-// schedule checks a timer's schedule as far as a typing error goes; the host has the last word.
+// schedule checks a timer's schedule, as the host reads it.
 func schedule(text string) error {
-	fields := strings.Fields(text)
-	valid := len(fields) == len(scheduleBounds)
-	for i := 0; valid && i < len(fields); i++ {
-		valid = strings.Trim(strings.ToUpper(fields[i]), "0123456789*/,-ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
-		for item := range strings.SplitSeq(fields[i], ",") {
-			span, _, _ := strings.Cut(item, "/")
-			for value := range strings.SplitSeq(span, "-") {
-				n, err := strconv.Atoi(value)
-				valid = valid && (err != nil || scheduleBounds[i][0] <= n && n <= scheduleBounds[i][1])
-			}
-		}
-	}
-	if !valid {
-		return errors.New("must be an NCRONTAB expression of six fields, the first one is the second, such as 0 */5 * * * *")
+	switch at, err := ncrontab.Parse(text); {
+	case err != nil:
+		return errors.New("must be an NCRONTAB expression of six fields with blanks between them, the first one is the second, such as 0 */5 * * * *")
+	case !at.Ever():
+		return errors.New("must be an NCRONTAB expression that comes at some time")
 	}
 	return nil
 }

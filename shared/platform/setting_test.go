@@ -57,7 +57,7 @@ func TestLoadRefusesWrongSettings(t *testing.T) {
 		"AZURE_CLIENT_ID": {"me"}, "PortalUrl": {"portal"}, "PublicUrl": {"//x"}, "LogLevel": {"loud"}, "CalloutCallers": {"entra", ","}, "CalloutAudience": {","}, "CalloutPrivateHosts": {" , ", "https://tickets.contoso.com", "tickets:443", "a,b/c", "*.contoso.com", "[::1]"},
 		"CalloutSecrets": {"secret", "@Microsoft.KeyVault(SecretUri=x)", `{"a":"short"}`, "{}"}, "IDENTITY_ENDPOINT": {"169.254.131.2", "/msi"},
 		"OTEL_EXPORTER_OTLP_ENDPOINT": {"collector:4318", "/v1"}, "OTEL_EXPORTER_OTLP_HEADERS": {"token", "=x", "a b=c", "a=%zz", "a=%0a"},
-		"ExpirationsSchedule": {"*/5 * * * *", "0 */5 * * * * *", "00:05:00", "%Other%", "60 * * * * *", "0 0 0 0 * *", "0 0 8-24 * * *", "0 0 0 1,32 * *", "0 0 0 * 13/2 *", "* * * * * 7"}, "OutboxSchedule": {"hourly"}, "ReconciliationSchedule": {"nightly"}, "AuditChainsPerRun": {"all", "-1", "100001", "1.5"},
+		"ExpirationsSchedule": {"*/5 * * * *", "0 */5 * * * * *", "00:05:00", "%Other%", "60 * * * * *", "0 0 0 0 * *", "0 0 8-24 * * *", "0 0 0 1,32 * *", "0 0 0 * 13/2 *", "* * * * * 7", "0\t*/5 * * * *", "0 */5 * * * *\n", "0\u00a0*/5 * * * *", "0 */0 * * * *", "0 5-1 * * * *", "0 0 0 * * MO", "0 0 0 30 2 *"}, "OutboxSchedule": {"hourly"}, "ReconciliationSchedule": {"nightly"}, "AuditChainsPerRun": {"all", "-1", "100001", "1.5"},
 		"ServiceBusConnection__credential": {"key"}, "ServiceBusConnection__clientId": {"latchkey"}, "AzureWebJobsStorage__credential": {"key"}, "AzureWebJobsStorage__clientId": {"x"}, "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID": {"pages"},
 	} {
 		for _, value := range wrong {

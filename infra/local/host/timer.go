@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"latchkey/infra/local/host/ncrontab"
+	"latchkey/shared/ncrontab"
 )
 
 // timer is a function with its schedule. Its occurrences never overlap.
@@ -31,11 +31,10 @@ func (h *Host) newTimer(f *function) (*timer, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := h.options.Clock.Now()
-	if _, ok := schedule.Next(now); !ok {
+	if !schedule.Ever() {
 		return nil, fmt.Errorf("the schedule %q never comes due", expression)
 	}
-	return &timer{function: f, schedule: schedule, last: now}, nil
+	return &timer{function: f, schedule: schedule, last: h.options.Clock.Now()}, nil
 }
 
 func (t *timer) since() time.Time {

@@ -1,6 +1,7 @@
 // Package ncrontab reads the schedules of timer triggers, six fields "second minute hour day month day-of-week", and computes their occurrences in UTC.
+// The settings are held against it, and infra/local runs its timers by it, so that both say the same of an expression.
 //
-// It follows NCrontab, which the Functions host uses: both day fields must match, where Unix cron takes either; a/n runs from a to the end of the
+// It follows NCrontab, which the Functions host uses: fields are separated by the blank U+0020 alone, of which there may be several; both day fields must match, where Unix cron takes either; a/n runs from a to the end of the
 // field; days of the week are 0 (Sunday) to 6. It is stricter in what nobody means: a range must go upwards (NCrontab swaps FRI-MON to
 // Monday to Friday), a step must be at least one, a name has at least three letters. It does not know five fields, time spans or time zones.
 package ncrontab
@@ -43,7 +44,7 @@ func Parse(expression string) (Schedule, error) {
 	if len(expression) > maxLength {
 		return Schedule{}, fmt.Errorf("ncrontab: longer than %d characters", maxLength)
 	}
-	parts := strings.Fields(expression)
+	parts := strings.FieldsFunc(expression, func(c rune) bool { return c == ' ' })
 	if len(parts) != len(fields) {
 		return Schedule{}, fmt.Errorf("ncrontab: %q has %d fields, want 6: second minute hour day month day-of-week", expression, len(parts))
 	}
@@ -144,6 +145,12 @@ func (s Schedule) Next(t time.Time) (next time.Time, ok bool) {
 			return at, true
 		}
 	}
+}
+
+// Ever says whether there is any occurrence.
+func (s Schedule) Ever() bool {
+	_, ever := s.Next(time.Unix(0, 0))
+	return ever
 }
 
 // Prev is the last occurrence at or before t, in UTC; ok is false if there is none.

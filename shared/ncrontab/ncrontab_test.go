@@ -77,8 +77,14 @@ func TestFractionsAndZones(t *testing.T) {
 }
 
 func TestNever(t *testing.T) {
+	if s := parsed(t, "  0  */5 * *   * *  "); !s.Ever() {
+		t.Error("blanks in a row separate nothing")
+	}
 	for _, expression := range []string{"0 0 0 30 2 *", "0 0 0 31 APR,JUN,SEP,NOV *"} {
 		s := parsed(t, expression)
+		if s.Ever() {
+			t.Errorf("%s: it comes", expression)
+		}
 		if next, ok := s.Next(at(t, "2026-11-20 10:00:00")); ok {
 			t.Errorf("%s: next %v", expression, next)
 		}
@@ -97,6 +103,7 @@ func TestRefuses(t *testing.T) {
 		"* * * * * 7", "-1 * * * * *", "+1 * * * * *", "*/0 * * * * *", "*/-1 * * * * *", "*/ * * * * *", "1- * * * * *", "-5 * * * * *", "5-1 * * * * *",
 		"* * * * * FRI-MON", "1,,2 * * * * *", ", * * * * *", "* * * * J *", "* * * * JANUARYS *", "MON * * * * *", "* * * * * MO", "1.5 * * * * *",
 		"99999999999999999999 * * * * *", "*-5 * * * * *", "** * * * * *", "1/2/3 * * * * *", "%Schedule%", "01:00:00",
+		"0\t*/5 * * * *", "0 */5 * * * *\n", "\t0 */5 * * * *", "0\u00a0*/5 * * * *", "0\u2003*/5 * * * *", "0 */5 * * *\r*", "0 */5 * * * *\v",
 		strings.Repeat("1,", 1000) + "1 * * * * *",
 	} {
 		if s, err := Parse(expression); err == nil {
