@@ -59,7 +59,7 @@ func wallOf(name string) (wall, bool) {
 	}
 	switch {
 	case name == "shared/governance":
-		return wall{pure: true, rule: "governance imports the standard library only"}, true
+		return wall{others: []string{"golang.org/x/text/unicode/norm"}, pure: true, rule: "governance imports the standard library only, and the normal forms of text"}, true
 	case name == "shared/engine", name == "shared/rule":
 		return wall{house: []string{"shared/governance"}, pure: true, rule: path.Base(name) + " imports governance and the standard library"}, true
 	case slices.Contains(ports, name):
@@ -89,7 +89,7 @@ func wallOf(name string) (wall, bool) {
 		return wall{pure: true, rule: "ncrontab imports the standard library only"}, true
 	case name == "shared/platform":
 		return wall{
-			house: []string{"shared/ncrontab"},
+			house:  []string{"shared/ncrontab"},
 			others: []string{"github.com/google/uuid", "go.opentelemetry.io/...", "github.com/Azure/azure-sdk-for-go/sdk/tracing/azotel", azcore},
 			rule:   "platform imports nothing of the house but the parser of schedules",
 		}, true

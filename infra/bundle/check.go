@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"latchkey/shared/ncrontab"
 	"latchkey/shared/bus"
+	"latchkey/shared/ncrontab"
 )
 
 // The files that the bundle is made of or held against, relative to the repository.

@@ -244,7 +244,7 @@ func Decide(s State, d Decision, now time.Time) (Change, error) {
 	}
 	before := state(&request)
 	stage.Status, stage.ReviewResult, stage.Justification = governance.StageCompleted, d.Result, d.Justification
-	stage.ReviewedBy = &governance.Identity{ID: strings.ToLower(d.Approver.ObjectID), DisplayName: governance.Shorten(d.Approver.DisplayName, governance.MaxName)}
+	stage.ReviewedBy = &governance.Identity{ID: strings.ToLower(d.Approver.ObjectID), DisplayName: governance.Shorten(governance.OneLine(d.Approver.DisplayName), governance.MaxName)}
 	stage.ReviewedDateTime = governance.At(now)
 
 	activity := governance.ActivityStageCompleted

@@ -202,7 +202,7 @@ func (c *Catalog) PoliciesRead(packageID string) bool {
 // nameIsFree refuses a name that another package of the catalog has.
 func (c *Catalog) nameIsFree(pack governance.AccessPackage) error {
 	for _, other := range c.Packages {
-		if other.ID != pack.ID && strings.EqualFold(other.DisplayName, pack.DisplayName) {
+		if other.ID != pack.ID && governance.NameKey(other.DisplayName) == governance.NameKey(pack.DisplayName) {
 			return &governance.Error{Code: governance.CodeConflict, Target: "displayName",
 				Message: fmt.Sprintf("The catalog already has an access package named %q; choose another displayName.", pack.DisplayName)}
 		}

@@ -45,6 +45,9 @@ type Finding struct {
 
 var actionName = regexp.MustCompile(`^[a-z][a-z0-9-]{1,39}$`)
 
+// maxActionTitle bounds an action's displayName, in characters.
+const maxActionTitle = 200
+
 // reservedActionNames mean something else in the path.
 var reservedActionNames = []string{"tickets"}
 
@@ -53,13 +56,16 @@ func (a *CalloutAction) Enabled() bool { return a.IsEnabled == nil || *a.IsEnabl
 
 // Validate checks everything but the settings, which are the kind's. Errors: CodeInvalid.
 func (a *CalloutAction) Validate() error {
+	if a.DisplayName != "" {
+		if err := named("displayName", &a.DisplayName, maxActionTitle); err != nil {
+			return err
+		}
+	}
 	switch {
 	case !actionName.MatchString(a.Name):
 		return Invalid("name", "name is the action in the path: 2 to 40 of a to z, 0 to 9 and -, a letter first.")
 	case slices.Contains(reservedActionNames, a.Name), strings.HasPrefix(a.Name, "operations"), strings.HasPrefix(a.Name, "identitygovernance"): // the latter two are routes of others
 		return Invalid("name", "%q is not free; choose another name.", a.Name)
-	case len(a.DisplayName) > 200 || strings.ContainsAny(a.DisplayName, "\r\n"):
-		return Invalid("displayName", "displayName is one line of at most 200 bytes.")
 	case len(a.Callers) > 20:
 		return Invalid("callers", "callers names at most 20 applications.")
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // CatalogState says whether what is in a catalog can be requested (CAT-02).
@@ -55,18 +56,16 @@ const (
 	MaxJustification = 2048
 )
 
-// Validate checks a catalog that is about to be stored. Errors: CodeInvalid.
+// Validate checks a catalog that is about to be stored, and makes its name what is stored. Errors: CodeInvalid.
 func (c *Catalog) Validate() error {
-	return validateName(c.DisplayName, c.Description)
+	return validateName(&c.DisplayName, c.Description)
 }
 
-func validateName(displayName, description string) error {
-	switch {
-	case !Says(displayName):
-		return Invalid("displayName", "displayName is missing; give it a name of 1 to %d characters.", MaxDisplayName)
-	case len([]rune(displayName)) > MaxDisplayName:
-		return Invalid("displayName", "displayName is longer than %d characters.", MaxDisplayName)
-	case len([]rune(description)) > MaxDescription:
+func validateName(displayName *string, description string) error {
+	if err := named("displayName", displayName, MaxDisplayName); err != nil {
+		return err
+	}
+	if utf8.RuneCountInString(description) > MaxDescription {
 		return Invalid("description", "description is longer than %d characters.", MaxDescription)
 	}
 	return nil
@@ -245,9 +244,9 @@ const (
 	MaxPolicies   = 50
 )
 
-// Validate checks a package that is about to be stored. Errors: CodeInvalid.
+// Validate checks a package that is about to be stored, and makes its name what is stored. Errors: CodeInvalid.
 func (p *AccessPackage) Validate() error {
-	return validateName(p.DisplayName, p.Description)
+	return validateName(&p.DisplayName, p.Description)
 }
 
 // RoleScope finds a role scope of the package by id.

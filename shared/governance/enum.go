@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
-	"unicode"
 )
 
 // decodeEnum reads a JSON string as one of values, in any letter case (OBJ-03), and answers with the canonical spelling. null leaves the target as it is.
@@ -51,18 +50,5 @@ func Clip(text string) string {
 	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
-// Says says whether a text says anything: whether it has a letter, digit, mark or sign that can be seen.
-func Says(text string) bool {
-	return strings.ContainsFunc(text, func(c rune) bool {
-		return unicode.In(c, unicode.L, unicode.N, unicode.P, unicode.S) && !unicode.In(c, unicode.Other_Default_Ignorable_Code_Point, blank)
-	})
-}
-
-// blank are the characters that are signs to Unicode, and of which nothing can be seen.
-var blank = &unicode.RangeTable{R16: []unicode.Range16{{Lo: 0x2800, Hi: 0x2800, Stride: 1}, {Lo: 0xfffc, Hi: 0xfffc, Stride: 1}}, R32: []unicode.Range32{{Lo: 0x1d159, Hi: 0x1d159, Stride: 1}}}
-
 // Fold is an id as it is stored: in lower case.
 func Fold(id string) string { return strings.ToLower(strings.TrimSpace(id)) }
-
-// OneLine is text with its blanks and line ends as single blanks: what a person typed adds no line to a mail's header.
-func OneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

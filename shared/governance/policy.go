@@ -164,7 +164,7 @@ func (p *AssignmentPolicy) Approval() ApprovalSettings {
 // Validate checks a policy that is about to be stored and fills in what may be left out; now is the present, before is the end that the policy had until now (the zero time: none), newID
 // names questions. Errors: CodeInvalid naming the property.
 func (p *AssignmentPolicy) Validate(now, before time.Time, newID func() string) error {
-	if err := validateName(p.DisplayName, p.Description); err != nil {
+	if err := validateName(&p.DisplayName, p.Description); err != nil {
 		return err
 	}
 	if p.RequestorSettings == nil {

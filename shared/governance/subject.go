@@ -72,9 +72,9 @@ func SubjectOf(user User) Subject {
 	}
 }
 
-// Bounded is the subject with names that are stored in bounded space: what a name has beyond that is left out, and so is an address that is longer than any.
+// Bounded is the subject with names of one line that are stored in bounded space: what a name has beyond that is left out, and so is an address that is longer than any.
 func (s Subject) Bounded() Subject {
-	s.DisplayName = Shorten(s.DisplayName, MaxName)
+	s.DisplayName = Shorten(OneLine(s.DisplayName), MaxName)
 	for _, address := range []*string{&s.Email, &s.PrincipalName} {
 		if Shorten(*address, MaxName) != *address {
 			*address = ""

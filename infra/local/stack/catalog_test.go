@@ -215,3 +215,44 @@ func TestPackageInUseStays(t *testing.T) {
 	ida.call("DELETE", "/assignmentPolicies/"+o.policy, nil).want(http.StatusNoContent)
 	ida.call("DELETE", "/accessPackages/"+o.pack, nil).want(http.StatusNoContent)
 }
+
+// What looks the same is the same name, and a name shows what it is.
+//
+// rules: CAT-01 OBJ-20
+func TestNamesAreWhatTheyLookLike(t *testing.T) {
+	ida := administrator(t)
+	name := unique("Café")
+	catalog := text(t, ida.post("/catalogs", object{"displayName": "  " + name + "\u00a0", "description": "x"}), "id")
+	same(t, ida.get("/catalogs/"+catalog), "displayName", name)
+	pack := text(t, ida.post("/accessPackages", object{"displayName": name + " ", "description": "x", "catalog": object{"id": catalog}}), "id")
+	other := text(t, ida.post("/accessPackages", object{"displayName": unique("other"), "description": "x", "catalog": object{"id": catalog}}), "id")
+	another := newCatalog(t)
+	decomposed := strings.ReplaceAll(name, "é", "e\u0301")
+	for _, taken := range []string{name, name + " ", "\t" + name, decomposed, strings.ToUpper(decomposed), " " + decomposed + "\u3000"} {
+		ida.call("POST", "/catalogs", object{"displayName": taken, "description": "x"}).refused(http.StatusConflict, "displayName")
+		ida.call("PATCH", "/catalogs/"+another, object{"displayName": taken}).refused(http.StatusConflict, "displayName")
+		ida.call("POST", "/accessPackages", object{"displayName": taken, "description": "x", "catalog": object{"id": catalog}}).refused(http.StatusConflict, "displayName")
+		ida.call("PATCH", "/accessPackages/"+other, object{"displayName": taken}).refused(http.StatusConflict, "displayName")
+	}
+	ida.call("PATCH", "/catalogs/"+catalog, object{"displayName": decomposed + " "}).want(http.StatusNoContent)
+	same(t, ida.get("/catalogs/"+catalog), "displayName", name)
+	policy := text(t, ida.post("/assignmentPolicies", policyFor(pack, func(p object) { p["displayName"] = " open\n" })), "id")
+	same(t, ida.get("/assignmentPolicies/"+policy), "displayName", "open")
+	before := documents(t)
+	for _, unseen := range []string{"\u200b", "\u2800", "\u3164", "\u202eabc", "a\u2066b", "a\nb", "a\u2028b", "a\u00adb", "Ops\u200b", "Ops\ufe0f", "a\tb", "a\u0085b"} {
+		for _, write := range [][2]string{{"POST", "/catalogs"}, {"PATCH", "/catalogs/" + catalog}, {"POST", "/accessPackages"}, {"PATCH", "/accessPackages/" + pack}, {"POST", "/assignmentPolicies"}, {"PATCH", "/assignmentPolicies/" + policy},
+			{"PUT", "/operations/calloutActions/unseen"}} {
+			body := object{"displayName": unseen, "description": "x"}
+			switch write[1] {
+			case "/accessPackages":
+				body["catalog"] = object{"id": catalog}
+			case "/assignmentPolicies":
+				body = policyFor(pack, func(p object) { p["displayName"] = unseen })
+			case "/operations/calloutActions/unseen":
+				body = object{"displayName": unseen, "kind": "webhook", "settings": object{"url": "https://example.com/"}}
+			}
+			ida.call(write[0], write[1], body).refused(http.StatusBadRequest, "displayName")
+		}
+	}
+	unchanged(t, before)
+}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"latchkey/shared/app/authz"
@@ -101,7 +100,7 @@ const nameTTL = 2 * time.Minute
 // name holds a catalog's name between the look whether it is free and the commit, so that nobody else is given the same (CAT-01): catalogs are in places of their own, so no commit sees two of
 // them. Errors: CodeConflict.
 func (c *Catalogs) name(ctx context.Context, catalog governance.Catalog) (release func(), err error) {
-	id := "nameClaim:" + governance.NameID("catalog:"+strings.ToLower(catalog.DisplayName))
+	id := "nameClaim:" + governance.NameID("catalog:"+governance.NameKey(catalog.DisplayName))
 	taken := &governance.Error{Code: governance.CodeConflict, Target: "displayName", Message: fmt.Sprintf("Another catalog is being given the name %q; choose another displayName.", catalog.DisplayName)}
 	if release, err = c.Ledger.Hold(ctx, ledger.TenantPlace(), id, catalog.ID, nameTTL, taken); err != nil {
 		return nil, err
