@@ -117,9 +117,12 @@ func (d Duration) approximateDays() int {
 // IsZero says that it is no time at all.
 func (d Duration) IsZero() bool { return d == Duration{} }
 
-// AddTo is the instant d after t: calendar parts first, in t's own calendar, then hours.
+// AddTo is the instant d after t: calendar parts first, in t's own calendar, then hours. Years and months lead to the same day of the wanted month or, where it has no such day, to its last: a month
+// after 31 January is still in February.
 func (d Duration) AddTo(t time.Time) time.Time {
-	return t.AddDate(d.Years, d.Months, d.Days).Add(d.Time)
+	year, month, day := t.Date()
+	last := time.Date(year+d.Years, month+time.Month(d.Months)+1, 0, 0, 0, 0, 0, time.UTC).Day()
+	return t.AddDate(d.Years, d.Months, min(day, last)-day+d.Days).Add(d.Time)
 }
 
 // String writes it in ISO 8601, with days rather than weeks.

@@ -88,7 +88,14 @@ func TestDurationAddsCalendarPartsByTheCalendar(t *testing.T) {
 	for _, test := range []struct{ start, duration, want string }{
 		{"2026-11-20T10:00:00Z", "P180D", "2027-05-19T10:00:00Z"},
 		{"2028-01-31T00:00:00Z", "P1Y", "2029-01-31T00:00:00Z"},
-		{"2028-02-29T00:00:00Z", "P1Y", "2029-03-01T00:00:00Z"}, // as time.AddDate has it
+		{"2028-02-29T00:00:00Z", "P1Y", "2029-02-28T00:00:00Z"}, // and not in March, where time.AddDate leads
+		{"2028-02-29T00:00:00Z", "P4Y", "2032-02-29T00:00:00Z"},
+		{"2027-01-31T09:15:00Z", "P1M", "2027-02-28T09:15:00Z"},
+		{"2028-01-31T09:15:00Z", "P1M", "2028-02-29T09:15:00Z"},
+		{"2027-08-31T00:00:00Z", "P1Y6M", "2029-02-28T00:00:00Z"},
+		{"2027-10-31T00:00:00Z", "P13M", "2028-11-30T00:00:00Z"},
+		{"2027-01-31T00:00:00Z", "P1M1D", "2027-03-01T00:00:00Z"}, // days count from the last of the month
+		{"2027-01-31T02:30:00+02:00", "P1M", "2027-02-28T02:30:00+02:00"},
 		{"2026-12-31T23:30:00Z", "P1MT1H", "2027-02-01T00:30:00Z"},
 		{"2026-11-20T10:00:00Z", "PT8H", "2026-11-20T18:00:00Z"},
 		{"2026-11-20T10:00:00Z", "P0D", "2026-11-20T10:00:00Z"},
@@ -101,6 +108,41 @@ func TestDurationAddsCalendarPartsByTheCalendar(t *testing.T) {
 			t.Errorf("%s after %s is %v, want %s", test.duration, test.start, got, test.want)
 		}
 	}
+}
+
+// FuzzAddMonths: months and years lead to the wanted month, there to the asked day or the month's last, at the same time of day, and who comes first stays first. What is known of the calendar is counted
+// here by single days.
+//
+// rules: LIF-01
+func FuzzAddMonths(f *testing.F) {
+	f.Add(int64(1801353600), uint8(1), uint8(0), int32(86400)) // 31 January 2027
+	f.Add(int64(1835395199), uint8(12), uint8(3), int32(0))    // the last second of 28 February 2028
+	f.Add(int64(1835481599), uint8(0), uint8(1), int32(-1))
+	f.Fuzz(func(t *testing.T, second int64, months, years uint8, other int32) {
+		const century = 100 * 365 * 24 * 60 * 60
+		start := time.Unix(second%century, 0).UTC()
+		d := governance.Duration{Months: int(months % 120), Years: int(years % 11)}
+		end := d.AddTo(start)
+		wanted := 12*(start.Year()+d.Years) + int(start.Month()) - 1 + d.Months
+		if got := 12*end.Year() + int(end.Month()) - 1; got != wanted {
+			t.Fatalf("%s after %v is %v, in another month", d, start, end)
+		}
+		isLast := end.Add(24*time.Hour).Month() != end.Month()
+		if end.Day() != start.Day() && (!isLast || end.Day() > start.Day()) {
+			t.Fatalf("%s after %v is %v, neither the asked day nor the last of the month", d, start, end)
+		}
+		if end.Sub(end.Truncate(24*time.Hour)) != start.Sub(start.Truncate(24*time.Hour)) {
+			t.Fatalf("%s after %v is %v, at another time of day", d, start, end)
+		}
+		later := start.AddDate(0, 0, int(uint32(other)%3660))
+		if d.AddTo(later).Before(end) {
+			t.Fatalf("%s after %v is %v, and after %v already %v", d, start, end, later, d.AddTo(later))
+		}
+		longer := governance.Duration{Months: d.Months + 1, Years: d.Years}
+		if !longer.AddTo(start).After(end) {
+			t.Fatalf("%s after %v is %v, and %s is not later: %v", d, start, end, longer, longer.AddTo(start))
+		}
+	})
 }
 
 func FuzzParseDuration(f *testing.F) {
