@@ -100,6 +100,7 @@ func Wire(p Ports) UseCases {
 			{What: governance.WorkProvision, Kind: governance.Assignment{}.DocumentKind()}:     delivery.Provision,
 			{What: governance.WorkDue, Kind: governance.Assignment{}.DocumentKind()}:           delivery.AssignmentIsDue,
 			{What: governance.WorkDue, Kind: governance.AssignmentRequest{}.DocumentKind()}:    delivery.RequestIsDue,
+			{What: governance.WorkReach, Kind: governance.Reach{}.DocumentKind()}:              delivery.Reach,
 			{What: governance.WorkNotify, Kind: governance.AssignmentRequest{}.DocumentKind()}: notifier.Notify,
 			{What: governance.WorkTask, Kind: governance.Task{}.DocumentKind()}:                companion.WorkTask,
 		}},

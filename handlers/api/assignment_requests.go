@@ -19,7 +19,7 @@ var assignmentRequests = &descriptor{
 			"assignment/target/objectId":     identifier,
 			"assignment/assignmentPolicy/id": identifier, "requestor/id": identifier, "requestor/objectId": identifier,
 			"requestType": named(governance.RequestUserAdd, governance.RequestUserRemove, governance.RequestAdminAdd,
-				governance.RequestAdminRemove, governance.RequestSystemRemove),
+				governance.RequestAdminRemove, governance.RequestSystemRemove, governance.RequestSystemUpdate),
 		},
 	}).expanding(map[string]*kind{
 		"accessPackage": namedPackage, "requestor": subjectKind,

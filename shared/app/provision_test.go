@@ -97,7 +97,7 @@ func TestBothGoAtOnce(t *testing.T) {
 	s.isMember(g1, alice, false)
 }
 
-// TestRolesThatChangeMeanwhile: an assignment takes back what it granted, whatever its package grants by then. rules: RES-09.
+// TestRolesThatChangeMeanwhile: an assignment takes back what it granted, whatever its package grants by then, also while the change of the package is on its way. rules: RES-09 RES-12.
 func TestRolesThatChangeMeanwhile(t *testing.T) {
 	s := newStand(t)
 	packageID, _ := s.openPackage("package", member(g1))
@@ -404,6 +404,7 @@ func TestAMessageThatComesTwice(t *testing.T) {
 func TestAnEffectIsPutOff(t *testing.T) {
 	s := newStand(t)
 	packageID, _ := s.openPackage("package", member(g1))
+	s.drain()
 	made := s.submit(user(alice), request(packageID))
 	s.downStore(true)
 	for _, delay := range []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute} {

@@ -292,7 +292,7 @@ func DeletePackage(s State, id string, by Edit) (Change, error) {
 	return change, nil
 }
 
-// AddRoleScope adds a role of a resource of the catalog to a package (CAT-06, RES-02, RES-06, OBJ-10). An empty change means that it has the role already; added is the role as the package has
+// AddRoleScope adds a role of a resource of the catalog to a package (CAT-06, RES-02, RES-06, OBJ-10), and gives it to all who have the package (RES-12). An empty change means that it has the role already; added is the role as the package has
 // it. Errors: CodeNotFound, CodeInvalid, CodeConflict.
 func AddRoleScope(s State, packageID string, draft governance.ResourceRoleScope, by Edit) (change Change, added governance.ResourceRoleScope, err error) {
 	c := CatalogOf(s)
@@ -321,7 +321,9 @@ func AddRoleScope(s State, packageID string, draft governance.ResourceRoleScope,
 	pack := present
 	pack.ResourceRoleScopes = append(slices.Clone(present.ResourceRoleScopes), added)
 	pack.ModifiedDateTime = governance.At(by.Now)
-	return by.Put(present, pack, governance.ActivityAddResourceRole, pack.ID, role.DisplayName+" of "+resource.DisplayName), added, nil
+	change = by.Put(present, pack, governance.ActivityAddResourceRole, pack.ID, role.DisplayName+" of "+resource.DisplayName)
+	change.reach(pack.ID, by.Now)
+	return change, added, nil
 }
 
 // findRole finds the resource and role of the catalog that a client describes by id or by originId. Errors: CodeInvalid.
@@ -353,7 +355,7 @@ func (c *Catalog) findRole(draft governance.ResourceRoleScope) (governance.Resou
 		"The catalog of this access package has no resource with the role %q; add the resource with a resourceRequest first, and use the originId of one of its roles.", governance.Clip(draft.Role.OriginID))
 }
 
-// RemoveRoleScope removes a role from a package. Whoever was granted it by an assignment keeps it until that assignment ends. Errors: CodeNotFound.
+// RemoveRoleScope removes a role from a package, and from all who have it by the package alone (RES-12). Errors: CodeNotFound.
 func RemoveRoleScope(s State, packageID, roleScopeID string, by Edit) (Change, error) {
 	present, err := CatalogOf(s).Package(packageID)
 	if err != nil {
@@ -366,7 +368,9 @@ func RemoveRoleScope(s State, packageID, roleScopeID string, by Edit) (Change, e
 	pack := present
 	pack.ResourceRoleScopes = slices.DeleteFunc(slices.Clone(present.ResourceRoleScopes), func(one governance.ResourceRoleScope) bool { return one.ID == scope.ID })
 	pack.ModifiedDateTime = governance.At(by.Now)
-	return by.Put(present, pack, governance.ActivityRemoveResourceRole, pack.ID, scope.Role.OriginID), nil
+	change := by.Put(present, pack, governance.ActivityRemoveResourceRole, pack.ID, scope.Role.OriginID)
+	change.reach(pack.ID, by.Now)
+	return change, nil
 }
 
 // CreatePolicy makes a policy for a package (POL-01); the draft is valid. One that is there with its id was made by the same command before. Errors: CodeInvalid for a package that does not

@@ -113,6 +113,11 @@ func (c *Change) makeRoom(s State, packageID string, now time.Time) error {
 	if !ok {
 		return spoiled(lives.AssignmentID)
 	}
+	if request, ok := inHand(s, failed); ok { // what has left the package is being taken away
+		if err := c.giveUp(request, failed, "another assignment takes its place", now); err != nil {
+			return err
+		}
+	}
 	if leaves == nil {
 		c.expire(failed, now)
 		return nil
@@ -181,14 +186,6 @@ func GrantOf(scope governance.ResourceRoleScope) (governance.Grant, bool) {
 	return grant, group != "" && (role == governance.GrantMember || role == governance.GrantOwner)
 }
 
-// Offers says whether a package, nil if it is gone, has a resource role that is a grant.
-func Offers(pack *governance.AccessPackage, grant governance.Grant) bool {
-	return pack != nil && slices.ContainsFunc(pack.ResourceRoleScopes, func(scope governance.ResourceRoleScope) bool {
-		is, ok := GrantOf(scope)
-		return ok && is == grant
-	})
-}
-
 type removal struct {
 	requestID     string
 	kind          governance.RequestType
@@ -241,19 +238,20 @@ const (
 	ActionAwait  Action = "await"
 )
 
-// Plan is what is left to do for an assignment: grant what is not delivered, or take back what no other live assignment of the subject grants (RES-09,
-// RES-10, RES-11). What may have been granted by a call whose answer was lost is taken back too.
+// Plan is what is left to do for an assignment: grant what is not delivered, and take back what no other live assignment of the subject grants (RES-09,
+// RES-10, RES-11), all of it or what its package does not have any more (RES-12). What may have been granted by a call whose answer was lost is taken back too.
 func Plan(s State, assignmentID string) []Step {
 	assignment, ok := Find[governance.Assignment](s, assignmentID)
 	if !ok || assignment.State == governance.AssignmentExpired || assignment.RequestID == "" {
 		return nil
 	}
 	var steps []Step
+	replaced := isReplaced(s.Head, assignment)
 	for _, delivery := range assignment.Deliveries {
-		switch {
-		case !assignment.Removing && !isDelivered(delivery):
+		switch leaves := assignment.Removing || delivery.Leaving; {
+		case !leaves && !isDelivered(delivery) && !replaced:
 			steps = append(steps, Step{Grant: delivery.Grant, Action: ActionAdd})
-		case assignment.Removing && delivery.State != governance.DeliveryRemoved:
+		case leaves && delivery.State != governance.DeliveryRemoved:
 			action := parting(s.Head, assignmentID, delivery.Grant.Key())
 			if action == ActionAwait && assignment.Attempt >= len(RetryDelays) { // whoever is to grant it has had the time
 				action = ActionRemove
@@ -309,7 +307,8 @@ func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Ch
 	for i := range assignment.Deliveries {
 		delivery := &assignment.Deliveries[i]
 		at := slices.IndexFunc(outcomes, func(o Outcome) bool { return o.Grant == delivery.Grant })
-		if at < 0 {
+		leaves := assignment.Removing || delivery.Leaving
+		if at < 0 || leaves == (outcomes[at].Action == ActionAdd) {
 			continue
 		}
 		outcome := outcomes[at]
@@ -318,7 +317,7 @@ func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Ch
 		}
 		if outcome.Reason != "" {
 			delivery.Reason = governance.Shorten(outcome.Reason, governance.MaxReason)
-			if assignment.Removing || last || !outcome.Transient { // a grant that is to be tried again is still to come
+			if leaves || last || !outcome.Transient { // a grant that is to be tried again is still to come
 				delivery.State = governance.DeliveryFailed
 			}
 			transient, absent, failed = transient || outcome.Transient, absent || outcome.Absent, failed || !outcome.Transient && !outcome.Absent
@@ -332,20 +331,26 @@ func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Ch
 				delivery.EndDateTime = governance.At(outcome.End)
 			}
 		}
-		if assignment.Removing {
+		if leaves {
 			activity, delivery.State = governance.ActivityRemoveRole, governance.DeliveryRemoved
 		}
 		audit := entry(activity, governance.System(), now, &request, delivery.Grant.ResourceID)
 		audit.Detail = string(outcome.Action) + " " + delivery.Grant.Role
 		change.Audit = append(change.Audit, audit)
 	}
+	if !assignment.Removing {
+		assignment.Deliveries = slices.DeleteFunc(assignment.Deliveries, func(d governance.Delivery) bool { return d.Leaving && d.State == governance.DeliveryRemoved })
+	}
 	delay := time.Duration(0)
 	switch {
 	case transient && !last:
 		delay = RetryDelays[assignment.Attempt]
 		assignment.Attempt++
-	case absent && assignment.Removing && !failed && !transient: // what is away is looked for every day until it is back or gone for good; nobody needs to do anything
+	case absent && !failed && !transient: // what is away is looked for every day until it is back or gone for good; nobody needs to do anything
 		delay = insistence
+		if isWhole(assignment) {
+			assignment.State, assignment.Status = governance.AssignmentDelivered, governance.StatusFulfilled
+		}
 	}
 	if delay > 0 {
 		assignment.NextAttempt = governance.At(now.Add(delay + attention))
@@ -373,7 +378,7 @@ func retryEntry(request *governance.AssignmentRequest, assignment governance.Ass
 func (c *Change) settle(head governance.Head, request *governance.AssignmentRequest, assignment *governance.Assignment, now time.Time) error {
 	done := 0
 	for _, delivery := range assignment.Deliveries {
-		if isDelivered(delivery) && !assignment.Removing || delivery.State == governance.DeliveryRemoved && assignment.Removing {
+		if isDelivered(delivery) && !assignment.Removing && !delivery.Leaving || delivery.State == governance.DeliveryRemoved && assignment.Removing {
 			done++
 		}
 	}
@@ -401,6 +406,11 @@ func (c *Change) settle(head governance.Head, request *governance.AssignmentRequ
 		assignment.RequestID = ""
 	case assignment.Removing:
 		assigned, assignment.NextAttempt = governance.AssignmentDeliveryFailed, governance.At(now.Add(insistence))
+	case slices.ContainsFunc(assignment.Deliveries, isLeaving):
+		assignment.NextAttempt = governance.At(now.Add(insistence))
+		if isWhole(*assignment) { // who has all that there is to have has it, although there is something left to take away
+			assigned, status = governance.AssignmentDelivered, governance.StatusFulfilled
+		}
 	}
 	assignment.State, assignment.Status = assigned, status
 	audit := entry(activity, governance.System(), now, request, assignment.ID)
@@ -442,12 +452,12 @@ func Reprocess(s State, requestID string, caller governance.Caller, now time.Tim
 		return Change{}, governance.Conflict("Only a request that is deliveryFailed or partiallyDelivered can be reprocessed; this one is %s.", request.State)
 	}
 	for _, flight := range s.Head.InFlight {
-		if flight.AssignmentID == assignment.ID || flight.PackageID == assignment.AccessPackage.ID && !flight.Type.IsRemoval() {
+		if flight.AssignmentID == assignment.ID || flight.PackageID == assignment.AccessPackage.ID && flight.Type.IsAddition() {
 			return Change{}, governance.Conflict("The request %s is working on this assignment, or is to take its place.", flight.RequestID)
 		}
 	}
 	change := Change{}
-	change.retry(&request, assignment, now)
+	change.retry(s.Head, &request, assignment, now)
 	audit := entry(governance.ActivityReprocess, caller, now, &request, assignment.ID)
 	audit.Before, audit.After = before, state(&request)
 	change.Audit = append(change.Audit, audit)
@@ -455,14 +465,14 @@ func Reprocess(s State, requestID string, caller governance.Caller, now time.Tim
 }
 
 // retry sends the delivery of an assignment on its way again.
-func (c *Change) retry(request *governance.AssignmentRequest, assignment governance.Assignment, now time.Time) {
+func (c *Change) retry(head governance.Head, request *governance.AssignmentRequest, assignment governance.Assignment, now time.Time) {
 	assignment.Attempt = 0
 	assignment.NextAttempt = governance.At(now.Add(attention))
-	if !assignment.Removing {
+	if !assignment.Removing && !isWhole(assignment) && !isReplaced(head, assignment) {
 		assignment.State, assignment.Status, assignment.Deliveries = governance.AssignmentDelivering, governance.StatusDelivering, slices.Clone(assignment.Deliveries)
 		for i := range assignment.Deliveries {
-			if !isDelivered(assignment.Deliveries[i]) {
-				assignment.Deliveries[i].State = governance.DeliveryPending
+			if delivery := &assignment.Deliveries[i]; !isDelivered(*delivery) && !delivery.Leaving {
+				delivery.State = governance.DeliveryPending
 			}
 		}
 	}

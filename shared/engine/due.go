@@ -165,7 +165,7 @@ func AssignmentIsDue(s State, assignmentID string, now time.Time) (Change, error
 			return Change{}, err
 		}
 	}
-	change.retry(&request, assignment, now)
+	change.retry(s.Head, &request, assignment, now)
 	audit := entry(governance.ActivityReprocess, governance.System(), now, &request, assignment.ID)
 	audit.Detail = "taken up again by the timer"
 	change.Audit = append(change.Audit, audit)

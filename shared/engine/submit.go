@@ -42,7 +42,7 @@ func Submit(s State, cmd Submission, now time.Time) (Change, error) {
 		return submitAdd(s, cmd, now)
 	case governance.RequestUserRemove, governance.RequestAdminRemove:
 		return submitRemoval(s, cmd, now)
-	case governance.RequestSystemRemove:
+	case governance.RequestSystemRemove, governance.RequestSystemUpdate:
 	}
 	return Change{}, governance.Invalid("requestType", "requestType %q cannot be submitted; use userAdd, userRemove, adminAdd or adminRemove.", cmd.Type)
 }
@@ -141,7 +141,7 @@ func available(s State, packageID string, now time.Time) (Change, error) {
 		return Change{}, governance.Conflict("%d assignments of this access package are to be taken away and cannot be; an administrator must mend that first (docs/operate/stuck-request.md).", len(failing))
 	}
 	for _, flight := range s.Head.InFlight {
-		if flight.PackageID != packageID || failing[flight.AssignmentID] {
+		if flight.PackageID != packageID || failing[flight.AssignmentID] || flight.Type == governance.RequestSystemUpdate { // whether what is updated is in the way, its assignment says
 			continue
 		}
 		if request, ok := Find[governance.AssignmentRequest](s, flight.RequestID); ok && request.State != governance.StateDelivering && ending(request).isDue(now) {
@@ -287,9 +287,8 @@ func submitRemoval(s State, cmd Submission, now time.Time) (Change, error) {
 	if assignment.State == governance.AssignmentExpired {
 		return Change{}, governance.Conflict("The assignment has already ended.")
 	}
-	request, inHand := Find[governance.AssignmentRequest](s, assignment.RequestID)
-	inHand = inHand && request.State == governance.StateDelivering
-	if inHand && assignment.Removing {
+	request, delivering := inHand(s, assignment)
+	if delivering && assignment.Removing {
 		return Change{}, governance.Conflict("There is already a request for this access package in flight: %s (%s, %s).", request.ID, request.RequestType, request.State)
 	}
 	activity := governance.ActivityUserRemoves
@@ -297,7 +296,7 @@ func submitRemoval(s State, cmd Submission, now time.Time) (Change, error) {
 		activity = governance.ActivityAdminRemoves
 	}
 	change := Change{}
-	if inHand { // whatever state a delivery is in, what it may have granted can be taken away
+	if delivering { // whatever state a delivery is in, what it may have granted can be taken away
 		if err := change.giveUp(request, assignment, "it was taken away before it was delivered", now); err != nil {
 			return Change{}, err
 		}

@@ -86,6 +86,7 @@ type Delivery struct {
 	State       DeliveryState `json:"state"`
 	Reason      string        `json:"reason,omitempty"`      // why it failed, or has so far, for an operator
 	Handle      string        `json:"handle,omitempty"`      // what the origin needs besides to take it back
+	Leaving     bool          `json:"leaving,omitempty"`     // the package does not have it any more, and it is to be taken away; then it is no delivery any more (RES-12)
 	EndDateTime *DateTime     `json:"endDateTime,omitempty"` // when the origin takes it back by itself
 }
 
@@ -168,7 +169,7 @@ func (a Assignment) Enter(head *Head) {
 		key := delivery.Grant.Key()
 		holding.Grants = append(holding.Grants, key)
 		switch {
-		case delivery.State == DeliveryFailed:
+		case delivery.State == DeliveryFailed, delivery.Leaving && !a.Removing:
 			holding.Failed = append(holding.Failed, key)
 		case delivery.State == DeliveryPending:
 			holding.Pending = append(holding.Pending, key)

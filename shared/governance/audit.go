@@ -18,6 +18,7 @@ const (
 	ActivityAdminAssigns       Activity = "Administrator directly assigns user to access package"
 	ActivityAdminRemoves       Activity = "Administrator directly removes user access package assignment"
 	ActivitySystemRemoves      Activity = "Entitlement Management removes access package assignment request for user"
+	ActivitySystemUpdates      Activity = "Entitlement Management creates access package assignment request for user"
 	ActivityAutoApprove        Activity = "Auto approve access package assignment request"
 	ActivityApprove            Activity = "Approve access package assignment request"
 	ActivityDeny               Activity = "Deny access package assignment request"

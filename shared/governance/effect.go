@@ -11,6 +11,7 @@ const (
 	WorkDue       Work = "due"       // look at a document whose time has come
 	WorkNotify    Work = "notify"    // tell people
 	WorkTask      Work = "task"      // take a companion task further
+	WorkReach     Work = "reach"     // bring what people have of a package in line with its resource roles
 )
 
 // NotificationKind says which mail an effect sends (NOT-01 to NOT-06).

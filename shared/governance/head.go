@@ -47,7 +47,7 @@ func (h *Head) Chain(entries []AuditEntry, commandID, salt string) {
 // Limits of one subject, so that its head stays under MaxHeadSize and every commit within the limits of a batch.
 const (
 	MaxHoldings = 500
-	MaxInFlight = 100  // requests to add; a removal is never refused, and no holding has more than one
+	MaxInFlight = 100  // requests to add; what is carried out on a holding is never refused, and each has one such at most
 	MaxGrants   = 2000 // of all holdings, each counted in each
 	MaxHeadSize = 512 << 10
 )
@@ -56,7 +56,7 @@ const (
 func (h *Head) Additions() int {
 	n := 0
 	for _, flight := range h.InFlight {
-		if !flight.Type.IsRemoval() {
+		if flight.Type.IsAddition() {
 			n++
 		}
 	}
@@ -81,7 +81,7 @@ type Holding struct {
 	Removing     bool            `json:"removing,omitempty"`
 	Grants       []string        `json:"grants"`            // the Key of each
 	Pending      []string        `json:"pending,omitempty"` // those of them that are not granted yet
-	Failed       []string        `json:"failed,omitempty"`  // those of them that could not be granted or taken away
+	Failed       []string        `json:"failed,omitempty"`  // those of them that could not be granted or taken away, or that the package does not have any more
 	EndDateTime  *DateTime       `json:"endDateTime,omitempty"`
 }
 

@@ -15,17 +15,21 @@ const (
 	RequestAdminAdd     RequestType = "adminAdd"
 	RequestAdminRemove  RequestType = "adminRemove"
 	RequestSystemRemove RequestType = "systemRemove" // made by Latchkey when access ends (REQ-18)
+	RequestSystemUpdate RequestType = "systemUpdate" // made by Latchkey when the resource roles of a package change (RES-12)
 )
 
 // UnmarshalJSON reads it in any letter case; types that only Latchkey makes, and those of later releases, are refused by name.
 func (t *RequestType) UnmarshalJSON(data []byte) error {
-	return decodeEnum(data, t, "requestType", RequestUserAdd, RequestUserRemove, RequestAdminAdd, RequestAdminRemove, RequestSystemRemove)
+	return decodeEnum(data, t, "requestType", RequestUserAdd, RequestUserRemove, RequestAdminAdd, RequestAdminRemove, RequestSystemRemove, RequestSystemUpdate)
 }
 
 // IsRemoval says whether a request of this type takes access away.
 func (t RequestType) IsRemoval() bool {
 	return t == RequestUserRemove || t == RequestAdminRemove || t == RequestSystemRemove
 }
+
+// IsAddition says whether a request of this type asks for an assignment.
+func (t RequestType) IsAddition() bool { return !t.IsRemoval() && t != RequestSystemUpdate }
 
 // IsSelf says whether it is made by those for whom it is.
 func (t RequestType) IsSelf() bool { return t == RequestUserAdd || t == RequestUserRemove }

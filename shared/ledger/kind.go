@@ -25,6 +25,7 @@ var all = []kind{
 	row[governance.AssignmentPolicy](store.Catalogs, true),
 	row[governance.Resource](store.Catalogs, true),
 	row[governance.ResourceRequest](store.Catalogs, false),
+	due(store.Catalogs, governance.WorkReach, governance.Reach.Due).whole(),
 	row[governance.CalloutAction](store.Catalogs, false),
 }
 
@@ -64,6 +65,12 @@ func due[T governance.Document](container store.Container, work governance.Work,
 	return of
 }
 
+// whole is the kind, read with its place.
+func (k kind) whole() kind {
+	k.content = true
+	return k
+}
+
 // kindOf is the kind of a type.
 func kindOf[T governance.Document]() kind {
 	var of T
@@ -72,7 +79,7 @@ func kindOf[T governance.Document]() kind {
 
 // queues say where the effects of each work go.
 var queues = map[governance.Work]string{
-	governance.WorkProvision: bus.Provisioning, governance.WorkDue: bus.Provisioning, governance.WorkNotify: bus.Notifications, governance.WorkTask: bus.Extensions,
+	governance.WorkProvision: bus.Provisioning, governance.WorkDue: bus.Provisioning, governance.WorkReach: bus.Provisioning, governance.WorkNotify: bus.Notifications, governance.WorkTask: bus.Extensions,
 }
 
 // SchemaVersion is the version of every document that this release writes; it reads this one and the one before.

@@ -40,6 +40,15 @@ func Message(effect governance.Effect) (bus.Message, error) {
 // ErrNoDocument: what an effect is about is not there, although both were committed together. That is a fault and no work done: the effect is put off, told of, and parked in the end.
 var ErrNoDocument error = &governance.Error{Code: governance.CodeUnavailable, Message: "What the effect is about is not there."}
 
+// Unfinished is what a handler answers with that has done a part of an effect, and left note of how far it has come: a message of its own goes on with it.
+type Unfinished struct {
+	Parts int // that are done; it tells this message from the others
+}
+
+func (u Unfinished) Error() string {
+	return fmt.Sprintf("%d parts are done, and more are to do", u.Parts)
+}
+
 // About reads the document that an effect is about. Errors: ErrNoDocument.
 func About[T governance.Document](ctx context.Context, l *Ledger, effect governance.Effect) (T, error) {
 	found, err := GetAt[T](ctx, l, effect.Place, effect.About, effect.Kind)

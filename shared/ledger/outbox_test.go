@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"slices"
@@ -113,7 +114,7 @@ func TestALongOutbox(t *testing.T) {
 	s := newStand(t)
 	s.DownBus(true)
 	const effects = 150
-	places := []governance.Place{alice, ledger.SubjectPlace(ledgertest.ID("somebody else")), review}
+	places := []governance.Place{alice, ledger.SubjectPlace(ledgertest.ID("somebody else")), review, other}
 	for _, place := range places {
 		for range 3 {
 			_, err := s.Ledger.Update(t.Context(), place, ledger.Documents(), func(state engine.State) (engine.Change, error) {
@@ -127,7 +128,7 @@ func TestALongOutbox(t *testing.T) {
 		}
 	}
 	s.DownBus(false)
-	s.Must(s.sweep(2*time.Minute, 3*effects, 3*effects))
+	s.Must(s.sweep(2*time.Minute, 4*effects, 4*effects))
 	sent := map[governance.Place]int{}
 	for _, effect := range s.Effects(bus.Provisioning) {
 		sent[effect.Place]++
@@ -140,12 +141,16 @@ func TestALongOutbox(t *testing.T) {
 	if s.outbox() != 0 {
 		t.Errorf("%d left", s.outbox())
 	}
-	_, err := s.Ledger.Update(t.Context(), other, ledger.Documents(), func(state engine.State) (engine.Change, error) {
+	nowhere := governance.Place{Container: "nowhere", Partition: ledgertest.ID("place")}
+	unread := func(context.Context, *ledger.Ledger, governance.Place) (*ledger.State, error) {
+		return &ledger.State{Place: nowhere}, nil
+	}
+	_, err := s.Ledger.Update(t.Context(), nowhere, unread, func(state engine.State) (engine.Change, error) {
 		change, err := ledgertest.Entry("")(state)
 		change.Effects = append(change.Effects, governance.EffectOf(probe{ID: ledgertest.ID("none")}, governance.WorkProvision))
 		return change, err
 	})
-	if err == nil || !strings.Contains(err.Error(), "nobody looks for effects in catalogs") {
+	if err == nil || !strings.Contains(err.Error(), "nobody looks for effects in nowhere") {
 		t.Errorf("an effect that nobody would find was committed: %v", err)
 	}
 }

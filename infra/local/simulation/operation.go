@@ -53,7 +53,7 @@ func operations() []operation {
 		{"decideTogether", 6, (*world).decideTogether},
 		{"reprocess", 4, (*world).reprocess},
 		{"editPolicy", 3, (*world).editPolicy},
-		{"editRoles", 4, (*world).editRoles},
+		{"editRoles", 7, (*world).editRoles},
 		{"publish", 2, (*world).publish},
 		{"rename", 2, (*world).rename},
 		{"delete", 1, (*world).deleteOne},

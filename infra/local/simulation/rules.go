@@ -40,7 +40,7 @@ func (c *commit) requestChanged(s *subject, before, next governance.AssignmentRe
 	if before.ID == "" {
 		c.requestMade(s, next)
 	}
-	if !next.RequestType.IsRemoval() {
+	if next.RequestType.IsAddition() {
 		c.stagesChanged(s, before, next)
 		begun := next.State == governance.StateDelivering || next.State == governance.StateScheduled
 		waited := before.State == "" || before.State == governance.StatePendingApproval
@@ -64,6 +64,14 @@ func (c *commit) requestMade(s *subject, next governance.AssignmentRequest) {
 		assignment := s.assignments[next.Assignment.ID]
 		if end := endOf(assignment); (end.IsZero() || end.After(next.CreatedDateTime.Instant())) && !stands(assignment) {
 			c.broken("early", "the assignment %s of %s is taken away by itself although it ends %v", assignment.ID, w.nameOf(assignment.AccessPackage.ID), end)
+		}
+		return
+	}
+	if next.RequestType == governance.RequestSystemUpdate {
+		if !slices.ContainsFunc(c.assignments, func(a governance.Assignment) bool {
+			return a.ID == next.Assignment.ID && a.RequestID == next.ID && !a.Removing
+		}) {
+			c.broken("request", "the service changes by the request %s what nobody has", next.ID)
 		}
 		return
 	}
@@ -103,7 +111,7 @@ func (c *commit) requestMade(s *subject, next governance.AssignmentRequest) {
 		if !allowed {
 			c.broken("policy", "%s gave back %s, which its policy never allowed", s.person.name, w.nameOf(next.AccessPackage.ID))
 		}
-	case governance.RequestSystemRemove: // never submitted
+	case governance.RequestSystemRemove, governance.RequestSystemUpdate: // never submitted
 	}
 	if next.RequestType.IsRemoval() {
 		return
@@ -211,29 +219,69 @@ func stands(assignment governance.Assignment) bool {
 	return assignment.State == governance.AssignmentDeliveryFailed || assignment.State == governance.AssignmentPartiallyDelivered
 }
 
-// nothingKept: what an ended assignment granted is gone, unless another has delivered it or is still to take it away (RES-10).
+// aligned says whether an assignment grants something else than it did because its package does (RES-12), and holds what is gone from it to being gone.
+func (c *commit) aligned(s *subject, before, next governance.Assignment) bool {
+	offered := func(grant governance.Grant, is bool) bool {
+		return c.ledger.stands("package:"+next.AccessPackage.ID, func(text string) bool {
+			return slices.Contains(strings.Fields(text), grant.Role+"_"+grant.ResourceID) == is
+		})
+	}
+	of := func(a governance.Assignment, grant governance.Grant) (governance.Delivery, bool) {
+		at := slices.IndexFunc(a.Deliveries, func(d governance.Delivery) bool { return d.Grant == grant })
+		if at < 0 {
+			return governance.Delivery{}, false
+		}
+		return a.Deliveries[at], true
+	}
+	for _, delivery := range next.Deliveries {
+		old, had := of(before, delivery.Grant)
+		if had && old.Leaving == delivery.Leaving {
+			continue
+		}
+		if next.Removing || !offered(delivery.Grant, !delivery.Leaving) {
+			return false
+		}
+	}
+	for _, old := range before.Deliveries {
+		if _, has := of(next, old.Grant); has {
+			continue
+		}
+		if !old.Leaving || next.Removing {
+			return false
+		}
+		c.ledger.left[s.person.ID+old.Grant.Key()] = c.ledger.world.report.Steps
+		c.notKept(s, next, old.Grant)
+	}
+	return true
+}
+
+// nothingKept: what an ended assignment granted is gone.
 func (c *commit) nothingKept(s *subject, before, next governance.Assignment) {
-	w := c.ledger.world
 	for i, ended := range next.Deliveries {
-		grant := ended.Grant
 		if i < len(before.Deliveries) && before.Deliveries[i].State == governance.DeliveryRemoved {
 			continue // by an earlier commit, and somebody may be given it anew by now
 		}
-		has := w.directory.IsMember
-		if grant.Role == governance.GrantOwner {
-			has = w.directory.IsOwner
-		}
-		paid := false
-		for id := range s.assignments {
-			other := s.assignments[id]
-			paid = paid || id != next.ID && other.State != governance.AssignmentExpired && slices.ContainsFunc(other.Deliveries, func(d governance.Delivery) bool {
-				return d.Grant == grant && (d.State == governance.DeliveryDelivered || other.Removing && d.State != governance.DeliveryRemoved)
-			})
-		}
-		late := c.ledger.lastGranted[s.person.ID+grant.Key()] >= w.current.began // by a call that has lost its lock, and will find out
-		if !paid && !late && has(grant.ResourceID, s.person.ID) {
-			c.broken("kept", "the assignment %s has ended, and %s is still %s of %s, which no other assignment has delivered", next.ID, s.person.name, grant.Role, w.nameOf(grant.ResourceID))
-		}
+		c.notKept(s, next, ended.Grant)
+	}
+}
+
+// notKept: what an assignment granted, and does no more, is gone, unless another has delivered it or is still to take it away (RES-10).
+func (c *commit) notKept(s *subject, next governance.Assignment, grant governance.Grant) {
+	w := c.ledger.world
+	has := w.directory.IsMember
+	if grant.Role == governance.GrantOwner {
+		has = w.directory.IsOwner
+	}
+	paid := false
+	for id := range s.assignments {
+		other := s.assignments[id]
+		paid = paid || id != next.ID && other.State != governance.AssignmentExpired && slices.ContainsFunc(other.Deliveries, func(d governance.Delivery) bool {
+			return d.Grant == grant && (d.State == governance.DeliveryDelivered || (other.Removing || d.Leaving) && d.State != governance.DeliveryRemoved)
+		})
+	}
+	late := c.ledger.lastGranted[s.person.ID+grant.Key()] >= w.current.began // by a call that has lost its lock, and will find out
+	if !paid && !late && has(grant.ResourceID, s.person.ID) {
+		c.broken("kept", "the assignment %s does not grant it any more, and %s is still %s of %s, which no other assignment has delivered", next.ID, s.person.name, grant.Role, w.nameOf(grant.ResourceID))
 	}
 }
 
@@ -257,7 +305,7 @@ func (c *commit) assignmentChanged(s *subject, before governance.Assignment, kno
 		c.nothingKept(s, before, next)
 	}
 	takesAlong := next.Removing && len(grantsOf(next)) > len(grantsOf(before)) && slices.Equal(grantsOf(before), grantsOf(next)[:len(grantsOf(before))])
-	if !slices.Equal(grantsOf(before), grantsOf(next)) && !takesAlong || endOf(before) != endOf(next) && !slices.Contains(c.ledger.tampered, next.ID) {
+	if !c.aligned(s, before, next) && !takesAlong || endOf(before) != endOf(next) && !slices.Contains(c.ledger.tampered, next.ID) {
 		c.broken("transition", "the assignment %s of %s grants something else than it did, or for longer", next.ID, w.nameOf(next.AccessPackage.ID))
 	}
 	if before.State != next.State && !c.audited(before.RequestID) && !c.audited(next.RequestID) && !slices.ContainsFunc(c.entries, func(e governance.AuditEntry) bool { return e.TargetID == next.ID }) {
@@ -275,6 +323,9 @@ func (c *commit) assignmentChanged(s *subject, before governance.Assignment, kno
 	}
 	if next.State == governance.AssignmentDelivered && !next.Removing || next.State == governance.AssignmentExpired {
 		for _, delivery := range next.Deliveries {
+			if delivery.Leaving && !next.Removing {
+				continue
+			}
 			if gone := next.Removing; !gone && delivery.State != governance.DeliveryDelivered || gone && delivery.State != governance.DeliveryRemoved {
 				c.broken("delivery", "the assignment %s is %s, but %s of %s is %s", next.ID, next.State, delivery.Grant.Role, w.nameOf(delivery.Grant.ResourceID), delivery.State)
 			}

@@ -22,7 +22,7 @@ var (
 
 // TestSeeds plays the seeds. The promises that every one of them must keep are those of shared/engine and shared/app:
 //
-// rules: APR-03 APR-04 APR-05 APR-06 APR-07 APR-08 APR-10 APR-11 REQ-04 REQ-06 REQ-07 REQ-08 REQ-18 LIF-01 LIF-02 LIF-05 LIF-10 RES-09 RES-10 POL-02 POL-10 LIM-05 EXT-03 EXT-05 EXT-13 EXT-14 EXT-17 EXT-26 BEY-26 BEY-29.
+// rules: APR-03 APR-04 APR-05 APR-06 APR-07 APR-08 APR-10 APR-11 REQ-04 REQ-06 REQ-07 REQ-08 REQ-18 LIF-01 LIF-02 LIF-05 LIF-10 RES-09 RES-10 RES-12 POL-02 POL-10 LIM-05 EXT-03 EXT-05 EXT-13 EXT-14 EXT-17 EXT-26 BEY-26 BEY-29.
 func TestSeeds(t *testing.T) {
 	if *seedFlag != 0 {
 		options := Options{Seed: *seedFlag, Trace: true}
@@ -149,7 +149,7 @@ func (s *total) check(t *testing.T) {
 			t.Errorf("the hazard %s came about %d times by %s", one.hazard, s.Operations[one.name]+s.Refused[one.name], one.name)
 		}
 	}
-	for _, kind := range []governance.Work{governance.WorkProvision, governance.WorkNotify, governance.WorkDue, governance.WorkTask} {
+	for _, kind := range []governance.Work{governance.WorkProvision, governance.WorkNotify, governance.WorkDue, governance.WorkTask, governance.WorkReach} {
 		if s.Operations["effect "+string(kind)] < 100 {
 			t.Errorf("%d effects of the kind %s were carried out", s.Operations["effect "+string(kind)], kind)
 		}

@@ -21,6 +21,7 @@ func (w *world) verify(when string, allTimeIsUp bool) {
 	w.verifyQueues(when)
 	w.verifyRequests(when)
 	w.verifyDirectory(when)
+	w.verifyRoles(when)
 	w.verifyCallouts(when, allTimeIsUp)
 	w.verifyByHand(when)
 }
@@ -113,7 +114,7 @@ func (w *world) verifyRequests(when string) {
 				w.fail("stuck", partition, "%s: the request %s is scheduled for %s and has not begun", when, id, request.Schedule.StartDateTime)
 			}
 		case governance.StateSubmitted, governance.StateDelivering:
-			if request.RequestType.IsRemoval() && lingers {
+			if lingers && (request.RequestType.IsRemoval() || slices.ContainsFunc(s.assignments[request.Assignment.ID].Deliveries, func(d governance.Delivery) bool { return d.Leaving })) {
 				continue
 			}
 			w.fail("stuck", partition, "%s: the request %s (%s) is still %s", when, id, request.RequestType, request.State)
@@ -167,7 +168,7 @@ func (w *world) verifyDirectory(when string) {
 					continue
 				}
 				for _, delivery := range assignment.Deliveries {
-					wanted[delivery.Grant] = true
+					wanted[delivery.Grant] = wanted[delivery.Grant] || !delivery.Leaving
 					if delivery.State == governance.DeliveryDelivered {
 						delivered[delivery.Grant] = true
 					}
@@ -187,6 +188,32 @@ func (w *world) verifyDirectory(when string) {
 					w.fail("lost", p.subject, "%s: %s is no %s of %s, although an assignment has delivered it", when, p.name, role, w.nameOf(group))
 				}
 			}
+		}
+	}
+}
+
+// verifyRoles: whoever has a package has just what it grants, also what it came to grant later, and nothing that it does not any more (RES-12). What is to be replaced is left until it is.
+func (w *world) verifyRoles(when string) {
+	for _, id := range w.ledger.held {
+		partition := w.ledger.where[id]
+		s := w.ledger.subjects[partition]
+		assignment := s.assignments[id]
+		pack, there := w.ledger.packages[assignment.AccessPackage.ID]
+		replaced := slices.ContainsFunc(s.head.InFlight, func(f governance.InFlight) bool { return f.Type.IsAddition() && f.PackageID == pack.ID })
+		if !there || replaced || assignment.Removing || assignment.State == governance.AssignmentExpired || w.ledger.foreign[key{store.Subjects, partition, "assignment:" + id}] {
+			continue
+		}
+		var roles []string
+		for _, delivery := range assignment.Deliveries {
+			if !delivery.Leaving {
+				roles = append(roles, delivery.Grant.Role+"_"+delivery.Grant.ResourceID)
+			}
+		}
+		wanted := strings.Fields(rolesOf(pack))[1:]
+		slices.Sort(roles)
+		slices.Sort(wanted)
+		if !slices.Equal(roles, wanted) {
+			w.fail("roles", partition, "%s: the assignment %s of %s is %s and grants %v, the package %v", when, id, w.nameOf(pack.ID), assignment.State, roles, wanted)
 		}
 	}
 }

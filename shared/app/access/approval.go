@@ -54,7 +54,7 @@ func (a *Approvals) DecideApproval(ctx context.Context, caller governance.Caller
 			return err
 		}
 		if decided.ReviewResult == governance.ResultApprove {
-			if decision.Package, rests, err = present(ctx, a.Ledger, request); err != nil {
+			if decision.Package, rests, err = present(ctx, a.Ledger, request.AccessPackage); err != nil {
 				return err
 			}
 			if err := a.askNext(ctx, request, &decision); err != nil {
@@ -89,9 +89,9 @@ func (a *Approvals) seen(ctx context.Context, request governance.AssignmentReque
 	return approval, groups, nil
 }
 
-// present is the package of a request as it is now, nil if it is gone, and what that rests on.
-func present(ctx context.Context, l *ledger.Ledger, request governance.AssignmentRequest) (*governance.AccessPackage, []ledger.Version, error) {
-	catalog, state, err := l.Catalog(ctx, request.AccessPackage.Catalog.ID)
+// present is a package as it is now, nil if it is gone, and what that rests on; of is the reference of a request or an assignment.
+func present(ctx context.Context, l *ledger.Ledger, of *governance.AccessPackage) (*governance.AccessPackage, []ledger.Version, error) {
+	catalog, state, err := l.Catalog(ctx, of.Catalog.ID)
 	if governance.CodeOf(err) == governance.CodeNotFound {
 		return nil, nil, nil
 	}
@@ -99,10 +99,10 @@ func present(ctx context.Context, l *ledger.Ledger, request governance.Assignmen
 		return nil, nil, err
 	}
 	rests := []ledger.Version{state.Version()}
-	if pack, ok := catalog.Packages[request.AccessPackage.ID]; ok {
+	if pack, ok := catalog.Packages[of.ID]; ok {
 		return &pack, rests, nil
 	}
-	if _, there := catalog.Unread[governance.StoredID(governance.AccessPackage{}.DocumentKind(), request.AccessPackage.ID)]; there {
+	if _, there := catalog.Unread[governance.StoredID(governance.AccessPackage{}.DocumentKind(), of.ID)]; there {
 		return nil, nil, ledger.Unavailable("The access package", ledger.ErrUnreadable)
 	}
 	return nil, rests, nil

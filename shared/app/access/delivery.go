@@ -53,13 +53,26 @@ func (d *Delivery) Provision(ctx context.Context, effect governance.Effect) erro
 		if assignment.RequestID != effect.RequestID || request.State != governance.StateDelivering {
 			return nil // done, or taken over by another request with an effect of its own
 		}
+		if !assignment.Removing {
+			aligned, _, err := d.align(ctx, effect.Place, assignment)
+			if err != nil {
+				return err
+			}
+			if aligned { // the package has changed since the plan was made, and the plan with it
+				continue
+			}
+		}
 		steps := engine.Plan(state.State, effect.About)
 		outcomes := make([]engine.Outcome, 0, len(steps))
+		stale := false
 		for _, step := range steps {
 			if step.Action == engine.ActionAdd {
 				refused, err := d.barred(ctx, assignment.Target.ObjectID)
 				if err == nil && refused.Reason == "" {
-					refused, err = d.withdrawn(ctx, request, step.Grant)
+					refused, err = d.withdrawn(ctx, assignment, step.Grant)
+				}
+				if stale = errors.Is(err, errStale); stale {
+					break
 				}
 				if err != nil {
 					return err
@@ -81,6 +94,9 @@ func (d *Delivery) Provision(ctx context.Context, effect governance.Effect) erro
 			}
 			outcomes = append(outcomes, outcome)
 		}
+		if stale {
+			continue
+		}
 		recorded, err := update(ctx, d.Ledger, effect.Place, state.Having(read), func(s engine.State) (engine.Change, error) {
 			if !slices.Equal(engine.Plan(s, effect.About), steps) {
 				return engine.Change{}, errStale
@@ -101,11 +117,15 @@ func (d *Delivery) Provision(ctx context.Context, effect governance.Effect) erro
 	return ledger.Unavailable("The subject", errStale)
 }
 
-// withdrawn looks at the package of a request again before it is granted, and answers as barred does.
-func (d *Delivery) withdrawn(ctx context.Context, request governance.AssignmentRequest, grant governance.Grant) (engine.Outcome, error) {
-	pack, _, err := present(ctx, d.Ledger, request)
-	if err == nil && !engine.Offers(pack, grant) {
-		return engine.Outcome{Reason: "the access package does not have this resource role any more"}, nil
+// withdrawn looks at the package of an assignment again before something of it is granted, and answers as barred does. Errors: errStale, if its resource roles have changed.
+func (d *Delivery) withdrawn(ctx context.Context, assignment governance.Assignment, grant governance.Grant) (engine.Outcome, error) {
+	pack, _, err := present(ctx, d.Ledger, assignment.AccessPackage)
+	switch {
+	case err != nil:
+	case pack == nil:
+		return engine.Outcome{Reason: "the access package does not exist any more"}, nil
+	case !engine.Offers(*pack, grant):
+		err = errStale
 	}
 	return engine.Outcome{}, err
 }
@@ -266,7 +286,7 @@ func (d *Delivery) RequestIsDue(ctx context.Context, effect governance.Effect) e
 		now := d.Ledger.Now()
 		pack, asked := engine.NeedsWhenDue(request, now)
 		if pack {
-			facts.Package, rests, err = present(ctx, d.Ledger, request)
+			facts.Package, rests, err = present(ctx, d.Ledger, request.AccessPackage)
 		} else if asked {
 			facts.Asked, err = d.standIns(ctx, request)
 		}

@@ -39,8 +39,8 @@ func (r *Requests) SubmitRequest(ctx context.Context, caller governance.Caller, 
 	case governance.RequestAdminAdd, governance.RequestAdminRemove:
 		operation = authz.OpSubmitForAnyone
 	case governance.RequestUserAdd, governance.RequestUserRemove:
-	case governance.RequestSystemRemove:
-		return none, governance.Invalid("requestType", "requestType systemRemove is made by the service alone; use userAdd, userRemove, adminAdd or adminRemove.")
+	case governance.RequestSystemRemove, governance.RequestSystemUpdate:
+		return none, governance.Invalid("requestType", "requestType %s is made by the service alone; use userAdd, userRemove, adminAdd or adminRemove.", draft.RequestType)
 	default:
 		return none, governance.Invalid("requestType", "requestType is missing; use userAdd, userRemove, adminAdd or adminRemove.")
 	}

@@ -139,7 +139,7 @@ func unused(ctx context.Context, l *ledger.Ledger, id, what string, ofAssignment
 	return err
 }
 
-// AddRoleScope adds a role of a resource of the catalog to a package (CAT-06, RES-02, RES-06, OBJ-10). A role that it has already is the answer. Errors: CodeForbidden, CodeNotFound,
+// AddRoleScope adds a role of a resource of the catalog to a package (CAT-06, RES-02, RES-06, OBJ-10); all who have the package are given it then (RES-12). A role that it has already is the answer. Errors: CodeForbidden, CodeNotFound,
 // CodeInvalid, CodeConflict.
 func (p *Packages) AddRoleScope(ctx context.Context, caller governance.Caller, packageID string, draft governance.ResourceRoleScope) (added governance.ResourceRoleScope, err error) {
 	place, err := locate[governance.AccessPackage](ctx, p.Ports, caller, packageID, packageName, authz.OpWritePackages)
@@ -156,7 +156,7 @@ func (p *Packages) AddRoleScope(ctx context.Context, caller governance.Caller, p
 	return added, err
 }
 
-// RemoveRoleScope removes a role from a package. Whoever was granted it by an assignment keeps it until that assignment ends. Errors: CodeForbidden, CodeNotFound.
+// RemoveRoleScope removes a role from a package; from all who have it by the package alone it is taken then (RES-12). Errors: CodeForbidden, CodeNotFound.
 func (p *Packages) RemoveRoleScope(ctx context.Context, caller governance.Caller, packageID, roleScopeID string) error {
 	place, err := locate[governance.AccessPackage](ctx, p.Ports, caller, packageID, packageName, authz.OpWritePackages)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"latchkey/shared/app/authz"
 	"latchkey/shared/bus"
@@ -41,6 +42,10 @@ func (w *Worker) HandleEffect(ctx context.Context, caller governance.Caller, eff
 		return governance.Invalid("what", "There is no effect %q of a document of the kind %q.", governance.Clip(string(effect.What)), governance.Clip(effect.Kind))
 	}
 	err := handle(ctx, effect)
+	var unfinished ledger.Unfinished
+	if errors.As(err, &unfinished) {
+		return w.goOn(ctx, effect, unfinished.Parts)
+	}
 	switch ledger.CodeOf(err) {
 	case governance.CodeThrottled, governance.CodeUnavailable:
 		return w.putOff(ctx, effect, err)
@@ -64,14 +69,27 @@ func (w *Worker) putOff(ctx context.Context, effect governance.Effect, cause err
 	later.NotBefore = w.Ledger.Now().Add(max(delay, ledger.RetryAfter(cause)))
 	original, _, _ := strings.Cut(effect.ID, "-again-")
 	later.ID = fmt.Sprintf("%s-again-%d", original, later.Attempt)
-	m, err := ledger.Message(later)
-	if err != nil {
-		return err
-	}
-	if err := w.Bus.Send(ctx, ledger.QueueOf(later), m); err != nil {
+	if err := w.send(ctx, later); err != nil {
 		return errors.Join(cause, fmt.Errorf("put off: %w", err))
 	}
 	w.Log.WarnContext(ctx, "an effect is put off", "effectId", effect.ID, "what", effect.What, "kind", effect.Kind, "requestId",
 		effect.RequestID, "until", later.NotBefore, "attempt", later.Attempt, "error", cause)
 	return nil
+}
+
+// goOn sends the rest of an effect on its way, as a message that the queue knows again should this one be handled twice.
+func (w *Worker) goOn(ctx context.Context, effect governance.Effect, parts int) error {
+	original, _, _ := strings.Cut(effect.ID, "-again-")
+	original, _, _ = strings.Cut(original, "-part-")
+	rest := effect
+	rest.ID, rest.Attempt, rest.NotBefore = fmt.Sprintf("%s-part-%d", original, parts), 0, time.Time{}
+	return w.send(ctx, rest)
+}
+
+func (w *Worker) send(ctx context.Context, effect governance.Effect) error {
+	m, err := ledger.Message(effect)
+	if err != nil {
+		return err
+	}
+	return w.Bus.Send(ctx, ledger.QueueOf(effect), m)
 }
