@@ -1,9 +1,12 @@
 package api
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -25,7 +28,8 @@ type call struct {
 	caller          governance.Caller
 	scheme          string // of authentication; empty: Bearer
 	options
-	payload    []byte // the body, once read
+	applied    []string // the preferences of the client that the answer honours
+	payload    []byte   // the body, once read
 	hasPayload bool
 }
 
@@ -110,10 +114,33 @@ func (c *call) once() (response, error) {
 	return response{status: answer.Status, etag: answer.ETag, encoded: answer.Body}, nil
 }
 
-// prefers says whether the client wishes for something by a Prefer header.
-func (c *call) prefers(wish string) bool {
-	wishes := strings.Split(strings.Join(c.r.Header.Values("Prefer"), ","), ",")
-	return slices.ContainsFunc(wishes, func(one string) bool { return strings.EqualFold(strings.TrimSpace(one), wish) })
+// preference is what the client wishes of something by Prefer, as RFC 7240 has it: a list, over several lines, of names in any letter case,
+// each with a value and with parameters, of which there are none here. The first of a name counts. Empty: nothing.
+func (c *call) preference(name string) string {
+	for _, one := range splitUnquoted(strings.Join(c.r.Header.Values("Prefer"), ","), ',') {
+		wish, value, _ := strings.Cut(splitUnquoted(one, ';')[0], "=")
+		if strings.EqualFold(strings.TrimSpace(wish), name) {
+			return strings.Trim(strings.TrimSpace(value), `"`)
+		}
+	}
+	return ""
+}
+
+// splitUnquoted splits a header at separators that are in no quoted string.
+func splitUnquoted(text string, separator byte) []string {
+	var parts []string
+	begin, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch {
+		case quoted && text[i] == '\\':
+			i++
+		case text[i] == '"':
+			quoted = !quoted
+		case text[i] == separator && !quoted:
+			parts, begin = append(parts, text[begin:i]), i+1
+		}
+	}
+	return append(parts, text[begin:])
 }
 
 // maxClientRequestID bounds the id of a client that is repeated to it.
@@ -134,6 +161,7 @@ type response struct {
 	etag    string          // of the resource, as the store has it
 	shape   *shape          // how value is cut to what was asked for; nil: not at all
 	encoded json.RawMessage // instead of value: a body that was encoded before
+	plain   bool            // the body is text
 }
 
 func (a response) encode(c *call) (json.RawMessage, error) {
@@ -143,15 +171,18 @@ func (a response) encode(c *call) (json.RawMessage, error) {
 	case a.value == nil:
 		return nil, nil
 	case a.shape == nil:
-		return json.Marshal(a.value)
+		data, err := json.Marshal(a.value)
+		if inside, more := bytes.CutPrefix(data, []byte(`{"`)); more && c.route != nil {
+			context, _ := json.Marshal(c.context()) // a text
+			data = slices.Concat([]byte(`{"@odata.context":`), context, []byte(`,"`), inside)
+		}
+		return data, err
 	}
 	resource, err := a.shape.cut(a.value, a.etag)
 	if err != nil {
 		return nil, err
 	}
-	if c.r.Method == http.MethodGet {
-		resource["@odata.context"] = c.context(a.shape) + "/$entity"
-	}
+	resource["@odata.context"] = c.context() + "/$entity"
 	return json.Marshal(resource)
 }
 
@@ -161,11 +192,42 @@ func (c *call) write(a response) error {
 	if err != nil {
 		return err
 	}
+	header := c.w.Header()
 	if a.etag != "" {
-		c.w.Header().Set("ETag", quoted(a.etag))
+		header.Set("ETag", quoted(a.etag))
+	}
+	if a.status == http.StatusCreated {
+		header.Set("Location", c.location(body))
+	}
+	if a.plain {
+		header.Set("Content-Type", "text/plain")
+	}
+	if c.route != nil && c.route.body > acting { // the two that an answer to what changes something can be
+		returns := "return=minimal"
+		if len(body) > 0 {
+			returns = "return=representation"
+		}
+		if strings.EqualFold("return="+c.preference("return"), returns) {
+			c.applied = append(c.applied, returns)
+		}
+	}
+	if len(c.applied) > 0 {
+		header.Set("Preference-Applied", strings.Join(c.applied, ", "))
 	}
 	c.send(a.status, body)
 	return nil
+}
+
+// location is where what was made is from now on: at the path that it was made at, or below that by its id.
+func (c *call) location(body []byte) string {
+	at := c.base() + strings.TrimRight(c.r.URL.EscapedPath(), "/")
+	var made struct {
+		ID string `json:"id"`
+	}
+	if c.route.method == http.MethodPost && json.Unmarshal(body, &made) == nil {
+		at += "/" + url.PathEscape(made.ID)
+	}
+	return at
 }
 
 const contentType = "application/json;odata.metadata=minimal;charset=utf-8"
@@ -180,7 +242,7 @@ func (c *call) send(status int, body []byte) {
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
 	if len(body) > 0 {
-		header.Set("Content-Type", contentType)
+		header.Set("Content-Type", cmp.Or(header.Get("Content-Type"), contentType))
 		header.Set("OData-Version", "4.0")
 	}
 	c.w.WriteHeader(status)
@@ -224,6 +286,23 @@ func addressed(r *http.Request) string {
 	return r.Host
 }
 
-func (c *call) context(s *shape) string {
-	return c.base() + strings.TrimSuffix(Prefix, "/") + "/$metadata#" + s.kind.set
+// context is what the answer is of: the path of the route from the root on, with ids as keys, without that of the resource itself.
+func (c *call) context() string {
+	var path []string
+	ids := c.ids
+	for i, segment := range c.route.segments[1:] {
+		if !strings.HasPrefix(segment, "{") {
+			path = append(path, strings.Replace(segment, ".", "/", 1))
+			continue
+		}
+		key := "('" + strings.ReplaceAll(ids[0], "'", "''") + "')"
+		if strings.Contains(c.route.segments[i], ".") { // what a function is called with
+			key = "(on='" + ids[0] + "')"
+		} else if i+2 == len(c.route.segments) {
+			key = ""
+		}
+		path[len(path)-1] += key
+		ids = ids[1:]
+	}
+	return c.base() + strings.TrimSuffix(Prefix, "/") + "/$metadata#" + strings.Join(path, "/")
 }

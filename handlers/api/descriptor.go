@@ -142,7 +142,7 @@ func change[T, R any](method, path string, do using[edit[T], ledger.Versioned[R]
 		}
 		made, err := do(c, change)
 		switch {
-		case c.route.body == merging && !c.prefers("return=representation"):
+		case c.route.body == merging && !strings.EqualFold(c.preference("return"), "representation"):
 			return response{status: http.StatusNoContent, etag: made.ETag}, err
 		case c.route.upsert && change.ifMatch == "":
 			return response{status: http.StatusCreated, value: made.Value, etag: made.ETag, shape: c.shape}, err

@@ -171,7 +171,8 @@ func list[T any](path string, page using[ledger.ListOptions, ledger.Page[T]]) ve
 		return of, err
 	}
 	return verb{method: http.MethodGet, path: path, options: listOptions, run: func(c *call) (response, error) {
-		l := &listing{call: c, page: whole, catalogs: c.server.use.Ledger.Catalogs(ledger.ListOptions{}), answer: collection{Context: c.context(c.shape), Value: []map[string]any{}}}
+		l := &listing{call: c, page: whole, catalogs: c.server.use.Ledger.Catalogs(ledger.ListOptions{}), answer: collection{Value: []map[string]any{}}}
+		c.preferPages()
 		read := l.streamed
 		if len(c.orderBy) > 0 || c.skip > 0 {
 			read = l.collected
@@ -179,6 +180,14 @@ func list[T any](path string, page using[ledger.ListOptions, ledger.Page[T]]) ve
 		err := read()
 		return response{status: http.StatusOK, value: l.answer}, err
 	}}
+}
+
+// preferPages keeps pages as small as the client prefers.
+func (c *call) preferPages() {
+	const name = "odata.maxpagesize"
+	if most, err := whole(cmp.Or(c.preference(name), c.preference("maxpagesize"))); err == nil && most > 0 {
+		c.top, c.applied = min(c.top, most), append(c.applied, name+"="+strconv.Itoa(most))
+	}
 }
 
 // mine is a list of what is the caller's, in the sense that the path says.
@@ -229,7 +238,6 @@ type listing struct {
 
 // collection is Graph's answer to a list.
 type collection struct {
-	Context  string           `json:"@odata.context"`
 	Count    *int             `json:"@odata.count,omitempty"`
 	NextLink string           `json:"@odata.nextLink,omitempty"`
 	Value    []map[string]any `json:"value"`

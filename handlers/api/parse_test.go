@@ -284,17 +284,21 @@ func TestActionsCanBeFiltered(t *testing.T) {
 	}
 }
 
-// A client's wishes may come in one header line or in several, among others that are not ours.
+// A client's wishes may come in one header line or in several, among others that are not ours (RFC 7240).
 func TestPrefer(t *testing.T) {
 	t.Parallel()
-	for want, headers := range map[bool][][]string{
-		true:  {{"return=representation"}, {"Return=Representation"}, {"odata.maxpagesize=5, return=representation"}, {"include-unknown-enum-members", "return=representation"}},
-		false: {nil, {""}, {"return=minimal"}, {"return=representations"}},
+	for want, headers := range map[string][][]string{
+		"representation": {
+			{"return=representation"}, {"RETURN = representation"}, {"odata.maxpagesize=5, return=representation"}, {"include-unknown-enum-members", "return=representation"},
+			{`return="representation"; foo="a, return=minimal"`}, {`x="a,\",b";y=",", return=representation;z`}, {"return=representation, return=minimal"}, {"return=representation", "return=minimal"},
+		},
+		"minimal": {{"return=minimal"}, {"return=minimal, return=representation"}, {",, ;,return=minimal;"}},
+		"":        {nil, {""}, {"return"}, {"returns=representation"}, {`x="return=representation"`}, {"x;return=representation"}, {`x="`, "return=representation"}},
 	} {
 		for _, header := range headers {
 			c := &call{r: &http.Request{Header: http.Header{"Prefer": header}}}
-			if c.prefers("return=representation") != want {
-				t.Errorf("%q: not %v", header, want)
+			if got := c.preference("return"); got != want {
+				t.Errorf("%q: %q, want %q", header, got, want)
 			}
 		}
 	}

@@ -34,7 +34,7 @@ func TestCatalogs(t *testing.T) {
 	for _, path := range []string{"/catalogs/" + id, "/catalogs('" + id + "')", "/catalogs(" + id + ")", "/catalogs/" + strings.ToUpper(id), "/catalogs/" + id + "/"} {
 		read := ida.get(path)
 		same(t, read, "id", id)
-		if !strings.HasSuffix(text(t, read, "@odata.context"), "/api/v1.0/$metadata#catalogs/$entity") {
+		if !strings.HasSuffix(text(t, read, "@odata.context"), "/api/v1.0/$metadata#identityGovernance/entitlementManagement/catalogs/$entity") {
 			t.Errorf("@odata.context is %v", read["@odata.context"])
 		}
 	}

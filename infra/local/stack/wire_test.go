@@ -49,6 +49,86 @@ func TestWire(t *testing.T) {
 	}
 }
 
+// Every answer says what it is of, from the root on; what was made is where Location says; and what is preferred is done, and said to be.
+//
+// rules: OBJ-20
+func TestAnswersSayWhatTheyAre(t *testing.T) {
+	ida := administrator(t)
+	o := newOffer(t, nil)
+	root := start(t).Endpoints.Host + "/api/v1.0"
+	const em = "identityGovernance/entitlementManagement/"
+	context := func(what answer, want string) {
+		t.Helper()
+		same(t, what.object(), "@odata.context", root+"/$metadata#"+want)
+	}
+	someone := hire(t, "")
+	made := ida.call("POST", "/assignmentRequests", assign(o, someone.ID), "Idempotency-Key", unique("key")).want(http.StatusCreated)
+	id := text(t, made.object(), "id")
+	drain(t)
+	role := text(t, ida.values("/accessPackages/" + o.pack + "/resourceRoleScopes")[0], "id")
+	for path, want := range map[string]string{
+		"/catalogs":                                                     em + "catalogs",
+		"/CATALOGS('" + o.catalog + "')/":                               em + "catalogs/$entity",
+		"/catalogs?$top=1&$count=true&$select=id":                       em + "catalogs",
+		"/catalogs/" + o.catalog + "/accessPackages":                    em + "catalogs('" + o.catalog + "')/accessPackages",
+		"/accessPackages/" + o.pack + "/resourceRoleScopes":             em + "accessPackages('" + o.pack + "')/resourceRoleScopes",
+		"/accessPackages/" + o.pack + "/resourceRoleScopes/" + role:     em + "accessPackages('" + o.pack + "')/resourceRoleScopes/$entity",
+		"/assignments/microsoft.graph.filterByCurrentUser(on='target')": em + "assignments/filterByCurrentUser(on='target')",
+		"/operations/health":                                            "operations/health",
+		"/operations/audit/catalogs":                                    "operations/audit/catalogs",
+		"/operations/audit/catalogs/" + o.catalog + "/verify":           "operations/audit/catalogs('" + o.catalog + "')/verify",
+	} {
+		context(ida.call("GET", path, nil).want(http.StatusOK), want)
+	}
+	context(person(t, "rui").call("POST", "/accessPackages/"+o.pack+"/getApplicablePolicyRequirements", nil).want(http.StatusOK), em+"accessPackages('"+o.pack+"')/getApplicablePolicyRequirements")
+	context(made, em+"assignmentRequests/$entity")
+	if at := made.header.Get("Location"); at != root+"/"+em+"assignmentRequests/"+id || text(t, ida.get(at), "id") != id {
+		t.Errorf("Location is %q", at)
+	}
+	if applied := made.header.Values("Preference-Applied"); len(applied) != 0 {
+		t.Errorf("nobody preferred %v", applied)
+	}
+
+	key := unique("key")
+	for range 2 { // a repetition says the same
+		body := object{"displayName": key, "description": "d"}
+		one := ida.call("POST", "/catalogs", body, "Idempotency-Key", key, "Prefer", `Return="Representation";x, respond-async`).want(http.StatusCreated)
+		context(one, em+"catalogs/$entity")
+		if one.header.Get("Location") != root+"/"+em+"catalogs/"+text(t, one.object(), "id") || one.header.Get("Preference-Applied") != "return=representation" {
+			t.Errorf("headers: %v", one.header)
+		}
+	}
+	group := newGroup(t)
+	ida.post("/resourceRequests", object{"requestType": "adminAdd", "catalog": object{"id": o.catalog}, "resource": object{"originId": group, "originSystem": "AadGroup"}})
+	inside := ida.call("POST", "/accessPackages/"+o.pack+"/resourceRoleScopes/", object{
+		"role": object{"originId": "Member_" + group, "originSystem": "AadGroup", "resource": object{"originId": group, "originSystem": "AadGroup"}}, "scope": object{"originId": group, "originSystem": "AadGroup"},
+	}).want(http.StatusCreated)
+	context(inside, em+"accessPackages('"+o.pack+"')/resourceRoleScopes/$entity")
+	same(t, ida.get(inside.header.Get("Location")), "id", text(t, inside.object(), "id"))
+
+	path := "/accessPackages/" + o.pack
+	for prefer, want := range map[string]struct {
+		status  int
+		applied string
+	}{
+		"return=representation":                 {http.StatusOK, "return=representation"},
+		"return=minimal, return=representation": {http.StatusNoContent, "return=minimal"},
+		"respond-async":                         {http.StatusNoContent, ""},
+	} {
+		patched := ida.call("PATCH", path, object{"description": prefer}, "Prefer", prefer).want(want.status)
+		if patched.header.Get("Preference-Applied") != want.applied {
+			t.Errorf("%s: applied %q", prefer, patched.header.Get("Preference-Applied"))
+		}
+		if want.status == http.StatusOK {
+			context(patched, em+"accessPackages/$entity")
+		}
+	}
+	small := ida.call("GET", "/catalogs", nil, "Prefer", "odata.maxpagesize=1").want(http.StatusOK)
+	if small.header.Get("Preference-Applied") != "odata.maxpagesize=1" || len(at[list](t, small.object(), "value")) != 1 || small.object()["@odata.nextLink"] == nil {
+		t.Errorf("a page of one: %v %s", small.header, small.body)
+	}
+}
+
 func TestNoWay(t *testing.T) {
 	ida := administrator(t)
 	catalog := newCatalog(t)
