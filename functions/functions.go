@@ -3,14 +3,10 @@
 //
 // # Routes
 //
-// The Functions host tries the routes of HTTP functions in the order in which it found their folders, and the first that matches wins: there is no precedence of
-// literal over parameter as elsewhere in ASP.NET (WebJobsRouter is a plain RouteCollection). So that the order does not matter, the routes exclude one another: "requests" and "approvals" name their
-// entity sets in a constraint, "catalogs" takes every other entity set, also those that do not exist, so that the handler answers them with Graph's 404. The constraints look at the beginning
-// of the segment only, since OData writes keys behind the name: accessPackages(uniqueName='x').
-//
-// Constraints are compared without regard to case, as literals are. {version} is open: which versions exist, the handler decides. With
-// enableProxyingHttpRequest the handler sees the whole path, decoded and encoded again on its way, and does the routing that counts; which function a
-// request runs under decides only under which name it is measured, and whether disabling that function stops it.
+// One function takes everything that comes over HTTP, so that the handler answers whatever is asked, what is not there too: the host's own 404 has no body. Several would have to exclude one another:
+// the host tries routes in the order in which it found the folders, and knows no precedence of literal over parameter (WebJobsRouter is a plain RouteCollection). With enableProxyingHttpRequest the handler
+// sees the whole path, decoded and encoded again on its way, and does the routing. What is proxied is below the route prefix, and what the host posts to triggers is not, so that no path from outside
+// becomes a trigger's.
 package functions
 
 import (

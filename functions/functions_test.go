@@ -33,7 +33,7 @@ func TestFolders(t *testing.T) {
 		got[f.Name] = f.Kind
 	}
 	want := map[string]functions.Kind{
-		"approvals": functions.HTTP, "callouts": functions.HTTP, "catalogs": functions.HTTP, "operations": functions.HTTP, "requests": functions.HTTP,
+		"http":       functions.HTTP,
 		"extensions": functions.ServiceBus, "provisioning": functions.ServiceBus, "notifications": functions.ServiceBus,
 		"expirations": functions.Timer, "outbox": functions.Timer, "reconciliation": functions.Timer,
 	}

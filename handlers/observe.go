@@ -59,7 +59,7 @@ func serve(ctx context.Context, next http.Handler, answer *status, r *http.Reque
 		}
 		span.Set("http.response.status_code", strconv.Itoa(answer.code))
 		var err error
-		if answer.code >= http.StatusInternalServerError {
+		if outcomeOf(answer.code) == "failed" {
 			err = errors.New(http.StatusText(answer.code))
 		}
 		span.End(err)
@@ -84,7 +84,7 @@ func (s *status) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 func outcomeOf(code int) string {
 	switch {
-	case code >= http.StatusInternalServerError:
+	case code >= http.StatusInternalServerError && code != http.StatusNotImplemented: // what is not in this release has not failed
 		return "failed"
 	case code >= http.StatusBadRequest:
 		return "refused"

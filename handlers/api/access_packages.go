@@ -27,7 +27,7 @@ var (
 
 var accessPackages = &descriptor{
 	kind: packageKind.expanding(map[string]*kind{
-		"catalog": catalogKind, "resourceRoleScopes": resourceRoleScopes.kind, "assignmentPolicies": policyKind,
+		"catalog": catalogKind, "resourceRoleScopes": resourceRoleScopes.kind, "assignmentPolicies": policyKind.expanding(map[string]*kind{"questions": questionKind}),
 	}),
 	body: strict.Package,
 	verbs: func(s *Server) []verb {
@@ -58,7 +58,7 @@ var accessPackages = &descriptor{
 		return []verb{
 			list("/accessPackages", page),
 			offered,
-			list("/catalogs/{id}/accessPackages", inside("catalog", page)),
+			list("/catalogs/{id}/accessPackages", inside("catalog", s.use.Catalogs.Catalog, page)),
 			create("/accessPackages", use(s.use.Packages.CreatePackage)),
 			read("/accessPackages/{id}", use(s.use.Packages.Package)),
 			change(http.MethodPatch, "/accessPackages/{id}", editing(s.use.Packages.UpdatePackage)),

@@ -20,8 +20,12 @@ var policyKind = &kind{
 	},
 }
 
+// questionKind is of two types, whose members are all of these.
+var questionKind = (&kind{set: "questions"}).showing("id", "sequence", "text", "localizations", "isRequired", "isAnswerEditable", "isSingleLineQuestion",
+	"regexPattern", "choices", "isMultipleSelectionAllowed")
+
 var assignmentPolicies = &descriptor{
-	kind: policyKind.expanding(map[string]*kind{"accessPackage": packageKind, "catalog": catalogKind}),
+	kind: policyKind.expanding(map[string]*kind{"accessPackage": packageKind, "catalog": catalogKind, "questions": questionKind}),
 	body: strict.Policy,
 	verbs: func(s *Server) []verb {
 		page := func(c *call, o ledger.ListOptions) (ledger.Page[governance.AssignmentPolicy], error) {
@@ -29,7 +33,7 @@ var assignmentPolicies = &descriptor{
 		}
 		return []verb{
 			list("/assignmentPolicies", page),
-			list("/accessPackages/{id}/assignmentPolicies", inside("accessPackage", page)),
+			list("/accessPackages/{id}/assignmentPolicies", inside("accessPackage", s.use.Packages.Package, page)),
 			create("/assignmentPolicies", use(s.use.Policies.CreatePolicy)),
 			read("/assignmentPolicies/{id}", use(s.use.Policies.Policy)),
 			change(http.MethodPatch, "/assignmentPolicies/{id}", editing(s.use.Policies.UpdatePolicy)),

@@ -16,6 +16,7 @@ var assignmentRequests = &descriptor{
 			"id": identifier, "createdDateTime": instant, "completedDateTime": instant, "state": named(governance.RequestStates()...),
 			"status":           text,
 			"accessPackage/id": identifier, "accessPackage/catalog/id": identifier, "assignment/id": identifier,
+			"assignmentPolicy/id":            {path: []string{"assignment", "assignmentPolicy", "id"}, kind: idField},
 			"assignment/target/objectId":     identifier,
 			"assignment/assignmentPolicy/id": identifier, "requestor/id": identifier, "requestor/objectId": identifier,
 			"requestType": named(governance.RequestUserAdd, governance.RequestUserRemove, governance.RequestAdminAdd,

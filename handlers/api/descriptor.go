@@ -91,6 +91,9 @@ type verb struct {
 	unkept  bool         // what it answers is kept nowhere, so it cannot be repeated under an Idempotency-Key
 	upsert  bool         // a PUT without If-Match makes a new one
 	run     endpoint
+
+	one  reader                                      // of one resource: how it is read
+	page using[ledger.ListOptions, ledger.Page[any]] // of a list: how a page of it is
 }
 
 // endpoint answers a request: with a response or an error.
@@ -112,10 +115,25 @@ func unversioned[A, T any](do func(context.Context, governance.Caller, A) (T, er
 	}
 }
 
+// reader reads the resource that the ids of a call name, with what its shape asks for.
+type reader func(*call) (ledger.Versioned[any], error)
+
+// anything is a resource of whatever type, so that the rest is the same code for all.
+func anything[T any](found ledger.Versioned[T]) ledger.Versioned[any] {
+	return ledger.Versioned[any]{Value: found.Value, ETag: found.ETag}
+}
+
 // read answers with one resource.
 func read[T any](path string, get using[string, ledger.Versioned[T]]) verb {
-	return verb{method: http.MethodGet, path: path, options: readOptions, run: func(c *call) (response, error) {
+	return reading(path, func(c *call) (ledger.Versioned[any], error) {
 		found, err := get(c, c.ids[0])
+		return anything(found), err
+	})
+}
+
+func reading(path string, one reader) verb {
+	return verb{method: http.MethodGet, path: path, options: readOptions, one: one, run: func(c *call) (response, error) {
+		found, err := one(c)
 		return response{status: http.StatusOK, value: found.Value, etag: found.ETag, shape: c.shape}, err
 	}}
 }
@@ -187,13 +205,13 @@ func parts[T any](all, one, what string, id func(T) string, get func(*call) ([]T
 			}
 			return few(items, o)
 		}),
-		read(one, func(c *call, _ string) (ledger.Versioned[T], error) {
+		reading(one, func(c *call) (ledger.Versioned[any], error) {
 			items, err := get(c)
 			i := slices.IndexFunc(items, func(item T) bool { return strings.EqualFold(id(item), c.ids[1]) })
 			if err != nil || i < 0 {
-				return ledger.Versioned[T]{}, cmp.Or(err, governance.NotFound("%s %q.", what, shorten(c.ids[1])))
+				return ledger.Versioned[any]{}, cmp.Or(err, governance.NotFound("%s %q.", what, shorten(c.ids[1])))
 			}
-			return ledger.Versioned[T]{Value: items[i]}, nil
+			return ledger.Versioned[any]{Value: items[i]}, nil
 		}),
 	}
 }
@@ -206,7 +224,7 @@ type route struct {
 	segments []string // of its path, those of ids in braces
 }
 
-// register makes the routes of some resources.
+// register makes the routes of some resources, and of what follows from them.
 func (s *Server) register(resources []*descriptor) {
 	for _, of := range resources {
 		for at, v := range of.verbs(s) {
@@ -214,8 +232,26 @@ func (s *Server) register(resources []*descriptor) {
 				v.path = root + v.path
 			}
 			v.kind, v.body = cmp.Or(v.kind, of.kind), cmp.Or(v.body, purposes[v.method])
-			s.routes = append(s.routes, &route{verb: v, of: of, at: at, segments: strings.Split(v.path, "/")})
+			s.add(v, of, at)
 		}
+	}
+	for i := 0; i < len(s.routes); i++ { // what is added is looked at, too
+		for _, v := range s.routes[i].derived() {
+			s.add(v, s.routes[i].of, s.routes[i].at)
+		}
+	}
+}
+
+// add makes a route of a verb, unless there is one.
+func (s *Server) add(v verb, of *descriptor, at int) {
+	added := &route{verb: v, of: of, at: at, segments: strings.Split(v.path, "/")}
+	same := func(other *route) bool {
+		return other.method == added.method && slices.EqualFunc(other.segments, added.segments, func(x, y string) bool {
+			return x == y || strings.HasPrefix(x, "{") && strings.HasPrefix(y, "{")
+		})
+	}
+	if !slices.ContainsFunc(s.routes, same) {
+		s.routes = append(s.routes, added)
 	}
 }
 
@@ -226,6 +262,9 @@ func (r *route) match(segments []string) (ids []string, ok bool) {
 	}
 	for i, want := range r.segments {
 		if strings.HasPrefix(want, "{") {
+			if strings.HasPrefix(segments[i], "$") || strings.Contains(segments[i], "(") { // $count and functions are no ids
+				return nil, false
+			}
 			ids = append(ids, segments[i])
 		} else if !strings.EqualFold(want, segments[i]) {
 			return nil, false

@@ -18,6 +18,9 @@ import (
 // codeMethod is the code of a method that a path does not have.
 const codeMethod governance.Code = "methodNotAllowed"
 
+// codeNotServed is the code of what Microsoft Graph has and this release does not.
+const codeNotServed governance.Code = "notImplemented"
+
 // statuses is the one table from codes to HTTP statuses.
 var statuses = map[governance.Code]int{
 	governance.CodeInvalid:      http.StatusBadRequest,
@@ -32,6 +35,7 @@ var statuses = map[governance.Code]int{
 	governance.CodeThrottled:    http.StatusTooManyRequests,
 	governance.CodeUnavailable:  http.StatusServiceUnavailable,
 	governance.CodeInternal:     http.StatusInternalServerError,
+	codeNotServed:               http.StatusNotImplemented,
 }
 
 // messages are for errors of what this depends on, which are not the domain's own.
@@ -88,7 +92,7 @@ func (c *call) fail(err error) {
 			body.Error.Message = coded.Target + ": " + coded.Message
 		}
 	}
-	if status >= http.StatusInternalServerError {
+	if status >= http.StatusInternalServerError && code != codeNotServed {
 		c.server.log.ErrorContext(c.r.Context(), "a request failed", "requestId", c.requestID, "method", c.r.Method, "path", c.r.URL.Path,
 			"status", status, "error", err)
 	}

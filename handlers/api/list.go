@@ -100,8 +100,8 @@ func (o *options) parse(name, value string) (err error) {
 	case "$select":
 		err = o.shape.choose(value)
 	case "$top":
-		if o.top, err = whole(value); err != nil || o.top < 1 || o.top > maxTop {
-			return governance.Invalid(name, "$top must be a whole number from 1 to %d.", maxTop)
+		if o.top, err = whole(value); err != nil || o.top < 0 || o.top > maxTop {
+			return governance.Invalid(name, "$top must be a whole number from 0 to %d.", maxTop)
 		}
 	case "$skip":
 		if o.skip, err = whole(value); err != nil || o.skip < 0 || o.skip > maxCollected {
@@ -162,17 +162,21 @@ var (
 
 // list answers with a part of all resources: pages of the store made into one of the API, with @odata.nextLink and @odata.count.
 func list[T any](path string, page using[ledger.ListOptions, ledger.Page[T]]) verb {
-	whole := func(c *call, o ledger.ListOptions) (ledger.Page[any], error) { // the rest is the same code for every T
+	return listing(path, func(c *call, o ledger.ListOptions) (ledger.Page[any], error) {
 		found, err := page(c, o)
 		of := ledger.Page[any]{Continuation: found.Continuation}
 		for _, item := range found.Items {
-			of.Items = append(of.Items, ledger.Versioned[any]{Value: item.Value, ETag: item.ETag})
+			of.Items = append(of.Items, anything(item))
 		}
 		return of, err
-	}
-	return verb{method: http.MethodGet, path: path, options: listOptions, run: func(c *call) (response, error) {
-		l := &listing{call: c, page: whole, catalogs: c.server.use.Ledger.Catalogs(ledger.ListOptions{}), answer: collection{Value: []map[string]any{}}}
+	})
+}
+
+// listing is list for resources of whatever type: the rest is the same code for all.
+func listing(path string, page using[ledger.ListOptions, ledger.Page[any]]) verb {
+	return verb{method: http.MethodGet, path: path, options: listOptions, page: page, run: func(c *call) (response, error) {
 		c.preferPages()
+		l := c.reads(page)
 		read := l.streamed
 		if len(c.orderBy) > 0 || c.skip > 0 {
 			read = l.collected
@@ -198,14 +202,13 @@ func mine[T any](list func(context.Context, governance.Caller, access.By, ledger
 	}
 }
 
-// inside is a list narrowed to what belongs to the resource that the path names.
-func inside[T any](property string, page func(*call, ledger.ListOptions) (ledger.Page[T], error)) using[ledger.ListOptions, ledger.Page[T]] {
+// inside is a list narrowed to what belongs to the resource that the path names, which must be there.
+func inside[P, T any](property string, parent func(context.Context, governance.Caller, string) (P, error), page func(*call, ledger.ListOptions) (ledger.Page[T], error)) using[ledger.ListOptions, ledger.Page[T]] {
 	return func(c *call, o ledger.ListOptions) (ledger.Page[T], error) {
-		belongs := ledger.And{ledger.Compare{Path: []string{property, "id"}, Comparison: ledger.Equal, Value: strings.ToLower(c.ids[0])}}
-		if o.Filter != nil {
-			belongs = append(belongs, o.Filter)
+		if _, err := parent(c.ctx(), c.caller, c.ids[0]); err != nil {
+			return ledger.Page[T]{}, err
 		}
-		o.Filter = belongs
+		o.Filter = ledger.Both(ledger.Compare{Path: []string{property, "id"}, Comparison: ledger.Equal, Value: strings.ToLower(c.ids[0])}, o.Filter)
 		return page(c, o)
 	}
 }
@@ -229,7 +232,13 @@ func few[T any](items []T, o ledger.ListOptions) (ledger.Page[T], error) {
 	return page, nil
 }
 
-type listing struct {
+// reads begins to read a list.
+func (c *call) reads(page using[ledger.ListOptions, ledger.Page[any]]) *pages {
+	return &pages{call: c, page: page, catalogs: c.server.use.Ledger.Catalogs(ledger.ListOptions{}), answer: collection{Value: []map[string]any{}}}
+}
+
+// pages are those of a list, while it is read.
+type pages struct {
 	*call
 	page     using[ledger.ListOptions, ledger.Page[any]]
 	catalogs *ledger.Catalogs // of all pages
@@ -245,7 +254,7 @@ type collection struct {
 
 // each reads the store's pages from a continuation on, the first of a size, until take wants none or there are no more, and says where it
 // stopped.
-func (l *listing) each(continuation string, size, most int, take func([]ledger.Versioned[any]) (next int, err error)) (string, error) {
+func (l *pages) each(continuation string, size, most int, take func([]ledger.Versioned[any]) (next int, err error)) (string, error) {
 	for ; size > 0 && most > 0; most-- {
 		page, err := l.page(l.call, ledger.ListOptions{Filter: l.filter, PageSize: size, Continuation: continuation, Catalogs: l.catalogs})
 		if err != nil {
@@ -260,8 +269,11 @@ func (l *listing) each(continuation string, size, most int, take func([]ledger.V
 }
 
 // streamed follows the store's continuation until the page is full.
-func (l *listing) streamed() error {
-	continuation, err := l.each(l.skipToken, l.top, maxEmptyPages, func(items []ledger.Versioned[any]) (int, error) {
+func (l *pages) streamed() error {
+	continuation, err := l.each(l.skipToken, max(l.top, 1), maxEmptyPages, func(items []ledger.Versioned[any]) (int, error) {
+		if l.top == 0 { // nothing is to be shown, of what must be there
+			return 0, nil
+		}
 		for _, item := range items {
 			if err := l.show(item); err != nil {
 				return 0, err
@@ -272,7 +284,7 @@ func (l *listing) streamed() error {
 	if err != nil {
 		return err
 	}
-	if continuation != "" {
+	if continuation != "" && l.top > 0 {
 		l.answer.NextLink = l.link("$skiptoken", continuation)
 	}
 	if !l.count {
@@ -280,19 +292,24 @@ func (l *listing) streamed() error {
 	}
 	// The whole list is counted: what is on this page, if it is the first, and all that follows; else from the beginning.
 	count := len(l.answer.Value)
-	if l.skipToken != "" {
-		count, continuation = 0, ""
-	}
-	if l.skipToken != "" || continuation != "" {
-		_, err = l.each(continuation, ledger.MaxPageSize, math.MaxInt, func(items []ledger.Versioned[any]) (int, error) {
-			if count += len(items); count > maxCounted {
-				return 0, governance.Invalid("$count", "There are more than %d; narrow $filter to count them.", maxCounted)
-			}
-			return ledger.MaxPageSize, nil
-		})
+	if l.skipToken != "" || l.top == 0 {
+		count, err = l.counted(0, "")
+	} else if continuation != "" {
+		count, err = l.counted(count, continuation)
 	}
 	l.answer.Count = &count
 	return err
+}
+
+// counted is how many there are, of which some have been read up to a continuation.
+func (l *pages) counted(count int, continuation string) (int, error) {
+	_, err := l.each(continuation, ledger.MaxPageSize, math.MaxInt, func(items []ledger.Versioned[any]) (int, error) {
+		if count += len(items); count > maxCounted {
+			return 0, governance.Invalid("$count", "There are more than %d; narrow $filter to count them.", maxCounted)
+		}
+		return ledger.MaxPageSize, nil
+	})
+	return count, err
 }
 
 // copied is a value read as another type.
@@ -305,7 +322,7 @@ func copied(value, as any) error {
 }
 
 // collected reads the whole list, orders it, and answers a part of it.
-func (l *listing) collected() error {
+func (l *pages) collected() error {
 	type entry struct {
 		item  ledger.Versioned[any]
 		whole map[string]any
@@ -351,7 +368,7 @@ func (l *listing) collected() error {
 		}
 	}
 	count := len(entries)
-	if next < count {
+	if next < count && l.top > 0 {
 		l.answer.NextLink = l.link("$skip", strconv.Itoa(next))
 	}
 	if l.count {
@@ -361,7 +378,7 @@ func (l *listing) collected() error {
 }
 
 // show puts one more into the answer.
-func (l *listing) show(item ledger.Versioned[any]) error {
+func (l *pages) show(item ledger.Versioned[any]) error {
 	resource, err := l.shape.cut(item.Value, item.ETag)
 	l.answer.Value = append(l.answer.Value, resource)
 	return err

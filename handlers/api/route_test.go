@@ -227,7 +227,9 @@ func TestSelectOfEveryRoute(t *testing.T) {
 				wrong[name] = name
 			}
 			for name := range k.expandable {
-				wrong[name] = "$expand=" + name
+				if !slices.Contains(members, name) { // else it is shown unasked
+					wrong[name] = "$expand=" + name
+				}
 				if err := try(insideOf(chain, "EXPAND="+strings.ToUpper(name), "Select="+strings.ToUpper(name))); err != nil {
 					t.Errorf("%s, expanded: %v", name, err)
 				}

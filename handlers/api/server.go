@@ -103,7 +103,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, within time.Dura
 const maxPath = 1024
 
 var (
-	functionCall = regexp.MustCompile(`(?i)/(?:microsoft\.graph\.)?(filterByCurrentUser)\(on='([a-z]*)'\)`)
+	functionCall = regexp.MustCompile(`(?i)/(?:microsoft\.graph\.)?(filterByCurrentUser)\(on='([a-z,]*)'\)`)
 	withoutOn    = regexp.MustCompile(`(?i)/(?:microsoft\.graph\.)?filterByCurrentUser(?:\(|$)`)
 	keyInParens  = regexp.MustCompile(`/([A-Za-z]+)\('?([0-9A-Fa-f-]{36})'?\)`)
 )
@@ -123,7 +123,7 @@ func canonical(path string) string {
 func (s *Server) serve(c *call) (response, error) {
 	at := c.r.URL.Path
 	if len(at) > maxPath || len(at) < len(Prefix) || !strings.EqualFold(at[:len(Prefix)], Prefix) {
-		return response{}, governance.NotFound("There is nothing at this path; the API begins with %s.", Prefix)
+		return response{}, absent(at)
 	}
 	c.path = canonical(at[len(Prefix)-1:])
 	method := c.r.Method
@@ -148,7 +148,7 @@ func (s *Server) serve(c *call) (response, error) {
 		methods, instead = append(methods, one.method), one.of.instead
 	}
 	if len(methods) == 0 {
-		return response{}, governance.NotFound("There is no resource at this path.")
+		return response{}, absent(at)
 	}
 	allowed := strings.Join(methods, ", ")
 	c.w.Header().Set("Allow", allowed)

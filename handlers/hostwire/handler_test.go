@@ -165,7 +165,8 @@ func TestRoot(t *testing.T) {
 		{"POST", "/api/outbox", 200, "api"},
 		{"GET", "/api/v1.0/../../outbox", 200, "api"},
 		{"GET", "/api/%2e%2e/outbox", 200, "api"},
-		{"GET", "/api", 404, ""},
+		{"POST", "/api", 200, "api"},
+		{"POST", "/apis", 404, ""},
 		{"GET", "/favicon.ico", 404, ""},
 	} {
 		w := invoke(t, root, c.method, c.path, "", nil)

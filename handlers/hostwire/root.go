@@ -27,7 +27,7 @@ func NewRoot(api http.Handler, functions map[string]http.Handler) *Root {
 func (root *Root) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	switch {
-	case strings.HasPrefix(path, RoutePrefix):
+	case strings.HasPrefix(path+"/", RoutePrefix):
 		root.api.ServeHTTP(w, r)
 	case path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		writeJSON(w, http.StatusOK, emptyResult)

@@ -98,6 +98,9 @@ const maxSegments = 64
 // in between might resolve to another path than was routed.
 func pathBelow(r *http.Request, prefix string) ([]string, bool) {
 	path := r.URL.EscapedPath()
+	if len(path) == len(prefix)+1 {
+		path += "/"
+	}
 	if len(path) < len(prefix)+2 || path[0] != '/' || path[len(prefix)+1] != '/' || !strings.EqualFold(path[1:len(prefix)+1], prefix) {
 		return nil, false
 	}

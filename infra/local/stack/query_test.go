@@ -112,6 +112,7 @@ func TestFilters(t *testing.T) {
 		"/assignmentPolicies":                        "accessPackage/id eq '" + o.pack + "' and catalog/id eq '" + o.catalog + "' and allowedTargetScope eq 'AllMemberUsers'",
 		"/resourceRequests":                          "catalog/id eq '" + o.catalog + "' and requestType eq 'AdminAdd' and state eq 'Delivered' and resource/originId eq '" + o.group + "'",
 		"/assignmentRequests":                        "accessPackage/id eq '" + o.pack + "' and requestType in ('AdminAdd','userAdd') and state ne 'Denied' and status eq 'fulfilled' and assignment/target/objectId eq '" + someone.ID + "' and assignment/assignmentPolicy/id eq '" + o.policy + "' and requestor/objectId eq '" + start(t).Tenant.Users[0].ID + "'",
+		"/ASSIGNMENTREQUESTS":                        "assignmentPolicy/id eq '" + o.policy + "'",
 		"/assignments":                               "accessPackage/id eq '" + o.pack + "' and assignmentPolicy/id eq '" + o.policy + "' and target/objectId eq '" + someone.ID + "' and state in ('DELIVERED') and expiredDateTime eq null",
 		"/catalogs/" + o.catalog + "/resources":      "originSystem eq 'aadgroup' and originId eq '" + strings.ToUpper(o.group) + "'",
 		"/catalogs/" + o.catalog + "/resourceScopes": "originSystem eq 'AadGroup'",
@@ -196,6 +197,17 @@ func TestPaging(t *testing.T) {
 	if page := ida.get(query("/accessPackages", "filter", filter, "top", "2")); page["@odata.count"] != nil {
 		t.Errorf("a count that nobody asked for: %v", page["@odata.count"])
 	}
+	// Nothing but the count.
+	for _, options := range [][]string{{"top", "0", "count", "true"}, {"top", "0", "count", "true", "orderby", "displayName"}} {
+		page := ida.get(query("/accessPackages", append(options, "filter", filter)...))
+		same(t, page, "@odata.count", 23)
+		if len(at[list](t, page, "value")) != 0 || page["@odata.nextLink"] != nil {
+			t.Errorf("%v: %v", options, page)
+		}
+	}
+	if counted := ida.call("GET", query("/accessPackages/$count", "filter", filter), nil).want(http.StatusOK); string(counted.body) != "23" {
+		t.Errorf("counted: %s", counted.body)
+	}
 	// The link keeps every other option, and is below the public address.
 	page := ida.get(query("/accessPackages", "filter", filter+" and contains(displayName,'$0')  or displayName eq 'a&b=c;d'", "top", "1") + "&$expand=resourceRoleScopes($select=id;$expand=role)&$select=displayName")
 	if len(at[list](t, page, "value")) != 0 {
@@ -236,6 +248,21 @@ func TestSelect(t *testing.T) {
 	if with["description"] != nil || at[object](t, with, "assignmentPolicies/0")["questions"] != nil {
 		t.Errorf("selected: %v", with)
 	}
+	asked := newOffer(t, func(policy object) {
+		policy["questions"] = list{object{"@odata.type": "#microsoft.graph.accessPackageTextInputQuestion", "text": "why?"}}
+	})
+	for path, question := range map[string]string{
+		"/assignmentPolicies/" + asked.policy + "?$expand=questions":                                                 "questions/0",
+		"/assignmentPolicies/" + asked.policy + "?$expand=questions($select=text)&$select=id":                        "questions/0",
+		"/accessPackages/" + asked.pack + "?$expand=assignmentPolicies($expand=questions)":                           "assignmentPolicies/0/questions/0",
+		"/accessPackages/" + asked.pack + "/assignmentPolicies/" + asked.policy + "?$expand=questions,accessPackage": "questions/0",
+	} {
+		shown := at[object](t, ida.get(path), question)
+		same(t, shown, "text", "why?")
+		if strings.Contains(path, "select=text") == (shown["sequence"] != nil) {
+			t.Errorf("%s: %v", path, shown)
+		}
+	}
 	if everything := ida.get("/accessPackages/" + o.pack + "?$select=*"); everything["isHidden"] != false {
 		t.Errorf("everything: %v", everything)
 	}
@@ -256,7 +283,6 @@ func TestOptionsRefused(t *testing.T) {
 		{"/accessPackages/" + o.pack + "?$filter=id%20eq%20'x'", "$filter"},
 		{"/accessPackages/" + o.pack + "?$top=1", "$top"},
 		{"/accessPackages/" + o.pack + "/resourceRoleScopes?$orderby=id", "$orderby"},
-		{"/accessPackages?$top=0", "$top"},
 		{"/accessPackages?$top=1000", "$top"},
 		{"/accessPackages?$top=x", "$top"},
 		{"/accessPackages?$top=1&$top=2", "$top"},
