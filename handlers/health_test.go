@@ -108,7 +108,7 @@ func (i identity) GetToken(context.Context, policy.TokenRequestOptions) (azcore.
 }
 
 // leastPrivilege is what infra/entra grants to every identity.
-var leastPrivilege = []string{"User.Read.All", "GroupMember.ReadWrite.All"}
+var leastPrivilege = []string{"User.Read.All", "GroupMember.ReadWrite.All", "Application.Read.All"}
 
 func TestHealthSaysWhatFailsWhatItStopsAndWhatMendsIt(t *testing.T) {
 	s, poor := azure(t, leastPrivilege...), azure(t, "User.Read.All", "GroupMember.Read.All")

@@ -71,12 +71,13 @@ func Wire(p Ports) UseCases {
 		p.Logger = slog.New(slog.DiscardHandler)
 	}
 	l := ledger.New(ledger.Options{Store: p.Store, Bus: p.Bus, Clock: p.Clock, NewID: p.NewID, Salt: p.Salt, Logger: p.Logger, Sleep: p.Sleep, Jitter: p.Jitter})
-	a := authz.New(p.CatalogRoles)
+	people := directory.NewRecent(p.Directory, l.Now)
+	a := authz.New(p.CatalogRoles, people)
 	setup := &catalog.Ports{Ledger: l, Authz: a, Directory: p.Directory}
 	tasks := &companion.Ports{Ledger: l, Authz: a, Directory: p.Directory, Actions: p.Actions, Outbound: p.Outbound, Secret: p.Secret, PublicURL: p.PublicURL, Log: p.Logger}
 	trail := &evidence.Trail{Ledger: l, Authz: a, Store: p.Store, Log: p.Logger}
-	delivery := &access.Delivery{Ledger: l, Directory: p.Directory, Log: p.Logger}
-	notifier := &notice.Notifier{Ledger: l, Directory: p.Directory, Log: p.Logger, PortalURL: p.PortalURL}
+	delivery := &access.Delivery{Ledger: l, Directory: people, Log: p.Logger}
+	notifier := &notice.Notifier{Ledger: l, Directory: people, Log: p.Logger, PortalURL: p.PortalURL}
 	companion := companion.Tasks{Ports: tasks}
 	return UseCases{
 		UseCases: api.UseCases{
@@ -85,10 +86,10 @@ func Wire(p Ports) UseCases {
 			Packages:    &catalog.Packages{Ports: setup},
 			Policies:    &catalog.Policies{Ports: setup},
 			Resources:   &catalog.Resources{Ports: setup},
-			Requests:    &access.Requests{Ledger: l, Authz: a, Directory: p.Directory},
-			Approvals:   &access.Approvals{Ledger: l, Authz: a, Directory: p.Directory},
+			Requests:    &access.Requests{Ledger: l, Authz: a, Directory: people},
+			Approvals:   &access.Approvals{Ledger: l, Authz: a, Directory: people},
 			Assignments: &access.Assignments{Ledger: l, Authz: a},
-			Offers:      &access.Offers{Ledger: l, Authz: a, Directory: p.Directory},
+			Offers:      &access.Offers{Ledger: l, Authz: a, Directory: people},
 			Tasks:       companion,
 			Actions:     actionsOf(tasks),
 			Trail:       trail,

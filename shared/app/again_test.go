@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"latchkey/infra/local/ledgertest"
+	"latchkey/shared/directory"
 	directorymemory "latchkey/shared/directory/memory"
 	"latchkey/shared/governance"
 	"latchkey/shared/store"
@@ -117,6 +118,7 @@ func TestAnEligibleApproverIsLookedFor(t *testing.T) {
 	s.block(carl, false)
 	made = s.submit(user(alice), request(packageID))
 	s.block(carl, true)
+	s.pass(directory.RecentFor)
 	s.refused(s.decide(made.ID, carl, governance.ResultApprove, "x"), governance.CodeForbidden, "blocked")
 }
 

@@ -78,6 +78,11 @@ func operations(t *testing.T) (all []authz.Operation) {
 	return all
 }
 
+// everybody may sign in.
+type everybody struct{}
+
+func (everybody) Active(context.Context, governance.Caller) (bool, error) { return true, nil }
+
 // TestEveryCell walks the table of authorization. rules: ROL-01 ROL-09 PRV-27 PRV-28 REQ-15.
 func TestEveryCell(t *testing.T) {
 	for _, operation := range operations(t) {
@@ -87,7 +92,7 @@ func TestEveryCell(t *testing.T) {
 			continue
 		}
 		for _, letter := range "AaPpUSX" {
-			if allowed := authz.New(nil).Require(t.Context(), callerWith(letter), operation) == nil; allowed != strings.ContainsRune(letters, letter) {
+			if allowed := authz.New(nil, everybody{}).Require(t.Context(), callerWith(letter), operation) == nil; allowed != strings.ContainsRune(letters, letter) {
 				t.Errorf("%s by %c: allowed %t", operation, letter, allowed)
 			}
 		}
@@ -117,7 +122,7 @@ func TestNobody(t *testing.T) {
 		"somebody in a kind that is nearly the system":  {Kind: "System"},
 	} {
 		for operation := range expected {
-			if authz.New(nil).Require(t.Context(), caller, operation) == nil {
+			if authz.New(nil, everybody{}).Require(t.Context(), caller, operation) == nil {
 				t.Errorf("%s may do %s", name, operation)
 			}
 		}

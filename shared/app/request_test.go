@@ -143,7 +143,7 @@ func TestRequestsThatAreNone(t *testing.T) {
 		{"an unknown package", user(alice), request(id("none")), governance.CodeInvalid, "accessPackageId"},
 		{"an unknown policy", user(alice), unknownPolicy, governance.CodeInvalid, "assignmentPolicyId"},
 		{"for somebody else", user(alice), other, governance.CodeInvalid, "targetId"},
-		{"by somebody the directory does not know", user(id("stranger")), request(packageID), governance.CodeInvalid, "targetId"},
+		{"by somebody the directory does not know", user(id("stranger")), request(packageID), governance.CodeForbidden, "deleted"},
 		{"a direct assignment of nobody", admin(), assign(packageID, policyID, ""), governance.CodeInvalid, "targetId"},
 		{"a direct assignment of a name", admin(), assign(packageID, policyID, "alice"), governance.CodeInvalid, "targetId"},
 		{"a direct assignment under no policy", admin(), assign(packageID, "", alice), governance.CodeInvalid, "assignmentPolicyId"},

@@ -68,7 +68,7 @@ func newStand(t *testing.T) *stand {
 	t.Helper()
 	s := &stand{Stand: ledgertest.New(t)}
 	s.directory = directorymemory.New(directorymemory.Options{Clock: s.Clock})
-	s.directory.PutGranted("User.Read.All", "GroupMember.ReadWrite.All")
+	s.directory.PutGranted("User.Read.All", "GroupMember.ReadWrite.All", "Application.Read.All")
 	for name, manager := range map[string]string{"alice": mia, "bob": mia, "carl": "", "dora": mia, "mia": max, "max": "", "hanna": max, "henk": "", "eve": "", "ada": "", "root": ""} {
 		user := governance.User{ID: id(name), DisplayName: strings.ToUpper(name[:1]) + name[1:], UserPrincipalName: name + "@example.com", Mail: name + "@example.com",
 			UserType: governance.UserTypeMember, AccountEnabled: true, ManagerID: manager}
@@ -77,6 +77,7 @@ func newStand(t *testing.T) *stand {
 		}
 		s.directory.PutUser(user)
 	}
+	s.directory.PutServicePrincipal(directorymemory.ServicePrincipal{ID: robot().ObjectID, AppID: robot().AppID})
 	for _, name := range []string{"g1", "g2", "helpdesk"} {
 		s.directory.PutGroup(governance.Group{ID: id(name), DisplayName: name, SecurityEnabled: true})
 		s.must(s.directory.PutOwner(id(name), root))

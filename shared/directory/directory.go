@@ -58,6 +58,8 @@ const MaxManagerLevels = 4
 type Directory interface {
 	// User reads a person, with the id of the direct manager (empty if there is none). Errors: ErrNotFound.
 	User(ctx context.Context, id string) (governance.User, error)
+	// ApplicationEnabled says whether an application may sign in, by the id of its service principal. Errors: ErrNotFound.
+	ApplicationEnabled(ctx context.Context, id string) (bool, error)
 	// Group reads a group. Errors: ErrNotFound.
 	Group(ctx context.Context, id string) (governance.Group, error)
 	// Managers returns the ids of a person's managers, nearest first, up to levels, which is at most MaxManagerLevels. It is shorter where the

@@ -9,7 +9,7 @@ import (
 // Who may do what with deleted items depends on the kind of each: the application permissions, the least privileged first.
 var (
 	canReadDeleted    = map[memory.Kind][]string{memory.KindUser: canReadUsers, memory.KindGroup: canReadDeletedGroups, memory.KindServicePrincipal: canReadApps}
-	canRestoreDeleted = map[memory.Kind][]string{memory.KindUser: canDeleteUsers, memory.KindGroup: canWriteGroups}
+	canRestoreDeleted = map[memory.Kind][]string{memory.KindUser: canDeleteUsers, memory.KindGroup: canWriteGroups, memory.KindServicePrincipal: canWriteApps}
 	canPurgeDeleted   = canRestoreDeleted
 )
 

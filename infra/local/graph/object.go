@@ -160,3 +160,30 @@ func (c *call) getServicePrincipal() (reply, error) {
 	}
 	return c.entity(http.StatusOK, "servicePrincipals", o, opts, false), nil
 }
+
+func (c *call) patchServicePrincipal() (reply, error) {
+	var body map[string]any
+	if err := c.decode(&body); err != nil {
+		return reply{}, err
+	}
+	o, err := c.servicePrincipal()
+	if err != nil {
+		return reply{}, err
+	}
+	if _, err := c.server.directory.Update(o.ID(), func(o *memory.Object) error { return assign(o, body) }); err != nil {
+		return reply{}, err
+	}
+	return noContent()
+}
+
+func (c *call) deleteServicePrincipal() (reply, error) {
+	o, err := c.servicePrincipal()
+	if err != nil {
+		return reply{}, err
+	}
+	if err := c.server.directory.Delete(memory.KindServicePrincipal, o.ID()); err != nil {
+		return reply{}, err
+	}
+	c.server.forget(o.ID())
+	return noContent()
+}

@@ -101,7 +101,12 @@ var servicePrincipalProperties = []property{
 	{"appId", true, func(o *memory.Object) any { return o.ServicePrincipal.AppID }, nil},
 	{"displayName", true, func(o *memory.Object) any { return o.ServicePrincipal.DisplayName }, nil},
 	{"appRoles", true, func(o *memory.Object) any { return o.ServicePrincipal.AppRoles }, nil},
-	{"accountEnabled", true, func(*memory.Object) any { return true }, nil},
+	{"accountEnabled", true, func(o *memory.Object) any { return !o.ServicePrincipal.Blocked }, func(o *memory.Object, v any) bool {
+		enabled := !o.ServicePrincipal.Blocked
+		ok := setBool(&enabled, v)
+		o.ServicePrincipal.Blocked = !enabled
+		return ok
+	}},
 }
 
 // Properties that no decision reads are kept as they were written.

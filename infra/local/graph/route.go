@@ -87,6 +87,7 @@ var (
 	canWriteMembers = []string{"GroupMember.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
 	canReadObjects  = []string{"Directory.Read.All", "Directory.ReadWrite.All", "User.Read.All", "User.ReadWrite.All", "GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All"}
 	canReadApps     = []string{"Application.Read.All", "Application.ReadWrite.OwnedBy", "Application.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
+	canWriteApps    = []string{"Application.ReadWrite.OwnedBy", "Application.ReadWrite.All", "Directory.ReadWrite.All"}
 	canAssignApps   = []string{"AppRoleAssignment.ReadWrite.All"}
 	canSendMail     = []string{"Mail.Send"}
 
@@ -177,11 +178,13 @@ func (s *Server) route() {
 		s.on(get, "/directory/deletedItems/"+prefix+"group", canReadDeletedGroups, (*call).listDeletedGroups)
 	}
 	s.on(get, "/directory/deletedItems/{id}", slices.Concat(canReadUsers, canReadDeletedGroups, canReadApps), (*call).getDeletedItem)
-	s.on(post, "/directory/deletedItems/{id}/restore", slices.Concat(canDeleteUsers, canWriteGroups), (*call).restoreDeletedItem)
-	s.on(remove, "/directory/deletedItems/{id}", slices.Concat(canDeleteUsers, canWriteGroups), (*call).purgeDeletedItem)
+	s.on(post, "/directory/deletedItems/{id}/restore", slices.Concat(canDeleteUsers, canWriteGroups, canWriteApps), (*call).restoreDeletedItem)
+	s.on(remove, "/directory/deletedItems/{id}", slices.Concat(canDeleteUsers, canWriteGroups, canWriteApps), (*call).purgeDeletedItem)
 
 	s.on(get, "/servicePrincipals", canReadApps, (*call).listServicePrincipals)
 	s.on(get, "/servicePrincipals/{id}", canReadApps, (*call).getServicePrincipal)
+	s.on(patch, "/servicePrincipals/{id}", canWriteApps, (*call).patchServicePrincipal)
+	s.on(remove, "/servicePrincipals/{id}", canWriteApps, (*call).deleteServicePrincipal)
 	s.on(get, "/servicePrincipals/{id}/appRoleAssignedTo", canReadApps, (*call).listAppRoleAssignedTo)
 	s.on(post, "/servicePrincipals/{id}/appRoleAssignedTo", canAssignApps, (*call).addAppRoleAssignedTo)
 	s.on(remove, "/servicePrincipals/{id}/appRoleAssignedTo/{other}", canAssignApps, (*call).removeAppRoleAssignedTo)

@@ -136,7 +136,7 @@ func (w *world) callOut(o op) {
 // compose writes the payload: native, within the envelope, or that of a task.
 func (w *world) compose(s *wait, l *luck) {
 	now := w.clock.Now()
-	s.caller = governance.Caller{Kind: governance.CallerExtension, TenantID: "tenant", AppID: entitlement}
+	s.caller = governance.Caller{Kind: governance.CallerExtension, TenantID: "tenant", ObjectID: personID("entra"), AppID: entitlement}
 	if s.stage == governance.StageLifecycleTask {
 		s.caller.AppID = workflows
 		s.path = "/identityGovernance/lifecycleWorkflows/workflows/" + workflowOne + "/tasks/" + workflowOne + "/taskProcessingResults/" + s.request + "/resume"

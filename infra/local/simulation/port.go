@@ -229,6 +229,10 @@ func (p directoryPort) User(ctx context.Context, id string) (governance.User, er
 	})
 }
 
+func (p directoryPort) ApplicationEnabled(ctx context.Context, id string) (bool, error) {
+	return call(p.world, "application", id, false, func() (bool, error) { return p.inner.ApplicationEnabled(ctx, id) })
+}
+
 func (p directoryPort) Group(ctx context.Context, id string) (governance.Group, error) {
 	return call(p.world, "group", id, false, func() (governance.Group, error) { return p.inner.Group(ctx, id) })
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	directorymemory "latchkey/shared/directory/memory"
 	"latchkey/shared/governance"
 )
 
@@ -101,6 +102,9 @@ func (w *world) makeTenant() {
 	t.admin.caller.Scopes = []string{governance.PermissionReadWriteAll}
 	t.admin.caller.DirectoryRoles = []string{governance.RoleIdentityGovernanceAdministrator}
 	t.robot = governance.Caller{Kind: governance.CallerApplication, TenantID: "tenant", ObjectID: personID("robot"), AppID: personID("robotApp"), Permissions: []string{governance.PermissionReadWriteAll}}
+	for _, name := range []string{"robot", "entra"} {
+		w.directory.PutServicePrincipal(directorymemory.ServicePrincipal{ID: personID(name), AppID: personID(name + "App")})
+	}
 
 	rui, tess := add("rui", "max", false), add("tess", "max", false)
 	t.leavers = []*person{rui, tess}

@@ -20,7 +20,7 @@ type versionedAssignment = ledger.Versioned[governance.Assignment]
 
 // Assignment reads an assignment: anybody's for who may, else one's own. Errors: CodeForbidden, CodeNotFound.
 func (a *Assignments) Assignment(ctx context.Context, caller governance.Caller, id string) (versionedAssignment, error) {
-	rights, err := either(ctx, a.Authz, caller, authz.OpReadAssignments, authz.OpReadOwn)
+	rights, err := a.Authz.Either(ctx, caller, authz.OpReadAssignments, authz.OpReadOwn)
 	if err != nil {
 		return versionedAssignment{}, err
 	}

@@ -11,7 +11,12 @@ import (
 
 // person reads what decisions need to know of a user. Errors: CodeInvalid naming target if the directory does not know them.
 func person(ctx context.Context, d directory.Directory, userID, target string, needs governance.Needs) (governance.Person, error) {
-	user, err := d.User(ctx, userID)
+	return personBy(ctx, d, d.User, userID, target, needs)
+}
+
+// personBy is person, with the user read in a way of its own.
+func personBy(ctx context.Context, d directory.Directory, read func(context.Context, string) (governance.User, error), userID, target string, needs governance.Needs) (governance.Person, error) {
+	user, err := read(ctx, userID)
 	if isNotFound(err) {
 		return governance.Person{}, governance.Invalid(target, "The directory has no user %q.", governance.Clip(userID))
 	}

@@ -18,7 +18,7 @@ import (
 type Requests struct {
 	Ledger    *ledger.Ledger
 	Authz     *authz.Authorizer
-	Directory directory.Directory
+	Directory *directory.Recent
 }
 
 // What people call these resources.
@@ -44,6 +44,7 @@ func (r *Requests) SubmitRequest(ctx context.Context, caller governance.Caller, 
 	default:
 		return none, governance.Invalid("requestType", "requestType is missing; use userAdd, userRemove, adminAdd or adminRemove.")
 	}
+	begin := r.Directory.Moment()
 	rights, err := r.Authz.Somewhere(ctx, caller, operation)
 	if err != nil {
 		return none, err
@@ -61,7 +62,8 @@ func (r *Requests) SubmitRequest(ctx context.Context, caller governance.Caller, 
 		return made, err
 	}
 	err = r.Ledger.Afresh(ctx, func() error {
-		prepared, err := prepare(ctx, caller, draft, func(catalogID string) bool { return draft.RequestType.IsSelf() || rights.In(catalogID, operation) })
+		prepared, err := prepare(ctx, caller, draft, begin, func(catalogID string) bool { return draft.RequestType.IsSelf() || rights.In(catalogID, operation) })
+		begin = r.Directory.Moment() // another try looks again
 		if err != nil {
 			return err
 		}
@@ -138,7 +140,7 @@ func assignmentDocument(id string) string {
 }
 
 // prepareAdd reads what a request to add is decided on. What lies in a catalog in which the caller may not do it is not there for them.
-func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, draft governance.AssignmentRequest, may func(catalogID string) bool) (prepared, error) {
+func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, draft governance.AssignmentRequest, begin directory.Moment, may func(catalogID string) bool) (prepared, error) {
 	packageID, policyID, targetID, err := wantedOf(caller, draft)
 	if err != nil {
 		return prepared{}, err
@@ -151,7 +153,10 @@ func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, dra
 		return prepared{}, err
 	}
 	policies := catalog.PoliciesOf(pack.ID)
-	target, err := person(ctx, r.Directory, targetID, "assignment/targetId", engine.NeedsOf(policies))
+	since := func(ctx context.Context, id string) (governance.User, error) {
+		return r.Directory.UserSince(ctx, id, begin)
+	} // who asks for themselves was just looked up
+	target, err := personBy(ctx, r.Directory, since, targetID, "assignment/targetId", engine.NeedsOf(policies))
 	if err != nil {
 		return prepared{}, err
 	}
@@ -238,7 +243,7 @@ func wantedOf(caller governance.Caller, draft governance.AssignmentRequest) (pac
 	return governance.Fold(packageID), governance.Fold(policyID), governance.Fold(targetID), nil
 }
 
-func (r *Requests) prepareRemoval(ctx context.Context, caller governance.Caller, draft governance.AssignmentRequest, may func(catalogID string) bool) (prepared, error) {
+func (r *Requests) prepareRemoval(ctx context.Context, caller governance.Caller, draft governance.AssignmentRequest, _ directory.Moment, may func(catalogID string) bool) (prepared, error) {
 	if draft.Assignment.ID == "" {
 		return prepared{}, governance.Invalid("assignment/id", "assignment/id is missing: which assignment is to be removed?")
 	}
@@ -304,7 +309,7 @@ func update(ctx context.Context, l *ledger.Ledger, place governance.Place, read 
 
 // CancelRequest takes a request back: one's own, or any for an administrator (REQ-04). Errors: CodeForbidden, CodeNotFound, CodeConflict.
 func (r *Requests) CancelRequest(ctx context.Context, caller governance.Caller, id string) error {
-	rights, err := either(ctx, r.Authz, caller, authz.OpCancelRequests, authz.OpCancelOwnRequest)
+	rights, err := r.Authz.Either(ctx, caller, authz.OpCancelRequests, authz.OpCancelOwnRequest)
 	if err != nil {
 		return err
 	}
@@ -324,15 +329,6 @@ func (r *Requests) CancelRequest(ctx context.Context, caller governance.Caller, 
 		return engine.Cancel(s, id, caller, r.Ledger.Now())
 	})
 	return err
-}
-
-// either are the rights of a caller who may do something to anybody's in some catalog, or else at least to their own. Errors: CodeForbidden.
-func either(ctx context.Context, a *authz.Authorizer, caller governance.Caller, anybodys, own authz.Operation) (authz.Rights, error) {
-	rights, err := a.For(ctx, caller)
-	if err == nil && rights.RequireSomewhere(anybodys) != nil {
-		err = rights.Require("", own)
-	}
-	return rights, err
 }
 
 // hidden refuses somebody who may not touch a request: who has nothing to do with it does not even learn that it exists.
@@ -374,7 +370,7 @@ func (r *Requests) ReprocessRequest(ctx context.Context, caller governance.Calle
 
 // Request reads a request: anybody's for who may, else one that the caller made, is the target of, or is to decide. Errors: CodeForbidden, CodeNotFound.
 func (r *Requests) Request(ctx context.Context, caller governance.Caller, id string) (versionedRequest, error) {
-	rights, err := either(ctx, r.Authz, caller, authz.OpReadRequests, authz.OpReadOwnRequests)
+	rights, err := r.Authz.Either(ctx, caller, authz.OpReadRequests, authz.OpReadOwnRequests)
 	if err != nil {
 		return versionedRequest{}, err
 	}

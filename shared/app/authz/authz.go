@@ -3,6 +3,7 @@ package authz
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -29,7 +30,7 @@ const (
 	OpCancelOwnRequest Operation = "cancelOwnRequest" //
 	OpReprocess        Operation = "reprocess"        //
 	OpReadApprovals    Operation = "readApprovals"    // anybody's
-	OpDecideApprovals  Operation = "decideApprovals"  // those one is an approver of, and reading them
+	OpDecideApprovals  Operation = "decideApprovals"  // those one is an approver of
 	OpReadAssignments  Operation = "readAssignments"  // anybody's
 	OpReadOwn          Operation = "readOwn"          // assignments of or made by the caller
 	OpReadAudit        Operation = "readAudit"        // and whether queues have dead letters
@@ -89,6 +90,11 @@ var permissions = map[Operation][]Role{
 	OpSeeOwnPass:       personal,
 }
 
+// harmless are the operations that change nothing and show no secret. Of who does any other, the directory is asked whether they may still sign in: a token outlives its account.
+var harmless = []Operation{
+	OpReadCatalogs, OpReadPackages, OpReadPolicies, OpBrowsePackages, OpReadRequests, OpReadOwnRequests, OpReadApprovals, OpReadAssignments, OpReadOwn, OpReadAudit, OpReadActions,
+}
+
 // RolesOf are the roles that a caller has: a directory role counts only as far as the client's scope lets it, and a scope alone makes nobody an administrator.
 func RolesOf(caller governance.Caller) []Role {
 	var roles []Role
@@ -125,13 +131,21 @@ type CatalogRoles interface {
 	CatalogRoles(ctx context.Context, caller governance.Caller) (map[string][]Role, error) // by the catalog's id
 }
 
+// Accounts tells whether callers may still sign in; handlers.New wires it.
+type Accounts interface {
+	Active(ctx context.Context, caller governance.Caller) (bool, error) // as of seconds ago at most
+}
+
 // Authorizer makes the rights of callers.
 type Authorizer struct {
-	roles CatalogRoles // nil: nobody has roles in catalogs
+	roles    CatalogRoles // nil: nobody has roles in catalogs
+	accounts Accounts
 }
 
 // New makes an Authorizer.
-func New(roles CatalogRoles) *Authorizer { return &Authorizer{roles: roles} }
+func New(roles CatalogRoles, accounts Accounts) *Authorizer {
+	return &Authorizer{roles: roles, accounts: accounts}
+}
 
 // For is what a caller may do, made once a request. Errors: those of the roles in catalogs.
 func (a *Authorizer) For(ctx context.Context, caller governance.Caller) (Rights, error) {
@@ -150,22 +164,52 @@ type Rights struct {
 	catalogs map[string][]Role // by the catalog's id
 }
 
-// Somewhere is For, for what may be in any catalog. Errors: CodeForbidden.
+// Somewhere is For, for what may be in any catalog. Errors: CodeForbidden, and the directory's.
 func (a *Authorizer) Somewhere(ctx context.Context, caller governance.Caller, operation Operation) (Rights, error) {
 	rights, err := a.For(ctx, caller)
 	if err == nil {
 		err = rights.RequireSomewhere(operation)
 	}
+	if err == nil {
+		err = a.requireActive(ctx, caller, operation)
+	}
 	return rights, err
 }
 
-// Require is the right to an operation that is about no catalog. Errors: CodeForbidden.
+// Require is the right to an operation that is about no catalog. Errors: CodeForbidden, and the directory's.
 func (a *Authorizer) Require(ctx context.Context, caller governance.Caller, operation Operation) error {
 	rights, err := a.For(ctx, caller)
 	if err == nil {
 		err = rights.Require("", operation)
 	}
+	if err == nil {
+		err = a.requireActive(ctx, caller, operation)
+	}
 	return err
+}
+
+// Either are the rights of a caller who may do something to anybody's in some catalog, or else at least to their own. Errors: CodeForbidden, and the directory's.
+func (a *Authorizer) Either(ctx context.Context, caller governance.Caller, anybodys, own Operation) (Rights, error) {
+	rights, err := a.Somewhere(ctx, caller, anybodys)
+	if governance.CodeOf(err) != governance.CodeForbidden {
+		return rights, err
+	}
+	return rights, a.Require(ctx, caller, own)
+}
+
+// requireActive refuses to let somebody change anything who is blocked or deleted by now.
+func (a *Authorizer) requireActive(ctx context.Context, caller governance.Caller, operation Operation) error {
+	if caller.Kind == governance.CallerSystem || slices.Contains(harmless, operation) {
+		return nil
+	}
+	active, err := a.accounts.Active(ctx, caller)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look up the caller: %w", err)
+	case !active:
+		return governance.Forbidden("The account of the caller is blocked or deleted, so it may not do this (%s).", operation)
+	}
+	return nil
 }
 
 // In says whether the caller may do an operation in a catalog. What belongs to whom is the use case's to check.

@@ -86,6 +86,9 @@ func newTaskWorld(t *testing.T) *taskWorld {
 	for _, id := range []string{taskIn, taskOut} {
 		w.directory.PutGroup(governance.Group{ID: id, DisplayName: id[:8], SecurityEnabled: true, GroupTypes: []string{}})
 	}
+	for _, caller := range []governance.Caller{taskCaller, taskAdministrator} {
+		w.directory.PutServicePrincipal(directorymemory.ServicePrincipal{ID: caller.ObjectID, AppID: caller.AppID})
+	}
 	w.directory.PutApp(governance.MobileApp{ID: taskApp, DisplayName: "Editor"})
 	w.directory.PutRole(taskAdmin, governance.RoleGlobalAdministrator)
 	w.directory.PutGranted("UserAuthMethod-TAP.ReadWrite.All", "Policy.Read.AuthenticationMethod", "RoleManagement.Read.Directory", "PrivilegedEligibilitySchedule.Read.AzureADGroup", "User.Read.All", "Mail.Send", "GroupMember.ReadWrite.All",
@@ -104,7 +107,7 @@ func (w *taskWorld) start() {
 		Jitter: func(time.Duration) time.Duration { return 0 },
 	})
 	ports := &companion.Ports{
-		Ledger: w.ledger, Authz: authz.New(nil), Directory: dyingDirectory{w.directory, w}, Actions: dyingActions{w.directory, w}, Outbound: dyingOutbound{w}, PublicURL: "https://latchkey.example", Log: log,
+		Ledger: w.ledger, Authz: authz.New(nil, directory.NewRecent(w.directory, w.clock.Now)), Directory: dyingDirectory{w.directory, w}, Actions: dyingActions{w.directory, w}, Outbound: dyingOutbound{w}, PublicURL: "https://latchkey.example", Log: log,
 		Secret: func(name string) governance.Secret {
 			return map[string]governance.Secret{"key": governance.Hide(taskSecret), "teams": governance.Hide("https://teams.example/" + taskSecret)}[name]
 		},
@@ -146,8 +149,8 @@ func (w *taskWorld) live(do func() error) (dead bool, err error) {
 }
 
 var (
-	taskCaller        = governance.Caller{Kind: governance.CallerExtension, TenantID: taskTenant, AppID: "810dcf14-1858-4bf2-8134-4c369fa3235b"}
-	taskAdministrator = governance.Caller{Kind: governance.CallerApplication, TenantID: taskTenant, AppID: "40000000-0000-4000-8000-000000000001", Permissions: []string{governance.PermissionReadWriteAll}}
+	taskCaller        = governance.Caller{Kind: governance.CallerExtension, TenantID: taskTenant, ObjectID: "3a000000-0000-4000-8000-000000000001", AppID: "810dcf14-1858-4bf2-8134-4c369fa3235b"}
+	taskAdministrator = governance.Caller{Kind: governance.CallerApplication, TenantID: taskTenant, ObjectID: "3a000000-0000-4000-8000-000000000002", AppID: "40000000-0000-4000-8000-000000000001", Permissions: []string{governance.PermissionReadWriteAll}}
 )
 
 // configure makes an action.

@@ -25,7 +25,7 @@ var places = []governance.Place{
 
 func newStand(t *testing.T) stand {
 	s := stand{Stand: ledgertest.New(t)}
-	s.trail = &evidence.Trail{Ledger: s.Ledger, Authz: authz.New(nil), Store: s.Store, Log: s.Logger}
+	s.trail = &evidence.Trail{Ledger: s.Ledger, Authz: authz.New(nil, nil), Store: s.Store, Log: s.Logger}
 	for _, place := range places {
 		s.Note(place, 5)
 	}

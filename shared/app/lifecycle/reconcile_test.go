@@ -45,7 +45,7 @@ func person(name string) governance.Place { return ledger.SubjectPlace(ledgertes
 // restart makes what the timers run anew, on a view of the store.
 func (s *stand) restart(view store.Store, chains int) {
 	l := s.On(view)
-	s.sweeper = &lifecycle.Sweeper{Ledger: l, Authz: authz.New(nil), Store: view, Chains: &evidence.Trail{Ledger: l, Authz: authz.New(nil), Store: view, Log: s.Logger}, Log: s.Logger, AuditChains: chains}
+	s.sweeper = &lifecycle.Sweeper{Ledger: l, Authz: authz.New(nil, nil), Store: view, Chains: &evidence.Trail{Ledger: l, Authz: authz.New(nil, nil), Store: view, Log: s.Logger}, Log: s.Logger, AuditChains: chains}
 }
 
 // reconcile runs the timer and answers with how many chains it looked at.

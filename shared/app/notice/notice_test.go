@@ -39,7 +39,7 @@ func newStand(t *testing.T) *stand {
 	for _, name := range []string{"hanna", "henk", "alice"} {
 		s.Must(s.directory.PutMember(helpdesk, ledgertest.ID(name)))
 	}
-	s.notifier = &notice.Notifier{Ledger: s.Ledger, Directory: s.directory, Log: s.Logger, PortalURL: "https://portal.example/"}
+	s.notifier = &notice.Notifier{Ledger: s.Ledger, Directory: directory.NewRecent(s.directory, s.Ledger.Now), Log: s.Logger, PortalURL: "https://portal.example/"}
 	return s
 }
 
@@ -194,12 +194,13 @@ func TestWhatCannotBeTold(t *testing.T) {
 			}
 			return directorymemory.Fault{}
 		})
+		s.Clock.Advance(directory.RecentFor) // nothing is remembered
 		if err := s.notifier.Notify(t.Context(), about(governance.NotifyAlternates)); !errors.Is(err, directory.ErrUnavailable) {
 			t.Errorf("while %v fails: %v", operation, err)
 		}
 	}
 	s.directory.SetFault(nil)
-	s.notifier.Directory = refusing{s.directory}
+	s.notifier.Directory = directory.NewRecent(refusing{s.directory}, s.Ledger.Now)
 	s.Must(s.notifier.Notify(t.Context(), about(governance.NotifyDenied)))
 	if told := s.Lines("a notification was refused"); len(told) != 1 || told[0]["alert"] != true || len(s.directory.Sent()) != 0 {
 		t.Errorf("told: %v", told)

@@ -22,7 +22,7 @@ const maxRecipients = 50
 // Notifier tells people, by mail.
 type Notifier struct {
 	Ledger    *ledger.Ledger
-	Directory directory.Directory
+	Directory *directory.Recent
 	Log       *slog.Logger
 	PortalURL string // where the links lead; empty: no links
 }
@@ -97,7 +97,7 @@ func (n *Notifier) addresses(ctx context.Context, to audience) ([]string, error)
 		return nil
 	}
 	for _, id := range to.userIDs {
-		user, err := n.Directory.User(ctx, id)
+		user, err := n.Directory.RecentUser(ctx, id)
 		if err := add([]governance.User{user}, err); err != nil {
 			return nil, err
 		}

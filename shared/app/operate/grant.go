@@ -32,6 +32,7 @@ func Grants() []Grant {
 	return []Grant{
 		{"User.Read.All", []string{"User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}, featureAlways, "looking people up, so every request"},
 		{"GroupMember.ReadWrite.All", []string{"Group.ReadWrite.All", "Directory.ReadWrite.All"}, featureAlways, "granting and removing membership of groups"},
+		{"Application.Read.All", []string{"Application.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}, featureAlways, "changes by applications, and callouts"},
 		{"Group.ReadWrite.All", []string{"Directory.ReadWrite.All"}, featureOwners, "granting and removing ownership of groups"},
 		{"Mail.Send", nil, featureMail, "notifications and every other mail"},
 		{"Policy.Read.AuthenticationMethod", []string{"Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod"}, "passes", "issuing Temporary Access Passes"},

@@ -55,7 +55,7 @@ func TestPermissionsThatAreNeeded(t *testing.T) {
 			s := newStand(t)
 			c.configure(s)
 			found := grants(t, s.checker)
-			if len(found) != 2+len(c.needed) || found["User.Read.All"].Status != "ok" || found["GroupMember.ReadWrite.All"].Status != "ok" {
+			if len(found) != 3+len(c.needed) || found["User.Read.All"].Status != "ok" || found["GroupMember.ReadWrite.All"].Status != "ok" {
 				t.Errorf("looked at %v", found)
 			}
 			for _, permission := range c.needed {
@@ -112,7 +112,7 @@ func TestAPermissionThatIsAlwaysNeeded(t *testing.T) {
 	}
 	s.directory.PutGranted()
 	s.checker.CheckHealth(t.Context())
-	if told := len(s.Lines("a permission is missing")); told != 3 { // one, none, two
+	if told := len(s.Lines("a permission is missing")); told != 5 { // two, none, three
 		t.Errorf("told %d times", told)
 	}
 	s.downDirectory(true)

@@ -27,9 +27,9 @@ func (n needs) Permissions(kind string) [][]string { return n[kind] }
 func newStand(t *testing.T) *stand {
 	s := &stand{Stand: ledgertest.New(t)}
 	s.directory = directorymemory.New(directorymemory.Options{Clock: s.Clock})
-	s.directory.PutGranted("User.Read.All", "GroupMember.ReadWrite.All")
+	s.directory.PutGranted("User.Read.All", "GroupMember.ReadWrite.All", "Application.Read.All")
 	s.checker = &operate.Checker{
-		Ledger: s.Ledger, Authz: authz.New(nil), Store: s.Store, Bus: s.Broker, Directory: s.directory, Actions: s.directory, Log: s.Logger,
+		Ledger: s.Ledger, Authz: authz.New(nil, nil), Store: s.Store, Bus: s.Broker, Directory: s.directory, Actions: s.directory, Log: s.Logger,
 		Needs: needs{
 			"temporaryAccessPass": {{"PrivilegedEligibilitySchedule.Read.AzureADGroup"}, {"Policy.Read.AuthenticationMethod", "Policy.Read.All"}, {"RoleManagement.Read.Directory"}, {"UserAuthMethod-TAP.ReadWrite.All"}},
 			"revokeSessions":      {{"User.RevokeSessions.All", "User.ReadWrite.All"}, {"User.Read.All"}},
@@ -37,7 +37,7 @@ func newStand(t *testing.T) *stand {
 			"intuneApp":           {{"GroupMember.ReadWrite.All", "Group.ReadWrite.All"}, {"DeviceManagementApps.ReadWrite.All"}},
 		},
 	}
-	s.worker = &operate.Worker{Ledger: s.Ledger, Authz: authz.New(nil), Bus: s.Broker, Log: s.Logger}
+	s.worker = &operate.Worker{Ledger: s.Ledger, Authz: authz.New(nil, nil), Bus: s.Broker, Log: s.Logger}
 	return s
 }
 

@@ -35,6 +35,7 @@ type Tenant struct {
 	PutUser             func(governance.User)
 	PutGroup            func(governance.Group)
 	PutServicePrincipal func(id, displayName string)
+	BlockApplication    func(id string)                         // nobody signs in with it any more
 	PutMember           func(groupID, principalID string) error // past every refusal
 	PutOwner            func(groupID, principalID string) error
 	Members             func(groupID string) []string // direct
@@ -65,6 +66,7 @@ func Run(t *testing.T, open func(t *testing.T) Tenant) {
 	}{
 		{"User", testUser},
 		{"UserWithoutManager", testUserWithoutManager},
+		{"Application", testApplication},
 		{"Managers", testManagers},
 		{"Group", testGroup},
 		{"Absent", testAbsent},
@@ -130,6 +132,23 @@ func wantError(t *testing.T, what string, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
 		t.Errorf("%s: got error %v, want %v", what, err, want)
+	}
+}
+
+// testApplication: one that is there and not blocked may sign in; people and groups are none.
+func testApplication(t *testing.T, tenant Tenant) {
+	tenant.PutServicePrincipal(appID(1), "Robot")
+	tenant.PutUser(person(1))
+	if enabled, err := tenant.Directory.ApplicationEnabled(t.Context(), strings.ToUpper(appID(1))); err != nil || !enabled {
+		t.Errorf("got %t, %v", enabled, err)
+	}
+	tenant.BlockApplication(appID(1))
+	if enabled, err := tenant.Directory.ApplicationEnabled(t.Context(), appID(1)); err != nil || enabled {
+		t.Errorf("of a blocked one: got %t, %v", enabled, err)
+	}
+	must(t, tenant.Delete(appID(1)))
+	for _, id := range []string{appID(1), appID(2), userID(1), "robot"} {
+		wantError(t, id, errOf(tenant.Directory.ApplicationEnabled(t.Context(), id)), directory.ErrNotFound)
 	}
 }
 

@@ -92,6 +92,7 @@ func TestConformance(t *testing.T) {
 			PutServicePrincipal: func(id, name string) {
 				tenant.PutServicePrincipal(memory.ServicePrincipal{ID: id, AppID: id, DisplayName: name})
 			},
+			BlockApplication: func(id string) { tenant.PutServicePrincipal(memory.ServicePrincipal{ID: id, AppID: id, Blocked: true}) },
 			Sent: func() []governance.Mail {
 				var mails []governance.Mail
 				for _, sent := range server.Mail("") {
@@ -190,6 +191,8 @@ func TestPermissionsAreEnoughAndEachIsNeeded(t *testing.T) {
 		tenant := server.Directory()
 		tenant.PutUser(person(1))
 		tenant.PutUser(person(2))
+		robot := memory.ServicePrincipal{ID: "c0000000-0000-4000-8000-000000000001"}
+		tenant.PutServicePrincipal(robot)
 		tenant.PutGroup(team(1))
 		if err := tenant.PutOwner(team(1).ID, person(2).ID); err != nil {
 			t.Fatal(err)
@@ -197,6 +200,7 @@ func TestPermissionsAreEnoughAndEachIsNeeded(t *testing.T) {
 		ctx := t.Context()
 		_, err1 := dir.User(ctx, person(1).ID)
 		_, err2 := dir.Group(ctx, team(1).ID)
+		_, errOfApp := dir.ApplicationEnabled(ctx, robot.ID)
 		_, err3 := dir.MemberOf(ctx, person(1).ID)
 		_, err4 := dir.GroupMembers(ctx, team(1).ID)
 		_, err5 := dir.Managers(ctx, person(1).ID, 4)
@@ -206,7 +210,7 @@ func TestPermissionsAreEnoughAndEachIsNeeded(t *testing.T) {
 			err1, err2, err3, err4, err5, err6, err7,
 			dir.AddMember(ctx, team(1).ID, person(1).ID), dir.AddOwner(ctx, team(1).ID, person(1).ID),
 			dir.RemoveMember(ctx, team(1).ID, person(1).ID), dir.RemoveOwner(ctx, team(1).ID, person(1).ID),
-			dir.SendMail(ctx, governance.Mail{To: []string{"a@b.example"}, Subject: "s", Text: "t"}), dir.Health(ctx),
+			errOfApp, dir.SendMail(ctx, governance.Mail{To: []string{"a@b.example"}, Subject: "s", Text: "t"}), dir.Health(ctx),
 		} {
 			if err != nil && without == "" {
 				t.Errorf("with every permission of the table: %v", err)

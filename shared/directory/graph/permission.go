@@ -8,6 +8,7 @@ type Operation string
 // The operations.
 const (
 	OperationUser         Operation = "User"
+	OperationApplication  Operation = "Application"
 	OperationGroup        Operation = "Group"
 	OperationManagers     Operation = "Managers"
 	OperationMemberOf     Operation = "MemberOf"
@@ -33,6 +34,7 @@ const (
 	permissionGroupWrite  = "Group.ReadWrite.All"
 	permissionGroupRead   = "Group.Read.All" // of deleted groups only; without it every deleted one is taken for one that may be restored
 	permissionMailSend    = "Mail.Send"
+	permissionAppRead     = "Application.Read.All"
 )
 
 // Permission is one line of Permissions.
@@ -48,6 +50,7 @@ type Permission struct {
 func Permissions() []Permission {
 	return []Permission{
 		{OperationUser, permissionUserRead, http.MethodGet, "/users/{id}"},
+		{OperationApplication, permissionAppRead, http.MethodGet, applicationPath},
 		{OperationGroup, permissionMemberRead, http.MethodGet, "/groups/{id}"},
 		{OperationManagers, permissionUserRead, http.MethodGet, "/users/{id}"},
 		{OperationMemberOf, permissionUserRead, http.MethodGet, "/users/{id}/transitiveMemberOf"},

@@ -27,6 +27,8 @@ var (
 	userPath = "/users/{id}?$select=" + strings.Join(userProperties, ",") + "&$expand=manager($select=id)"
 )
 
+const applicationPath = "/servicePrincipals/{id}"
+
 const maxPages = 100 // nobody is in 99,900 groups: a service that links its pages in a circle is stopped
 
 // directoryObject is what of any object is read in a list; the type tells groups from directory roles.
@@ -57,6 +59,18 @@ func (d *Directory) User(ctx context.Context, id string) (governance.User, error
 		found.ManagerID = found.Manager.ID
 	}
 	return found.User, nil
+}
+
+// ApplicationEnabled reads whether an application may sign in.
+func (d *Directory) ApplicationEnabled(ctx context.Context, id string) (bool, error) {
+	if !governance.IsGUID(id) {
+		return false, noSuch("service principal", id)
+	}
+	var found struct {
+		Enabled bool `json:"accountEnabled"`
+	}
+	err := d.raw(ctx, OperationApplication, ifIdempotent, abstractions.GET, applicationPath+"?$select=accountEnabled", map[string]string{"id": id}, nil, &found)
+	return found.Enabled, err
 }
 
 // Group reads a group.

@@ -18,18 +18,19 @@ type Operation string
 
 // The operations.
 const (
-	OperationUser         Operation = "User"
-	OperationGroup        Operation = "Group"
-	OperationManagers     Operation = "Managers"
-	OperationMemberOf     Operation = "MemberOf"
-	OperationGroupMembers Operation = "GroupMembers"
-	OperationHasMember    Operation = "HasMember"
-	OperationHasOwner     Operation = "HasOwner"
-	OperationAddMember    Operation = "AddMember"
-	OperationRemoveMember Operation = "RemoveMember"
-	OperationAddOwner     Operation = "AddOwner"
-	OperationRemoveOwner  Operation = "RemoveOwner"
-	OperationSendMail     Operation = "SendMail"
+	OperationUser               Operation = "User"
+	OperationApplicationEnabled Operation = "ApplicationEnabled"
+	OperationGroup              Operation = "Group"
+	OperationManagers           Operation = "Managers"
+	OperationMemberOf           Operation = "MemberOf"
+	OperationGroupMembers       Operation = "GroupMembers"
+	OperationHasMember          Operation = "HasMember"
+	OperationHasOwner           Operation = "HasOwner"
+	OperationAddMember          Operation = "AddMember"
+	OperationRemoveMember       Operation = "RemoveMember"
+	OperationAddOwner           Operation = "AddOwner"
+	OperationRemoveOwner        Operation = "RemoveOwner"
+	OperationSendMail           Operation = "SendMail"
 )
 
 // FaultKind is how one call goes wrong.

@@ -50,6 +50,7 @@ type ServicePrincipal struct {
 	AppID       string    `json:"appId"`
 	DisplayName string    `json:"displayName"`
 	AppRoles    []AppRole `json:"appRoles"`
+	Blocked     bool      `json:"blocked,omitempty"` // nobody signs in with it: Graph's accountEnabled is false
 }
 
 // AppRole is a role that an application offers.
@@ -210,6 +211,17 @@ func (d *Directory) User(ctx Context, id string) (governance.User, error) {
 			return governance.User{}, notFound(KindUser, id)
 		}
 		return r.object.User, nil
+	})
+}
+
+// ApplicationEnabled reads whether an application may sign in.
+func (d *Directory) ApplicationEnabled(ctx Context, id string) (bool, error) {
+	return strike(ctx, d, OperationApplicationEnabled, d.mu.RLocker(), func() (bool, error) {
+		r := d.records[key(id)].as(KindServicePrincipal)
+		if r == nil {
+			return false, notFound(KindServicePrincipal, id)
+		}
+		return !r.object.ServicePrincipal.Blocked, nil
 	})
 }
 

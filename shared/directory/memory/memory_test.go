@@ -40,6 +40,7 @@ func TestConformance(t *testing.T) {
 			PutServicePrincipal: func(id, name string) {
 				dir.PutServicePrincipal(memory.ServicePrincipal{ID: id, AppID: id, DisplayName: name})
 			},
+			BlockApplication: func(id string) { dir.PutServicePrincipal(memory.ServicePrincipal{ID: id, AppID: id, Blocked: true}) },
 			Sent: func() []governance.Mail {
 				var mails []governance.Mail
 				for _, sent := range dir.Sent() {
