@@ -8,7 +8,7 @@ import (
 
 // PassOrder is what a Temporary Access Pass is to be like.
 type PassOrder struct {
-	Start      *governance.DateTime // nil: at once
+	Start      *governance.DateTime // nil: at once; one in the past is refused
 	Minutes    int
 	UsableOnce bool
 }

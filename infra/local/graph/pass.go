@@ -115,7 +115,7 @@ func (c *call) createPass() (reply, error) {
 	defer s.mu.Unlock()
 	policy := s.state.PassPolicy
 	p := pass{ID: s.ids(), Created: now, Start: now, Lifetime: policy.Default, Once: policy.OnlyOnce}
-	if body.Start != nil && body.Start.After(now) {
+	if body.Start != nil {
 		p.Start = body.Start.UTC()
 	}
 	if body.Lifetime != nil {
@@ -130,6 +130,8 @@ func (c *call) createPass() (reply, error) {
 		return reply{}, badRequest("The Temporary Access Pass policy is not enabled for the user.")
 	case strings.Contains(o.User.UserPrincipalName, "#EXT#"):
 		return reply{}, badRequest("Temporary Access Pass cannot be added to an external guest user.")
+	case p.Start.Before(now):
+		return reply{}, badRequest("The startDateTime is in the past.")
 	case p.Lifetime < policy.Minimum || p.Lifetime > policy.Maximum:
 		return reply{}, badRequest("The lifetimeInMinutes is not within the limits of the Temporary Access Pass policy.")
 	case policy.OnlyOnce && !p.Once:

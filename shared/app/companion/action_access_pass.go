@@ -46,6 +46,9 @@ const (
 	byTeams  = "teams"
 	byShow   = "show"
 	maxStart = 30 * 24 * time.Hour
+
+	// startMargin is how far ahead a start must be not to be past by Graph's clock when it gets there.
+	startMargin = time.Minute
 )
 
 type passPlan struct {
@@ -158,8 +161,8 @@ func (p *passPlan) prepare(ctx context.Context, w *work) (passOrder, error) {
 		ordered.order.UsableOnce = true
 		ordered.note += " It is usable once only, as the tenant's policy wants."
 	}
-	if !p.StartsAfter.IsZero() {
-		ordered.order.Start = governance.At(p.StartsAfter.AddTo(w.task.AcceptedDateTime.Instant()))
+	if start := p.StartsAfter.AddTo(w.task.AcceptedDateTime.Instant()); start.After(w.Ledger.Now().Add(startMargin)) { // else it begins at once: Graph refuses a start in the past
+		ordered.order.Start = governance.At(start)
 	}
 	if p.DeliverTo == toManager || p.DeliverTo == toRequestor {
 		if ordered.to, err = w.addressee(ctx, p.DeliverTo); err != nil {

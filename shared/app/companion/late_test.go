@@ -576,3 +576,18 @@ func TestATaskEndsWithoutPermissions(t *testing.T) {
 		t.Errorf("%s: %s", task.State, task.Detail)
 	}
 }
+
+// TestAStartThatIsPastIsNow: a pass that is made later than it was to begin begins when it is made, as one does whose start would be past by the time Graph sees it; an earlier one waits. rules: PRV-19.
+func TestAStartThatIsPastIsNow(t *testing.T) {
+	for late, waits := range map[time.Duration]time.Duration{0: time.Hour, 59*time.Minute + 30*time.Second: 0, 90 * time.Minute: 0} {
+		w := newTaskWorld(t)
+		w.configure("act", "temporaryAccessPass", `{"deliverTo":"manager","startsAfter":"PT1H"}`)
+		w.accept("act", payload("assignmentRequestGranted", taskHire, nil))
+		w.clock.Advance(late)
+		w.settle(0)
+		issued := w.directory.Issued()
+		if len(issued) != 1 || issued[0].Pass.StartDateTime.Sub(w.clock.Now()) != waits {
+			t.Errorf("made %v after the callout: %+v at %v", late, issued, w.clock.Now())
+		}
+	}
+}

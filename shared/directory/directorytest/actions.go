@@ -1,9 +1,11 @@
 package directorytest
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
@@ -56,6 +58,11 @@ func testPasses(t *testing.T, tenant ActionsTenant) {
 	wantError(t, "a second pass", errOf(actions.IssuePass(ctx, userID(1), directory.PassOrder{Minutes: 90})), directory.ErrRefused)
 	for range 2 {
 		must(t, actions.DeletePass(ctx, userID(1), pass.ID))
+	}
+	for ago, want := range map[time.Duration]error{-time.Hour: nil, time.Hour: directory.ErrRefused} {
+		late, _, err := actions.IssuePass(ctx, userID(1), directory.PassOrder{Minutes: 90, Start: governance.At(pass.StartDateTime.Add(-ago))})
+		wantError(t, fmt.Sprintf("a start %v ago", ago), err, want)
+		must(t, actions.DeletePass(ctx, userID(1), late.ID))
 	}
 	if listed, err = actions.Passes(ctx, userID(1)); err != nil || len(listed) != 0 {
 		t.Errorf("after its end: %+v, %v", listed, err)

@@ -108,6 +108,8 @@ func (d *Directory) IssuePass(ctx Context, userID string, order directory.PassOr
 			return made{}, fmt.Errorf("%w: the policy does not allow passes", directory.ErrRefused)
 		case order.Minutes < policy.MinimumMinutes || order.Minutes > policy.MaximumMinutes:
 			return made{}, fmt.Errorf("%w: the lifetime is not within the policy", directory.ErrRefused)
+		case order.Start != nil && order.Start.Before(now):
+			return made{}, fmt.Errorf("%w: the start is in the past", directory.ErrRefused)
 		case policy.OnlyOnce && !order.UsableOnce:
 			return made{}, fmt.Errorf("%w: the policy allows passes that are usable once only", directory.ErrRefused)
 		}
@@ -121,7 +123,7 @@ func (d *Directory) IssuePass(ctx Context, userID string, order directory.PassOr
 			a.issued[i].Live = false
 		}
 		start := governance.At(now)
-		if order.Start != nil && order.Start.After(now) {
+		if order.Start != nil {
 			start = order.Start
 		}
 		number := len(a.issued) + 1
