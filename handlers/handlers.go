@@ -138,10 +138,11 @@ func newCredential(settings platform.Settings, options Options) (azcore.TokenCre
 	if options.Credential != nil {
 		return options.Credential, nil
 	}
+	through := azcore.ClientOptions{Transport: platform.HTTPClient(nil, 0)}
 	if settings.IdentityEndpoint == "" {
-		return azidentity.NewDefaultAzureCredential(nil)
+		return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: through})
 	}
-	of := &azidentity.ManagedIdentityCredentialOptions{}
+	of := &azidentity.ManagedIdentityCredentialOptions{ClientOptions: through}
 	if settings.ManagedIdentityClientID != "" {
 		of.ID = azidentity.ClientID(settings.ManagedIdentityClientID)
 	}
@@ -152,7 +153,6 @@ func newStore(settings platform.Settings, credential azcore.TokenCredential, opt
 	var client *azcosmos.Client
 	var err error
 	clientOptions := cosmos.ClientOptions()
-	clientOptions.Transport = &http.Client{Transport: newTransport()}
 	if settings.CosmosConnection != "" {
 		client, err = azcosmos.NewClientFromConnectionString(settings.CosmosConnection, clientOptions)
 	} else {
@@ -162,17 +162,6 @@ func newStore(settings platform.Settings, credential azcore.TokenCredential, opt
 		return nil, err
 	}
 	return cosmos.New(client, settings.CosmosDatabase, cosmos.Options{Observe: options.OnStore})
-}
-
-// newTransport keeps enough connections for the host's concurrency: the default keeps two a host, and would open a new one for almost every request.
-func newTransport() *http.Transport {
-	transport, ok := http.DefaultTransport.(*http.Transport)
-	if !ok {
-		return &http.Transport{}
-	}
-	transport = transport.Clone()
-	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 200, 200
-	return transport
 }
 
 func newBusClient(settings platform.Settings, credential azcore.TokenCredential) (*azservicebus.Client, error) {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -271,5 +272,36 @@ func TestHealthIsWholeThoughWhoAskedHangsUp(t *testing.T) {
 	h.Check(gone) // as when the process stops just after its start
 	if lines := log.lines(t, "a dependency fails"); len(lines) != 0 {
 		t.Errorf("the log says %v", lines)
+	}
+}
+
+// The endpoint of the managed identity that redirects is asked once: what proves who asks goes nowhere else.
+func TestTheIdentityEndpointLeadsNowhereElse(t *testing.T) {
+	var elsewhere atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	defer other.Close()
+	endpoint := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
+	defer endpoint.Close()
+	t.Setenv("IDENTITY_ENDPOINT", endpoint.URL)
+	t.Setenv("IDENTITY_HEADER", "proof")
+	settings, err := platform.Load(func(name string) string {
+		return map[string]string{
+			"TenantId": "7e5a1c3b-0000-4000-8000-000000000001", "Audience": "api://latchkey", "CosmosConnection": "AccountEndpoint=http://127.0.0.1:1/;AccountKey=a2V5;",
+			"ServiceBusConnection": "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=x;SharedAccessKey=x;UseDevelopmentEmulator=true;", "IDENTITY_ENDPOINT": endpoint.URL,
+		}[name]
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := handlers.New(t.Context(), settings, handlers.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = h.Close(context.Background()) }()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	h.Check(ctx)
+	if elsewhere.Load() != 0 {
+		t.Errorf("%d requests for a token went elsewhere", elsewhere.Load())
 	}
 }

@@ -59,7 +59,7 @@ param calloutCallers string = ''
 @maxLength(2048)
 param calloutAudience string = ''
 
-@description('Hosts that webhooks and tickets may call though their addresses are private, separated by commas. Empty: none.')
+@description('Hosts, each with its port (desk.contoso.local:443), that webhooks and tickets may call though their addresses are private, separated by commas. Empty: none.')
 @maxLength(2048)
 param calloutPrivateHosts string = ''
 

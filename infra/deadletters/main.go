@@ -14,11 +14,13 @@ import (
 	"os"
 	"os/signal"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 	"github.com/alecthomas/kong"
 
 	"latchkey/shared/bus"
+	"latchkey/shared/platform"
 )
 
 type options struct {
@@ -76,7 +78,7 @@ func connect(o options) (*azservicebus.Client, error) {
 	if o.Connection != "" {
 		return azservicebus.NewClientFromConnectionString(o.Connection, nil)
 	}
-	credential, err := azidentity.NewDefaultAzureCredential(nil)
+	credential, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: azcore.ClientOptions{Transport: platform.HTTPClient(nil, 0)}})
 	if err != nil {
 		return nil, fmt.Errorf("sign in with az login: %w", err)
 	}

@@ -271,7 +271,7 @@ func baseOptions(verbose bool) (stack.Options, error) {
 	if err != nil {
 		return stack.Options{}, err
 	}
-	options := stack.Options{HostJSON: hostJSON, CalloutSecrets: stack.LocalSecrets(), CalloutHosts: stack.LocalHosts}
+	options := stack.Options{HostJSON: hostJSON, Desk: true}
 	if verbose {
 		options.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		options.HandlerLog = os.Stderr

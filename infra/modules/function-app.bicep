@@ -82,7 +82,7 @@ param calloutCallers string
 @description('Audiences of the tokens that custom extensions are called with, separated by commas. Empty: those of the API.')
 param calloutAudience string
 
-@description('Hosts that webhooks and tickets may call though their addresses are private, separated by commas. Empty: none.')
+@description('Hosts, each with its port (desk.contoso.local:443), that webhooks and tickets may call though their addresses are private, separated by commas. Empty: none.')
 param calloutPrivateHosts string
 
 @description('Identifier of the Key Vault secret that holds the secrets of actions as JSON: its address, https://…/secrets/<name>. Empty: there are none.')

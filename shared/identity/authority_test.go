@@ -151,10 +151,10 @@ func newScene(t testing.TB) *scene {
 	t.Helper()
 	s := &scene{t: t, clock: platform.NewManualClock(start), authority: newAuthority()}
 	validator, err := identity.New(context.Background(), identity.Options{
-		TenantID:   tenantID,
-		Audiences:  []string{"api://" + apiID, apiID},
-		HTTPClient: &http.Client{Transport: s.authority},
-		Clock:      s.clock,
+		TenantID:  tenantID,
+		Audiences: []string{"api://" + apiID, apiID},
+		Transport: s.authority,
+		Clock:     s.clock,
 	})
 	if err != nil {
 		t.Fatal(err)

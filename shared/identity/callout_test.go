@@ -25,7 +25,7 @@ func newCallouts(t *testing.T) (*identity.Callouts, *platform.ManualClock) {
 	t.Helper()
 	clock := platform.NewManualClock(start)
 	callouts, err := identity.NewCallouts(context.Background(), identity.Options{
-		TenantID: tenantID, Audiences: []string{management}, HTTPClient: &http.Client{Transport: newAuthority()}, Clock: clock,
+		TenantID: tenantID, Audiences: []string{management}, Transport: newAuthority(), Clock: clock,
 	}, []string{entitlementApp})
 	if err != nil {
 		t.Fatal(err)

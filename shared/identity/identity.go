@@ -46,9 +46,9 @@ type Options struct {
 	Authority string   // where tokens come from; empty means DefaultAuthority
 	JWKSURL   string   // where the keys are; empty means what the authority's OpenID configuration says
 
-	AllowInsecureLoopback bool           // lets Authority and JWKSURL be plain http on this machine (infra/local)
-	HTTPClient            *http.Client   // fetches keys; nil means one of its own. Redirects are never followed
-	Clock                 platform.Clock // nil means the machine's
+	AllowInsecureLoopback bool              // lets Authority and JWKSURL be plain http on this machine (infra/local)
+	Transport             http.RoundTripper // fetches keys; nil means one of its own. Redirects are never followed
+	Clock                 platform.Clock    // nil means the machine's
 }
 
 // Validator validates tokens. It may be used by many goroutines at once.
@@ -89,7 +89,7 @@ func New(ctx context.Context, options Options) (*Validator, error) {
 	clock := cmp.Or[platform.Clock](options.Clock, platform.SystemClock{})
 	issuer := authority + "/" + tenantID + "/v2.0"
 	keys := newKeySource(ctx, clock, &publisher{
-		client:        fetchClient(options.HTTPClient),
+		client:        platform.HTTPClient(options.Transport, 0),
 		configuration: issuer + "/.well-known/openid-configuration",
 		issuer:        issuer,
 		authority:     host,

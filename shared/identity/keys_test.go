@@ -254,10 +254,10 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	var asked []string
 	validator, err := identity.New(t.Context(), identity.Options{
 		TenantID: tenantID, Audiences: []string{apiID},
-		HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			asked = append(asked, r.URL.String())
 			return &http.Response{StatusCode: http.StatusFound, Status: "302 Found", Header: http.Header{"Location": {"https://attacker.example/"}}, Body: http.NoBody, Request: r}, nil
-		})},
+		}),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -31,16 +31,6 @@ type publisher struct {
 	allowLoopback bool
 }
 
-// fetchClient is a copy of a client (or a new one) that follows no redirect: keys come from where they are known to be, or not at all.
-func fetchClient(from *http.Client) *http.Client {
-	client := http.Client{}
-	if from != nil {
-		client = *from
-	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &client
-}
-
 // fetch reads the published keys. A key that cannot be used is left out, so that it does not take the others with it.
 func (p *publisher) fetch(ctx context.Context) (*keySet, error) {
 	location := p.jwksURL

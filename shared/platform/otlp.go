@@ -35,7 +35,7 @@ const (
 )
 
 func newOTLP(endpoint string, headers map[string]string) *otlp {
-	return &otlp{endpoint: strings.TrimRight(endpoint, "/"), headers: headers, client: &http.Client{Timeout: otlpTimeout}}
+	return &otlp{endpoint: strings.TrimRight(endpoint, "/"), headers: headers, client: HTTPClient(nil, otlpTimeout)}
 }
 
 // ExportSpans implements sdktrace.SpanExporter.

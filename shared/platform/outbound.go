@@ -2,6 +2,7 @@ package platform
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,38 +46,32 @@ const (
 // Outbound sends HTTP requests to addresses that people configure, and to public ones only: private, loopback, link-local and other special addresses are refused when the connection is made, by the
 // address that the name was resolved to, so that neither a name nor a change of it leads inside. It follows no redirect, uses no proxy, and bounds time and size.
 type Outbound struct {
-	private []string    // host names that may be private, in lower case
+	private []string    // host:port that may be private, in lower case
 	public  *net.Dialer // to all others
 	client  *http.Client
 }
 
-// NewOutbound makes one. Hosts in private may resolve to private addresses, and be spoken to over plain http.
+// NewOutbound makes one. Those in private, each host:port in lower case, may resolve to private addresses, and be spoken to over plain http.
 func NewOutbound(private []string) *Outbound {
-	o := &Outbound{}
-	for _, host := range private {
-		o.private = append(o.private, strings.ToLower(strings.TrimSpace(host)))
-	}
+	o := &Outbound{private: private}
 	o.public = &net.Dialer{Timeout: 5 * time.Second, Control: func(network, address string, _ syscall.RawConn) error { return checkDial(network, address) }}
 	inside := &net.Dialer{Timeout: 5 * time.Second}
-	o.client = &http.Client{
-		Timeout: outboundTimeout,
-		Transport: &http.Transport{
-			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-				if host, _, err := net.SplitHostPort(address); err == nil && o.isPrivate(host) {
-					return inside.DialContext(ctx, network, address)
-				}
-				return o.public.DialContext(ctx, network, address)
-			},
-			TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: outboundTimeout, MaxResponseHeaderBytes: 32 << 10,
-			MaxIdleConns: 50, MaxIdleConnsPerHost: 10, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true,
+	o.client = HTTPClient(&http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if slices.Contains(o.private, strings.ToLower(address)) {
+				return inside.DialContext(ctx, network, address)
+			}
+			return o.public.DialContext(ctx, network, address)
 		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+		TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: outboundTimeout, MaxResponseHeaderBytes: 32 << 10,
+		MaxIdleConns: 50, MaxIdleConnsPerHost: 10, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true,
+	}, outboundTimeout)
 	return o
 }
 
-func (o *Outbound) isPrivate(host string) bool {
-	return slices.Contains(o.private, strings.ToLower(strings.Trim(host, "[]")))
+// HostOf is where an address leads: its host and port in lower case, the port of its scheme if it names none.
+func HostOf(at *url.URL) string {
+	return strings.ToLower(net.JoinHostPort(at.Hostname(), cmp.Or(at.Port(), map[string]string{"https": "443", "http": "80"}[at.Scheme])))
 }
 
 // Allowed says whether requests may go to an address, as far as its spelling tells. Errors: ErrNotAllowed.
@@ -87,7 +82,7 @@ func (o *Outbound) Allowed(address string) error {
 		return fmt.Errorf("%w: it is no URL", ErrNotAllowed)
 	case at.User != nil || at.Fragment != "":
 		return fmt.Errorf("%w: it holds credentials or a fragment", ErrNotAllowed)
-	case o.isPrivate(at.Hostname()) && (at.Scheme == "https" || at.Scheme == "http"):
+	case slices.Contains(o.private, HostOf(at)) && (at.Scheme == "https" || at.Scheme == "http"):
 		return nil
 	case at.Scheme != "https":
 		return fmt.Errorf("%w: it is not https", ErrNotAllowed)
@@ -118,12 +113,15 @@ func checkDial(network, address string) error {
 	return checkAddress(at.Addr())
 }
 
-// special are the ranges that are not public, beside those that netip knows by name (IANA's special-purpose registries).
+// unicast is all of IPv6 that is given out to be reached. What lies outside is local, or holds an IPv4 address in one of its forms (::ffff:0:0/96, ::ffff:0:0:0/96, 64:ff9b::/16).
+var unicast = netip.MustParsePrefix("2000::/3")
+
+// special are the ranges that are not public within IPv4 and within unicast, beside those that netip knows by name (IANA's special-purpose registries). Teredo is in 2001::/23, 6to4 is 2002::/16.
 var special = func() []netip.Prefix {
 	var list []netip.Prefix
 	for _, text := range []string{
 		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", "168.63.129.16/32",
-		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fec0::/10",
+		"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
 	} {
 		list = append(list, netip.MustParsePrefix(text))
 	}
@@ -131,11 +129,18 @@ var special = func() []netip.Prefix {
 }()
 
 func checkAddress(ip netip.Addr) error {
-	ip = ip.WithZone("").Unmap()
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() || slices.ContainsFunc(special, func(prefix netip.Prefix) bool { return prefix.Contains(ip) }) {
+	ip = ip.WithZone("")
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.Is6() && (!unicast.Contains(ip) || isISATAP(ip)) ||
+		slices.ContainsFunc(special, func(prefix netip.Prefix) bool { return prefix.Contains(ip) }) {
 		return fmt.Errorf("%w: %s is not public", ErrNotAllowed, ip)
 	}
 	return nil
+}
+
+// isISATAP says whether an interface is named by the IPv4 address that it is reached through (RFC 5214): 0:5efe or 200:5efe before it.
+func isISATAP(ip netip.Addr) bool {
+	bytes := ip.As16()
+	return bytes[8]&^2 == 0 && bytes[9] == 0 && bytes[10] == 0x5e && bytes[11] == 0xfe
 }
 
 // Send sends one request. Errors: ErrNotAllowed, and those of the network, whose text holds no more of the address than its host.

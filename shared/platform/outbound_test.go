@@ -27,6 +27,9 @@ func TestAddressesWithinAreRefused(t *testing.T) {
 		"https://127.0.0.1/", "https://127.1/", "https://0x7f.0.0.1/", "https://0x7f000001/", "https://2130706433/", "https://0177.0.0.1/", "https://0.0.0.0/", "https://0/", "https://localhost/", "https://LOCALHOST./",
 		"https://a.localhost/", "https://[::1]/", "https://[::]/", "https://[::ffff:127.0.0.1]/", "https://[::ffff:7f00:1]/", "https://[::127.0.0.1]/", "https://[64:ff9b::7f00:1]/", "https://[64:ff9b::a9fe:a9fe]/",
 		"https://[64:ff9b:1::1]/", "https://[2002:7f00:1::]/", "https://[fe80::1]/", "https://[fe80::1%25eth0]/", "https://[fc00::1]/", "https://[fd12:3456::1]/", "https://[ff02::1]/", "https://[fec0::1]/", "https://[2001:db8::1]/",
+		// IPv4 in every form that IPv6 has for it: mapped, translated, by NAT64 near and far, compatible, Teredo, ISATAP.
+		"https://[::ffff:10.0.0.1]/", "https://[::ffff:8.8.8.8]/", "https://[::ffff:0:10.0.0.1]/", "https://[64:ff9b:2::1]/", "https://[64:ff9b:2:a00:1::]/", "https://[64:ff9b:ffff::1]/", "https://[::a00:1]/",
+		"https://[2001:0:53aa:64c::1]/", "https://[2606:2800:220:1:0:5efe:a00:1]/", "https://[2606:2800:220:1:200:5efe:a00:1]/", "https://[5f00::1]/", "https://[100::1]/", "https://[4000::1]/", "https://[3fff::1]/",
 		"https://10.0.0.1/", "https://172.16.0.1/", "https://172.31.255.255/", "https://192.168.1.1/", "https://169.254.169.254/metadata", "https://168.63.129.16/", "https://100.64.0.1/", "https://100.127.255.255/",
 		"https://224.0.0.1/", "https://255.255.255.255/", "https://240.0.0.1/", "https://198.18.0.1/", "https://192.0.2.1/", "https://metadata.google.internal/", "https://server/", "https://db.local/", "https://x.home.arpa/",
 		"http://example.com/", "ftp://example.com/", "file:///etc/passwd", "gopher://example.com/", "https://user@example.com/", "https://user:pass@127.0.0.1/", "https:///x", "https://", "//example.com", "example.com", "https://example.com/#f",
@@ -48,7 +51,8 @@ func TestAddressesWithinAreRefused(t *testing.T) {
 // A name is judged by what it resolves to at the moment of the connection, so that rebinding it leads nowhere.
 func TestConnectionsAreJudgedByTheirAddress(t *testing.T) {
 	t.Parallel()
-	for _, address := range []string{"127.0.0.1:443", "10.1.2.3:443", "169.254.169.254:80", "[::1]:443", "[::ffff:10.0.0.1]:443", "[fe80::1%eth0]:443", "[64:ff9b::a00:1]:443", "0.0.0.0:443", "100.100.100.200:80", "[fd00:ec2::254]:80"} {
+	for _, address := range []string{"127.0.0.1:443", "10.1.2.3:443", "169.254.169.254:80", "[::1]:443", "[::ffff:10.0.0.1]:443", "[fe80::1%eth0]:443", "[64:ff9b::a00:1]:443", "0.0.0.0:443", "100.100.100.200:80", "[fd00:ec2::254]:80",
+		"[64:ff9b:2::a00:1]:443", "[::ffff:0:a00:1]:443", "[2606:2800:220:1:0:5efe:a00:1]:443"} {
 		network := "tcp4"
 		if strings.HasPrefix(address, "[") {
 			network = "tcp6"
@@ -104,13 +108,10 @@ func TestWhatIsSentAndRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := netip.ParseAddr(at.Hostname()); err != nil {
-		t.Fatal(err)
-	}
 	if _, err := NewOutbound(nil).Send(t.Context(), OutboundCall{Method: "POST", URL: within.URL}); !errors.Is(err, ErrNotAllowed) {
 		t.Errorf("this machine is called: %v", err)
 	}
-	out := NewOutbound([]string{at.Hostname()})
+	out := NewOutbound([]string{at.Host})
 	for path, want := range map[string]int{"/301": 301, "/302": 302, "/303": 303, "/307": 307, "/308": 308, "/long": 200, "/wait": 429} {
 		reply, err := out.Send(t.Context(), OutboundCall{Method: "POST", URL: within.URL + path, Body: []byte("{}")})
 		if err != nil || reply.Status != want || len(reply.Body) > MaxReply || path == "/wait" && reply.After.Seconds() != 7 {
@@ -122,6 +123,33 @@ func TestWhatIsSentAndRead(t *testing.T) {
 	}
 	if _, err := out.Send(t.Context(), OutboundCall{Method: "POST", URL: within.URL + "/break?sig=hidden"}); err == nil || strings.Contains(err.Error(), "hidden") {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// A private host is let in with the port that is named, and nothing else of it is.
+func TestAPrivateHostIsAllowedWithItsPort(t *testing.T) {
+	t.Parallel()
+	var reached [2]atomic.Int32
+	var at [2]*url.URL
+	for i := range reached {
+		server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached[i].Add(1) }))
+		defer server.Close()
+		at[i], _ = url.Parse(server.URL) // which the server wrote
+	}
+	out := NewOutbound([]string{at[0].Host, "desk.contoso.local:443", "[fd00::1]:80"})
+	for i, want := range []bool{true, false} {
+		_, err := out.Send(t.Context(), OutboundCall{Method: "POST", URL: at[i].String()})
+		if reached := reached[i].Load() == 1; reached != want || want && err != nil || !want && !errors.Is(err, ErrNotAllowed) {
+			t.Errorf("%s was reached: %t, %v", at[i], reached, err)
+		}
+	}
+	for address, want := range map[string]bool{
+		"https://desk.contoso.local/": true, "https://DESK.contoso.local:443/": true, "https://desk.contoso.local:8443/": false, "http://desk.contoso.local/": false,
+		"http://[fd00::1]/": true, "https://[fd00::1]/": false, "http://[fd00::2]/": false,
+	} {
+		if err := out.Allowed(address); (err == nil) != want {
+			t.Errorf("%s: %v", address, err)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -35,7 +36,7 @@ type Settings struct {
 	PublicURL               string            // what links to next pages begin with; empty: what the request was sent to
 	CalloutCallers          []string          // application ids that may call custom extensions
 	CalloutAudiences        []string          // of their tokens; empty: Audiences
-	CalloutPrivateHosts     []string          // that may be called though they are private
+	CalloutPrivateHosts     []string          // host:port that may be called though they are private
 	CalloutSecrets          Secrets           // that actions name
 	AuditChains             int               // that are verified in a run; 0: none
 	LogLevel                slog.Level        //
@@ -122,8 +123,8 @@ func declarations(s *Settings) []Declaration {
 		{Name: "CalloutAudience", Type: "list", Limits: "at least one, separated by commas", Places: OnAzure, Azd: "LATCHKEY_CALLOUT_AUDIENCE",
 			Description: "Audiences of the tokens that custom extensions are called with. Without it, those of Audience.",
 			set:         into(&s.CalloutAudiences, items)},
-		{Name: "CalloutPrivateHosts", Type: "list", Limits: "host names, separated by commas", Places: OnAzure,
-			Azd: "LATCHKEY_CALLOUT_PRIVATE_HOSTS", Description: "Hosts that webhooks and tickets may call though their addresses are private. Without it, only public addresses are called.",
+		{Name: "CalloutPrivateHosts", Type: "list", Limits: "host:port, separated by commas", Places: OnAzure,
+			Azd: "LATCHKEY_CALLOUT_PRIVATE_HOSTS", Description: "Hosts, each with its port, that webhooks and tickets may call though their addresses are private. Without it, only public addresses are called.",
 			set: into(&s.CalloutPrivateHosts, hosts)},
 		{Name: "CalloutSecrets", Type: "text", Limits: `{"name":"value"}`, Secret: true, Reference: true, Places: OnAzure,
 			Azd: "LATCHKEY_CALLOUT_SECRETS", Description: "Secrets that actions name, such as a webhook's key, as JSON. On Azure the address " +
@@ -140,9 +141,9 @@ func declarations(s *Settings) []Declaration {
 			set:         checked(&s.IdentityEndpoint, endpoint)},
 		{Name: "IDENTITY_HEADER", Type: "text", Secret: true, ByHost: true, Places: InSample, Description: "What that endpoint asks for; App Service sets it, the Azure SDK sends it."},
 
-		{Name: "OTEL_EXPORTER_OTLP_ENDPOINT", Type: "URL", Limits: "http://… or https://…", Places: OnAzure | InSample, Azd: "LATCHKEY_OTLP_ENDPOINT",
+		{Name: "OTEL_EXPORTER_OTLP_ENDPOINT", Type: "URL", Limits: webAddress, Places: OnAzure | InSample, Azd: "LATCHKEY_OTLP_ENDPOINT",
 			Description: "OpenTelemetry collector that takes OTLP over HTTP. Without it there is no telemetry; docs/observe.md names the other variables.",
-			set:         checked(&s.OTLPEndpoint, endpoint)},
+			set:         into(&s.OTLPEndpoint, webURL)},
 		{Name: "OTEL_EXPORTER_OTLP_HEADERS", Type: "list", Limits: "name=value, separated by commas", Secret: true, Places: InSample, Description: "Headers that a collector elsewhere asks for.",
 			set: into(&s.OTLPHeaders, headers)},
 
@@ -374,15 +375,32 @@ func graphURL(text string) (string, error) {
 	return at, err
 }
 
-// hosts reads a list of host names and IP addresses.
+// hosts reads a list of hosts with their ports: a private host is not a way to all that listens there.
 func hosts(text string) ([]string, error) {
-	list, err := items(text)
-	for _, host := range list {
-		if _, notIP := netip.ParseAddr(host); notIP != nil && strings.ContainsAny(host, "/:@?#*[] \t") {
-			return nil, errors.New("must be host names or IP addresses alone, without scheme, port or path, separated by commas")
+	list, err := items(strings.ToLower(text))
+	for i, item := range list {
+		if list[i], err = hostPort(item, ""); err != nil {
+			return nil, errors.New("must be hosts with their ports, such as desk.contoso.local:443, without scheme or path, separated by commas")
 		}
 	}
 	return list, err
+}
+
+// hostPort reads a host name or an IP address with a port, as host:port or [address]:port in lower case; one that has no port has the other, if that is given.
+func hostPort(text, otherwise string) (string, error) {
+	if _, err := netip.ParseAddr(text); err == nil || !strings.Contains(text, ":") {
+		text = net.JoinHostPort(text, otherwise)
+	}
+	host, port, err := net.SplitHostPort(strings.ToLower(text))
+	if err != nil {
+		return "", fmt.Errorf("no host with a port: %w", err)
+	}
+	_, notIP := netip.ParseAddr(host)
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || number == 0 || host == "" || notIP != nil && strings.ContainsAny(host, "/:@?#*[]%{} \t\\") {
+		return "", errors.New("no host with a port")
+	}
+	return net.JoinHostPort(host, strconv.FormatUint(number, 10)), nil
 }
 
 // only takes one value, in any case of letters.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -40,8 +41,9 @@ func TestLoadReadsSettings(t *testing.T) {
 	}
 	// On Azure the Bicep files give every setting, empty or not; App Service's own endpoint is no loopback address.
 	settings, err = load(map[string]string{"PortalUrl": " ", "LogLevel": "", "MailSender": "", "FUNCTIONS_CUSTOMHANDLER_PORT": "0", "IDENTITY_ENDPOINT": "http://169.254.131.2:8081/msi/token",
-		"ServiceBusConnection__credential": "managedidentity", "CalloutPrivateHosts": "tickets.contoso.com,10.0.0.4,::1", "OutboxSchedule": "0 */5 8-17/2 1 JAN,jul mon-fri"})
-	if err != nil || settings.PortalURL != "" || settings.Port != 0 || settings.IdentityEndpoint == "" {
+		"ServiceBusConnection__credential": "managedidentity", "CalloutPrivateHosts": "Tickets.contoso.com:8443,10.0.0.4:80,[::1]:443", "OutboxSchedule": "0 */5 8-17/2 1 JAN,jul mon-fri"})
+	if err != nil || settings.PortalURL != "" || settings.Port != 0 || settings.IdentityEndpoint == "" ||
+		!slices.Equal(settings.CalloutPrivateHosts, []string{"tickets.contoso.com:8443", "10.0.0.4:80", "[::1]:443"}) {
 		t.Errorf("%v %+v", err, settings)
 	}
 }
@@ -54,9 +56,9 @@ func TestLoadRefusesWrongSettings(t *testing.T) {
 		"MailSender": {"latchkey", "a@b@c", "a b@c", "/me@x", "@x", "x@"}, "CosmosConnection__accountEndpoint": {"http://x.example", "x"},
 		"CosmosConnection": {"AccountEndpoint=http://127.0.0.1:1/;", "AccountKey=c2VjcmV0;", "AccountEndpoint=nonsense;AccountKey=a2V5", "AccountEndpoint=http://127.0.0.1:1/;AccountKey=;"}, "CosmosDatabase": {"a/b", "a#b", strings.Repeat("x", 256)},
 		"ServiceBusConnection__fullyQualifiedNamespace": {"sb://x.servicebus.windows.net/", "x", "x.y:5671"}, "ServiceBusConnection": {"SharedAccessKey=c2VjcmV0", "Endpoint=sb://", "Endpoint=sb://;SharedAccessKey=x"},
-		"AZURE_CLIENT_ID": {"me"}, "PortalUrl": {"portal"}, "PublicUrl": {"//x"}, "LogLevel": {"loud"}, "CalloutCallers": {"entra", ","}, "CalloutAudience": {","}, "CalloutPrivateHosts": {" , ", "https://tickets.contoso.com", "tickets:443", "a,b/c", "*.contoso.com", "[::1]"},
+		"AZURE_CLIENT_ID": {"me"}, "PortalUrl": {"portal"}, "PublicUrl": {"//x"}, "LogLevel": {"loud"}, "CalloutCallers": {"entra", ","}, "CalloutAudience": {","}, "CalloutPrivateHosts": {" , ", "https://tickets.contoso.com", "tickets.contoso.com", "10.0.0.4", "a:1,b/c:1", "*.contoso.com:443", "::1", "[::1]", "a:0", "a:65536", "a:https", ":443"},
 		"CalloutSecrets": {"secret", "@Microsoft.KeyVault(SecretUri=x)", `{"a":"short"}`, "{}"}, "IDENTITY_ENDPOINT": {"169.254.131.2", "/msi"},
-		"OTEL_EXPORTER_OTLP_ENDPOINT": {"collector:4318", "/v1"}, "OTEL_EXPORTER_OTLP_HEADERS": {"token", "=x", "a b=c", "a=%zz", "a=%0a"},
+		"OTEL_EXPORTER_OTLP_ENDPOINT": {"collector:4318", "/v1", "http://collector.contoso.com:4318", "http://10.0.0.4:4318", "http://127.0.0.1.example:4318", "https://key@collector.contoso.com"}, "OTEL_EXPORTER_OTLP_HEADERS": {"token", "=x", "a b=c", "a=%zz", "a=%0a"},
 		"ExpirationsSchedule": {"*/5 * * * *", "0 */5 * * * * *", "00:05:00", "%Other%", "60 * * * * *", "0 0 0 0 * *", "0 0 8-24 * * *", "0 0 0 1,32 * *", "0 0 0 * 13/2 *", "* * * * * 7", "0\t*/5 * * * *", "0 */5 * * * *\n", "0\u00a0*/5 * * * *", "0 */0 * * * *", "0 5-1 * * * *", "0 0 0 * * MO", "0 0 0 30 2 *"}, "OutboxSchedule": {"hourly"}, "ReconciliationSchedule": {"nightly"}, "AuditChainsPerRun": {"all", "-1", "100001", "1.5"},
 		"ServiceBusConnection__credential": {"key"}, "ServiceBusConnection__clientId": {"latchkey"}, "AzureWebJobsStorage__credential": {"key"}, "AzureWebJobsStorage__clientId": {"x"}, "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID": {"pages"},
 	} {

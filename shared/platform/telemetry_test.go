@@ -5,12 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -149,6 +151,21 @@ func TestACollectorThatFails(t *testing.T) {
 				t.Errorf("%d arrived: %v", len(got.spans), err)
 			}
 		})
+	}
+}
+
+// A collector that redirects gets nothing sent elsewhere, least of all the key.
+func TestTelemetryFollowsNoRedirect(t *testing.T) {
+	var elsewhere atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	defer other.Close()
+	for _, status := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
+		collector := httptest.NewServer(http.RedirectHandler(other.URL, status))
+		err := newOTLP(collector.URL, map[string]string{"api-key": "k"}).send(t.Context(), "traces", []byte("x"))
+		collector.Close()
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprint(status)) || elsewhere.Load() != 0 {
+			t.Errorf("%d: %v, %d messages went elsewhere", status, err, elsewhere.Load())
+		}
 	}
 }
 

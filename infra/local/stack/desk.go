@@ -5,19 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
 )
 
-// LocalSecrets are what actions may name as secrets on a stack that somebody plays with: docs/companion uses these names.
-func LocalSecrets() map[string]string {
-	return map[string]string{"desk": "Basic bG9jYWw6bG9jYWw=", "answers": strings.Repeat("for answers on this machine ", 2), "hook": strings.Repeat("for webhooks on this machine ", 2)}
+// localSecrets are what actions may name as secrets on a stack that somebody plays with, and others: docs/companion uses these names.
+func localSecrets(others map[string]string) map[string]string {
+	local := map[string]string{"desk": "Basic bG9jYWw6bG9jYWw=", "answers": strings.Repeat("for answers on this machine ", 2), "hook": strings.Repeat("for webhooks on this machine ", 2)}
+	maps.Copy(local, others)
+	return local
 }
-
-// LocalHosts are the private hosts that actions may call there: the desk's.
-const LocalHosts = "127.0.0.1"
 
 // desk stands for whatever ServiceNow, Jira or receiver of webhooks an action calls: it keeps what is posted to it, gives it a number, and finds it again.
 type desk struct {

@@ -19,7 +19,7 @@ func TestATicketOverAllWires(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := stack.Start(t.Context(), stack.Options{HostJSON: hostJSON, ManualTimers: true, CalloutSecrets: stack.LocalSecrets(), CalloutHosts: stack.LocalHosts})
+	s, err := stack.Start(t.Context(), stack.Options{HostJSON: hostJSON, ManualTimers: true, Desk: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,16 +26,19 @@ const (
 )
 
 // calloutSettings are what the handler needs to be called by the stand-in for Entra.
-func calloutSettings(settings map[string]string, secrets map[string]string, hosts string) map[string]string {
+func (s *Stack) calloutSettings(settings map[string]string) map[string]string {
 	settings["CalloutCallers"] = EntitlementAppID + "," + LifecycleAppID
 	settings["CalloutAudience"] = calloutAudience + ",797f4846-ba00-4fd7-ba43-dac1f8f63013"
+	secrets, hosts := maps.Clone(s.options.CalloutSecrets), slices.Clone(s.options.CalloutHosts)
+	if s.options.Desk {
+		here := strings.TrimPrefix(s.Endpoints.Control, "http://")
+		secrets, hosts = localSecrets(secrets), append(hosts, here)
+	}
 	if len(secrets) > 0 {
 		data, _ := json.Marshal(secrets) // strings only
 		settings["CalloutSecrets"] = string(data)
 	}
-	if hosts != "" {
-		settings["CalloutPrivateHosts"] = hosts
-	}
+	settings["CalloutPrivateHosts"] = strings.Join(hosts, ",")
 	return settings
 }
 

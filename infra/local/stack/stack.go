@@ -58,9 +58,11 @@ type Options struct {
 	IdentityHeader string
 	// ManualTimers leaves timers to the control port's clock; else they also run by themselves.
 	ManualTimers bool
-	// CalloutSecrets are the secrets that actions of custom extensions may name; CalloutHosts the private hosts that they may call, separated by commas.
+	// Desk lets actions of custom extensions call the control port, with the secrets that docs/companion names.
+	Desk bool
+	// CalloutSecrets are further secrets that actions may name; CalloutHosts further private hosts that they may call, each host:port.
 	CalloutSecrets map[string]string
-	CalloutHosts   string
+	CalloutHosts   []string
 	// OnDirectory hears of every Graph request of the in-process handler.
 	OnDirectory func(operation string, status int, err error, took time.Duration)
 }
@@ -207,7 +209,7 @@ func (s *Stack) findUser(signInName string) (governance.User, bool) {
 
 // settings are those of the handler and the host: what app settings are on Azure.
 func (s *Stack) settings(identityHeader string) map[string]string {
-	return calloutSettings(map[string]string{
+	return s.calloutSettings(map[string]string{
 		"TenantId":                 s.Tenant.ID,
 		"Audience":                 s.Tenant.Audience + "," + s.Tenant.APIAppID(),
 		"TokenAuthority":           s.Endpoints.Token,
@@ -227,7 +229,7 @@ func (s *Stack) settings(identityHeader string) map[string]string {
 		// Whoever starts the stack may want to see the traces of its handler.
 		"OTEL_EXPORTER_OTLP_ENDPOINT": os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"),
 		"OTEL_EXPORTER_OTLP_HEADERS":  os.Getenv("OTEL_EXPORTER_OTLP_HEADERS"),
-	}, s.options.CalloutSecrets, s.options.CalloutHosts)
+	})
 }
 
 func (s *Stack) startHost(ctx context.Context, identityHeader string) error {

@@ -67,7 +67,7 @@ func (c *checkup) secret(setting, name string) governance.Secret {
 // address looks whether the address of a setting may be called.
 func (c *checkup) address(url string) {
 	if c.Outbound.Allowed(url) != nil {
-		c.wrong("url", "The address may not be called: it must be https and public, or its host be named in the app setting CalloutPrivateHosts.")
+		c.wrong("url", "The address may not be called: it must be https and public, or its host and port be named in the app setting CalloutPrivateHosts.")
 	}
 }
 

@@ -83,11 +83,7 @@ func New(credential azcore.TokenCredential, options Options) (*Directory, error)
 	if transport == nil {
 		transport = newTransport()
 	}
-	client := &http.Client{
-		Transport: &exchange{next: transport},
-		// Graph does not redirect these calls, and a redirect would carry a change or a token elsewhere.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	client := platform.HTTPClient(&exchange{next: transport}, 0)
 	d := &Directory{base: base, origin: at.Scheme + "://" + at.Host, sender: options.Sender, observe: options.Observe}
 	d.tokens = &bearer{credential: credential, scopes: []string{scope}, origin: d.origin}
 	d.adapter, err = core.NewGraphRequestAdapterBaseWithParseNodeFactoryAndSerializationWriterFactoryAndHttpClient(

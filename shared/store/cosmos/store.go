@@ -46,12 +46,16 @@ const (
 	inPlaceRetries = 2
 	// inPlaceWait is the longest wait that it does in place. Whatever takes longer is the caller's to plan.
 	inPlaceWait = 200 * time.Millisecond
+	// idle is how many connections are kept, enough for the host's concurrency: the default keeps two a host, and would open a new one for almost every request.
+	idle = 200
 )
 
 // ClientOptions are those that a client for this adapter is made with. Only a throttled request is repeated, and only after a short wait: nothing was
-// done, so nothing can happen twice. What else the SDK repeats on its own are reads.
+// done, so nothing can happen twice. What else the SDK repeats on its own are reads. No redirect is followed: it would carry documents and a signature elsewhere.
 func ClientOptions() *azcosmos.ClientOptions {
-	return &azcosmos.ClientOptions{ClientOptions: policy.ClientOptions{Retry: policy.RetryOptions{
+	transport := platform.NewTransport()
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = idle, idle
+	return &azcosmos.ClientOptions{ClientOptions: policy.ClientOptions{Transport: platform.HTTPClient(transport, 0), Retry: policy.RetryOptions{
 		MaxRetries:    inPlaceRetries,
 		RetryDelay:    inPlaceWait / 4,
 		MaxRetryDelay: inPlaceWait,

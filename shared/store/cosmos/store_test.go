@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -231,6 +232,28 @@ func TestNothingListens(t *testing.T) {
 	defer cancel()
 	if _, err := s.Commit(ctx, store.Subjects, "p", create("a")); !errors.Is(err, store.ErrUnavailable) {
 		t.Fatalf("commit: %v", err)
+	}
+}
+
+// An account that redirects is asked nothing elsewhere: neither a document nor a signature goes there.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	var elsewhere atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	defer other.Close()
+	for _, status := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
+		server := httptest.NewServer(http.RedirectHandler(other.URL, status))
+		s := connect(t, server.URL, emulator.DefaultKey, "db", cosmos.Options{})
+		if _, err := s.Commit(t.Context(), store.Subjects, "p", create("a")); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("%d: commit: %v", status, err)
+		}
+		if _, err := s.Get(t.Context(), store.Subjects, "p", "a"); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("%d: get: %v", status, err)
+		}
+		server.Close()
+	}
+	if elsewhere.Load() != 0 {
+		t.Errorf("%d requests went elsewhere", elsewhere.Load())
 	}
 }
 
