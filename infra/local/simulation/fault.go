@@ -27,6 +27,8 @@ const (
 	OutboundThrottled    Fault = "outboundThrottled"    // 429 with Retry-After
 	OutboundUnavailable  Fault = "outboundUnavailable"  // no answer, or 5xx; nothing is done
 	OutboundLost         Fault = "outboundLost"         // it is done, the answer is lost
+	OutboundAsleep       Fault = "outboundAsleep"       // a page with the status 200; nothing is done
+	OutboundSignedOut    Fault = "outboundSignedOut"    // a page with the status 200, and it is done
 	Outage               Fault = "outage"               // a dependency does not answer at all, for hours
 )
 
@@ -36,7 +38,7 @@ var rates = map[Fault]float64{
 	StoreConflict: 0.02, StoreThrottled: 0.015, StoreUnavailable: 0.015, StoreLostResponse: 0.02,
 	BusThrottled: 0.03, BusUnavailable: 0.03, BusTorn: 0.03, BusLostResponse: 0.04, BusDuplicate: 0.06, BusDelay: 0.05, BusReorder: 0.3, BusDead: 0.012,
 	DirectoryThrottled: 0.05, DirectoryUnavailable: 0.05, DirectoryLost: 0.06, DirectoryForbidden: 0.08, DirectoryLag: 0.08,
-	OutboundThrottled: 0.05, OutboundUnavailable: 0.06, OutboundLost: 0.06,
+	OutboundThrottled: 0.05, OutboundUnavailable: 0.06, OutboundLost: 0.06, OutboundAsleep: 0.02, OutboundSignedOut: 0.02,
 }
 
 // dependency is what an outage is of.
@@ -56,7 +58,8 @@ var unavailable = map[dependency]Fault{ofStore: StoreUnavailable, ofBus: BusUnav
 // Faults lists all of them.
 func Faults() []Fault {
 	return []Fault{Crash, LockLost, StoreConflict, StoreThrottled, StoreUnavailable, StoreLostResponse, BusThrottled, BusUnavailable, BusTorn, BusLostResponse, BusDuplicate,
-		BusDelay, BusReorder, BusDead, DirectoryThrottled, DirectoryUnavailable, DirectoryLost, DirectoryForbidden, DirectoryLag, OutboundThrottled, OutboundUnavailable, OutboundLost, Outage}
+		BusDelay, BusReorder, BusDead, DirectoryThrottled, DirectoryUnavailable, DirectoryLost, DirectoryForbidden, DirectoryLag, OutboundThrottled, OutboundUnavailable, OutboundLost, OutboundAsleep,
+		OutboundSignedOut, Outage}
 }
 
 // strikes decides whether a fault happens to a task now.

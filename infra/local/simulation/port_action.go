@@ -94,24 +94,32 @@ func (p outboundPort) Send(ctx context.Context, call platform.OutboundCall) (pla
 		point = ""
 	}
 	t.point(point)
-	fault := w.strike(t, ofOutbound, OutboundThrottled, OutboundUnavailable, OutboundLost)
+	fault := w.strike(t, ofOutbound, OutboundThrottled, OutboundUnavailable, OutboundLost, OutboundAsleep, OutboundSignedOut)
 	w.note(t, "", "post to %s%s", strings.Split(call.URL, "#")[0], injected(fault))
 	switch fault {
 	case OutboundThrottled:
 		return platform.OutboundReply{Status: http.StatusTooManyRequests, After: time.Duration(1+t.luck.below(300)) * time.Second}, nil
 	case OutboundUnavailable:
 		return platform.OutboundReply{Status: http.StatusServiceUnavailable}, nil
+	case OutboundAsleep:
+		return page, nil
 	default: // struck after it was done, or not at all
 	}
 	reply, err := p.inner.Send(ctx, call)
 	if err == nil {
 		t.mayCrash(After, point)
 	}
-	if fault == OutboundLost {
+	switch fault {
+	case OutboundLost:
 		return platform.OutboundReply{}, errors.New("outbound: the answer was lost")
+	case OutboundSignedOut:
+		return page, nil
 	}
 	return reply, err
 }
+
+// page is what a service answers that sleeps, or that nobody is signed in to.
+var page = platform.OutboundReply{Status: http.StatusOK, Body: []byte("<html>Sign in</html>")}
 
 // clockPort is the clock as the app sees it: who looks at it knows how late it is.
 type clockPort struct{ world *world }

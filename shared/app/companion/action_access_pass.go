@@ -17,6 +17,7 @@ import (
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
+	"latchkey/shared/platform"
 )
 
 // The Temporary Access Pass (BEY-26, BEY-27).
@@ -330,13 +331,23 @@ func (p *passPlan) deliver(ctx context.Context, w *work, ordered passOrder, pass
 			return giveUpf(nil, "No pass was issued: the secret %s is not set.", p.TeamsSecret)
 		}
 		card, err := json.Marshal(teamsCard(ordered, pass, value))
-		if err == nil {
-			_, err = post(ctx, w.Outbound, address.Reveal(), http.Header{}, card)
+		if err != nil {
+			return blandly(err, "Sending the pass by Teams")
+		}
+		reply, err := post(ctx, w.Outbound, address.Reveal(), http.Header{}, card)
+		if err == nil && !postedInTeams(reply) {
+			err = giveUpf(nil, "Teams did not take it.")
 		}
 		return blandly(err, "Sending the pass by Teams")
 	}
 	err := w.Directory.SendMail(ctx, passMail(ordered, pass, value))
 	return blandly(err, "Sending the pass by mail")
+}
+
+// postedInTeams says whether an answer is one of success: a connector says 1, and puts its errors into words with the status 200; a workflow says nothing, or answers in JSON.
+func postedInTeams(reply platform.OutboundReply) bool {
+	said := strings.TrimSpace(string(reply.Body))
+	return wrongWith(reply) == "" && (said == "" || said == "1" || reply.Status == http.StatusAccepted || answerOf(reply) != nil)
 }
 
 // blandly keeps of an error only its kind.

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -32,7 +31,7 @@ var _ = declare(ActionKind{
 		"authorizationSecret":{"type":"string","description":"The name of the secret that holds the Authorization header, such as Basic … or Bearer …."},
 		"headers":{"type":"object","additionalProperties":{"type":"string"}},
 		"body":{"type":"object","description":"JSON whose texts may hold placeholders, among them {{ticket.id}}, {{ticket.url}} and {{ticket.key}} for the answer."},
-		"numberPath":{"type":"string","description":"Where the answer has the ticket's number, such as result.number."},
+		"numberPath":{"type":"string","description":"Where the answer has the ticket's number, such as result.number; without it there no ticket was opened. If it is not set, any JSON object that tells of no failure is a ticket."},
 		"find":{"type":"object","additionalProperties":false,"required":["url","numberPath"],"description":"How to look for the ticket before it is opened again, when it is not known whether an earlier attempt has arrived.","properties":{
 			"url":{"type":"string","format":"uri","description":"An address of the same host that lists the tickets with {{ticket.id}}."},
 			"numberPath":{"type":"string","description":"Where the answer has the number of the first, such as result.0.number; nothing there means that there is none."}}},
@@ -72,13 +71,14 @@ func (s *ticketSearch) validate(desk *url.URL) error {
 	if !strings.EqualFold(found.Host, desk.Host) || found.Scheme != desk.Scheme {
 		return governance.Invalid("find/url", "find.url must begin as url does: https:// and the same host.")
 	}
-	if !numberPath().MatchString(s.NumberPath) {
+	if !jsonPath().MatchString(s.NumberPath) {
 		return governance.Invalid("find/numberPath", "find.numberPath is names and positions with full stops between them, such as result.0.number.")
 	}
 	return nil
 }
 
-var numberPath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_]{1,40}(\.[A-Za-z0-9_]{1,40}){0,5}$`) }) // 0.1 MB that few need
+// jsonPath is a path of textAt.
+var jsonPath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_]{1,40}(\.[A-Za-z0-9_]{1,40}){0,5}$`) }) // 0.1 MB that few need
 
 func (p *ticketPlan) validate() error {
 	desk, err := checkURL(p.URL)
@@ -90,7 +90,7 @@ func (p *ticketPlan) validate() error {
 		return governance.Invalid("authorizationSecret", "authorizationSecret is the name of a secret: letters, digits and _.")
 	case p.Wait && !secretName.MatchString(p.AnswerSecret):
 		return governance.Invalid("answerSecret", "answerSecret names the secret that the key for the answer is made with; without it, set waitForAnswer to false.")
-	case p.NumberPath != "" && !numberPath().MatchString(p.NumberPath):
+	case p.NumberPath != "" && !jsonPath().MatchString(p.NumberPath):
 		return governance.Invalid("numberPath", "numberPath is names with full stops between them, such as result.number.")
 	case len(p.Body) == 0:
 		return governance.Invalid("body", "body is the ticket, as JSON.")
@@ -137,8 +137,9 @@ func ticketPlaceholders(task governance.Task, id, address, key string) map[strin
 
 // The steps of a ticket.
 const (
-	stepTried  = "tried"  // from here on the ticket may be there; recorded only if it can be looked for
-	stepOpened = "opened" // it is there; the note is its number
+	stepTried  = "tried"    // from here on the ticket may be there; recorded if it can be looked for, or if it was answered without proof
+	unproven   = "unproven" // the note of stepTried when the desk has answered, and not that the ticket is there: it is not opened again
+	stepOpened = "opened"   // it is there; the note is its number
 )
 
 func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
@@ -163,17 +164,7 @@ func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 		if err != nil {
 			return "", err
 		}
-		if p.Find != nil {
-			if number, found, err := p.look(ctx, w, header); err != nil || found {
-				return number, err
-			}
-		}
-		reply, err := post(ctx, w.Outbound, p.URL, header, body)
-		if err != nil {
-			return "", err
-		}
-		number, _ := textAt(reply.Body, p.NumberPath)
-		return number, nil
+		return p.open(ctx, w, header, body)
 	})
 	if err != nil {
 		return outcome{}, err
@@ -188,11 +179,50 @@ func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 	return outcome{detail: detail}, nil
 }
 
-// look asks whether an earlier attempt has opened the ticket, if there was one. Errors: those of post.
-func (p *ticketPlan) look(ctx context.Context, w *work, header http.Header) (number string, found bool, err error) {
-	if _, tried := w.task.Done(stepTried); !tried {
-		return "", false, w.record(ctx, stepTried, "")
+// open opens the ticket, unless an earlier attempt has, and answers with its number. It is opened when the desk's answer says so; without that it may have been, and is looked for, never opened
+// again. Errors: those of post, a giveUp for a ticket that may have been opened and is not found.
+func (p *ticketPlan) open(ctx context.Context, w *work, header http.Header, body json.RawMessage) (string, error) {
+	how, tried := w.task.Done(stepTried)
+	if tried && p.Find != nil {
+		if number, found, err := p.look(ctx, w, header); err != nil || found {
+			return number, err
+		}
 	}
+	if how == unproven {
+		return "", giveUpf(nil, "The ticket may have been opened: the service desk did not answer with a ticket, and none was found.")
+	}
+	if !tried && p.Find != nil {
+		if err := w.record(ctx, stepTried, ""); err != nil {
+			return "", err
+		}
+	}
+	reply, err := post(ctx, w.Outbound, p.URL, header, body)
+	if err != nil {
+		return "", err
+	}
+	if number, opened := p.opened(reply); opened {
+		return number, nil
+	}
+	if err := w.record(ctx, stepTried, unproven); err != nil {
+		return "", err
+	}
+	return p.open(ctx, w, header, body) // which only looks for it now
+}
+
+// opened says whether an answer is a ticket: JSON that tells of no failure, with the number where it is said to be; where that is not said, an object that holds something.
+func (p *ticketPlan) opened(reply platform.OutboundReply) (number string, opened bool) {
+	ticket, isObject := answerOf(reply).(map[string]any)
+	switch {
+	case !isObject || len(ticket) == 0 || wrongWith(reply) != "":
+		return "", false
+	case p.NumberPath == "":
+		return "", reply.Status == http.StatusOK || reply.Status == http.StatusCreated
+	}
+	return textAt(ticket, p.NumberPath)
+}
+
+// look asks for the ticket. Errors: those of post, a giveUp for an answer that says neither that it is there nor that it is not.
+func (p *ticketPlan) look(ctx context.Context, w *work, header http.Header) (number string, found bool, err error) {
 	header = header.Clone()
 	header.Set("Accept", "application/json")
 	reply, err := exchange(ctx, w.Outbound, platform.OutboundCall{Method: http.MethodGet, URL: p.Find.address(ticketID(w.place.Partition, w.task.ID)), Header: header})
@@ -201,38 +231,13 @@ func (p *ticketPlan) look(ctx context.Context, w *work, header http.Header) (num
 		return "", false, nil
 	case err != nil:
 		return "", false, err
-	case !json.Valid(reply.Body): // a page to sign in, or more than is read
-		return "", false, giveUpf(nil, "The ticket may have been opened: looking for it was answered with something else than a short JSON.")
 	}
-	number, found = textAt(reply.Body, p.Find.NumberPath)
+	list := answerOf(reply)
+	if list == nil || wrongWith(reply) != "" { // a page to sign in, or more than is read
+		return "", false, giveUpf(nil, "The ticket may have been opened: looking for it was answered with something else than a short JSON of what was found.")
+	}
+	number, found = textAt(list, p.Find.NumberPath)
 	return number, found, nil
-}
-
-// textAt is the text or number at a path of names and positions in JSON.
-func textAt(body []byte, path string) (string, bool) {
-	var value any
-	if path == "" || json.Unmarshal(body, &value) != nil {
-		return "", false
-	}
-	for name := range strings.SplitSeq(path, ".") {
-		switch at := value.(type) {
-		case map[string]any:
-			value = at[name]
-		case []any:
-			n, err := strconv.Atoi(name)
-			if err != nil || n >= len(at) {
-				return "", false
-			}
-			value = at[n]
-		default:
-			return "", false
-		}
-	}
-	switch value.(type) {
-	case string, float64:
-		return governance.Clip(governance.OneLine(fmt.Sprint(value))), true
-	}
-	return "", false
 }
 
 func (p *ticketPlan) rehearse(_ context.Context, w *work) ([]string, error) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -70,6 +71,127 @@ func TestATicketThatIsNotCompleted(t *testing.T) {
 		if task = w.task(task.ID); task.Succeeded == failed || !strings.HasSuffix(task.Detail, "No device is left.") {
 			t.Errorf("%s: %v, %s", status, task.Succeeded, task.Detail)
 		}
+	}
+}
+
+// odd are answers with a status of success that are none: of a desk that sleeps, that nobody is signed in to, that has failed, or that says nothing.
+var odd = map[string]platform.OutboundReply{
+	"a page":                       {Status: 200, Body: []byte("\n<!DOCTYPE html><html><title>Your instance is hibernating</title></html>")},
+	"a page, after a mark":         {Status: 201, Body: []byte("\ufeff<html>")},
+	"a failure in JSON":            {Status: 200, Body: []byte(`{"error":{"message":"Operation Failed","detail":"ACL"},"status":"failure"}`)},
+	"a failure beside a number":    {Status: 201, Body: []byte(`{"success":false,"result":{"number":"INC0000001"}}`)},
+	"errors as Jira has them":      {Status: 200, Body: []byte(`{"errorMessages":["Login required"],"errors":{}}`)},
+	"a failure that is wrapped":    {Status: 200, Body: []byte(`{"result":{"status":"error","number":"INC0000001"}}`)},
+	"a problem in JSON":            {Status: 200, Body: []byte(`{"title":"Unauthorized","status":401}`)},
+	"nothing":                      {Status: 200},
+	"no content":                   {Status: 204},
+	"a word":                       {Status: 200, Body: []byte("OK")},
+	"a list":                       {Status: 201, Body: []byte(`[]`)},
+	"null":                         {Status: 201, Body: []byte(`null`)},
+	"an object that holds nothing": {Status: 201, Body: []byte(`{}`)},
+	"half of an answer":            {Status: 201, Body: []byte(`{"result":{"number":"INC0000001"`)},
+	"two answers":                  {Status: 201, Body: []byte(`{"result":{"number":"INC0000001"}}{"error":"x"}`)},
+}
+
+// numberless are answers that would be a ticket if nobody had said where its number is.
+var numberless = map[string]platform.OutboundReply{
+	"no number":         {Status: 201, Body: []byte(`{"result":{"sys_id":"x"}}`)},
+	"an empty number":   {Status: 201, Body: []byte(`{"result":{"number":" "}}`)},
+	"an unseen number":  {Status: 201, Body: []byte(`{"result":{"number":"\u200b\u3164"}}`)},
+	"null for a number": {Status: 201, Body: []byte(`{"result":{"number":null}}`)},
+	"the number 0":      {Status: 201, Body: []byte(`{"result":{"number":0}}`)},
+	"an object":         {Status: 201, Body: []byte(`{"result":{"number":{"value":"INC1"}}}`)},
+	"another place":     {Status: 201, Body: []byte(`{"number":"INC1"}`)},
+}
+
+// A ticket is opened when the desk's answer is one, and not because of a status: without that it may have been, is looked for, and else the work has failed, with an alert, and nobody waits for an
+// answer. It is never opened again. rules: BEY-28 EXT-26
+func TestATicketIsOpenedOnlyWhenItWas(t *testing.T) {
+	t.Parallel()
+	const find = `,"find":{"url":"https://desk.example/x?q={{ticket.id}}","numberPath":"result.0.number"}`
+	for _, number := range []string{"", `,"numberPath":"result.number"`} {
+		replies := maps.Clone(odd)
+		if number != "" {
+			maps.Copy(replies, numberless)
+		}
+		for name, reply := range replies {
+			for _, wait := range []string{"true", "false"} {
+				for _, found := range []string{"", `{"result":[]}`, `{"result":[{"number":"INC7"}]}`} {
+					w := newTaskWorld(t)
+					settings := `{"url":"https://desk.example/","answerSecret":"key","waitForAnswer":` + wait + number + `,"body":{"id":"{{ticket.id}}","key":"{{ticket.key}}"}`
+					if found != "" {
+						settings += find
+						w.look = func() (platform.OutboundReply, error) {
+							return platform.OutboundReply{Status: 200, Body: []byte(found)}, nil
+						}
+					}
+					w.configure("act", "ticket", settings+"}")
+					w.replies = []platform.OutboundReply{reply}
+					id := w.accept("act", payload("assignmentRequestRemoved", taskHire, nil))
+					w.settle(30 * time.Minute)
+					task := w.task(id)
+					isThere := strings.Contains(found, "INC7")
+					want := map[bool]governance.TaskState{true: governance.TaskResumed, false: governance.TaskWaiting}[!isThere || wait == "false"]
+					if len(w.posts) != 1 || task.State != want || isThere != strings.Contains(task.Detail, "The ticket INC7 was opened.") || isThere == strings.Contains(task.Detail, "may have been opened") ||
+						isThere == strings.Contains(w.logs.String(), `"alert":true`) || task.Succeeded != (isThere && wait == "false") {
+						t.Errorf("%s, %s, %s, wait %s: %d posts, %s, %v: %s", name, number, found, wait, len(w.posts), task.State, task.Succeeded, task.Detail)
+					}
+				}
+			}
+		}
+	}
+	for name, reply := range map[string]platform.OutboundReply{ // and these are tickets
+		"ServiceNow": {Status: 201, Body: []byte(`{"result":{"number":"INC0010023","state":"1","active":"true","error":"","status":"new"}}`)},
+		"a number":   {Status: 200, Body: []byte(`{"result":{"number":10010023},"errors":[],"success":true,"status":"success"}`)},
+		"taken on":   {Status: 202, Body: []byte("\ufeff{\"result\":{\"number\":\"7\"}}\n")},
+	} {
+		w := newTaskWorld(t)
+		w.configure("act", "ticket", `{"url":"https://desk.example/","waitForAnswer":false,"numberPath":"result.number","body":{}}`)
+		w.replies = []platform.OutboundReply{reply}
+		id := w.accept("act", payload("assignmentRequestApproved", taskHire, nil))
+		w.settle(0)
+		if task := w.task(id); !task.Succeeded || strings.Contains(task.Detail, "e+") || strings.HasPrefix(task.Detail, "A ticket") {
+			t.Errorf("%s: %s", name, task.Detail)
+		}
+	}
+}
+
+// A webhook or a channel that answers with a page or tells of a failure was not told, whatever its status; where the answer is declared, it must be there. rules: BEY-24 BEY-26
+func TestASuccessIsNotAStatusAlone(t *testing.T) {
+	t.Parallel()
+	const hook, teams = `{"url":"https://hooks.example/x","secret":"key"}`, `{"deliverTo":"teams","teamsSecret":"teams"}`
+	const declared = `{"url":"https://hooks.example/x","secret":"key","answerPath":"result.id"}`
+	said := func(status int, body string) platform.OutboundReply {
+		return platform.OutboundReply{Status: status, Body: []byte(body)}
+	}
+	for _, test := range []struct {
+		kind, settings string
+		reply          platform.OutboundReply
+		well           bool
+	}{
+		{"webhook", hook, odd["a page"], false}, {"webhook", hook, odd["a failure in JSON"], false}, {"webhook", hook, odd["a failure that is wrapped"], false},
+		{"webhook", hook, said(204, ""), true}, {"webhook", hook, said(200, "ok"), true}, {"webhook", hook, said(202, `{"id":1,"status":"accepted"}`), true},
+		{"webhook", declared, said(204, ""), false}, {"webhook", declared, said(200, "ok"), false}, {"webhook", declared, said(200, `{"result":{"id":""}}`), false},
+		{"webhook", declared, odd["a page"], false}, {"webhook", declared, said(200, `{"result":{"id":7}}`), true},
+		{"temporaryAccessPass", teams, odd["a page"], false}, {"temporaryAccessPass", teams, odd["a failure in JSON"], false},
+		{"temporaryAccessPass", teams, said(200, "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429"), false},
+		{"temporaryAccessPass", teams, said(200, "1"), true}, {"temporaryAccessPass", teams, said(202, ""), true}, {"temporaryAccessPass", teams, said(200, `{"ok":true}`), true},
+	} {
+		w := newTaskWorld(t)
+		w.configure("act", test.kind, test.settings)
+		w.replies = []platform.OutboundReply{test.reply}
+		id := w.accept("act", payload("assignmentRequestGranted", taskHire, nil))
+		w.settle(0)
+		task := w.task(id)
+		if task.Succeeded != test.well || test.well == strings.Contains(w.logs.String(), `"alert":true`) {
+			t.Errorf("%s %s: %d %q: %v, %s", test.kind, test.settings, test.reply.Status, test.reply.Body, task.Succeeded, task.Detail)
+		}
+		for _, one := range w.directory.Issued() {
+			if one.Live != test.well {
+				t.Errorf("%q: a pass is left that nobody has, or is taken from who has it", test.reply.Body)
+			}
+		}
+		w.checkNoLeak()
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"latchkey/shared/governance"
+	"latchkey/shared/platform"
 )
 
 // A signed webhook (BEY-24).
@@ -25,7 +26,8 @@ var _ = declare(ActionKind{
 		"url":{"type":"string","format":"uri"},
 		"secret":{"type":"string","description":"The name of the secret that the call is signed with."},
 		"headers":{"type":"object","additionalProperties":{"type":"string"}},
-		"body":{"type":"object","description":"JSON whose texts may hold placeholders. Without it: everything about the callout."}}}`),
+		"body":{"type":"object","description":"JSON whose texts may hold placeholders. Without it: everything about the callout."},
+		"answerPath":{"type":"string","description":"Where the JSON of the answer has a text or number if the call was a success, such as result.id. Without it every answer will do that is no page and tells of no failure."}}}`),
 }, func() plan { return &webhookPlan{} })
 
 type webhookPlan struct {
@@ -33,6 +35,7 @@ type webhookPlan struct {
 	Secret  string            `json:"secret"`
 	Headers map[string]string `json:"headers,omitempty"`
 	Body    json.RawMessage   `json:"body,omitempty"`
+	Answer  string            `json:"answerPath,omitempty"`
 }
 
 func (p *webhookPlan) validate() error {
@@ -41,6 +44,9 @@ func (p *webhookPlan) validate() error {
 	}
 	if !secretName.MatchString(p.Secret) {
 		return governance.Invalid("secret", "secret names the secret that calls are signed with: letters, digits and _.")
+	}
+	if p.Answer != "" && !jsonPath().MatchString(p.Answer) {
+		return governance.Invalid("answerPath", "answerPath is names and positions with full stops between them, such as result.id.")
 	}
 	if err := checkHeaders(p.Headers); err != nil {
 		return err
@@ -108,9 +114,24 @@ func (p *webhookPlan) run(ctx context.Context, w *work) (outcome, error) {
 		header.Set("Latchkey-Timestamp", timestamp)
 		header.Set("Latchkey-Signature", sign(secret, timestamp, body))
 		reply, err := post(ctx, w.Outbound, p.URL, header, body)
-		return fmt.Sprint(reply.Status), err
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprint(reply.Status), p.success(reply)
 	})
 	return outcome{detail: "The webhook was called."}, err
+}
+
+// success is the error of an answer that is none of success, though its status is.
+func (p *webhookPlan) success(reply platform.OutboundReply) error {
+	wrong := wrongWith(reply)
+	if _, there := textAt(answerOf(reply), p.Answer); wrong == "" && p.Answer != "" && !there {
+		wrong = "without what answerPath names"
+	}
+	if wrong != "" {
+		return giveUpf(nil, "The called service answered %d %s, which is no success.", reply.Status, wrong)
+	}
+	return nil
 }
 
 func (p *webhookPlan) rehearse(ctx context.Context, w *work) ([]string, error) {

@@ -497,6 +497,9 @@ func (o dyingOutbound) Send(_ context.Context, call platform.OutboundCall) (repl
 			return
 		}
 		o.w.posts = append(o.w.posts, call)
+		if strings.HasPrefix(call.URL, "https://desk.example/") {
+			reply.Body = fmt.Appendf(nil, `{"result":{"number":"INC%d"}}`, len(o.w.posts))
+		}
 		if len(o.w.replies) > 0 {
 			reply, o.w.replies = o.w.replies[0], o.w.replies[1:]
 		}

@@ -790,10 +790,10 @@ func TestATicketIsLookedFor(t *testing.T) {
 		looks   int
 		want    string
 	}{
-		"taken at once":                 {find: find, posts: 1, want: "A ticket was opened."},
+		"taken at once":                 {find: find, posts: 1, want: "The ticket INC1 was opened."},
 		"taken, and the answer is lost": {find: find, replies: []platform.OutboundReply{{Status: 504}}, posts: 1, looks: 1, want: "The ticket INC1 was opened."},
-		"without a way to look":         {replies: []platform.OutboundReply{{Status: 504}}, posts: 2, want: "A ticket was opened."},
-		"an empty list is not found": {find: find, replies: []platform.OutboundReply{{Status: 504}}, posts: 2, looks: 1, want: "A ticket was opened.",
+		"without a way to look":         {replies: []platform.OutboundReply{{Status: 504}}, posts: 2, want: "The ticket INC2 was opened."},
+		"an empty list is not found": {find: find, replies: []platform.OutboundReply{{Status: 504}}, posts: 2, looks: 1, want: "The ticket INC2 was opened.",
 			answer: func() (platform.OutboundReply, error) { return platform.OutboundReply{Status: 404}, nil }},
 		"a page to sign in": {find: find, replies: []platform.OutboundReply{{Status: 504}}, posts: 1, looks: 1, want: "may have been opened",
 			answer: func() (platform.OutboundReply, error) {
@@ -802,6 +802,10 @@ func TestATicketIsLookedFor(t *testing.T) {
 		"more than is read": {find: find, replies: []platform.OutboundReply{{Status: 504}}, posts: 1, looks: 1, want: "may have been opened",
 			answer: func() (platform.OutboundReply, error) {
 				return platform.OutboundReply{Status: 200, Body: []byte(`{"result":[`)}, nil
+			}},
+		"JSON that tells of a failure": {find: find, replies: []platform.OutboundReply{{Status: 504}}, posts: 1, looks: 1, want: "may have been opened",
+			answer: func() (platform.OutboundReply, error) {
+				return platform.OutboundReply{Status: 200, Body: []byte(`{"error":{"message":"Transaction cancelled"},"result":[]}`)}, nil
 			}},
 		"a redirect": {find: find, replies: []platform.OutboundReply{{Status: 504}}, posts: 1, looks: 1, want: "redirects",
 			answer: func() (platform.OutboundReply, error) { return platform.OutboundReply{Status: 302}, nil }},

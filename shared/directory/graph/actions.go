@@ -231,7 +231,11 @@ func (d *Directory) AssignApp(ctx context.Context, appID, groupID string, intent
 	}
 	body := assignmentAnswer{Type: "#microsoft.graph.mobileAppAssignment", Intent: string(intent)}
 	body.Target.Type, body.Target.GroupID = groupTarget, groupID
-	err = d.raw(ctx, operationAssignApp, ifNotDone, abstractions.POST, assignmentsPath, map[string]string{"id": appID}, body, nil)
+	var made assignmentAnswer
+	err = d.raw(ctx, operationAssignApp, ifNotDone, abstractions.POST, assignmentsPath, map[string]string{"id": appID}, body, &made)
+	if err == nil && (made.Intent != body.Intent || !strings.EqualFold(made.Target.GroupID, groupID)) {
+		return fmt.Errorf("%w: %s: the answer has no such assignment", directory.ErrUnavailable, operationAssignApp)
+	}
 	if a, ok := answered(err); ok && a.status == http.StatusBadRequest && strings.Contains(strings.ToLower(a.message), "already") {
 		return nil // somebody else was as quick
 	}

@@ -99,7 +99,14 @@ func decode(from any, result any) error {
 	if err != nil {
 		return fmt.Errorf("graph: read the answer: %w", err)
 	}
-	if result == nil || response.StatusCode >= 300 {
+	if response.StatusCode >= 300 {
+		return nil
+	}
+	if result == nil { // Graph answers these with nothing, or in its JSON: a page comes from somebody else, and value false is a refusal
+		var said struct{ Value any }
+		if len(body) > 0 && (json.Unmarshal(body, &said) != nil || said.Value == false) {
+			return errors.New("graph: the answer is not one of success")
+		}
 		return nil
 	}
 	if err := json.Unmarshal(body, result); err != nil {

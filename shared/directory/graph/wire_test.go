@@ -55,6 +55,44 @@ func says(status int, body string, headers ...string) func(*http.Request) (*http
 	}
 }
 
+// What is changed is changed when Graph says so: a page with the status 200 is somebody else's, value false is a refusal, and an assignment that is answered must be the one that was asked for.
+func TestAChangeIsNotAStatusAlone(t *testing.T) {
+	const user, app, group = "10000000-0000-4000-8000-0000000000a1", "50000000-0000-4000-8000-0000000000c1", "20000000-0000-4000-8000-0000000000b1"
+	assign := func(ctx context.Context, d *graph.Directory) error {
+		return d.AssignApp(ctx, app, group, governance.IntentUninstall)
+	}
+	revoke := func(ctx context.Context, d *graph.Directory) error { return d.RevokeSessions(ctx, user) }
+	add := func(ctx context.Context, d *graph.Directory) error { return d.AddMember(ctx, group, user) }
+	resume := func(ctx context.Context, d *graph.Directory) error {
+		return d.Resume(ctx, "/identityGovernance/entitlementManagement/assignmentRequests/"+app+"/resume", []byte("{}"))
+	}
+	read := says(200, `{"id":"`+app+`","assignments":[]}`)
+	for name, test := range map[string]struct {
+		do      func(context.Context, *graph.Directory) error
+		answers []func(*http.Request) (*http.Response, error)
+		well    bool
+	}{
+		"signed out":                  {revoke, []func(*http.Request) (*http.Response, error){says(204, "")}, true},
+		"signed out, in JSON":         {revoke, []func(*http.Request) (*http.Response, error){says(200, `{"value":true}`)}, true},
+		"not signed out":              {revoke, []func(*http.Request) (*http.Response, error){says(200, `{"value":false}`), says(200, `{"value":false}`)}, false},
+		"a page for a member":         {add, []func(*http.Request) (*http.Response, error){says(200, "<html>"), says(200, "<html>"), says(200, "<html>"), says(200, "<html>")}, false},
+		"a page for a resume":         {resume, []func(*http.Request) (*http.Response, error){says(200, "<html>"), says(200, "<html>")}, false},
+		"assigned":                    {assign, []func(*http.Request) (*http.Response, error){read, says(201, `{"id":"x","intent":"uninstall","target":{"groupId":"`+strings.ToUpper(group)+`"}}`)}, true},
+		"assigned otherwise":          {assign, []func(*http.Request) (*http.Response, error){read, says(201, `{"id":"x","intent":"required","target":{"groupId":"`+group+`"}}`)}, false},
+		"assigned to somebody else":   {assign, []func(*http.Request) (*http.Response, error){read, says(201, `{"id":"x","intent":"uninstall","target":{}}`)}, false},
+		"nothing for an assignment":   {assign, []func(*http.Request) (*http.Response, error){read, says(204, "")}, false},
+		"a page for an assignment":    {assign, []func(*http.Request) (*http.Response, error){read, says(200, "<html>")}, false},
+		"a failure for an assignment": {assign, []func(*http.Request) (*http.Response, error){read, says(200, `{"error":{"code":"x"}}`)}, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d, _ := scripted(t, test.answers...)
+			if err := test.do(t.Context(), d); (err == nil) != test.well || err != nil && !errors.Is(err, directory.ErrUnavailable) {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+}
+
 func breaks(err error) func(*http.Request) (*http.Response, error) {
 	return func(*http.Request) (*http.Response, error) { return nil, err }
 }
