@@ -219,6 +219,9 @@ func CreatePackage(s State, draft governance.AccessPackage, by Edit) (Change, er
 	if _, made := c.Packages[draft.ID]; made {
 		return Change{}, nil
 	}
+	if err := isOpen(s.Head, c.Catalog, "catalog", by.Now); err != nil {
+		return Change{}, err
+	}
 	pack := governance.AccessPackage{
 		ID: draft.ID, DisplayName: draft.DisplayName, Description: draft.Description, IsHidden: draft.IsHidden, RoleScopesShown: draft.RoleScopesShown,
 		Catalog: &governance.Catalog{ID: c.Catalog.ID}, CreatedDateTime: governance.At(by.Now), ModifiedDateTime: governance.At(by.Now),
@@ -380,8 +383,12 @@ func CreatePolicy(s State, draft governance.AssignmentPolicy, by Edit) (Change, 
 	if _, made := c.Policies[draft.ID]; made {
 		return Change{}, nil
 	}
-	if _, ok := c.Packages[draft.AccessPackage.ID]; !ok {
+	pack, ok := c.Packages[draft.AccessPackage.ID]
+	if !ok {
 		return Change{}, governance.Invalid("accessPackage/id", "There is no access package %s.", draft.AccessPackage.ID)
+	}
+	if err := isOpen(s.Head, pack, "access package", by.Now); err != nil {
+		return Change{}, err
 	}
 	if len(c.PoliciesOf(draft.AccessPackage.ID)) >= governance.MaxPolicies {
 		return Change{}, governance.Conflict("An access package has at most %d policies.", governance.MaxPolicies)
@@ -439,6 +446,9 @@ func AddResource(s State, request governance.ResourceRequest, by Edit) (Change, 
 	}
 	if present, ok := c.Resources[request.Resource.ID]; ok {
 		return Change{}, governance.Conflict("The catalog already has the resource %q (%s).", present.DisplayName, present.ID)
+	}
+	if err := isOpen(s.Head, c.Catalog, "catalog", by.Now); err != nil {
+		return Change{}, err
 	}
 	change := by.Put(nil, *request.Resource, governance.ActivityAddResource, request.Resource.ID, request.Resource.DisplayName)
 	change.write(request)

@@ -37,6 +37,7 @@ type Change struct {
 	Delete  []governance.Document
 	Audit   []governance.AuditEntry // not sealed yet
 	Effects []governance.Effect     // without ids and places yet
+	Head    []governance.HeadEntry  // what the head is to say besides
 }
 
 // Written are the documents of a type that a change writes.
@@ -58,11 +59,13 @@ func (c *Change) effect(effect governance.Effect) { c.Effects = append(c.Effects
 // add adds what another change decides.
 func (c *Change) add(more Change) {
 	c.Write, c.Delete = append(c.Write, more.Write...), append(c.Delete, more.Delete...)
-	c.Audit, c.Effects = append(c.Audit, more.Audit...), append(c.Effects, more.Effects...)
+	c.Audit, c.Effects, c.Head = append(c.Audit, more.Audit...), append(c.Effects, more.Effects...), append(c.Head, more.Head...)
 }
 
 // IsEmpty says whether there is nothing to write.
-func (c Change) IsEmpty() bool { return len(c.Write)+len(c.Delete)+len(c.Audit)+len(c.Effects) == 0 }
+func (c Change) IsEmpty() bool {
+	return len(c.Write)+len(c.Delete)+len(c.Audit)+len(c.Effects)+len(c.Head) == 0
+}
 
 // Seal makes a change ready to be committed: the head after it, the audit entries in their chain, the effects with stable ids. commandID tells this commit from others; salt is what nobody can guess.
 func Seal(head governance.Head, change Change, commandID, salt string) (governance.Head, Change) {
@@ -70,6 +73,12 @@ func Seal(head governance.Head, change Change, commandID, salt string) (governan
 		if heading, ok := document.(governance.Heading); ok {
 			heading.Enter(&head)
 		}
+	}
+	for _, document := range change.Delete {
+		head.Deleted(document)
+	}
+	for _, entry := range change.Head {
+		entry.Enter(&head)
 	}
 	audit := slices.Clone(change.Audit)
 	head.Chain(audit, commandID, salt)

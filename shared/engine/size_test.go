@@ -102,8 +102,11 @@ var limits = map[string]limit{
 	"Head.Holdings":         {count: governance.MaxHoldings, reached: true},                          // engine.room
 	"Head.InFlight":         {count: governance.MaxInFlight + governance.MaxHoldings, reached: true}, // engine.Submit; and one removal of each holding
 	"Head.RecentCommands":   {bytes: id, count: governance.MaxRecentCommands, reached: true},         // Head.Chain
-	"Head.Claims":           {count: governance.MaxTaskClaims, reached: true},                        // engine.claim
-	"Head.Marks":            {count: governance.MaxTaskMarks, reached: true},                         // engine.claim
+	"Head.Closing":          {count: governance.MaxClosings, reached: true},                          // engine.Close
+	"Closing.Document":      {bytes: 64},                                                             // a kind and an id
+	"Closing.By":            {bytes: id},
+	"Head.Claims":           {count: governance.MaxTaskClaims, reached: true}, // engine.claim
+	"Head.Marks":            {count: governance.MaxTaskMarks, reached: true},  // engine.claim
 	"Holding.AssignmentID":  {bytes: id},
 	"Holding.PackageID":     {bytes: id},
 	"Holding.PolicyID":      {bytes: id},
@@ -423,6 +426,9 @@ func fullHead(t *testing.T) governance.Head {
 	}
 	for i := range governance.MaxRecentCommands {
 		head.RecentCommands = append(head.RecentCommands, guid("command", i))
+	}
+	for i := range governance.MaxClosings {
+		head.Closing = append(head.Closing, governance.Closing{Document: governance.StoredID("package", guid("p", i)), By: guid("d", i), Until: governance.At(start)})
 	}
 	for i := range governance.MaxTaskClaims {
 		head.Claims = append(head.Claims, governance.TaskClaim{Key: "intuneApp:" + guid("app", i) + ":" + guid("group", i), TaskID: guid("callout", i)})

@@ -24,6 +24,7 @@ type Submission struct {
 	Package       governance.AccessPackage
 	Policies      []governance.AssignmentPolicy // all of the package that can be read
 	Doubtful      bool                          // there are others
+	CatalogHead   governance.Head               // which says what of these is about to be deleted
 	PolicyID      string                        // empty: the one that applies
 	Asked         []Approvers                   // who is asked in each stage of its approval, if there is one
 }
@@ -66,6 +67,9 @@ func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 	}
 	policy, err := PolicyOf(cmd)
 	if err != nil {
+		return Change{}, err
+	}
+	if err := Open(cmd.CatalogHead, cmd.Package, policy, now); err != nil {
 		return Change{}, err
 	}
 	if cmd.Type == governance.RequestUserAdd && policy.Approval().IsRequestorJustificationRequired && !governance.Says(cmd.Justification) {

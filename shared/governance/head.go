@@ -11,6 +11,7 @@ type Head struct {
 	AuditSequence  int64      `json:"auditSequence"`
 	AuditHash      string     `json:"auditHash"`
 	RecentCommands []string   `json:"recentCommands,omitempty"` // so that a lost answer to a commit can be told from a lost commit
+	Closing        []Closing  `json:"closing,omitempty"`        // deletions that are under way
 
 	Claims []TaskClaim `json:"taskClaims,omitempty"`
 	Marks  []TaskMark  `json:"taskMarks,omitempty"`

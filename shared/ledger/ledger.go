@@ -83,6 +83,11 @@ func commandOf(ctx context.Context) *command {
 	return c
 }
 
+// Beside is the context of what is done beside a command and is no part of what its key names, such as taking back what it began; it outlives the call.
+func Beside(ctx context.Context) context.Context {
+	return context.WithValue(context.WithoutCancel(ctx), commandKey{}, (*command)(nil))
+}
+
 // NewID is the id for something new.
 func (l *Ledger) NewID(ctx context.Context) string {
 	c := commandOf(ctx)

@@ -106,6 +106,8 @@ type book struct {
 	told            map[string]time.Time                   // by id of a request or assignment: when an administrator was last told of it
 	foreign         map[key]bool                           // documents that somebody wrote by hand
 	tampered        []string                               // ids of assignments whose document somebody changed by hand
+	promised        map[string]bool                        // by id of a request: that it is made was answered
+	closing         map[string][]governance.Closing        // by catalog: the deletions that are under way
 }
 
 func newBook(w *world) *book {
@@ -114,7 +116,7 @@ func newBook(w *world) *book {
 		packages: map[string]governance.AccessPackage{}, catalogs: map[string]string{}, effects: map[string]*effect{}, issued: map[string]*issued{}, decisions: map[decision]bool{}, taken: map[string]int{},
 		callouts: map[string]*called{}, actions: map[string]map[string]bool{},
 		hits: map[int64]int{}, born: map[string]int{}, entitled: map[string]string{}, policy: map[string]governance.AssignmentPolicy{}, facts: map[string]*fact{}, lastGranted: map[string]int{}, left: map[string]int{}, opened: map[string]*opening{},
-		told: map[string]time.Time{}, foreign: map[key]bool{},
+		told: map[string]time.Time{}, foreign: map[key]bool{}, promised: map[string]bool{}, closing: map[string][]governance.Closing{},
 	}
 }
 
@@ -283,7 +285,9 @@ func (c *commit) take(operation store.Operation) {
 			c.changes++
 			c.unused(id)
 		case "policy":
-			delete(l.policy, strings.TrimPrefix(document.ID, "policy:"))
+			id := strings.TrimPrefix(document.ID, "policy:")
+			delete(l.policy, id)
+			c.unused(id)
 			l.learn(document.ID, "")
 			c.changes++
 		case "idempotency", "nameClaim", "scrub":
@@ -411,23 +415,56 @@ func (c *commit) check() {
 	c.checkClaims(s)
 }
 
-// unused: a package is not deleted while somebody has it or waits for it (OBJ-17). What began while it was being deleted is not seen by who deletes it: no commit spans
-// two partitions. Such a request cannot be approved any more, and such an assignment ends as any other.
-func (c *commit) unused(pack string) {
+// unused: a package or policy is not deleted while somebody has it or waits for it (OBJ-17): since before, or because that was promised meanwhile.
+func (c *commit) unused(id string) {
 	l := c.ledger
 	began := l.world.current.began
-	for _, id := range l.held {
-		s := l.subjects[l.where[id]]
-		if assignment := s.assignments[id]; assignment.AccessPackage.ID == pack && assignment.State != governance.AssignmentExpired && l.born[id] < began {
-			c.broken("used", "%s was deleted while %s has it", l.world.nameOf(pack), s.person.name)
+	for _, held := range l.held {
+		s := l.subjects[l.where[held]]
+		assignment := s.assignments[held]
+		if is := assignment.AccessPackage.ID == id || assignment.AssignmentPolicy.ID == id; is && assignment.State != governance.AssignmentExpired && (l.born[held] < began || l.promised[assignment.RequestID]) {
+			c.broken("used", "%s was deleted while %s has it", l.world.nameOf(id), s.person.name)
 		}
 	}
-	for _, id := range l.order {
-		s := l.subjects[l.where[id]]
-		if request := s.requests[id]; request.AccessPackage.ID == pack && request.State.IsInFlight() && l.born[id] < began {
-			c.broken("used", "%s was deleted while %s waits for it", l.world.nameOf(pack), s.person.name)
+	for _, asked := range l.order {
+		s := l.subjects[l.where[asked]]
+		request := s.requests[asked]
+		if is := request.AccessPackage.ID == id || request.Policy != nil && request.Policy.ID == id; is && request.State.IsInFlight() && (l.born[asked] < began || l.promised[asked]) {
+			c.broken("used", "%s was deleted while %s waits for it", l.world.nameOf(id), s.person.name)
 		}
 	}
+}
+
+// promise: whoever is told that a request is made, asked for what is there. What was deleted before, nobody can wait for.
+func (w *world) promise(s *subject, request governance.AssignmentRequest) {
+	_, pack := w.ledger.packages[request.AccessPackage.ID]
+	if !request.RequestType.IsRemoval() && request.State.IsInFlight() && !w.ledger.promised[request.ID] {
+		if _, policy := w.ledger.policy[request.Policy.ID]; !pack || !policy {
+			w.fail("used", s.person.subject, "the request %s of %s for %s was accepted, which was deleted before", request.ID, s.person.name, w.nameOf(request.AccessPackage.ID))
+		}
+	}
+	w.ledger.promised[request.ID] = true
+}
+
+// isDeleted says whether what an assignment is of is not there any more, or is being deleted.
+func (l *book) isDeleted(assignment governance.Assignment) bool {
+	pack, there := l.packages[assignment.AccessPackage.ID]
+	policy, stands := l.policy[assignment.AssignmentPolicy.ID]
+	if !there || !stands {
+		return true
+	}
+	head := governance.Head{Closing: l.closing[pack.Catalog.ID]}
+	return head.IsClosing(pack, l.world.clock.Now()) || head.IsClosing(policy, l.world.clock.Now())
+}
+
+// isClosing says whether a deletion of something in a catalog may have been in the way of a call.
+func (l *book) isClosing(began time.Time) bool {
+	for _, closing := range l.closing {
+		if slices.ContainsFunc(closing, func(c governance.Closing) bool { return c.Until.Instant().After(began) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // checkChain: each entry continues the chain of its partition, and the head knows its end.
@@ -436,7 +473,9 @@ func (c *commit) checkChain() {
 	id := string(c.container) + "/" + c.partition
 	end := l.chains[id]
 	progress := len(c.callouts) > 0 && c.changes == len(c.callouts)+1 // of the work for a callout, see calloutChanged
-	if len(c.entries) == 0 && !progress {
+	closing := c.container == store.Catalogs && c.changes == 1 && text(c.head.Closing) != text(l.closing[c.partition])
+	l.closing[c.partition] = c.head.Closing
+	if len(c.entries) == 0 && !progress && !closing {
 		c.broken("audit", "documents changed without an audit entry")
 	}
 	for _, entry := range c.entries {

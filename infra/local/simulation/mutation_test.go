@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"testing"
@@ -40,6 +41,10 @@ func TestMutations(t *testing.T) {
 		{"the directory forgets grants", "", Sabotage{Directory: func(inner directory.Directory) directory.Directory { return &forgetful{Directory: inner} }}},
 		{"the directory says that everybody is in every group", "", Sabotage{Directory: func(inner directory.Directory) directory.Directory { return generous{inner} }}},
 		{"the directory confuses people", "", Sabotage{Directory: func(inner directory.Directory) directory.Directory { return confused{inner} }}},
+		{"the store finds nobody who asks for a package", "used", Sabotage{Store: func(inner store.Store) store.Store { return blind{inner} }}},
+		{"the store forgets what is being deleted", "used", Sabotage{Store: func(inner store.Store) store.Store {
+			return &reopened{Store: inner, gets: map[string]int{}}
+		}}},
 		{"access never expires", "", Sabotage{NoExpiry: true}},
 	})
 }
@@ -215,6 +220,35 @@ func (s without) Commit(ctx context.Context, container store.Container, partitio
 		etags = append(etags, "")
 	}
 	return etags, err
+}
+
+// blind finds no request, wherever it lies.
+type blind struct{ store.Store }
+
+func (s blind) Query(ctx context.Context, container store.Container, query store.Query) (store.Page, error) {
+	if query.Kind == (governance.AssignmentRequest{}).DocumentKind() && query.Partition == "" && query.PageSize == 1 {
+		return store.Page{}, nil
+	}
+	return s.Store.Query(ctx, container, query)
+}
+
+// reopened tells of heads of catalogs, mostly, as if nothing in them were being deleted.
+type reopened struct {
+	store.Store
+	gets map[string]int
+}
+
+func (s *reopened) Get(ctx context.Context, container store.Container, partition string, ids ...string) ([]store.Document, error) {
+	documents, err := s.Store.Get(ctx, container, partition, ids...)
+	if err != nil || container != store.Catalogs || documents[0].Kind != (governance.Head{}).DocumentKind() {
+		return documents, err
+	}
+	var head governance.Head
+	if s.gets[partition]++; s.gets[partition]%3 > 0 && json.Unmarshal(documents[0].Body, &head) == nil {
+		head.Closing = nil
+		documents[0].Body, err = json.Marshal(head)
+	}
+	return documents, err
 }
 
 // timeless keeps no instant at which something is due.

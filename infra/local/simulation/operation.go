@@ -33,7 +33,11 @@ type op struct {
 	target *person // whom it is about, if that is given
 	pack   string  // that it asks for
 	own    bool    // its Idempotency-Key was never used before
+
+	undone func() bool // what it commits may be taken back, and is; nil: never
 }
+
+func (o op) tookBack() bool { return o.undone != nil && o.undone() }
 
 // done is what the attempts of an operation have committed, and when.
 type done struct {
@@ -57,6 +61,7 @@ func operations() []operation {
 		{"publish", 2, (*world).publish},
 		{"rename", 2, (*world).rename},
 		{"delete", 1, (*world).deleteOne},
+		{"deleteWanted", 3, (*world).deleteWanted},
 		{"callOut", 32, (*world).callOut},
 		{"repeatCallout", 4, (*world).repeatCallout},
 		{"answerTicket", 9, (*world).answerTicket},
@@ -128,10 +133,10 @@ func (w *world) call(o op, who string, attempt int, do func(context.Context, *pr
 			w.fail("internal", "", "%s was answered with an internal error: %v", t.name, err)
 		case !passing(err):
 			w.report.Refused[o.name]++
-			if t.wrote && !o.partial {
+			if t.wrote && !o.partial && !o.tookBack() {
 				w.fail("answer", "", "%s was refused although its change was committed: %v", t.name, err)
 			}
-			if o.keyed && o.done.wrote && w.clock.Now().Sub(o.done.at) < 23*time.Hour {
+			if o.keyed && o.done.wrote && !o.tookBack() && w.clock.Now().Sub(o.done.at) < 23*time.Hour {
 				w.fail("idempotency", "", "%s was refused although an attempt before, with the same key, had committed it: %v", t.name, err)
 			}
 		case !t.struck && w.calm:
@@ -168,6 +173,7 @@ func (w *world) submit(o op, who string, caller governance.Caller, asked issued,
 	}
 	sum := fmt.Sprintf("key-%d-%d", w.options.Seed, number)
 	id := ""
+	o.undone = func() bool { return w.takenBack(firstID(caller, sum, body)) }
 	w.call(o, who, 1, func(ctx context.Context, a *process) error {
 		answer, err := a.Once(ctx, caller, sum, []byte(body), func(ctx context.Context) (ledger.Answer, error) {
 			made := firstID(caller, sum, body)
@@ -238,6 +244,7 @@ func (w *world) submitted(asked issued, made governance.AssignmentRequest) {
 	case present.RequestType != asked.kind || asked.removes != "" && present.Assignment.ID != asked.removes || asked.removes == "" && (present.AccessPackage.ID != asked.pack || s.person != asked.target):
 		w.fail("answer", partition, "the answer is the request %s, which is another than the one that was sent", made.ID)
 	}
+	w.promise(s, present)
 }
 
 // scheduleOf invents a schedule of one's own, mostly none.
@@ -596,8 +603,56 @@ func (w *world) deleteOne(o op) {
 	}
 }
 
+// takenBack says whether the service itself took a request back, because what it asks for was being deleted.
+func (w *world) takenBack(id string) bool {
+	s := w.ledger.subjects[w.ledger.where[id]]
+	if s == nil {
+		return false
+	}
+	request := s.requests[id]
+	assignment := s.assignments[request.Assignment.ID]
+	return request.State == governance.StateCanceled || request.State == governance.StateDeliveryFailed || assignment.Removing || assignment.State == governance.AssignmentExpired
+}
+
+// deleteWanted has somebody ask for a package, or two people, at the moment at which it or its policy is deleted.
+func (w *world) deleteWanted(o op) {
+	catalog, name := one(o.luck, w.tenant.catalogs), fmt.Sprintf("wanted%d", o.number)
+	policy := w.policy(o.luck, name+".policy")
+	policy.AllowedTargetScope, policy.SpecificAllowed, policy.RequestorSettings.EnableTargetsToSelfAddAccess = governance.ScopeAllDirectoryUsers, nil, true
+	admin, pack := w.tenant.admin.caller, place{name: name, catalog: catalog}
+	o.partial = true
+	w.call(o, "ada", 1, func(ctx context.Context, a *process) error {
+		made, err := a.CreatePackage(ctx, admin, governance.AccessPackage{DisplayName: name, Catalog: &governance.Catalog{ID: catalog}})
+		if err != nil {
+			return err
+		}
+		pack.id, w.tenant.names[made.Value.ID] = made.Value.ID, name
+		policy.AccessPackage = &governance.AccessPackage{ID: pack.id}
+		created, err := a.CreatePolicy(ctx, admin, policy)
+		policy.ID = created.Value.ID
+		return err
+	}, func(err error) {
+		if err != nil {
+			return
+		}
+		for range 1 + o.luck.below(2) {
+			p := one(o.luck, w.tenant.members)
+			draft := governance.AssignmentRequest{RequestType: governance.RequestUserAdd, Justification: "because", Assignment: &governance.Assignment{AccessPackageID: pack.id}}
+			ask := op{number: o.number, name: o.name, luck: o.luck, done: &done{}, partial: true}
+			w.submit(ask, p.name, p.caller, issued{pack: pack.id, target: p}, draft)
+		}
+		w.call(op{number: o.number, name: o.name, luck: o.luck, done: &done{}, partial: true}, "ada.deletes", 1, func(ctx context.Context, a *process) error {
+			if policy.ID != "" && o.number%3 == 0 {
+				return a.DeletePolicy(ctx, admin, policy.ID, "")
+			}
+			return a.DeletePackage(ctx, admin, pack.id, "")
+		}, nil)
+	})
+}
+
 func (w *world) deletePackage(o op) {
 	pack := one(o.luck, w.tenant.packages)
+	o.partial = true // it is closed first
 	w.managed(o, func(ctx context.Context, a *process, caller governance.Caller) error {
 		return a.DeletePackage(ctx, caller, pack.id, "")
 	})
@@ -605,6 +660,7 @@ func (w *world) deletePackage(o op) {
 
 func (w *world) deletePolicy(o op) {
 	policy := one(o.luck, w.tenant.policies)
+	o.partial = true
 	w.managed(o, func(ctx context.Context, a *process, caller governance.Caller) error {
 		return a.DeletePolicy(ctx, caller, policy.id, "")
 	})

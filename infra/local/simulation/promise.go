@@ -257,7 +257,7 @@ func (w *world) mayAsk(o op, asked issued, began int, err error) {
 	code := governance.CodeOf(err)
 	var refused *governance.Error
 	if errors.As(err, &refused) && refused.Target == "Idempotency-Key" || // another request has used it since
-		code != governance.CodeConflict && code != governance.CodeForbidden || asked.removes != "" || w.ledger.catalogsChanged >= began || asked.target.changed() >= began {
+		code != governance.CodeConflict && code != governance.CodeForbidden || asked.removes != "" || w.ledger.isClosing(w.current.deadline.Add(-callDeadline)) || w.ledger.catalogsChanged >= began || asked.target.changed() >= began {
 		return
 	}
 	p := asked.target

@@ -62,7 +62,7 @@ func (c *commit) requestMade(s *subject, next governance.AssignmentRequest) {
 	made := c.ledger.issued[next.ID]
 	if next.RequestType == governance.RequestSystemRemove {
 		assignment := s.assignments[next.Assignment.ID]
-		if end := endOf(assignment); (end.IsZero() || end.After(next.CreatedDateTime.Instant())) && !stands(assignment) {
+		if end := endOf(assignment); (end.IsZero() || end.After(next.CreatedDateTime.Instant())) && !stands(assignment) && !c.ledger.isDeleted(assignment) {
 			c.broken("early", "the assignment %s of %s is taken away by itself although it ends %v", assignment.ID, w.nameOf(assignment.AccessPackage.ID), end)
 		}
 		return

@@ -3,6 +3,7 @@ package stack_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -266,4 +267,64 @@ func TestRaceOfTwoCatalogs(t *testing.T) {
 	if both > 0 {
 		t.Errorf("%d of 40 names were given twice", both)
 	}
+}
+
+// Somebody asks for a package, or is assigned it, at the instant at which it or its policy is deleted, 150 times: never do both succeed, and what was refused is not half there.
+//
+// rules: OBJ-17
+func TestRaceOfRequestAndDeletion(t *testing.T) {
+	const times = 150
+	ida, boss := administrator(t), hire(t, "")
+	catalog, group := newCatalog(t), newGroup(t)
+	both, requested, deleted, neither := 0, 0, 0, 0
+	for i := range times {
+		pack := newPackage(t, catalog, group)
+		with := approvedBy(user(boss.ID))
+		if i%3 == 0 {
+			with = nil // delivered at once
+		}
+		policy := text(t, ida.post("/assignmentPolicies", policyFor(pack, with)), "id")
+		one := hire(t, "")
+		self, what := person(t, one.UserPrincipalName), "/accessPackages/"+pack
+		if i%2 == 1 {
+			what = "/assignmentPolicies/" + policy
+		}
+		ask := func() answer { return self.try("POST", "/assignmentRequests", add("userAdd", pack, nil)) }
+		if i%5 == 4 {
+			ask = func() answer {
+				return ida.try("POST", "/assignmentRequests", assign(offer{pack: pack, policy: policy}, one.ID))
+			}
+		}
+		answers := atOnce(ask, func() answer { return ida.try("DELETE", what, nil) })
+		made, gone := answers[0].status == http.StatusCreated, answers[1].status == http.StatusNoContent
+		if made && gone {
+			both++
+		}
+		switch {
+		case made:
+			requested++
+		case gone:
+			deleted++
+		default:
+			neither++
+		}
+		if !made && (answers[0].status < 400 || answers[0].status >= 500) || !gone && answers[1].status != http.StatusConflict {
+			t.Errorf("%d %s and %d %s", answers[0].status, answers[0].body, answers[1].status, answers[1].body)
+		}
+		drain(t)
+		if open := self.values("/assignmentRequests/filterByCurrentUser(on='target')?$filter=" + url.QueryEscape("state eq 'pendingApproval' or state eq 'delivering'")); !made && len(open) > 0 {
+			t.Errorf("what was refused is open: %v", open)
+		}
+		if !made && slices.Contains(members(t, group), one.ID) {
+			t.Error("what was refused was delivered")
+		}
+		if !gone && i%2 == 0 { // it is open again
+			other := person(t, hire(t, "").UserPrincipalName)
+			other.post("/assignmentRequests", add("userAdd", pack, nil))
+		}
+	}
+	if both > 0 {
+		t.Errorf("of %d pairs, %d succeeded both", times, both)
+	}
+	tell(t, "a request and the deletion of what it asks for at once, %d times over HTTP: %d requests, %d deletions, %d neither, %d both", times, requested, deleted, neither, both)
 }

@@ -58,8 +58,11 @@ func (r *Requests) SubmitRequest(ctx context.Context, caller governance.Caller, 
 		prepare = r.prepareRemoval
 	}
 	made, err := ledger.Repeated[governance.AssignmentRequest](ctx, r.Ledger, draft.ID, requestName)
-	if err != nil || made.ID != "" {
-		return made, err
+	if err != nil {
+		return none, err
+	}
+	if made.ID != "" {
+		return made, r.notClosing(ctx, made)
 	}
 	err = r.Ledger.Afresh(ctx, func() error {
 		prepared, err := prepare(ctx, caller, draft, begin, func(catalogID string) bool { return draft.RequestType.IsSelf() || rights.In(catalogID, operation) })
@@ -76,7 +79,37 @@ func (r *Requests) SubmitRequest(ctx context.Context, caller governance.Caller, 
 		}
 		return err
 	})
-	return made, err
+	if err != nil {
+		return made, err
+	}
+	return made, r.notClosing(ctx, made)
+}
+
+// notClosing looks at the catalog of a request once more, now that it is committed (OBJ-17): who deletes what it asks for closed it first, and looks for requests then. Either this look finds it closed, and takes
+// the request back, or that one finds the request. Errors: CodeConflict.
+func (r *Requests) notClosing(ctx context.Context, made governance.AssignmentRequest) error {
+	if made.RequestType.IsRemoval() {
+		return nil
+	}
+	catalog, _, err := r.Ledger.Catalog(ctx, made.AccessPackage.Catalog.ID)
+	if err != nil && governance.CodeOf(err) != governance.CodeNotFound {
+		return err
+	}
+	refused := engine.Overtaken(catalog, made, r.Ledger.Now())
+	if refused == nil {
+		return nil
+	}
+	place, err := ledger.Locate[governance.AssignmentRequest](ctx, r.Ledger, made.ID, requestName)
+	if err != nil {
+		return err
+	}
+	done, err := update(ledger.Beside(ctx), r.Ledger, place, ledger.Documents(requestDocument(made.ID), assignmentDocument(made.Assignment.ID)), func(s engine.State) (engine.Change, error) {
+		return engine.TakeBack(s, made.ID, r.Ledger.Now())
+	})
+	if err != nil || done.IsEmpty() { // it is over, as something that was accepted
+		return err
+	}
+	return refused
 }
 
 // prepared is a submission with what was read for it.
@@ -170,7 +203,7 @@ func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, dra
 	}
 	submission := engine.Submission{
 		RequestID: draft.ID, AssignmentID: governance.NameID("assignment:" + draft.ID), Type: draft.RequestType, Justification: draft.Justification, Answers: draft.Answers,
-		Schedule: draft.Schedule, Caller: caller, Requestor: requestor, Target: target, Catalog: catalog.Catalog, Package: pack, Policies: policies, Doubtful: !catalog.PoliciesRead(pack.ID), PolicyID: policyID,
+		Schedule: draft.Schedule, Caller: caller, Requestor: requestor, Target: target, Catalog: catalog.Catalog, Package: pack, Policies: policies, CatalogHead: state.Head, Doubtful: !catalog.PoliciesRead(pack.ID), PolicyID: policyID,
 	}
 	if submission.Asked, err = r.asked(ctx, submission); err != nil {
 		return prepared{}, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"latchkey/shared/app/authz"
@@ -203,21 +204,8 @@ func (c *Catalogs) DeleteCatalog(ctx context.Context, caller governance.Caller, 
 	if err != nil {
 		return err
 	}
-	return remove(ctx, c.Ledger, place, governance.Catalog{ID: place.Partition}, ifMatch, func(s engine.State) (engine.Change, error) {
-		return engine.DeleteCatalog(s, by(c.Ledger, caller))
-	})
-}
-
-// remove deletes a document with all that belongs to it, which may be more than one commit can hold: as often as something is left. What
-// breaks off goes on when it is repeated, since the document itself is deleted last.
-func remove(ctx context.Context, l *ledger.Ledger, place governance.Place, document governance.Document, ifMatch string, command ledger.Decide) error {
-	for {
-		done, err := l.Update(ctx, place, ledger.Whole, matching(document, ifMatch, command))
-		gone := slices.ContainsFunc(done.Delete, func(one governance.Document) bool {
-			return one.DocumentKind() == document.DocumentKind() && one.DocumentID() == document.DocumentID()
-		})
-		if err != nil || gone || done.Before.ETag(document) == "" {
-			return err
-		}
-	}
+	return deletion{
+		ledger: c.Ledger, place: place, document: governance.Catalog{ID: place.Partition}, ifMatch: ifMatch,
+		command: func(s engine.State) (engine.Change, error) { return engine.DeleteCatalog(s, by(c.Ledger, caller)) },
+	}.run(ctx)
 }

@@ -7,7 +7,6 @@ import (
 	"latchkey/shared/engine"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
-	"latchkey/shared/store"
 )
 
 // Packages are the use cases of access packages.
@@ -108,35 +107,13 @@ func (p *Packages) DeletePackage(ctx context.Context, caller governance.Caller, 
 		return err
 	}
 	pack := governance.AccessPackage{ID: governance.Fold(id)}
-	if err := unused(ctx, p.Ledger, pack.ID, packageName, []string{"accessPackage", "id"}, []string{"accessPackage", "id"}); err != nil {
-		return err
-	}
-	return remove(ctx, p.Ledger, place, pack, ifMatch, func(s engine.State) (engine.Change, error) {
-		return engine.DeletePackage(s, pack.ID, by(p.Ledger, caller))
-	})
-}
-
-// unused refuses to delete what live assignments or open requests refer to at these paths.
-func unused(ctx context.Context, l *ledger.Ledger, id, what string, ofAssignments, ofRequests []string) error {
-	expired := store.Compare{Path: []string{"state"}, Comparison: store.Equal, Value: string(governance.AssignmentExpired)}
-	found, err := ledger.Any[governance.Assignment](ctx, l, store.And{store.Compare{Path: ofAssignments, Comparison: store.Equal, Value: id}, store.Not{Filter: expired}})
-	if err == nil && found {
-		err = governance.Conflict("The %s cannot be deleted while it has assignments; remove them first.", what)
-	}
-	if err != nil {
-		return err
-	}
-	var open []string
-	for _, state := range governance.RequestStates() {
-		if state.IsInFlight() {
-			open = append(open, string(state))
-		}
-	}
-	found, err = ledger.Any[governance.AssignmentRequest](ctx, l, store.And{store.Compare{Path: ofRequests, Comparison: store.Equal, Value: id}, store.In{Path: []string{"state"}, Values: open}})
-	if err == nil && found {
-		err = governance.Conflict("The %s cannot be deleted while requests for it are open; cancel or decide them first.", what)
-	}
-	return err
+	return deletion{
+		ledger: p.Ledger, place: place, document: pack, ifMatch: ifMatch,
+		command: func(s engine.State) (engine.Change, error) {
+			return engine.DeletePackage(s, pack.ID, by(p.Ledger, caller))
+		},
+		unused: unused(p.Ledger, pack.ID, packageName, []string{"accessPackage", "id"}, []string{"accessPackage", "id"}),
+	}.run(ctx)
 }
 
 // AddRoleScope adds a role of a resource of the catalog to a package (CAT-06, RES-02, RES-06, OBJ-10); all who have the package are given it then (RES-12). A role that it has already is the answer. Errors: CodeForbidden, CodeNotFound,

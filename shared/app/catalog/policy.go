@@ -131,10 +131,11 @@ func (p *Policies) DeletePolicy(ctx context.Context, caller governance.Caller, i
 		return err
 	}
 	policy := governance.AssignmentPolicy{ID: governance.Fold(id)}
-	if err := unused(ctx, p.Ledger, policy.ID, policyName, []string{"assignmentPolicy", "id"}, []string{"policy", "id"}); err != nil {
-		return err
-	}
-	return remove(ctx, p.Ledger, place, policy, ifMatch, func(s engine.State) (engine.Change, error) {
-		return engine.DeletePolicy(s, policy.ID, by(p.Ledger, caller))
-	})
+	return deletion{
+		ledger: p.Ledger, place: place, document: policy, ifMatch: ifMatch,
+		command: func(s engine.State) (engine.Change, error) {
+			return engine.DeletePolicy(s, policy.ID, by(p.Ledger, caller))
+		},
+		unused: unused(p.Ledger, policy.ID, policyName, []string{"assignmentPolicy", "id"}, []string{"policy", "id"}),
+	}.run(ctx)
 }
