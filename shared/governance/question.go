@@ -67,7 +67,6 @@ const (
 	MaxQuestions = 50
 	MaxChoices   = 100
 	MaxAnswer    = 4000
-	maxPattern   = 500
 )
 
 // MarshalJSON writes each with its @odata.type, and an empty list as [].
@@ -125,7 +124,7 @@ func (q *Questions) UnmarshalJSON(data []byte) error {
 
 // validate checks the questions of a policy and gives those an id that have none.
 func (q Questions) validate(newID func() string) error {
-	seen := map[string]bool{}
+	seen, all := map[string]bool{}, 0
 	for i, question := range q {
 		at := fmt.Sprintf("questions/%d/", i)
 		base := question.base()
@@ -144,11 +143,12 @@ func (q Questions) validate(newID func() string) error {
 		}
 		switch question := question.(type) {
 		case *TextInputQuestion:
-			if len(question.RegexPattern) > maxPattern {
-				return Invalid(at+"regexPattern", "regexPattern is longer than %d characters.", maxPattern)
+			compiled, err := compilePattern(question.RegexPattern)
+			if err != nil {
+				return Invalid(at+"regexPattern", "regexPattern %v.", err)
 			}
-			if _, err := regexp.Compile(question.RegexPattern); err != nil {
-				return Invalid(at+"regexPattern", "regexPattern is no regular expression in RE2 syntax: %v.", err)
+			if all += compiled.size; all > maxPatternSizes {
+				return Invalid(at+"regexPattern", "The patterns of a policy take at most %d steps together, and with this one they are %d; ask for less with {n,m}.", maxPatternSizes, all)
 			}
 		case *MultipleChoiceQuestion:
 			if len(question.Choices) == 0 || len(question.Choices) > MaxChoices {
@@ -159,11 +159,16 @@ func (q Questions) validate(newID func() string) error {
 				if strings.TrimSpace(choice.ActualValue) != choice.ActualValue || !Says(choice.ActualValue) || question.IsMultipleSelectionAllowed && strings.Contains(choice.ActualValue, ",") {
 					return Invalid(at+"actualValue", "The actualValue %q could never be chosen: it must not be empty, begin or end with a space, or hold a comma where several may be selected.", Clip(choice.ActualValue))
 				}
-				if slices.ContainsFunc(question.Choices[:j], func(other AnswerChoice) bool { return other.ActualValue == choice.ActualValue }) {
-					return Invalid(at+"actualValue", "Two choices have the actualValue %q.", Clip(choice.ActualValue))
-				}
 				if !Says(choice.Text) {
 					return Invalid(at+"text", "A choice needs a text that says what is chosen.")
+				}
+				for _, other := range question.Choices[:j] {
+					if NameKey(other.ActualValue) == NameKey(choice.ActualValue) {
+						return Invalid(at+"actualValue", "Two choices have the actualValue %q, whether in capitals or not.", Clip(choice.ActualValue))
+					}
+					if NameKey(other.Text) == NameKey(choice.Text) {
+						return Invalid(at+"text", "Two choices have the text %q; nobody could tell them apart.", Clip(choice.Text))
+					}
 				}
 				if err := validateTranslations(at, choice.Localizations); err != nil {
 					return err
@@ -174,14 +179,19 @@ func (q Questions) validate(newID func() string) error {
 	return nil
 }
 
+// languageForm is that of a language tag: RFC 5646, section 2.1, without what nobody writes.
+var languageForm = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
+
 // validateTranslations checks the translations of a text: each says something in a language of its own.
 func validateTranslations(at string, translations []LocalizedText) error {
 	for i, one := range translations {
 		at := fmt.Sprintf("%slocalizations/%d/", at, i)
 		same := func(other LocalizedText) bool { return Fold(other.LanguageCode) == Fold(one.LanguageCode) }
 		switch {
-		case !Says(one.LanguageCode) || slices.ContainsFunc(translations[:i], same):
-			return Invalid(at+"languageCode", "A translation needs a languageCode, and a language has one translation.")
+		case !languageForm.MatchString(one.LanguageCode):
+			return Invalid(at+"languageCode", "languageCode is the tag of a language, such as en or nb-NO.")
+		case slices.ContainsFunc(translations[:i], same):
+			return Invalid(at+"languageCode", "A language has one translation, and %q has two.", Clip(one.LanguageCode))
 		case !Says(one.Text):
 			return Invalid(at+"text", "A translation needs a text.")
 		}
@@ -233,6 +243,7 @@ func (q Questions) Check(answers []Answer, all bool) error {
 	if size, err := sizeOf(q.Kept(answers)); err != nil || size > MaxAnswersSize {
 		return Invalid("answers", "The answers take %d bytes as they are stored, and may take %d; shorten value or displayValue of some.", size, MaxAnswersSize)
 	}
+	var matching matching
 	for _, question := range q {
 		base := question.base()
 		answer, at := given[base.ID], places[base.ID]
@@ -245,7 +256,7 @@ func (q Questions) Check(answers []Answer, all bool) error {
 			}
 			continue
 		}
-		if err := checkAnswer(question, answer.Value, at+"/value"); err != nil {
+		if err := checkAnswer(question, answer.Value, at+"/value", &matching); err != nil {
 			return err
 		}
 	}
@@ -271,19 +282,13 @@ func (q Questions) Kept(answers []Answer) []Answer {
 	return kept
 }
 
-func checkAnswer(question Question, value, at string) error {
+func checkAnswer(question Question, value, at string, matching *matching) error {
 	switch question := question.(type) {
 	case *TextInputQuestion:
 		if question.IsSingleLineQuestion && strings.ContainsAny(value, "\n\r\v\f\u0085\u2028\u2029") {
 			return Invalid(at, "The answer to %q must be one line.", Clip(question.Text))
 		}
-		pattern, err := regexp.Compile(question.RegexPattern)
-		if err != nil {
-			return Invalid(at, "The pattern of the question %q cannot be read; ask the owner of the policy.", Clip(question.Text))
-		}
-		if !pattern.MatchString(value) {
-			return Invalid(at, "The answer to %q does not have the form %q.", Clip(question.Text), question.RegexPattern)
-		}
+		return matching.check(question, value, at)
 	case *MultipleChoiceQuestion:
 		_, err := question.chosen(value, at)
 		return err

@@ -77,7 +77,7 @@ func TestPolicyChecksItsQuestions(t *testing.T) {
 		"one value twice":      {`[{"text":"a","choices":[{"actualValue":"x","text":"Yes"},{"actualValue":"x","text":"No"}]}]`, `Two choices have the actualValue "x"`},
 		"choice without text":  {`[{"text":"a","choices":[{"actualValue":"x"}]}]`, "A choice needs a text"},
 		"one language twice":   {`[{"text":"a","localizations":[{"languageCode":"de","text":"b"},{"languageCode":"DE","text":"c"}]}]`, "one translation"},
-		"no language":          {`[{"text":"a","localizations":[{}]}]`, "needs a languageCode"},
+		"no language":          {`[{"text":"a","localizations":[{}]}]`, "tag of a language"},
 		"nothing translated":   {`[{"text":"a","choices":[{"actualValue":"x","text":"x","localizations":[{"languageCode":"de"}]}]}]`, "A translation needs a text"},
 		"commas and several":   {`[{"text":"a","isMultipleSelectionAllowed":true,"choices":[{"actualValue":"Paris, France"}]}]`, "could never be chosen"},
 	} {
