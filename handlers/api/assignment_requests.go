@@ -35,9 +35,9 @@ var assignmentRequests = &descriptor{
 			create("/assignmentRequests", unversioned(s.use.Requests.SubmitRequest)),
 			read("/assignmentRequests/{id}", use(s.use.Requests.Request)),
 			answering(http.MethodPost, "/assignmentRequests/{id}/cancel", http.StatusOK,
-				func(c *call) (any, error) { return nil, s.use.Requests.CancelRequest(c.ctx(), c.caller, c.ids[0]) }),
+				func(c *call) (any, error) { return nil, s.use.Requests.CancelRequest(c.ctx(), c.caller, c.ids[0]) }).within(ofRequest),
 			answering(http.MethodPost, "/assignmentRequests/{id}/reprocess", http.StatusAccepted,
-				func(c *call) (any, error) { return nil, s.use.Requests.ReprocessRequest(c.ctx(), c.caller, c.ids[0]) }),
+				func(c *call) (any, error) { return nil, s.use.Requests.ReprocessRequest(c.ctx(), c.caller, c.ids[0]) }).within(ofRequest),
 		}
 	},
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -80,9 +81,16 @@ func (c *call) run(e endpoint) (response, error) {
 // once runs what writes, under its Idempotency-Key if it has one.
 func (c *call) once() (response, error) {
 	for _, condition := range []string{"If-Match", "If-None-Match", "If-Unmodified-Since"} {
-		if len(c.r.Header.Values(condition)) > 0 && !(condition == "If-Match" && c.route.version) {
+		if len(c.r.Header.Values(condition)) > 0 && !(condition == "If-Match" && (c.route.version || c.route.partOf != nil)) {
 			return response{}, governance.Invalid(condition, "%s is not looked at here, so nothing was done; send the request without it if it is to be done in any case.", condition)
 		}
+	}
+	ifMatch, err := c.ifMatch()
+	if err != nil {
+		return response{}, err
+	}
+	if ifMatch != "" && c.route.partOf != nil {
+		c.r = c.r.WithContext(ledger.Expecting(c.ctx(), c.route.partOf(c), ifMatch))
 	}
 	keys := c.r.Header.Values("Idempotency-Key")
 	switch {
@@ -252,17 +260,21 @@ func (c *call) send(status int, body []byte) {
 // quoted is a store's ETag as HTTP writes a weak one.
 func quoted(etag string) string { return `W/"` + strings.Trim(etag, `"`) + `"` }
 
-// ifMatch is the version that the client wants to change; empty: any. Errors: CodeInvalid.
+// etagForm is that of one ETag: RFC 9110, section 8.8.3.
+var etagForm = regexp.MustCompile(`^(W/)?"[!#-~\x80-\xff]*"$`)
+
+// ifMatch is the version that the client wants to change, in its quotes; AnyETag: whichever there is; empty: nothing is said of it. Errors:
+// CodeInvalid.
 func (c *call) ifMatch() (string, error) {
 	values := c.r.Header.Values("If-Match")
 	if len(values) == 0 {
 		return "", nil
 	}
-	value := strings.TrimSpace(values[0])
-	if len(values) > 1 || value == "" || strings.Contains(value, ",") {
-		return "", governance.Invalid("If-Match", "If-Match must hold one ETag, or *.")
+	value := strings.Trim(values[0], " \t")
+	if len(values) > 1 || value != ledger.AnyETag && !etagForm.MatchString(value) {
+		return "", governance.Invalid("If-Match", `If-Match must hold one ETag in its quotes, such as W/"1", or *.`)
 	}
-	return strings.Trim(strings.TrimPrefix(value, "W/"), `"`), nil
+	return strings.TrimPrefix(value, "W/"), nil
 }
 
 // base is what absolute links begin with, without a slash at its end.

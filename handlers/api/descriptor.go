@@ -81,15 +81,16 @@ type descriptor struct {
 // verb is one thing that can be done, at one path. The functions below make those there are.
 type verb struct {
 	method  string
-	path    string       // below root, but for what begins with /operations
-	kind    *kind        // what it answers with; nil: the descriptor's
-	options []string     // the system query options that it honours
-	body    purpose      // what the body is for; 0: that of the method
-	takes   *strict.Type // what the body of an action may have; nil: nothing
-	open    bool         // anybody may, without a token
-	version bool         // it honours If-Match
-	unkept  bool         // what it answers is kept nowhere, so it cannot be repeated under an Idempotency-Key
-	upsert  bool         // a PUT without If-Match makes a new one
+	path    string                          // below root, but for what begins with /operations
+	kind    *kind                           // what it answers with; nil: the descriptor's
+	options []string                        // the system query options that it honours
+	body    purpose                         // what the body is for; 0: that of the method
+	takes   *strict.Type                    // what the body of an action may have; nil: nothing
+	open    bool                            // anybody may, without a token
+	version bool                            // it honours If-Match: the version of what its path names
+	partOf  func(*call) governance.Document // it honours If-Match: the version of what holds what its path names; only its id counts
+	unkept  bool                            // what it answers is kept nowhere, so it cannot be repeated under an Idempotency-Key
+	upsert  bool                            // a PUT without If-Match makes a new one
 	run     endpoint
 
 	one  reader                                      // of one resource: how it is read
@@ -214,6 +215,20 @@ func parts[T any](all, one, what string, id func(T) string, get func(*call) ([]T
 			return ledger.Versioned[any]{Value: items[i]}, nil
 		}),
 	}
+}
+
+// within says whose version a change of a part goes by.
+func (v verb) within(partOf func(*call) governance.Document) verb {
+	v.partOf = partOf
+	return v
+}
+
+// ofPackage and ofRequest are the resources of which others are parts: those of the first id in the path.
+func ofPackage(c *call) governance.Document {
+	return governance.AccessPackage{ID: governance.Fold(c.ids[0])}
+}
+func ofRequest(c *call) governance.Document {
+	return governance.AssignmentRequest{ID: governance.Fold(c.ids[0])}
 }
 
 // route is a verb of a resource, as requests find it.

@@ -299,8 +299,7 @@ func (p *filterParser) literal(f field, property string) (value any) {
 		err := at.UnmarshalJSON([]byte(strconv.Quote(t.text)))
 		ok, value, want = err == nil, governance.FormatInstant(at.Time), "a date and time such as 2026-11-20T00:00:00Z"
 	case boolField:
-		name, isOne := known([]string{"true", "false"}, t.text)
-		ok, value, want = isOne && t.kind == wordToken, name == "true", "true or false"
+		ok, value, want = t.kind == wordToken && (t.text == "true" || t.text == "false"), t.text == "true", "true or false"
 	case enumField:
 		name, isOne := known(f.enum, t.text)
 		ok, value, want = ok && isOne, name, "one of '"+strings.Join(f.enum, "', '")+"'"

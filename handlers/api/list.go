@@ -108,7 +108,7 @@ func (o *options) parse(name, value string) (err error) {
 			return governance.Invalid(name, "$skip must be a whole number from 0 to %d; to read on, follow @odata.nextLink.", maxCollected)
 		}
 	case "$count":
-		if o.count = strings.EqualFold(value, "true"); !o.count && !strings.EqualFold(value, "false") {
+		if o.count = value == "true"; !o.count && value != "false" {
 			return governance.Invalid(name, "$count must be true or false.")
 		}
 	case "$skiptoken": // read last

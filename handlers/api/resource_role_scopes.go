@@ -25,8 +25,8 @@ var resourceRoleScopes = &descriptor{
 			create(all, func(c *call, draft governance.ResourceRoleScope) (ledger.Versioned[governance.ResourceRoleScope], error) {
 				made, err := s.use.Packages.AddRoleScope(c.ctx(), c.caller, c.ids[0], draft)
 				return ledger.Versioned[governance.ResourceRoleScope]{Value: made}, err
-			}),
-			verb{method: http.MethodDelete, path: one, run: func(c *call) (response, error) {
+			}).within(ofPackage),
+			verb{method: http.MethodDelete, path: one, partOf: ofPackage, run: func(c *call) (response, error) {
 				return response{status: http.StatusNoContent}, s.use.Packages.RemoveRoleScope(c.ctx(), c.caller, c.ids[0], c.ids[1])
 			}})
 	},

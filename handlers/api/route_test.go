@@ -151,12 +151,20 @@ func TestIdempotencyKeyOfEveryRoute(t *testing.T) {
 		request.Header["Idempotency-Key"] = []string{"one", "two"}
 		refused(t, s, request, "Idempotency-Key")
 		for _, condition := range []string{"If-Match", "If-None-Match", "If-Unmodified-Since"} {
-			if condition != "If-Match" || !r.version {
+			if condition != "If-Match" || !r.version && r.partOf == nil {
 				request = send(r, "", "")
 				request.Header.Set(condition, "*")
 				refused(t, s, request, condition, "nothing was done")
 			}
 		}
+		for _, malformed := range []string{"", " ", `"`, `W/"`, "W/", "W/*", "x", `"a" "b"`, `"a", "b"`, `"a",`, `w/"a"`, `"a"b`, `*, "a"`, "**", "\"a\tb\"", `'a'`, `""x""`} {
+			request = send(r, "", "")
+			request.Header["If-Match"] = []string{malformed}
+			refused(t, s, request, "If-Match")
+		}
+		request = send(r, "", "")
+		request.Header["If-Match"] = []string{`"a"`, `"a"`}
+		refused(t, s, request, "If-Match")
 		if r.unkept {
 			request = send(r, "", "")
 			request.Header.Set("Idempotency-Key", "one")

@@ -22,7 +22,7 @@ var stages = &descriptor{
 			approval, err := s.use.Approvals.Approval(c.ctx(), c.caller, c.ids[0])
 			return approval.Stages, err
 		}),
-			verb{method: http.MethodPatch, path: one, run: func(c *call) (response, error) {
+			verb{method: http.MethodPatch, path: one, partOf: ofRequest, run: func(c *call) (response, error) {
 				decision, err := draftOf[governance.ApprovalStage](c)
 				if err != nil {
 					return response{}, err

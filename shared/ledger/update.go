@@ -78,6 +78,7 @@ func (l *Ledger) Update(ctx context.Context, place governance.Place, read Read, 
 		repeats := again
 		again = true
 		decided, err := command(state.State)
+		err = unexpected(ctx, state.State, err)
 		if err != nil && repeats { // it may be refused for what it has done itself: what was read may be newer than the head that was read before it
 			if stands, failed := l.Stands(ctx, state.Version()); failed != nil || !stands {
 				return false, cmp.Or(failed, store.ErrConflict)

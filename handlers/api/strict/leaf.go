@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"latchkey/shared/governance"
 )
@@ -52,6 +54,24 @@ func leaf(m *Member, n *node) (any, error) {
 	default:
 	}
 	return n.text, m.waiting(n)
+}
+
+// formed refuses what the service decides, and what is not judged, where it could not be what the service says: nobody meant it. Its name says what it is.
+func (m *Member) formed(n *node) error {
+	switch name := m.Name; {
+	case n.kind == isNull, strings.HasSuffix(name, "InDays"), strings.HasSuffix(name, "InMinutes"): // which were read as something else before
+		return nil
+	case strings.HasPrefix(name, "is"), slices.Contains([]string{"assignedToMe", "executeImmediately", "leaving"}, name):
+		_, err := boolean(n)
+		return err
+	}
+	if err := n.must(isText); err != nil {
+		return err
+	}
+	if _, err := time.Parse(time.RFC3339, n.text); err != nil && (strings.HasSuffix(m.Name, "DateTime") || m.Name == "completedDate" || m.Name == "addedOn") {
+		return n.invalid("cannot be %q: it is a date and time that the service decides, such as 2030-01-31T00:00:00Z; leave it out", shown(n.text))
+	}
+	return nil
 }
 
 // timedelta is a duration as Python prints it.

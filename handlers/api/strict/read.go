@@ -305,7 +305,7 @@ func (r *reading) member(m *Member, n *node, value map[string]any) error {
 		if n.kind == isObject || n.kind == isList {
 			return n.invalid("cannot be %s: it is a plain value that the service decides; leave it out", words[n.kind])
 		}
-		return nil
+		return m.formed(n)
 	case Key:
 		if n.kind == isNull {
 			return nil

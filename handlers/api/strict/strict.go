@@ -38,7 +38,7 @@ const (
 	List                 // a list of objects of the type Of
 	Open                 // any JSON: somebody else checks it
 
-	Noise // a plain value that the service decides, and clients send back: not judged
+	Noise // a plain value that the service decides, and clients send back: its form is looked at, and no more
 	Key   // the id of the resource, or what else makes it what it is: the service decides it; on a change it must be the stored one
 	Ref   // another resource, by its id; what more is said of it must be true. On a change it must be the stored one
 	Owned // resources that have a path of their own: on a change they must be the stored ones, else there must be none

@@ -56,7 +56,7 @@ func TestMeaning(t *testing.T) {
 	}{
 		"letters":   {Catalog, `{"DISPLAYNAME":"x","State":"PUBLISHED","isexternallyvisible":"False"}`, `{"displayName":"x","state":"published","isExternallyVisible":false}`},
 		"digits":    {Package, `{"isHidden":1}`, `{"isHidden":true}`},
-		"noise":     {Catalog, `{"@odata.type":"microsoft.graph.ACCESSPACKAGECATALOG","@odata.etag":"x","catalogType":"UserManaged","createdDateTime":7,"id":"x","resources":[],"createdBy":"x"}`, `{}`},
+		"noise":     {Catalog, `{"@odata.type":"microsoft.graph.ACCESSPACKAGECATALOG","@odata.etag":"x","catalogType":"UserManaged","createdDateTime":"0001-01-01T00:00:00Z","id":"x","resources":[],"createdBy":"x"}`, `{}`},
 		"nulls":     {Catalog, `{"displayName":"x","description":null,"state":null}`, `{"displayName":"x"}`},
 		"beta":      {Catalog, `{"catalogStatus":"Published"}`, `{"state":"published"}`},
 		"azuread":   {Package, `{"accessPackageCatalog":{"@odata.type":"#microsoft.graph.accessPackageCatalog","catalogStatus":"published","catalogType":"UserManaged","id":"c","isExternallyVisible":false}}`, `{"catalog":{"id":"c"}}`},
@@ -100,7 +100,7 @@ func TestMeaning(t *testing.T) {
 			"answers":[{"@odata.type":"#microsoft.graph.answerString","value":"A","answeredQuestion":{"@odata.type":"#microsoft.graph.accessPackageTextInputQuestion","id":"q","text":"why?","isRequired":true}},{"value":"B","answeredQuestion":{"id":"r"}}]}`,
 			`{"requestType":"userAdd","assignment":{"accessPackage":{"id":"p"},"target":{"objectId":"` + anID + `"},"schedule":{}},
 			"answers":[{"@odata.type":"#microsoft.graph.accessPackageAnswerString","value":"A","answeredQuestion":{"@odata.type":"#microsoft.graph.accessPackageTextInputQuestion","id":"q"}},{"value":"B","answeredQuestion":{"id":"r"}}]}`},
-		"a removal, with all that was read": {Request, `{"requestType":"adminRemove","schedule":{"startDateTime":null,"expiration":{"type":"notSpecified"}},"assignment":{"id":"a","state":"delivered","status":"Fulfilled","expiredDateTime":"x",
+		"a removal, with all that was read": {Request, `{"requestType":"adminRemove","schedule":{"startDateTime":null,"expiration":{"type":"notSpecified"}},"assignment":{"id":"a","state":"delivered","status":"Fulfilled","expiredDateTime":"2026-11-20T10:00:00.1234567Z",
 			"schedule":{"startDateTime":"2026-11-20T10:00:00.997000+00:00"},"accessPackage":{"id":"p","displayName":"x"},"target":{"objectId":"` + anID + `","displayName":"x","connectedOrganization":null}}}`,
 			`{"requestType":"adminRemove","schedule":{"expiration":{"type":"notSpecified"}},"assignment":{"id":"a","schedule":{"startDateTime":"2026-11-20T10:00:00.997000+00:00"},"accessPackage":{"id":"p"},"target":{"objectId":"` + anID + `"}}}`},
 		"a role": {RoleScope, `{"accessPackageResourceRole":{"accessPackageResource":{"id":"r","originId":"g","resourceType":"Security Group"},"displayName":"Member","originId":"Member_g","originSystem":"AadGroup"},"accessPackageResourceScope":{"originId":"g","originSystem":"AadGroup"}}`,
@@ -109,7 +109,7 @@ func TestMeaning(t *testing.T) {
 			`{"resource":{"originId":"g","originSystem":"AadGroup"},"catalog":{"id":"c"},"requestType":"adminAdd"}`},
 		"a role, all of it": {RoleScope, `{"role":{"id":"ro","displayName":"Member","resource":{"id":"r","roles":[{"id":"ro","displayName":"Member"}],"catalog":{"id":"c"},"environment":null}},"scope":{"id":"sc","roleOriginId":"Member_g"}}`,
 			`{"role":{"id":"ro","originId":"Member_g","displayName":"Member","resource":{"id":"r","roles":[{"id":"ro","displayName":"Member"}],"catalog":{"id":"c"}}},"scope":{"id":"sc"}}`},
-		"a resource that was fetched": {ResourceRequest, `{"requestType":"adminAdd","catalog":{"id":"c"},"resource":{"originId":"g","createdDateTime":"x","roles":[{"originId":"Member_g"}],"accessPackageResourceScopes":[{"isRootScope":true}]}}`,
+		"a resource that was fetched": {ResourceRequest, `{"requestType":"adminAdd","catalog":{"id":"c"},"resource":{"originId":"g","createdDateTime":"2026-11-20T10:00:00+01:00","roles":[{"originId":"Member_g"}],"accessPackageResourceScopes":[{"isRootScope":true}]}}`,
 			`{"requestType":"adminAdd","catalog":{"id":"c"},"resource":{"originId":"g","roles":[{"originId":"Member_g"}],"scopes":[{"isRootScope":true}]}}`},
 		"twins of beta": {Policy, `{"accessPackageNotificationSettings":{"isAssignmentNotificationDisabled":"1"},"accessPackageCatalog":{"id":"c"},"requestorSettings":{"isCustomAssignmentScheduleAllowed":true}}`,
 			`{"notificationSettings":{"isAssignmentNotificationDisabled":true},"catalog":{"id":"c"},"requestorSettings":{"allowCustomAssignmentSchedule":true}}`},
@@ -125,7 +125,7 @@ func TestMeaning(t *testing.T) {
 		"spaces":                 {Request, `{"assignment":{"targetId":" ` + anID + ` "}}`, `{"assignment":{"target":{"objectId":"` + anID + `"}}}`},
 		"nothing of a reference": {Request, `{"requestType":"userAdd","accessPackage":{"id":"p","displayName":"x","description":"y","isHidden":false,"resourceRoleScopes":[],"catalog":{"id":"c","displayName":"x"}}}`, `{"requestType":"userAdd","accessPackage":{"id":"p"}}`},
 		"a decision":             {Stage, `{"reviewResult":"approve","status":"InProgress","reviewedBy":{"@odata.type":"#microsoft.graph.userIdentity","id":"x","displayName":"y"},"assignedToMe":true}`, `{"reviewResult":"Approve","status":"InProgress","reviewedBy":{"id":"x"}}`},
-		"an action":              {Action, `{"@odata.etag":"e","@odata.context":"c","name":"n","Kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":["ASSIGNMENTREQUESTGRANTED"],"onFailure":"deny","modifiedDateTime":"t","findings":[]}`, `{"kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":["assignmentRequestGranted"],"onFailure":"deny"}`},
+		"an action":              {Action, `{"@odata.etag":"e","@odata.context":"c","name":"n","Kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":["ASSIGNMENTREQUESTGRANTED"],"onFailure":"deny","modifiedDateTime":"2026-11-20T10:00:00Z","findings":[]}`, `{"kind":"x","isEnabled":true,"settings":{"a":[1,null]},"callers":[],"stages":["assignmentRequestGranted"],"onFailure":"deny"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -407,7 +407,7 @@ func TestMerge(t *testing.T) {
 		"what was read":     {stored, map[string]string{"displayName": `"p"`, "accessPackage/id": `"p"`}},
 		"a new object":      {`{"reviewSettings":{"isEnabled":false,"expirationBehavior":null}}`, map[string]string{"reviewSettings": `{"isEnabled":false}`}},
 		"ids, in any case":  {`{"id":"PO","accessPackageId":"P","catalog":{"id":"C","displayName":"x"}}`, map[string]string{"id": `"po"`}},
-		"nothing but noise": {`{"createdDateTime":"2020-01-01"}`, map[string]string{"createdDateTime": `"2026-11-20T10:00:00.000Z"`}},
+		"nothing but noise": {`{"createdDateTime":"2020-01-01T00:00:00Z"}`, map[string]string{"createdDateTime": `"2026-11-20T10:00:00.000Z"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -654,4 +654,39 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q is %v, want %v", data, got, want)
 		}
 	})
+}
+
+// What the service decides is not judged, but must look like it, in what makes a resource and in what changes one alike.
+func TestTheFormOfWhatTheServiceDecides(t *testing.T) {
+	t.Parallel()
+	looked := 0
+	for _, of := range []*Type{Catalog, Package, Policy, Request, Assignment, ResourceRequest, RoleScope, ResourceRole, ResourceScope, plainResource, Stage, Action, subject} {
+		for i := range of.Members {
+			m := &of.Members[i]
+			wrong := []string{`{}`, `[]`}
+			switch {
+			case m.Kind == Key:
+				wrong = append(wrong, `5`, `true`)
+			case m.Kind != Noise:
+				continue
+			case strings.HasPrefix(m.Name, "is"):
+				wrong = append(wrong, `"nonsense"`, `2`)
+			case strings.HasSuffix(m.Name, "DateTime"):
+				wrong = append(wrong, `"nonsense"`, `5`, `true`, `"2026-11-20"`, `""`, `"2026-13-40T00:00:00Z"`)
+			case m.Name == "id", m.Name == "state", m.Name == "status", m.Name == "createdBy":
+				wrong = append(wrong, `5`, `false`)
+			}
+			for _, value := range wrong {
+				body := []byte(`{"` + m.Name + `":` + value + `}`)
+				_, made := of.New(body)
+				_, changed := of.Change(body)
+				refuses(t, made, m.Name)
+				refuses(t, changed, m.Name)
+				looked++
+			}
+		}
+	}
+	if looked < 100 {
+		t.Errorf("only %d were looked at", looked)
+	}
 }

@@ -108,7 +108,17 @@ func TestBadInput(t *testing.T) {
 		"another version":      {ida, "PATCH", "/accessPackages/" + o.pack, object{"isHidden": true}, 412, []string{"If-Match"}, []string{"If-Match", `W/"x"`}},
 		"oversize token":       {nobody(t), "GET", "/catalogs", nil, 401, []string{"token"}, []string{"Authorization", "Bearer " + strings.Repeat("a", 20000)}},
 		"oversize path":        {ida, "GET", "/catalogs/" + strings.Repeat("a", 1100), nil, 404, nil, nil},
-		"oversize If-Match":    {ida, "PATCH", "/catalogs/" + o.catalog, catalog("x"), 412, nil, []string{"If-Match", strings.Repeat("a", 5000)}},
+		"oversize If-Match":    {ida, "PATCH", "/catalogs/" + o.catalog, catalog("x"), 412, nil, []string{"If-Match", `"` + strings.Repeat("a", 5000) + `"`}},
+		"an ETag of nothing":   {ida, "PATCH", "/catalogs/" + o.catalog, catalog("x"), 412, []string{"If-Match"}, []string{"If-Match", `""`}},
+		"a weak one":           {ida, "DELETE", "/assignmentPolicies/" + second, nil, 412, []string{"If-Match"}, []string{"If-Match", `W/""`}},
+		"a star in quotes":     {ida, "DELETE", "/assignmentPolicies/" + second, nil, 412, []string{"If-Match"}, []string{"If-Match", `"*"`}},
+		"stale, a role scope":  {ida, "POST", "/accessPackages/" + o.pack + "/resourceRoleScopes", roleScope(o.group), 412, []string{"If-Match"}, []string{"If-Match", `W/"x"`}},
+		"stale, its removal":   {ida, "DELETE", "/accessPackages/" + o.pack + "/resourceRoleScopes/" + text(t, ida.values("/accessPackages/" + o.pack + "/resourceRoleScopes")[0], "id"), nil, 412, []string{"If-Match"}, []string{"If-Match", `""`}},
+		"stale, a stage":       {chief, "PATCH", stage, object{"reviewResult": "Approve"}, 412, []string{"If-Match"}, []string{"If-Match", `W/"x"`}},
+		"stale, a stage over":  {chief, "PATCH", overStage, object{"reviewResult": "Approve"}, 412, []string{"If-Match"}, []string{"If-Match", `W/"x"`}},
+		"stale, by a stranger": {stranger, "PATCH", stage, object{"reviewResult": "Approve"}, 404, []string{"no approval"}, []string{"If-Match", `W/"x"`}},
+		"stale, a cancel":      {self, "POST", "/assignmentRequests/" + open + "/cancel", nil, 412, []string{"If-Match"}, []string{"If-Match", `"*"`}},
+		"stale, a reprocess":   {ida, "POST", "/assignmentRequests/" + over + "/reprocess", nil, 412, []string{"If-Match"}, []string{"If-Match", `W/"x"`}},
 
 		// catalogs, packages, resources
 		"no name":                  {ida, "POST", "/catalogs", object{"description": "x"}, 400, []string{"displayName"}, nil},

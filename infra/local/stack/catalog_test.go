@@ -40,7 +40,7 @@ func TestCatalogs(t *testing.T) {
 	}
 
 	etag := created.header.Get("ETag")
-	patched := ida.call("PATCH", "/catalogs/"+id, object{"description": "patched", "catalogType": "USERMANAGED", "createdDateTime": "long ago"}, "If-Match", etag).want(http.StatusNoContent)
+	patched := ida.call("PATCH", "/catalogs/"+id, object{"description": "patched", "catalogType": "USERMANAGED", "createdDateTime": "2001-01-01T00:00:00Z"}, "If-Match", etag).want(http.StatusNoContent)
 	if len(patched.body) != 0 || patched.header.Get("ETag") == "" || patched.header.Get("ETag") == etag {
 		t.Errorf("PATCH answered the ETag %q and %q", patched.header.Get("ETag"), patched.body)
 	}
@@ -255,4 +255,28 @@ func TestNamesAreWhatTheyLookLike(t *testing.T) {
 		}
 	}
 	unchanged(t, before)
+}
+
+// A part is changed by the version of what it is part of.
+//
+// rules: OBJ-20
+func TestPartsGoByTheirWhole(t *testing.T) {
+	ida := administrator(t)
+	o := newOffer(t, nil)
+	scopes := "/accessPackages/" + o.pack + "/resourceRoleScopes"
+	etag := text(t, ida.get("/accessPackages/"+o.pack), "@odata.etag")
+	scope := text(t, ida.values(scopes)[0], "id")
+	ida.call("DELETE", scopes+"/"+scope, nil, "If-Match", etag).want(http.StatusNoContent)
+	ida.call("POST", scopes, roleScope(o.group), "If-Match", etag).refused(http.StatusPreconditionFailed, "If-Match")
+	ida.call("POST", scopes, roleScope(o.group), "If-Match", text(t, ida.get("/accessPackages/"+o.pack), "@odata.etag")).want(http.StatusCreated)
+	boss := hire(t, "")
+	approved := newOffer(t, approvedBy(manager()))
+	self := person(t, hire(t, boss.ID).UserPrincipalName)
+	request := text(t, self.post("/assignmentRequests", add("userAdd", approved.pack, nil)), "id")
+	chief := person(t, boss.UserPrincipalName)
+	stage := stageOf(t, chief, request, 0)
+	seen := text(t, chief.get("/assignmentRequests/"+request), "@odata.etag")
+	chief.call("PATCH", stage, object{"reviewResult": "Approve"}, "If-Match", seen).want(http.StatusNoContent)
+	self.call("POST", "/assignmentRequests/"+request+"/cancel", nil, "If-Match", seen).refused(http.StatusPreconditionFailed, "If-Match")
+	drain(t)
 }
