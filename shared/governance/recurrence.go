@@ -2,30 +2,37 @@ package governance
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 )
 
-// recurrence is Graph's patternedRecurrence, as far as it is looked at before reviews run: what is kept is the text that the client wrote. What answers write for "not set" is that here,
-// too: 0, an empty list, null.
-type recurrence struct {
-	Pattern *struct {
-		Type           string   `json:"type"`
-		Interval       *Int     `json:"interval"`
-		DayOfMonth     Int      `json:"dayOfMonth"`
-		Month          Int      `json:"month"`
-		DaysOfWeek     []string `json:"daysOfWeek"`
-		FirstDayOfWeek string   `json:"firstDayOfWeek"`
-		Index          string   `json:"index"`
-	} `json:"pattern"`
-	Range *struct {
-		Type                string `json:"type"`
-		StartDate           string `json:"startDate"`
-		EndDate             string `json:"endDate"`
-		NumberOfOccurrences Int    `json:"numberOfOccurrences"`
-		TimeZone            string `json:"recurrenceTimeZone"`
-	} `json:"range"`
+// Recurrence is Graph's patternedRecurrence, of what recurs on days. What is stored is the text that the client wrote; ReadRecurrence makes one of it. What answers write for "not set" is that
+// here, too: 0, an empty list, null.
+type Recurrence struct {
+	Pattern *RecurrencePattern `json:"pattern"`
+	Range   *RecurrenceRange   `json:"range"`
+}
+
+// RecurrencePattern is Graph's recurrencePattern: on which days. Names of enumerations are in any letter case.
+type RecurrencePattern struct {
+	Type           string   `json:"type"`
+	Interval       *Int     `json:"interval"`
+	DayOfMonth     Int      `json:"dayOfMonth"`
+	Month          Int      `json:"month"`
+	DaysOfWeek     []string `json:"daysOfWeek"`
+	FirstDayOfWeek string   `json:"firstDayOfWeek"`
+	Index          string   `json:"index"`
+}
+
+// RecurrenceRange is Graph's recurrenceRange: from when, and how often. Its dates may have a time behind them, which counts for nothing.
+type RecurrenceRange struct {
+	Type                string `json:"type"`
+	StartDate           string `json:"startDate"`
+	EndDate             string `json:"endDate"`
+	NumberOfOccurrences Int    `json:"numberOfOccurrences"`
+	TimeZone            string `json:"recurrenceTimeZone"`
 }
 
 var (
@@ -35,24 +42,31 @@ var (
 	weekIndexes  = []string{"first", "second", "third", "fourth", "last"}
 )
 
+// zoneForm is that of an IANA name: those of Windows have blanks.
+var zoneForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$`)
+
 const (
 	maxRecurrence = 2048 // bytes, as it is stored
 	maxZone       = 64   // bytes
 )
 
-// validateRecurrence checks a recurrence that is kept for reviews: each member that is set lies in its set or its range, whether its type uses it or not. Errors: CodeInvalid naming the
-// member below target.
-func validateRecurrence(target string, raw json.RawMessage) error {
+// ReadRecurrence reads a recurrence that is kept for reviews, nil if there is none: each member that is set lies in its set or its range, whether its type uses it or not, and what its type cannot
+// do without is there. Errors: CodeInvalid naming the member below target.
+func ReadRecurrence(target string, raw json.RawMessage) (*Recurrence, error) {
 	if len(raw) == 0 || string(raw) == "null" {
-		return nil
+		return nil, nil
 	}
 	if data, err := json.Marshal(raw); err != nil || len(data) > maxRecurrence {
-		return Invalid(target, "A recurrence has at most %d bytes.", maxRecurrence)
+		return nil, Invalid(target, "A recurrence has at most %d bytes.", maxRecurrence)
 	}
-	var r recurrence
+	var r Recurrence
 	if err := json.Unmarshal(raw, &r); err != nil {
-		return wrongShape(err, target, `an object such as {"pattern":{"type":"absoluteMonthly","interval":3},"range":{"type":"noEnd","startDate":"2030-01-31"}}`)
+		return nil, wrongShape(err, target, `an object such as {"pattern":{"type":"absoluteMonthly","interval":3},"range":{"type":"noEnd","startDate":"2030-01-31"}}`)
 	}
+	return &r, r.validate(target)
+}
+
+func (r *Recurrence) validate(target string) error {
 	if p := r.Pattern; p != nil {
 		at := target + "/pattern"
 		switch {
@@ -70,6 +84,10 @@ func validateRecurrence(target string, raw json.RawMessage) error {
 			return Invalid(at+"/index", "index must be one of %s.", join(weekIndexes))
 		case slices.ContainsFunc(p.DaysOfWeek, func(day string) bool { return !oneOf(day, weekdays) }):
 			return Invalid(at+"/daysOfWeek", "daysOfWeek is a list of %s.", join(weekdays))
+		case strings.HasPrefix(strings.ToLower(p.Type), "relative") && len(p.DaysOfWeek) == 0:
+			return Invalid(at+"/daysOfWeek", "A pattern of type %s needs daysOfWeek.", p.Type)
+		case strings.HasSuffix(strings.ToLower(p.Type), "yearly") && p.Month == 0:
+			return Invalid(at+"/month", "A pattern of type %s needs month, 1 to 12.", p.Type)
 		}
 	}
 	if r.Range == nil {
@@ -78,7 +96,7 @@ func validateRecurrence(target string, raw json.RawMessage) error {
 	return r.validateRange(target + "/range")
 }
 
-func (r *recurrence) validateRange(at string) error {
+func (r *Recurrence) validateRange(at string) error {
 	begins, begun, ok := recurrenceDate(r.Range.StartDate)
 	if !ok || begun && yearOutOfBounds(begins) != "" {
 		return Invalid(at+"/startDate", "startDate must be a date such as 2030-01-31 in the years %d to %d.", firstYear, lastYear)
@@ -96,7 +114,7 @@ func (r *recurrence) validateRange(at string) error {
 		return Invalid(at+"/endDate", "endDate is before startDate, so nothing would ever be reviewed.")
 	case r.Range.NumberOfOccurrences < 0, strings.EqualFold(r.Range.Type, "numbered") && r.Range.NumberOfOccurrences == 0 && !ended:
 		return Invalid(at+"/numberOfOccurrences", "numberOfOccurrences must be 1 or more for a range of type numbered, and is never negative.")
-	case len(r.Range.TimeZone) > maxZone:
+	case len(r.Range.TimeZone) > maxZone, r.Range.TimeZone != "" && !zoneForm.MatchString(r.Range.TimeZone):
 		return Invalid(at+"/recurrenceTimeZone", "recurrenceTimeZone is UTC or an IANA name such as Europe/Oslo, of at most %d bytes.", maxZone)
 	}
 	return nil

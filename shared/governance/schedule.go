@@ -88,7 +88,7 @@ func (e *Expiration) End(start time.Time) time.Time {
 	return time.Time{}
 }
 
-// Schedule is Graph's entitlementManagementSchedule. The recurrence is that of reviews, which a later release runs; it is kept as the client wrote it, once validateRecurrence has looked at it.
+// Schedule is Graph's entitlementManagementSchedule. The recurrence is that of reviews, which a later release runs; it is kept as the client wrote it, once ReadRecurrence has looked at it.
 type Schedule struct {
 	StartDateTime *DateTime       `json:"startDateTime,omitempty"`
 	Expiration    *Expiration     `json:"expiration,omitempty"`
