@@ -386,7 +386,7 @@ func (c *Change) settle(head governance.Head, request *governance.AssignmentRequ
 	assigned := governance.AssignmentDelivered
 	notification := governance.NotifyDelivered
 	switch {
-	case done == len(assignment.Deliveries):
+	case done == len(assignment.Deliveries) && (assignment.Removing || !isReplaced(head, *assignment)): // what is to be replaced has failed, and stays so: it is in nobody's way
 	case done > 0:
 		event, status, activity, result = EventPartly, governance.StatusPartiallyFulfilled, governance.ActivityPartiallyFulfill, "failure"
 		assigned, notification = governance.AssignmentPartiallyDelivered, governance.NotifyDeliveryFailed

@@ -111,6 +111,12 @@ func (l *ledger) record(assignmentID string, fails func(engine.Step) (reason str
 	return l.must(outcomes, func(s engine.State) (engine.Change, error) { return engine.Record(s, assignmentID, outcomes, l.now) })
 }
 
+// align brings an assignment in line with a package.
+func (l *ledger) align(assignmentID string, pack *governance.AccessPackage) engine.Change {
+	l.t.Helper()
+	return l.must(pack, func(s engine.State) (engine.Change, error) { return engine.Align(s, assignmentID, pack, l.now) })
+}
+
 // requestDue does what time does to request-1.
 func (l *ledger) requestDue(pack *governance.AccessPackage) engine.Change {
 	l.t.Helper()
@@ -164,7 +170,7 @@ func (l *ledger) check() {
 		for _, delivery := range a.Deliveries {
 			holding.Grants = append(holding.Grants, delivery.Grant.Key())
 			switch {
-			case delivery.State == governance.DeliveryFailed:
+			case delivery.State == governance.DeliveryFailed, delivery.Leaving && !a.Removing:
 				holding.Failed = append(holding.Failed, delivery.Grant.Key())
 			case delivery.State == governance.DeliveryPending:
 				holding.Pending = append(holding.Pending, delivery.Grant.Key())
@@ -181,7 +187,7 @@ func (l *ledger) check() {
 		if !r.State.IsInFlight() {
 			continue
 		}
-		if !r.RequestType.IsRemoval() { // what failed may be taken away while it is asked for anew
+		if r.RequestType.IsAddition() { // what failed may be taken away while it is asked for anew
 			flying[r.AccessPackage.ID]++
 		}
 		flights = append(flights, governance.InFlight{RequestID: r.ID, PackageID: r.AccessPackage.ID, AssignmentID: r.Assignment.ID, Type: r.RequestType, State: r.State})

@@ -32,7 +32,7 @@ func walkPolicies(t tester) []governance.AssignmentPolicy {
 // TestWhateverHappensToASubject runs random commands over one subject. The ledger checks after each that what must always hold holds; the walk, that the directory
 // has what live assignments grant, and nothing that none does.
 //
-// rules: REQ-06 REQ-22 RES-09 RES-10 APR-03 APR-05 APR-07 LIF-01
+// rules: REQ-06 REQ-22 RES-09 RES-10 RES-12 APR-03 APR-05 APR-07 LIF-01
 func TestWhateverHappensToASubject(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -45,6 +45,7 @@ func TestWhateverHappensToASubject(t *testing.T) {
 			"cancel":    w.cancelSomething,
 			"reprocess": w.reprocessSomething,
 			"deliver":   w.deliverSomething,
+			"align":     w.alignSomething,
 			"wait": func(rt *rapid.T) {
 				w.pass(rapid.SampledFrom([]time.Duration{time.Minute, 20 * time.Minute, 5 * time.Hour, 25 * time.Hour, 8 * 24 * time.Hour, 100 * 24 * time.Hour}).Draw(rt, "wait"))
 			},
@@ -179,6 +180,26 @@ func (w *walk) deliverSomething(rt *rapid.T) {
 	})
 }
 
+// alignSomething has the resource roles of a package change, and reach somebody who has it.
+func (w *walk) alignSomething(rt *rapid.T) {
+	ids := idsOf[governance.Assignment](w.State)
+	if len(ids) == 0 {
+		rt.Skip("nobody has anything")
+	}
+	id := rapid.SampledFrom(ids).Draw(rt, "assignment")
+	var groups []string
+	for _, group := range []string{cloud, printers, staff} {
+		if rapid.Bool().Draw(rt, "has "+group) {
+			groups = append(groups, group)
+		}
+	}
+	now := pack(one[governance.Assignment](w.State, id).AccessPackage.ID, groups...)
+	w.align(id, &now)
+	if again, err := engine.Align(w.State, id, &now, w.now); err != nil || !again.IsEmpty() {
+		w.t.Errorf("aligned twice, %s is changed again: %s, %v", id, text(w.t, again), err)
+	}
+}
+
 // carryOut does the plan of an assignment in the directory and records it. call says whether a step was done there, and what its caller learnt.
 func (w *walk) carryOut(id string, call func(engine.Step) (bool, engine.Outcome)) {
 	var outcomes []engine.Outcome
@@ -233,7 +254,7 @@ func (w *walk) checkDirectory() {
 		}
 		for _, delivery := range a.Deliveries {
 			wanted[delivery.Grant] = true
-			if !a.Removing && delivery.State == governance.DeliveryDelivered && !w.directory[delivery.Grant] {
+			if !a.Removing && !delivery.Leaving && delivery.State == governance.DeliveryDelivered && !w.directory[delivery.Grant] {
 				w.t.Errorf("%s has delivered %v, and the directory does not have it", id, delivery.Grant)
 			}
 		}
