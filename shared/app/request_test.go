@@ -138,6 +138,7 @@ func TestRequestsThatAreNone(t *testing.T) {
 	}{
 		{"no type", user(alice), governance.AssignmentRequest{Assignment: &governance.Assignment{}}, governance.CodeInvalid, "requestType"},
 		{"the service's own type", user(alice), removal(governance.RequestSystemRemove, id("x")), governance.CodeInvalid, "systemRemove"},
+		{"the other one", user(alice), removal(governance.RequestSystemUpdate, id("x")), governance.CodeInvalid, "systemUpdate"},
 		{"no assignment", user(alice), governance.AssignmentRequest{RequestType: governance.RequestUserAdd}, governance.CodeInvalid, "assignment"},
 		{"no package", user(alice), request(""), governance.CodeInvalid, "accessPackageId"},
 		{"an unknown package", user(alice), request(id("none")), governance.CodeInvalid, "accessPackageId"},

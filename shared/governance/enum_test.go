@@ -84,9 +84,12 @@ func TestWhatIsInFlightAndWhatRemoves(t *testing.T) {
 		}
 	}
 	removals := map[governance.RequestType]bool{"userRemove": true, "adminRemove": true, "systemRemove": true}
-	for _, kind := range []governance.RequestType{"userAdd", "userRemove", "adminAdd", "adminRemove", "systemRemove"} {
+	for _, kind := range []governance.RequestType{"userAdd", "userRemove", "adminAdd", "adminRemove", "systemRemove", "systemUpdate"} {
 		if kind.IsRemoval() != removals[kind] {
 			t.Errorf("%s removes: %t", kind, kind.IsRemoval())
+		}
+		if adds := !removals[kind] && kind != "systemUpdate"; kind.IsAddition() != adds {
+			t.Errorf("%s adds: %t", kind, kind.IsAddition())
 		}
 	}
 }

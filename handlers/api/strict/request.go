@@ -10,11 +10,11 @@ func init() {
 	Request.Members = append([]Member{
 		{
 			Name: "requestType", Kind: Enum, Is: "accessPackageRequestType", Values: []string{"userAdd", "userRemove", "adminAdd", "adminRemove",
-				"systemRemove"}, // the last is refused where the others are told apart
+				"systemRemove", "systemUpdate"}, // the last two are refused where the others are told apart
 			Waiting: map[string]string{
 				"userUpdate": waitsUpdates, "adminUpdate": waitsUpdates, "userExtend": waitsUpdates, "onBehalfAdd": waitsBehalf,
 				"approverRemove": waitsRevocation,
-				"systemAdd":      waitsAutomatic, "systemUpdate": waitsAutomatic,
+				"systemAdd":      waitsAutomatic,
 			},
 		},
 		{Name: "justification", Kind: Text},

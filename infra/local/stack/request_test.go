@@ -94,6 +94,48 @@ func TestRequests(t *testing.T) {
 	self.call("POST", "/assignmentRequests", object{"requestType": "systemRemove", "assignment": object{"id": assignment}}).refused(http.StatusBadRequest, "requestType", "systemRemove")
 }
 
+// A role that is added to a package is given to who has it, and one that is removed is taken from them; the request of the service that does it can be seen.
+//
+// rules: RES-09 RES-12 REQ-18
+func TestRolesReachWhoHasThePackage(t *testing.T) {
+	ida := administrator(t)
+	o := newOffer(t, nil)
+	requestor := hire(t, "")
+	self := person(t, requestor.UserPrincipalName)
+	made := self.post("/assignmentRequests", add("userAdd", o.pack, nil))
+	drain(t)
+	roles := "/accessPackages/" + o.pack + "/resourceRoleScopes"
+	first, second := text(t, ida.get(roles), "value/0/id"), newGroup(t)
+	ida.call("POST", "/resourceRequests", object{"requestType": "adminAdd", "catalog": object{"id": o.catalog}, "resource": object{"originId": second, "originSystem": "AadGroup"}})
+	ida.post(roles, roleScope(second))
+	drain(t)
+	if !slices.Equal(members(t, second), []string{requestor.ID}) || !slices.Equal(members(t, o.group), []string{requestor.ID}) {
+		t.Fatalf("members: of the first %v, of the second %v", members(t, o.group), members(t, second))
+	}
+	ida.call("DELETE", roles+"/"+first, nil).want(http.StatusNoContent)
+	drain(t)
+	if len(members(t, o.group)) != 0 || !slices.Equal(members(t, second), []string{requestor.ID}) {
+		t.Fatalf("members: of the first %v, of the second %v", members(t, o.group), members(t, second))
+	}
+	assignment := text(t, self.get("/assignmentRequests/"+text(t, made, "id")+"?$expand=assignment"), "assignment/id")
+	held := self.get("/assignments/" + assignment + "?$expand=deliveries")
+	same(t, held, "state", "delivered")
+	same(t, held, "deliveries/0/grant/resourceOriginId", second)
+	if _, more := held["deliveries"].([]any); !more || len(held["deliveries"].([]any)) != 1 {
+		t.Errorf("the assignment has %v", held["deliveries"])
+	}
+	updates := ida.values("/assignmentRequests?$filter=requestType%20eq%20%27systemUpdate%27%20and%20accessPackage%2Fid%20eq%20%27" + o.pack + "%27")
+	if len(updates) != 2 || text(t, updates[0], "state") != "delivered" {
+		t.Errorf("the service made %v", updates)
+	}
+	self.call("POST", "/assignmentRequests", object{"requestType": "systemUpdate", "assignment": object{"id": assignment}}).refused(http.StatusBadRequest, "requestType", "systemUpdate")
+	ida.post("/assignmentRequests", object{"requestType": "adminRemove", "assignment": object{"id": assignment}})
+	drain(t)
+	if len(members(t, second)) != 0 {
+		t.Errorf("members: %v", members(t, second))
+	}
+}
+
 // Two packages that grant the same role are counted: it goes with the last.
 //
 // rules: RES-10 RES-11
