@@ -40,12 +40,12 @@ func Message(effect governance.Effect) (bus.Message, error) {
 // ErrNoDocument: what an effect is about is not there, although both were committed together. That is a fault and no work done: the effect is put off, told of, and parked in the end.
 var ErrNoDocument error = &governance.Error{Code: governance.CodeUnavailable, Message: "What the effect is about is not there."}
 
-// Unfinished is what a handler answers with that has done a part of an effect, and left note of how far it has come: a message of its own goes on with it.
-type Unfinished struct {
+// UnfinishedError is what a handler answers with that has done a part of an effect, and left note of how far it has come: a message of its own goes on with it.
+type UnfinishedError struct {
 	Parts int // that are done; it tells this message from the others
 }
 
-func (u Unfinished) Error() string {
+func (u UnfinishedError) Error() string {
 	return fmt.Sprintf("%d parts are done, and more are to do", u.Parts)
 }
 

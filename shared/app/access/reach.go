@@ -28,7 +28,7 @@ type reached struct {
 }
 
 // Reach brings those who have a package in line with its resource roles as they are (RES-12), a page of them, and asks to go on with the next until a pass finds nothing to do any more. What an assignment that
-// begins meanwhile may have missed, its delivery finds: it looks at the package each time. Two that run at once do the same work twice, and neither undoes what the other does. Errors: ledger.Unfinished; those
+// begins meanwhile may have missed, its delivery finds: it looks at the package each time. Two that run at once do the same work twice, and neither undoes what the other does. Errors: ledger.UnfinishedError; those
 // after which the effect is put off or comes back.
 func (d *Delivery) Reach(ctx context.Context, effect governance.Effect) error {
 	run, err := ledger.GetAt[governance.Reach](ctx, d.Ledger, effect.Place, effect.About, "change of resource roles")
@@ -89,7 +89,7 @@ func (d *Delivery) Reach(ctx context.Context, effect governance.Effect) error {
 	} else if err != nil {
 		return err
 	}
-	return ledger.Unfinished{Parts: progress.Pages}
+	return ledger.UnfinishedError{Parts: progress.Pages}
 }
 
 // holders are a page of the assignments of a package that have not ended.

@@ -42,7 +42,7 @@ func (w *Worker) HandleEffect(ctx context.Context, caller governance.Caller, eff
 		return governance.Invalid("what", "There is no effect %q of a document of the kind %q.", governance.Clip(string(effect.What)), governance.Clip(effect.Kind))
 	}
 	err := handle(ctx, effect)
-	var unfinished ledger.Unfinished
+	var unfinished ledger.UnfinishedError
 	if errors.As(err, &unfinished) {
 		return w.goOn(ctx, effect, unfinished.Parts)
 	}
