@@ -112,7 +112,7 @@ func (i identity) GetToken(context.Context, policy.TokenRequestOptions) (azcore.
 var leastPrivilege = []string{"User.Read.All", "GroupMember.ReadWrite.All", "Application.Read.All"}
 
 func TestHealthSaysWhatFailsWhatItStopsAndWhatMendsIt(t *testing.T) {
-	s, poor := azure(t, leastPrivilege...), azure(t, "User.Read.All", "GroupMember.Read.All")
+	s, poor := azure(t, leastPrivilege...), azure(t, "User.Read.All", "GroupMember.Read.All", "Application.Read.All")
 	narrow := servicebus.New(servicebus.Options{Queues: slices.DeleteFunc(memory.Queues(), func(q memory.QueueOptions) bool { return q.Name == bus.Extensions })})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -173,7 +173,7 @@ func TestHealthSaysWhatFailsWhatItStopsAndWhatMendsIt(t *testing.T) {
 					t.Errorf("it says %+v", one)
 				}
 			}
-			if !slices.Equal(failing, c.failing) || len(health.Dependencies) != 11 {
+			if !slices.Equal(failing, c.failing) || len(health.Dependencies) != 12 {
 				t.Errorf("%q of %d fail, want %q", failing, len(health.Dependencies), c.failing)
 			}
 			// The log has one line for each, with the cause; the answer has neither an address nor an id.

@@ -21,7 +21,7 @@ param(
     [string] $Identity = $env:AZURE_IDENTITY_PRINCIPAL_ID,
 
     # Features whose permissions are granted too.
-    [ValidateSet('owners', 'mail', 'passes', 'sessions', 'apps', 'workflows')]
+    [ValidateSet('owners', 'hidden', 'mail', 'passes', 'sessions', 'apps', 'workflows')]
     [string[]] $With = @(),
 
     # The mailbox that notifications are sent from; implies -With mail.

@@ -13,7 +13,7 @@ setup.sh [--what-if] [--name NAME] [--identity OBJECT_ID] [--with FEATURE]… [-
   --what-if              change nothing, say what would be changed
   --name NAME            name of the app registration (default: Latchkey)
   --identity OBJECT_ID   the managed identity, to grant it Graph permissions (default: AZURE_IDENTITY_PRINCIPAL_ID)
-  --with FEATURE         also grant what the feature needs: owners (of groups), mail, and of actions: passes, sessions, apps, workflows
+  --with FEATURE         also grant what the feature needs: owners (of groups), hidden (memberships), mail, and of actions: passes, sessions, apps, workflows
   --mail-sender ADDRESS  the mailbox that notifications are sent from; implies --with mail
   --pages URL            prepare sign-in for the pages at URL (default: none), by the identity and without a secret
 USAGE
@@ -23,7 +23,7 @@ what_if=false
 name=Latchkey
 identity=${AZURE_IDENTITY_PRINCIPAL_ID:-}
 features=' always '
-known=' owners mail passes sessions apps workflows '
+known=' owners hidden mail passes sessions apps workflows '
 mail_sender=''
 pages=''
 table=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/permissions.json

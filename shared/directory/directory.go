@@ -51,6 +51,9 @@ func RetryAfter(err error) time.Duration {
 // MaxGroupMembers bounds what GroupMembers returns: nobody notifies or lists more approvers than this.
 const MaxGroupMembers = 500
 
+// PermissionHidden is the application permission of Graph by which hidden memberships are seen.
+const PermissionHidden = "Member.Read.Hidden"
+
 // MaxManagerLevels bounds the chain that Managers follows: no policy asks above it (PRV-14).
 const MaxManagerLevels = 4
 
@@ -65,6 +68,9 @@ type Directory interface {
 	// Managers returns the ids of a person's managers, nearest first, up to levels, which is at most MaxManagerLevels. It is shorter where the
 	// chain ends, and where it comes back to somebody who is in it or to the person. Errors: ErrNotFound.
 	Managers(ctx context.Context, userID string, levels int) ([]string, error)
+	// SeesHidden says whether the identity may see hidden memberships. Without that, groups of governance.VisibilityHidden have no members, and are none that anybody is in. Errors: ErrUnavailable, also where it
+	// cannot be told.
+	SeesHidden(ctx context.Context) (bool, error)
 	// MemberOf returns the ids of all groups that the user is in, nested membership included, in no order. Errors: ErrNotFound.
 	MemberOf(ctx context.Context, userID string) ([]string, error)
 	// GroupMembers returns the users in a group, nested membership included, at most MaxGroupMembers, without their managers. Errors: ErrNotFound.

@@ -33,7 +33,11 @@ type Group struct {
 	GroupTypes      []string `json:"groupTypes"`               // "Unified", "DynamicMembership"
 	MembershipRule  string   `json:"membershipRule,omitempty"` // set for dynamic groups
 	OnPremisesSync  bool     `json:"onPremisesSyncEnabled"`
+	Visibility      string   `json:"visibility,omitempty"` // who may see its members
 }
+
+// VisibilityHidden is the Visibility of a group whose members are seen by who may see hidden ones alone: to others it is empty.
+const VisibilityHidden = "HiddenMembership"
 
 // Mail is one message to people. Both bodies are complete; a mail client shows one of them.
 type Mail struct {

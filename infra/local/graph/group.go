@@ -139,8 +139,26 @@ func (c *call) deleteGroup() (reply, error) {
 	return noContent()
 }
 
-func (c *call) listMembers() (reply, error) { return c.listEdge(c.server.directory.Members) }
-func (c *call) listOwners() (reply, error)  { return c.listEdge(c.server.directory.Owners) }
+func (c *call) listMembers() (reply, error) { return c.listEdge(c.members) }
+
+// members are the directory's, but for those of a group with hidden membership: without the permission it looks empty.
+func (c *call) members(groupID string, after uint64, limit int) ([]*memory.Object, uint64, bool) {
+	if o, ok := c.server.directory.Object(groupID); ok && !c.sees(o) {
+		return nil, 0, true
+	}
+	return c.server.directory.Members(groupID, after, limit)
+}
+
+// sees says whether the caller may know who is in a group.
+func (c *call) sees(group *memory.Object) bool {
+	return group.Group.Visibility != governance.VisibilityHidden || c.may(canReadHidden)
+}
+
+// seen are the groups that the caller may know the members of.
+func (c *call) seen(groups []*memory.Object) []*memory.Object {
+	return slices.DeleteFunc(slices.Clone(groups), func(o *memory.Object) bool { return !c.sees(o) })
+}
+func (c *call) listOwners() (reply, error) { return c.listEdge(c.server.directory.Owners) }
 
 // listEdge pages within the directory where it can, so that a group of a hundred thousand does not cost each page the whole list.
 func (c *call) listEdge(page func(groupID string, after uint64, limit int) ([]*memory.Object, uint64, bool)) (reply, error) {
@@ -161,7 +179,7 @@ func (c *call) listEdge(page func(groupID string, after uint64, limit int) ([]*m
 }
 
 func (c *call) transitiveMembers() (reply, error) {
-	members, ok := c.server.directory.TransitiveMembers(c.id())
+	members, ok := c.server.directory.TransitiveMembers(c.id(), c.may(canReadHidden))
 	if !ok {
 		return reply{}, absent(c.id())
 	}

@@ -180,8 +180,9 @@ func (c *call) appendExpansions(b []byte, o *memory.Object, opts options) []byte
 			objects, _ = dir.Reports(o.ID())
 		case "memberOf":
 			objects, _ = dir.DirectMemberOf(o.ID())
+			objects = c.seen(objects)
 		case "members":
-			objects, _, _ = dir.Members(o.ID(), 0, maxExpanded)
+			objects, _, _ = c.members(o.ID(), 0, maxExpanded)
 		case "owners":
 			objects, _, _ = dir.Owners(o.ID(), 0, maxExpanded)
 		}

@@ -24,7 +24,7 @@ func (c *call) memberOf() (reply, error) {
 	if !ok {
 		return reply{}, absent(c.id())
 	}
-	return c.mixed(append(groups, c.roles(nil)...))
+	return c.mixed(append(c.seen(groups), c.roles(nil)...))
 }
 
 func (c *call) transitiveMemberOf() (reply, error) {
@@ -32,7 +32,7 @@ func (c *call) transitiveMemberOf() (reply, error) {
 	if !ok {
 		return reply{}, absent(c.id())
 	}
-	return c.mixed(append(groups, c.roles(groups)...))
+	return c.mixed(append(c.seen(groups), c.roles(groups)...))
 }
 
 // roles are the directory roles of the path's object, and of the groups that it is in: Graph lists them among memberships.
@@ -70,7 +70,7 @@ func (c *call) checkMemberGroups() (reply, error) {
 		return reply{}, absent(c.id())
 	}
 	found := []string{}
-	for _, group := range groups {
+	for _, group := range c.seen(groups) {
 		if slices.ContainsFunc(body.GroupIDs, func(id string) bool { return strings.EqualFold(id, group.ID()) }) {
 			found = append(found, group.ID())
 		}
@@ -90,7 +90,7 @@ func (c *call) getMemberGroups() (reply, error) {
 		return reply{}, absent(c.id())
 	}
 	found := []string{}
-	for _, group := range groups {
+	for _, group := range c.seen(groups) {
 		if group.Group.SecurityEnabled || !body.SecurityEnabledOnly {
 			found = append(found, group.ID())
 		}

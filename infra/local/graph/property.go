@@ -93,6 +93,7 @@ var groupProperties = []property{
 		}
 		return nil // Graph answers null for a group that was never synchronised
 	}, nil},
+	{"visibility", true, func(o *memory.Object) any { return optional(o.Group.Visibility) }, func(o *memory.Object, v any) bool { return setString(&o.Group.Visibility, v) }},
 	{"securityEnabled", true, func(o *memory.Object) any { return o.Group.SecurityEnabled }, func(o *memory.Object, v any) bool { return setBool(&o.Group.SecurityEnabled, v) }},
 }
 
@@ -113,7 +114,7 @@ var servicePrincipalProperties = []property{
 var (
 	defaultAttributes = map[memory.Kind][]string{
 		memory.KindUser:  {"businessPhones", "givenName", "jobTitle", "mobilePhone", "officeLocation", "surname"},
-		memory.KindGroup: {"classification", "isAssignableToRole", "mailEnabled", "mailNickname", "membershipRuleProcessingState", "renewedDateTime", "visibility"},
+		memory.KindGroup: {"classification", "isAssignableToRole", "mailEnabled", "mailNickname", "membershipRuleProcessingState", "renewedDateTime"},
 	}
 	otherAttributes = map[memory.Kind][]string{
 		memory.KindUser: {

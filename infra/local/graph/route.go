@@ -89,6 +89,7 @@ var (
 	canReadApps     = []string{"Application.Read.All", "Application.ReadWrite.OwnedBy", "Application.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
 	canWriteApps    = []string{"Application.ReadWrite.OwnedBy", "Application.ReadWrite.All", "Directory.ReadWrite.All"}
 	canAssignApps   = []string{"AppRoleAssignment.ReadWrite.All"}
+	canReadHidden   = []string{"Member.Read.Hidden"}
 	canSendMail     = []string{"Mail.Send"}
 
 	canReadDeletedGroups = []string{"Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}

@@ -237,6 +237,10 @@ func (p directoryPort) Group(ctx context.Context, id string) (governance.Group, 
 	return call(p.world, "group", id, false, func() (governance.Group, error) { return p.inner.Group(ctx, id) })
 }
 
+func (p directoryPort) SeesHidden(ctx context.Context) (bool, error) {
+	return call(p.world, "seesHidden", "", false, func() (bool, error) { return p.inner.SeesHidden(ctx) })
+}
+
 func (p directoryPort) MemberOf(ctx context.Context, userID string) ([]string, error) {
 	return call(p.world, "memberOf", userID, false, func() ([]string, error) { return p.inner.MemberOf(ctx, userID) })
 }

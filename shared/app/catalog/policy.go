@@ -81,10 +81,13 @@ func (p *Policies) peopleExist(ctx context.Context, policy governance.Assignment
 			case governance.NamesUser:
 				_, err = p.Directory.User(ctx, id)
 			case governance.NamesGroup:
-				_, err = p.Directory.Group(ctx, id)
+				err = p.groupTells(ctx, fmt.Sprintf("%s/%d/groupId", place.target, i), id)
 			}
 			if errors.Is(err, directory.ErrNotFound) {
 				return governance.Invalid(fmt.Sprintf("%s/%d/%sId", place.target, i, what), "The directory has no %s %s.", what, id)
+			}
+			if governance.CodeOf(err) == governance.CodeInvalid {
+				return err
 			}
 			if err != nil {
 				return fmt.Errorf("look up the %s of a policy: %w", what, err)
@@ -92,6 +95,19 @@ func (p *Policies) peopleExist(ctx context.Context, policy governance.Assignment
 		}
 	}
 	return nil
+}
+
+// groupTells refuses a group whose members cannot be seen: it would have nobody in it, whoever is. Errors: CodeInvalid, and those of the directory.
+func (p *Policies) groupTells(ctx context.Context, target, id string) error {
+	group, err := p.Directory.Group(ctx, id)
+	if err != nil || group.Visibility != governance.VisibilityHidden {
+		return err
+	}
+	if sees, err := p.Directory.SeesHidden(ctx); err != nil || sees {
+		return err
+	}
+	return governance.Invalid(target, "%s: the membership of the group %q is hidden, so nobody would be found in it; grant the permission %s (infra/entra/setup.sh --with hidden), or name another group.",
+		target, group.DisplayName, directory.PermissionHidden)
 }
 
 // Policy reads a policy with its package and catalog. Errors: CodeForbidden, CodeNotFound.

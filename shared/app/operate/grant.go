@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"latchkey/shared/directory"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
 	"latchkey/shared/store"
@@ -34,6 +35,7 @@ func Grants() []Grant {
 		{"GroupMember.ReadWrite.All", []string{"Group.ReadWrite.All", "Directory.ReadWrite.All"}, featureAlways, "granting and removing membership of groups"},
 		{"Application.Read.All", []string{"Application.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}, featureAlways, "changes by applications, and callouts"},
 		{"Group.ReadWrite.All", []string{"Directory.ReadWrite.All"}, featureOwners, "granting and removing ownership of groups"},
+		{directory.PermissionHidden, nil, "hidden", "naming groups with hidden membership in policies"},
 		{"Mail.Send", nil, featureMail, "notifications and every other mail"},
 		{"Policy.Read.AuthenticationMethod", []string{"Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod"}, "passes", "issuing Temporary Access Passes"},
 		{"UserAuthMethod-TAP.ReadWrite.All", []string{"UserAuthenticationMethod.ReadWrite.All"}, "passes", "issuing and withdrawing Temporary Access Passes"},

@@ -43,6 +43,8 @@ type Tenant struct {
 	Sent                func() []governance.Mail
 	// Delete moves a user or a group to the deleted items, Restore brings it back, Purge deletes it from there for good.
 	Delete, Restore, Purge func(id string) error
+	// SeeHidden gives the identity the permission to see hidden memberships.
+	SeeHidden func()
 	// Lag makes changes find what is made or restored from now on so much later than reads do.
 	Lag func(time.Duration)
 	// Pass lets time pass in the directory.
@@ -75,6 +77,7 @@ func Run(t *testing.T, open func(t *testing.T) Tenant) {
 		{"Cycle", testCycle},
 		{"ManyGroups", testManyGroups},
 		{"ManyMembers", testManyMembers},
+		{"HiddenMembership", testHiddenMembership},
 		{"AddMember", testAddMember},
 		{"RemoveMember", testRemoveMember},
 		{"RefusingGroups", testRefusingGroups},
@@ -132,6 +135,46 @@ func wantError(t *testing.T, what string, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
 		t.Errorf("%s: got error %v, want %v", what, err, want)
+	}
+}
+
+// testHiddenMembership: a group with hidden membership looks empty to who lacks the permission, from either side and through others, and takes members all the same.
+func testHiddenMembership(t *testing.T, tenant Tenant) {
+	hidden := team(1)
+	hidden.Visibility = governance.VisibilityHidden
+	tenant.PutGroup(hidden)
+	tenant.PutGroup(team(2))
+	tenant.PutUser(person(1))
+	tenant.PutUser(person(2))
+	must(t, tenant.PutMember(groupID(1), userID(1)))
+	must(t, tenant.PutMember(groupID(2), groupID(1)))
+	must(t, tenant.PutMember(groupID(2), userID(2)))
+	ctx, dir := t.Context(), tenant.Directory
+	must(t, dir.AddMember(ctx, groupID(1), userID(1)))
+	for _, sees := range []bool{false, true} {
+		if got, err := dir.SeesHidden(ctx); err != nil || got != sees {
+			t.Errorf("it sees hidden memberships: %t, %v, want %t", got, err, sees)
+		}
+		group, err := dir.Group(ctx, groupID(1))
+		if err != nil || group.Visibility != governance.VisibilityHidden {
+			t.Errorf("the group is %+v, %v", group, err)
+		}
+		members, err := dir.GroupMembers(ctx, groupID(1))
+		must(t, err)
+		nested, err := dir.GroupMembers(ctx, groupID(2))
+		must(t, err)
+		groups, err := dir.MemberOf(ctx, userID(1))
+		must(t, err)
+		is, err := dir.HasMember(ctx, groupID(1), userID(1))
+		must(t, err)
+		if want := map[bool]int{true: 1}[sees]; len(members) != want || len(nested) != 1+want || slices.Contains(groups, groupID(1)) != sees || is != sees {
+			t.Errorf("seeing hidden ones %t: members %d, nested %d, groups %v, is a member: %t", sees, len(members), len(nested), groups, is)
+		}
+		tenant.SeeHidden()
+	}
+	must(t, dir.RemoveMember(ctx, groupID(1), userID(1)))
+	if members := tenant.Members(groupID(1)); len(members) != 0 {
+		t.Errorf("left are %v", members)
 	}
 }
 

@@ -2,6 +2,8 @@ package graph_test
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -42,8 +44,20 @@ func (c *credential) GetToken(_ context.Context, options policy.TokenRequestOpti
 	return azcore.AccessToken{Token: c.token, ExpiresOn: time.Now().Add(time.Hour)}, c.err
 }
 
+// tokenWith is a token that names these roles.
+func tokenWith(roles []string) string {
+	claims, _ := json.Marshal(map[string]any{"roles": roles})
+	return "header." + base64.RawURLEncoding.EncodeToString(claims) + ".signature"
+}
+
 // start runs the emulator and an adapter against it.
 func start(t testing.TB, options emulator.Options, change func(*graph.Options)) (*graph.Directory, *emulator.Server) {
+	t.Helper()
+	return startAs(t, &credential{token: "token"}, options, change)
+}
+
+// startAs is start with a credential of its own.
+func startAs(t testing.TB, as *credential, options emulator.Options, change func(*graph.Options)) (*graph.Directory, *emulator.Server) {
 	t.Helper()
 	server := emulator.New(options)
 	server.Directory().PutUser(governance.User{ID: "00000000-0000-4000-8000-0000000000ff", UserPrincipalName: sender, Mail: sender})
@@ -53,7 +67,7 @@ func start(t testing.TB, options emulator.Options, change func(*graph.Options)) 
 	if change != nil {
 		change(&settings)
 	}
-	dir, err := graph.New(&credential{token: "token"}, settings)
+	dir, err := graph.New(as, settings)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +82,12 @@ func TestConformance(t *testing.T) {
 	directorytest.Run(t, func(t *testing.T) directorytest.Tenant {
 		faults := &fault.Injector{}
 		clock := platform.NewManualClock(time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC))
-		dir, server := start(t, emulator.Options{Faults: faults, RetryAfter: retryAfter, Clock: clock}, nil)
+		var granted []string
+		for _, line := range graph.Permissions() {
+			granted = append(granted, line.Permission)
+		}
+		as := &credential{token: tokenWith(granted)}
+		dir, server := startAs(t, as, emulator.Options{Faults: faults, RetryAfter: retryAfter, Clock: clock, ValidateToken: func(string) ([]string, error) { return granted, nil }}, nil)
 		tenant := server.Directory()
 		// ask is what an administrator does, on Graph's wire.
 		ask := func(method, path string) error {
@@ -85,6 +104,10 @@ func TestConformance(t *testing.T) {
 			Delete: func(id string) error {
 				o, _ := tenant.Object(id)
 				return ask(http.MethodDelete, "/"+string(o.Kind)+"s/"+id)
+			},
+			SeeHidden: func() {
+				granted = append(granted, directory.PermissionHidden)
+				as.token = tokenWith(granted)
 			},
 			Restore: func(id string) error { return ask(http.MethodPost, "/directory/deletedItems/"+id+"/restore") },
 			Purge:   func(id string) error { return ask(http.MethodDelete, "/directory/deletedItems/"+id) },

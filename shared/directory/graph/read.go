@@ -22,7 +22,7 @@ var (
 		"id", "userPrincipalName", "displayName", "mail", "userType", "accountEnabled", "preferredLanguage", "department", "companyName",
 	}
 	groupProperties = []string{
-		"id", "displayName", "description", "mail", "securityEnabled", "groupTypes", "membershipRule", "onPremisesSyncEnabled",
+		"id", "displayName", "description", "mail", "securityEnabled", "groupTypes", "membershipRule", "onPremisesSyncEnabled", "visibility",
 	}
 	userPath = "/users/{id}?$select=" + strings.Join(userProperties, ",") + "&$expand=manager($select=id)"
 )
@@ -89,6 +89,12 @@ func (d *Directory) Group(ctx context.Context, id string) (governance.Group, err
 		return governance.Group{}, err
 	}
 	return found, nil
+}
+
+// SeesHidden asks the identity's own token.
+func (d *Directory) SeesHidden(ctx context.Context) (bool, error) {
+	granted, err := d.Granted(ctx)
+	return slices.Contains(granted, directory.PermissionHidden), err
 }
 
 // managerAnswer is a user with the managers above, as far up as was asked for.

@@ -238,6 +238,18 @@ func (d *Directory) Group(ctx Context, id string) (governance.Group, error) {
 	})
 }
 
+// SeesHidden says whether PutGranted put the permission.
+func (d *Directory) SeesHidden(ctx Context) (bool, error) {
+	return strike(ctx, d, OperationGranted, d.mu.RLocker(), func() (bool, error) { return d.seesHidden(), nil })
+}
+
+func (d *Directory) seesHidden() bool {
+	return slices.Contains(d.actions.granted, directory.PermissionHidden)
+}
+
+// hides says whether a group shows its members to those alone who may see hidden ones.
+func hides(object *Object) bool { return object.Group.Visibility == governance.VisibilityHidden }
+
 // Managers walks up the chain of managers.
 func (d *Directory) Managers(ctx Context, userID string, levels int) ([]string, error) {
 	return strike(ctx, d, OperationManagers, d.mu.RLocker(), func() ([]string, error) {
@@ -263,10 +275,11 @@ func (d *Directory) MemberOf(ctx Context, userID string) ([]string, error) {
 		if r == nil {
 			return nil, notFound(KindUser, userID)
 		}
-		groups := d.transitiveMemberOf(r)
-		ids := make([]string, len(groups))
-		for n, group := range groups {
-			ids[n] = group.Group.ID
+		ids := []string{}
+		for _, group := range d.transitiveMemberOf(r) {
+			if !hides(group) || d.seesHidden() {
+				ids = append(ids, group.Group.ID)
+			}
 		}
 		return ids, nil
 	})
@@ -280,7 +293,7 @@ func (d *Directory) GroupMembers(ctx Context, groupID string) ([]governance.User
 			return nil, notFound(KindGroup, groupID)
 		}
 		var users []governance.User
-		for object := range d.transitiveMembers(r) {
+		for object := range d.transitiveMembers(r, d.seesHidden()) {
 			if object.Kind == KindUser {
 				user := object.User
 				user.ManagerID = "" // a list does not carry the manager: Graph expands it on a single user only
@@ -307,7 +320,7 @@ func (d *Directory) HasOwner(ctx Context, groupID, userID string) (bool, error) 
 func (d *Directory) hasEdge(ctx Context, operation Operation, e edge, groupID, userID string) (bool, error) {
 	return strike(ctx, d, operation, d.mu.RLocker(), func() (bool, error) {
 		group, _, err := d.ends(groupID, userID)
-		return err == nil && group.has[e].has(key(userID)), err
+		return err == nil && group.has[e].has(key(userID)) && (e == ownership || !hides(group.object) || d.seesHidden()), err
 	})
 }
 

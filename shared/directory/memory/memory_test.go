@@ -32,6 +32,7 @@ func TestConformance(t *testing.T) {
 				o, _ := dir.Object(id)
 				return dir.Delete(o.Kind, id)
 			},
+			SeeHidden: func() { dir.PutGranted(directory.PermissionHidden) },
 			Restore: func(id string) error {
 				_, err := dir.Restore(id)
 				return err

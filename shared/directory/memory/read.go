@@ -154,9 +154,9 @@ func (d *Directory) TransitiveMemberOf(id string) ([]*Object, bool) {
 	return d.around(d.find, id, d.transitiveMemberOf)
 }
 
-// TransitiveMembers returns what is in a group, nested membership included; false if there is no such group.
-func (d *Directory) TransitiveMembers(groupID string) ([]*Object, bool) {
-	return d.around(d.group, groupID, func(r *record) []*Object { return slices.Collect(d.transitiveMembers(r)) })
+// TransitiveMembers returns what is in a group, nested membership included, that of hidden ones if asked for; false if there is no such group.
+func (d *Directory) TransitiveMembers(groupID string, hidden bool) ([]*Object, bool) {
+	return d.around(d.group, groupID, func(r *record) []*Object { return slices.Collect(d.transitiveMembers(r, hidden)) })
 }
 
 // Reports returns the users whose manager a user is; false if there is no such user.
@@ -222,14 +222,17 @@ func (d *Directory) transitiveMemberOf(r *record) []*Object {
 	return found
 }
 
-// transitiveMembers walks down, each object once.
-func (d *Directory) transitiveMembers(group *record) iter.Seq[*Object] {
+// transitiveMembers walks down, each object once, into hidden memberships if asked to.
+func (d *Directory) transitiveMembers(group *record, hidden bool) iter.Seq[*Object] {
 	return func(yield func(*Object) bool) {
 		visited := map[string]struct{}{}
 		queue := []*record{group}
 		for len(queue) > 0 {
 			next := queue[0]
 			queue = queue[1:]
+			if hides(next.object) && !hidden {
+				continue
+			}
 			for k := range next.has[membership].keys {
 				if _, seen := visited[k]; seen {
 					continue
