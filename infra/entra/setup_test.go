@@ -372,7 +372,7 @@ func newTenant(t *testing.T, held *tenant) string {
 
 func changes(t *testing.T, state string) []string { return load(t, state).Changes }
 
-var everything = []string{"--identity", identity, "--with", "owners", "--with", "passes", "--with", "sessions", "--with", "apps", "--with", "workflows", "--mail-sender", "latchkey@contoso.com", "--pages", "https://func-x.azurewebsites.net"}
+var everything = []string{"--identity", identity, "--with", "owners", "--with", "hidden", "--with", "passes", "--with", "sessions", "--with", "apps", "--with", "workflows", "--mail-sender", "latchkey@contoso.com", "--pages", "https://func-x.azurewebsites.net"}
 
 func TestSecondRunChangesNothing(t *testing.T) {
 	state := newTenant(t, &tenant{})
@@ -565,7 +565,7 @@ func TestTableIsWellFormed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := regexp.MustCompile(`^  \{"api": "[^"]+", "permission": "[^"]+", "kind": "(application|appRole|scope|azureRole|roleByHand|dataAction)", "id": "([0-9a-f-]{36}|Latchkey documents)", "when": "(always|owners|mail|passes|sessions|apps|workflows|secrets)", "why": "[^"]+\.",( "stops": "[^"]+",)? "usedBy": "[^"]+"\},?$`)
+	line := regexp.MustCompile(`^  \{"api": "[^"]+", "permission": "[^"]+", "kind": "(application|appRole|scope|azureRole|roleByHand|dataAction)", "id": "([0-9a-f-]{36}|Latchkey documents)", "when": "(always|owners|hidden|mail|passes|sessions|apps|workflows|secrets)", "why": "[^"]+\.",( "stops": "[^"]+",)? "usedBy": "[^"]+"\},?$`)
 	lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
 	for i, text := range lines[1 : len(lines)-1] {
 		if !line.MatchString(text) {

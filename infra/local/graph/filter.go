@@ -20,24 +20,25 @@ const (
 
 // filterParser reads the part of OData's filter language that clients here use: eq, ne, in, startswith, endswith, any(x:x eq ...) on collections, and, or, not, parentheses.
 type filterParser struct {
-	kind  memory.Kind
-	rest  string
-	terms int
+	kind     memory.Kind
+	rest     string
+	terms    int
+	advanced string // an operator of those that make a query advanced
 }
 
-func parseFilter(kind memory.Kind, text string) (predicate, error) {
+// parseFilter compiles a filter, and names an operator that makes it an advanced query, if one does.
+func parseFilter(kind memory.Kind, text string) (match predicate, advanced string, err error) {
 	if len(text) > maxFilter {
-		return nil, bad("The filter is too long.")
+		return nil, "", bad("The filter is too long.")
 	}
 	p := &filterParser{kind: kind, rest: text}
-	match, err := p.or(0)
-	if err != nil {
-		return nil, err
+	if match, err = p.or(0); err != nil {
+		return nil, "", err
 	}
 	if p.skip(); p.rest != "" {
-		return nil, p.wrong()
+		return nil, "", p.wrong()
 	}
-	return match, nil
+	return match, p.advanced, nil
 }
 
 func (p *filterParser) wrong() error {
@@ -98,6 +99,7 @@ func (p *filterParser) unary(depth int) (predicate, error) {
 	}
 	switch {
 	case p.word("not"):
+		p.advanced = "not"
 		inner, err := p.unary(depth + 1)
 		return func(o *memory.Object) bool { return !inner(o) }, err
 	case p.symbol("("):
@@ -109,6 +111,7 @@ func (p *filterParser) unary(depth int) (predicate, error) {
 	case p.word("startswith"):
 		return p.function(strings.HasPrefix)
 	case p.word("endswith"):
+		p.advanced = "endswith"
 		return p.function(strings.HasSuffix)
 	}
 	return p.comparison()
@@ -174,6 +177,7 @@ func (p *filterParser) comparison() (predicate, error) {
 		want, err := p.literal()
 		return func(o *memory.Object) bool { return equal(value(o), want) }, err
 	case p.word("ne"):
+		p.advanced = "ne"
 		want, err := p.literal()
 		return func(o *memory.Object) bool { return !equal(value(o), want) }, err
 	case p.word("in"):

@@ -2,7 +2,8 @@
 //
 // It serves /v1.0, and the same under /beta: users, groups, members, owners, managers, sponsors, deleted items with restore, service principals with app role assignments, sendMail, $batch, delta,
 // Temporary Access Passes with their policy, invitations, Intune apps with assignments, directory roles held, and the resume calls of custom extensions. It keeps
-// Graph's error shape, paging, default properties and odd answers, such as 400 for a member who is one already.
+// Graph's error shape, paging, default properties and odd answers, such as 400 for a member who is one already; it answers advanced queries to who asks for them as such, shows of what the caller may not
+// read that it is there, and hides hidden memberships.
 //
 // It does not serve what no client here needs: $search, schema extensions, subscriptions, licences, photos. An option, or a property of a user or a group, that it does not know is a 400
 // that names it, never silently ignored. Consistency is immediate, while Graph's is eventual; memory.Directory.SetLag makes it late for

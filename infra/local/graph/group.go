@@ -12,6 +12,9 @@ import (
 )
 
 func (c *call) group() (*memory.Object, error) {
+	if !governance.IsGUID(c.id()) { // a group has no name that is a key
+		return nil, bad("Invalid object identifier '" + c.id() + "'.")
+	}
 	if o, ok := c.server.directory.Object(c.id()); ok && o.Kind == memory.KindGroup {
 		return o, nil
 	}
@@ -179,10 +182,11 @@ func (c *call) listEdge(page func(groupID string, after uint64, limit int) ([]*m
 }
 
 func (c *call) transitiveMembers() (reply, error) {
-	members, ok := c.server.directory.TransitiveMembers(c.id(), c.may(canReadHidden))
-	if !ok {
-		return reply{}, absent(c.id())
+	o, err := c.group()
+	if err != nil {
+		return reply{}, err
 	}
+	members, _ := c.server.directory.TransitiveMembers(o.ID(), c.may(canReadHidden))
 	return c.mixed(members)
 }
 
@@ -209,6 +213,13 @@ func (c *call) addEdge(name string, is func(groupID, principalID string) bool, a
 	}
 	if is(c.id(), id) {
 		return reply{}, alreadyExists(name)
+	}
+	group, err := c.group()
+	if err != nil {
+		return reply{}, err
+	}
+	if added, ok := c.server.directory.Object(id); ok && added.Kind == memory.KindGroup && group.Attributes["isAssignableToRole"] == true {
+		return reply{}, bad("Groups cannot be members of a group that may hold directory roles.")
 	}
 	if err := add(c.request.Context(), c.id(), id); err != nil {
 		return reply{}, problemOf(err, id)

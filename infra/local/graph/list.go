@@ -100,6 +100,9 @@ func (c *call) nextLink(next uint64) string {
 
 // number answers a $count segment: a bare number as text.
 func (c *call) number(kind memory.Kind) (reply, error) {
+	if !c.eventual() {
+		return reply{}, bad("$count is not currently supported.")
+	}
 	o, err := c.options(kind)
 	if err != nil {
 		return reply{}, err
@@ -118,6 +121,9 @@ func (c *call) mixed(objects []*memory.Object) (reply, error) {
 	kind, err := c.cast()
 	if err != nil {
 		return reply{}, err
+	}
+	if kind != "" && strings.Contains(c.request.URL.Path, "/transitive") && (!c.eventual() || c.query.Get("$count") != "true") {
+		return reply{}, unsupported("A cast of what is transitive needs the header ConsistencyLevel: eventual and $count=true.")
 	}
 	if kind != "" {
 		objects = slices.DeleteFunc(slices.Clone(objects), func(o *memory.Object) bool { return o.Kind != kind })
@@ -160,6 +166,9 @@ func (c *call) entity(status int, segment string, o *memory.Object, opts options
 
 func (c *call) appendExpanded(b []byte, o *memory.Object, opts options, withType bool) []byte {
 	b = append(b, '{')
+	if withType && !c.may(canReadKind[o.Kind]) {
+		return append(appendLimited(b, o, opts.selected), '}')
+	}
 	b = appendProperties(b, o, opts.selected, withType)
 	b = c.appendExpansions(b, o, opts)
 	return append(b, '}')

@@ -58,13 +58,17 @@ func (c *call) options(kind memory.Kind) (options, error) {
 		return o, err
 	}
 	for _, e := range o.expand {
-		if e.levels > 0 && (kind != memory.KindUser || c.id() == "" || c.request.Header.Get("ConsistencyLevel") != "eventual") {
+		if e.levels > 0 && (kind != memory.KindUser || c.id() == "" || !c.eventual()) {
 			return o, bad("The option '$levels' is supported for a single user, with the header ConsistencyLevel: eventual.")
 		}
 	}
+	operator := ""
 	if text := c.query.Get("$filter"); text != "" {
-		if o.filter, err = parseFilter(kind, text); err != nil {
+		if o.filter, operator, err = parseFilter(kind, text); err != nil {
 			return o, err
+		}
+		if c.query.Has("$orderby") {
+			operator = "$orderby"
 		}
 	}
 	if text := c.query.Get("$top"); text != "" {
@@ -76,6 +80,10 @@ func (c *call) options(kind memory.Kind) (options, error) {
 		if o.count, err = strconv.ParseBool(text); err != nil {
 			return o, bad("Invalid value for $count: '" + text + "'.")
 		}
+		o.count = o.count && c.eventual() // else it is left out, without a word
+	}
+	if operator != "" && !o.count {
+		return o, unsupported("Operator '" + operator + "' is not supported because the 'ConsistencyLevel:eventual' header or '$count=true' is missing.")
 	}
 	if text := c.query.Get("$skiptoken"); text != "" {
 		if o.after, err = strconv.ParseUint(text, 36, 64); err != nil {
@@ -90,6 +98,11 @@ func (c *call) options(kind memory.Kind) (options, error) {
 		o.orderBy, o.descend = name, direction == "desc"
 	}
 	return o, nil
+}
+
+// eventual says whether the caller puts up with an answer that is late, without which Graph answers no advanced query.
+func (c *call) eventual() bool {
+	return strings.EqualFold(c.request.Header.Get("ConsistencyLevel"), "eventual")
 }
 
 func parseSelect(kind memory.Kind, text string) ([]string, error) {

@@ -214,6 +214,30 @@ func appendProperties(b []byte, o *memory.Object, selected []string, withType bo
 	return b
 }
 
+// canReadKind are the permissions that show more of an object among others than that it is there.
+var canReadKind = map[memory.Kind][]string{
+	memory.KindUser: canReadUsers, memory.KindGroup: canReadGroups, memory.KindServicePrincipal: canReadApps, kindDirectoryRole: canReadRoles,
+}
+
+// appendLimited appends what is shown of an object whose kind the caller may not read: the rest is null.
+func appendLimited(b []byte, o *memory.Object, selected []string) []byte {
+	b = appendProperty(b, "@odata.type", "#microsoft.graph."+string(o.Kind))
+	b = appendProperty(b, "id", o.ID())
+	if selected == nil {
+		for _, p := range propertiesOf(o.Kind) {
+			if p.byDefault {
+				selected = append(selected, p.name)
+			}
+		}
+	}
+	for _, name := range selected {
+		if name != "id" && isProperty(o.Kind, name) {
+			b = appendProperty(b, name, nil)
+		}
+	}
+	return b
+}
+
 func appendAttribute(b []byte, o *memory.Object, name string) []byte {
 	value, ok := o.Attributes[name]
 	if !ok && (name == "businessPhones" || name == "proxyAddresses" || name == "otherMails" || name == "imAddresses") {

@@ -37,6 +37,11 @@ func bad(message string) *problem {
 	return &problem{status: http.StatusBadRequest, code: "Request_BadRequest", message: message}
 }
 
+// unsupported is Graph's answer to a query that it does not answer, or not so.
+func unsupported(message string) *problem {
+	return &problem{status: http.StatusBadRequest, code: "Request_UnsupportedQuery", message: message}
+}
+
 func absent(id string) *problem {
 	return &problem{
 		status: http.StatusNotFound, code: "Request_ResourceNotFound",
