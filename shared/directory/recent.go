@@ -99,7 +99,8 @@ func (r *Recent) last(id string) (reading, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last, ok := r.seen[strings.ToLower(id)]
-	return last, ok && r.now().Sub(last.at) < RecentFor
+	age := r.now().Sub(last.at) // below zero where the clock was set back
+	return last, ok && age >= 0 && age < RecentFor
 }
 
 // ask asks the directory and remembers what it said. A failure says nothing.

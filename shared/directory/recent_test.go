@@ -76,6 +76,8 @@ func TestRecent(t *testing.T) {
 	is("since before it", since, true, 1)
 	is("since after it", since, true, 0)
 
+	clock.Advance(-time.Minute)
+	is("when the clock was set back", active(person), true, 1)
 	clock.Advance(directory.RecentFor)
 	inner.SetFault(func(memory.Operation) memory.Fault { return memory.Fault{Kind: memory.FaultUnavailable} })
 	for range 2 {

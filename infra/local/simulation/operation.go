@@ -481,11 +481,10 @@ func (w *world) decides(o op, p *person, request governance.AssignmentRequest, s
 	if o.luck.odds(0.1) {
 		justification = ""
 	}
-	if !p.active() {
-		return
-	}
 	w.ledger.decisions[decision{stage.ID, p.ID, result}] = true
+	barred := false // who decides was blocked or gone for longer than that is remembered
 	w.call(o, p.name, 1, func(ctx context.Context, a *process) error {
+		barred = !p.active() && w.clock.Now().Sub(p.since) >= time.Minute
 		return a.DecideApproval(ctx, p.caller, request.ID, stage.ID, governance.ApprovalStage{ReviewResult: result, Justification: justification})
 	}, func(err error) {
 		present := s.requests[request.ID].Approval.Stages[index]
@@ -494,6 +493,9 @@ func (w *world) decides(o op, p *person, request governance.AssignmentRequest, s
 		}
 		if err != nil {
 			return
+		}
+		if barred && !p.active() {
+			w.fail("token", s.person.subject, "%s was blocked or deleted at %v and decided stage %d of the request %s with a token from before", p.name, p.since, index+1, request.ID)
 		}
 		if present.Status != governance.StageCompleted || present.ReviewedBy.ID != p.ID || present.ReviewResult != result {
 			w.fail("answer", s.person.subject, "%s was told to have decided stage %d of the request %s, but it is %s %s by %s", p.name, index+1, request.ID, present.Status, present.ReviewResult, w.nameOf(present.ReviewedBy.ID))

@@ -56,7 +56,7 @@ func (w *world) observe(o op, format string, args ...any) {
 		}
 		if now.User != p.User || now.away != p.away || !slices.Equal(now.groups, p.groups) {
 			p.past = append(p.past, version{p.User, p.groups, p.away, w.report.Steps})
-			p.User, p.groups, p.away = now.User, now.groups, now.away
+			p.User, p.groups, p.away, p.since = now.User, now.groups, now.away, w.clock.Now()
 			w.peopleChanged = w.report.Steps
 		}
 	}

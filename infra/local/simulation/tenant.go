@@ -21,6 +21,7 @@ type person struct {
 	gone    bool     // from the directory, for good
 	away    bool     // from the directory, maybe for a time
 	past    []version
+	since   time.Time // when anything about them last changed
 }
 
 // place is a package or policy that was made, as the operations pick from.

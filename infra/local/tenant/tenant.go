@@ -62,6 +62,7 @@ type Group struct {
 	GroupTypes      []string `json:"groupTypes"`
 	MembershipRule  string   `json:"membershipRule,omitempty"`
 	OnPremisesSync  bool     `json:"onPremisesSyncEnabled"`
+	Visibility      string   `json:"visibility,omitempty"`
 	MemberIDs       []string `json:"memberIds"` // users, groups and service principals
 	OwnerIDs        []string `json:"ownerIds"`
 }
@@ -141,7 +142,7 @@ func (u User) Governance() governance.User {
 func (g Group) Governance() governance.Group {
 	return governance.Group{
 		ID: g.ID, DisplayName: g.DisplayName, Description: g.Description, Mail: g.Mail, SecurityEnabled: g.SecurityEnabled,
-		GroupTypes: g.GroupTypes, MembershipRule: g.MembershipRule, OnPremisesSync: g.OnPremisesSync,
+		GroupTypes: g.GroupTypes, MembershipRule: g.MembershipRule, OnPremisesSync: g.OnPremisesSync, Visibility: g.Visibility,
 	}
 }
 
