@@ -18,10 +18,10 @@ import (
 	"latchkey/handlers/api"
 	"latchkey/handlers/hostwire"
 	"latchkey/handlers/triggers"
+	"latchkey/shared/app/companion"
 	"latchkey/shared/app/operate"
 	"latchkey/shared/bus/servicebus"
 	"latchkey/shared/directory/graph"
-	"latchkey/shared/governance"
 	"latchkey/shared/identity"
 	"latchkey/shared/platform"
 	"latchkey/shared/store/cosmos"
@@ -95,7 +95,7 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 	use := Wire(Ports{Store: documents, Bus: queues, Directory: tenant, Clock: options.Clock, Logger: logger, PortalURL: settings.PortalURL,
 		PublicURL: settings.PublicURL, AuditChains: settings.AuditChains,
 		Dependencies: []operate.Dependency{{Name: "tokens", Stops: "signing in, so every call of the API", Ask: validator.Check}}, Outbound: platform.NewOutbound(settings.CalloutPrivateHosts),
-		Secret: func(name string) governance.Secret { return governance.Hide(settings.CalloutSecrets.Get(name)) }})
+		Secrets: settings.CalloutSecrets, PassRights: companion.PassRights{Privileged: settings.PassAllowPrivileged, Roles: settings.PassAllowedRoles}})
 	server := api.New(api.Options{Use: use.UseCases, Identity: validator, TokenFrom: identity.FromHeader, Logger: logger, PublicURL: settings.PublicURL, Clock: options.Clock})
 	callouts, err := newCallouts(ctx, settings, options, use.UseCases, logger)
 	if err != nil {

@@ -33,16 +33,18 @@ type Ports struct {
 	CatalogRoles authz.CatalogRoles
 	// Outbound sends what webhooks and tickets send; nil: nothing is sent.
 	Outbound companion.Outbound
-	// Secret is a secret that settings name, such as a webhook's key; nil: there are none.
-	Secret    func(name string) governance.Secret
-	PublicURL string // where the API is found from outside; tickets are told it for their answers
-	PortalURL string // where the links in mails lead; empty: no links
-	Clock     platform.Clock
-	NewID     platform.IDSource
-	Salt      func() string
-	Logger    *slog.Logger
-	Sleep     func(ctx context.Context, d time.Duration) error
-	Jitter    func(most time.Duration) time.Duration
+	// Secrets are those that settings name, such as a webhook's key.
+	Secrets platform.Secrets
+	// PassRights says for whom a pass is issued beside those without a directory role; the zero value: for nobody.
+	PassRights companion.PassRights
+	PublicURL  string // where the API is found from outside; tickets are told it for their answers
+	PortalURL  string // where the links in mails lead; empty: no links
+	Clock      platform.Clock
+	NewID      platform.IDSource
+	Salt       func() string
+	Logger     *slog.Logger
+	Sleep      func(ctx context.Context, d time.Duration) error
+	Jitter     func(most time.Duration) time.Duration
 	// AuditChains is how many audit chains a run of Reconcile verifies at most; 0: none.
 	AuditChains int
 	// Dependencies are what health asks after beside the ports.
@@ -64,9 +66,6 @@ func Wire(p Ports) UseCases {
 	if p.Outbound == nil {
 		p.Outbound = platform.NoOutbound{}
 	}
-	if p.Secret == nil {
-		p.Secret = func(string) governance.Secret { return governance.Secret{} }
-	}
 	if p.Logger == nil {
 		p.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -74,7 +73,7 @@ func Wire(p Ports) UseCases {
 	people := directory.NewRecent(p.Directory, l.Now)
 	a := authz.New(p.CatalogRoles, people)
 	setup := &catalog.Ports{Ledger: l, Authz: a, Directory: p.Directory}
-	tasks := &companion.Ports{Ledger: l, Authz: a, Directory: p.Directory, Actions: p.Actions, Outbound: p.Outbound, Secret: p.Secret, PublicURL: p.PublicURL, Log: p.Logger}
+	tasks := &companion.Ports{Ledger: l, Authz: a, Directory: p.Directory, Actions: p.Actions, Outbound: p.Outbound, Secrets: p.Secrets, PassRights: p.PassRights, PublicURL: p.PublicURL, Log: p.Logger}
 	trail := &evidence.Trail{Ledger: l, Authz: a, Store: p.Store, Log: p.Logger}
 	delivery := &access.Delivery{Ledger: l, Directory: people, Log: p.Logger}
 	notifier := &notice.Notifier{Ledger: l, Directory: people, Log: p.Logger, PortalURL: p.PortalURL}

@@ -68,6 +68,13 @@ param calloutPrivateHosts string = ''
 @maxLength(2048)
 param calloutSecrets string = ''
 
+@description('Whether Temporary Access Passes are also issued for those who hold a directory role or may activate one, to their manager or to themselves.')
+param passAllowPrivileged bool = false
+
+@description('Template ids of directory roles whose holders, and those who may activate them, may have a pass all the same, separated by commas. Empty: none.')
+@maxLength(2048)
+param passAllowedRoles string = ''
+
 // When the timers run: six fields, the first one is the second.
 
 @description('When ends of access and deadlines are looked for.')
@@ -296,6 +303,8 @@ module app 'modules/function-app.bicep' = {
     calloutAudience: calloutAudience
     calloutPrivateHosts: calloutPrivateHosts
     calloutSecrets: calloutSecrets
+    passAllowPrivileged: passAllowPrivileged
+    passAllowedRoles: passAllowedRoles
     logLevel: logLevel
     otlpEndpoint: otlpEndpoint
     expirationsSchedule: expirationsSchedule
@@ -336,6 +345,8 @@ module nextApp 'modules/function-app.bicep' = if (secondApp) {
     calloutAudience: calloutAudience
     calloutPrivateHosts: calloutPrivateHosts
     calloutSecrets: calloutSecrets
+    passAllowPrivileged: passAllowPrivileged
+    passAllowedRoles: passAllowedRoles
     logLevel: logLevel
     otlpEndpoint: otlpEndpoint
     expirationsSchedule: expirationsSchedule

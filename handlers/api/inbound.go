@@ -110,6 +110,9 @@ func (s *Callouts) ticket(c *call, id string) (response, error) {
 		return response{}, &governance.Error{Code: governance.CodeUnauthorized,
 			Message: "The header Latchkey-Ticket-Key is missing: it holds the key that the ticket was opened with."}
 	}
+	if err := s.server.use.Tasks.CheckTicketKey(id, keys[0]); err != nil { // before anything of a stranger's is read, here or in the store
+		return response{}, err
+	}
 	body, err := c.body()
 	if err != nil {
 		return response{}, err

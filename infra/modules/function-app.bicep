@@ -89,6 +89,12 @@ param calloutPrivateHosts string
 @secure()
 param calloutSecrets string
 
+@description('Whether Temporary Access Passes are also issued for those who hold a directory role or may activate one.')
+param passAllowPrivileged bool
+
+@description('Template ids of directory roles whose holders may have a pass all the same, separated by commas. Empty: none.')
+param passAllowedRoles string
+
 @description('The least severe log lines that are written.')
 param logLevel string
 
@@ -154,6 +160,8 @@ var settings = {
   CalloutAudience: calloutAudience
   CalloutPrivateHosts: calloutPrivateHosts
   CalloutSecrets: empty(calloutSecrets) ? '' : '@Microsoft.KeyVault(SecretUri=${calloutSecrets})' // always a reference: a secret cannot get in here
+  PassAllowPrivileged: passAllowPrivileged ? 'true' : 'false'
+  PassAllowedRoles: passAllowedRoles
   AuditChainsPerRun: string(auditChainsPerRun)
   LogLevel: logLevel
   OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint

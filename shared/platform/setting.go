@@ -38,6 +38,8 @@ type Settings struct {
 	CalloutAudiences        []string          // of their tokens; empty: Audiences
 	CalloutPrivateHosts     []string          // host:port that may be called though they are private
 	CalloutSecrets          Secrets           // that actions name
+	PassAllowPrivileged     bool              // passes also for who holds a directory role or may activate one
+	PassAllowedRoles        []string          // or for the holders of these, by template id
 	AuditChains             int               // that are verified in a run; 0: none
 	LogLevel                slog.Level        //
 	OTLPEndpoint            string            // where traces and metrics go; empty: there are none
@@ -126,10 +128,17 @@ func declarations(s *Settings) []Declaration {
 		{Name: "CalloutPrivateHosts", Type: "list", Limits: "host:port, separated by commas", Places: OnAzure,
 			Azd: "LATCHKEY_CALLOUT_PRIVATE_HOSTS", Description: "Hosts, each with its port, that webhooks and tickets may call though their addresses are private. Without it, only public addresses are called.",
 			set: into(&s.CalloutPrivateHosts, hosts)},
-		{Name: "CalloutSecrets", Type: "text", Limits: `{"name":"value"}`, Secret: true, Reference: true, Places: OnAzure,
-			Azd: "LATCHKEY_CALLOUT_SECRETS", Description: "Secrets that actions name, such as a webhook's key, as JSON. On Azure the address " +
-				"of the Key Vault secret that holds them is given, and the setting is a reference to it.",
-			set: into(&s.CalloutSecrets, secrets)},
+		{Name: "CalloutSecrets", Type: "text", Limits: "`" + bound + "`", Secret: true, Reference: true, Places: OnAzure,
+			Azd: "LATCHKEY_CALLOUT_SECRETS", Description: "Secrets that actions name, such as a webhook's key, as JSON. Each is for one `use` (authorization, answerKey, signature or address) at `hosts` (443, or host:port) and serves no " +
+				"other; an answerKey may have `alsoValid`, a second value that answers are taken with (docs/operate/rotate.md). On Azure the address of the Key Vault secret that holds them is given, and the " +
+				"setting is a reference to it.",
+			set: into(&s.CalloutSecrets, ReadSecrets)},
+		{Name: "PassAllowPrivileged", Type: "boolean", Limits: "true or false", Default: "false", Places: OnAzure, Azd: "LATCHKEY_PASS_ALLOW_PRIVILEGED",
+			Description: "Whether Temporary Access Passes are also issued for those who hold a directory role or may activate one: to their manager or to themselves alone.",
+			set:         into(&s.PassAllowPrivileged, boolean)},
+		{Name: "PassAllowedRoles", Type: "list", Limits: "template ids of directory roles, separated by commas", Places: OnAzure, Azd: "LATCHKEY_PASS_ALLOWED_ROLES",
+			Description: "Roles whose holders, and those who may activate them, may have a pass all the same, delivered likewise.",
+			set:         into(&s.PassAllowedRoles, guids)},
 		{Name: "AuditChainsPerRun", Type: "number", Limits: "0 to 100000", Default: "2000", Places: OnAzure | InSample, Azd: "LATCHKEY_AUDIT_CHAINS_PER_RUN",
 			Description: "Audit chains that each run of `reconciliation` verifies at most, each with its documents held against its head; the next run goes on where it ended. 0: none are.",
 			set:         into(&s.AuditChains, numberFrom(0, 100_000))},
@@ -260,6 +269,13 @@ func numberFrom(least, most int) func(string) (int, error) {
 		}
 		return n, nil
 	}
+}
+
+func boolean(text string) (bool, error) {
+	if text != "true" && text != "false" {
+		return false, errors.New("must be true or false")
+	}
+	return text == "true", nil
 }
 
 func level(text string) (slog.Level, error) {

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -57,7 +58,16 @@ func TestLoadRefusesWrongSettings(t *testing.T) {
 		"CosmosConnection": {"AccountEndpoint=http://127.0.0.1:1/;", "AccountKey=c2VjcmV0;", "AccountEndpoint=nonsense;AccountKey=a2V5", "AccountEndpoint=http://127.0.0.1:1/;AccountKey=;"}, "CosmosDatabase": {"a/b", "a#b", strings.Repeat("x", 256)},
 		"ServiceBusConnection__fullyQualifiedNamespace": {"sb://x.servicebus.windows.net/", "x", "x.y:5671"}, "ServiceBusConnection": {"SharedAccessKey=c2VjcmV0", "Endpoint=sb://", "Endpoint=sb://;SharedAccessKey=x"},
 		"AZURE_CLIENT_ID": {"me"}, "PortalUrl": {"portal"}, "PublicUrl": {"//x"}, "LogLevel": {"loud"}, "CalloutCallers": {"entra", ","}, "CalloutAudience": {","}, "CalloutPrivateHosts": {" , ", "https://tickets.contoso.com", "tickets.contoso.com", "10.0.0.4", "a:1,b/c:1", "*.contoso.com:443", "::1", "[::1]", "a:0", "a:65536", "a:https", ":443"},
-		"CalloutSecrets": {"secret", "@Microsoft.KeyVault(SecretUri=x)", `{"a":"short"}`, "{}"}, "IDENTITY_ENDPOINT": {"169.254.131.2", "/msi"},
+		"CalloutSecrets": {"secret", "@Microsoft.KeyVault(SecretUri=x)", "{}", "[]", `{"desk":"Basic c2VjcmV0OnNlY3JldA=="}`, `{"desk":null}`, `{"desk":{"use":"authorization","hosts":["desk.example"],"value":"short"}}`,
+			`{"desk":{"hosts":["desk.example"],"value":"sixteen and more characters"}}`, `{"desk":{"use":"everything","hosts":["desk.example"],"value":"sixteen and more characters"}}`,
+			`{"desk":{"use":"authorization","value":"sixteen and more characters"}}`, `{"desk":{"use":"authorization","hosts":[],"value":"sixteen and more characters"}}`,
+			`{"desk":{"use":"authorization","hosts":["https://desk.example"],"value":"sixteen and more characters"}}`, `{"desk":{"use":"authorization","hosts":["*.example"],"value":"sixteen and more characters"}}`,
+			`{"desk":{"use":"authorization","hosts":["desk.example"],"value":"sixteen and more\r\ncharacters"}}`, `{"desk":{"use":"authorization","hosts":["desk.example"],"value":"sixteen and more characters","for":"x"}}`,
+			`{"desk":{"use":"authorization","hosts":["desk.example"],"value":"sixteen and more characters","alsoValid":"the value of before"}}`, `{"a b":{"use":"signature","hosts":["desk.example"],"value":"sixteen and more characters"}}`,
+			`{"answers":{"use":"answerKey","hosts":["desk.example"],"value":"sixteen and more characters","alsoValid":"short"}}`, `{"answers":{"use":"answerKey","hosts":["desk.example"],"value":"sixteen and more characters","alsoValid":"sixteen and more characters"}}`,
+			`{"a":{"use":"answerKey","hosts":["desk.example"],"value":"sixteen and more characters"},"b":{"use":"signature","hosts":["desk.example"],"value":"sixteen and more characters"}}`,
+			`{"teams":{"use":"address","value":"no address, but long"}}`, `{"teams":{"use":"address","hosts":["teams.example"],"value":"https://teams.example/hook"}}`},
+		"PassAllowPrivileged": {"yes", "True", "1"}, "PassAllowedRoles": {"Directory Readers", ","}, "IDENTITY_ENDPOINT": {"169.254.131.2", "/msi"},
 		"OTEL_EXPORTER_OTLP_ENDPOINT": {"collector:4318", "/v1", "http://collector.contoso.com:4318", "http://10.0.0.4:4318", "http://127.0.0.1.example:4318", "https://key@collector.contoso.com"}, "OTEL_EXPORTER_OTLP_HEADERS": {"token", "=x", "a b=c", "a=%zz", "a=%0a"},
 		"ExpirationsSchedule": {"*/5 * * * *", "0 */5 * * * * *", "00:05:00", "%Other%", "60 * * * * *", "0 0 0 0 * *", "0 0 8-24 * * *", "0 0 0 1,32 * *", "0 0 0 * 13/2 *", "* * * * * 7", "0\t*/5 * * * *", "0 */5 * * * *\n", "0\u00a0*/5 * * * *", "0 */0 * * * *", "0 5-1 * * * *", "0 0 0 * * MO", "0 0 0 30 2 *"}, "OutboxSchedule": {"hourly"}, "ReconciliationSchedule": {"nightly"}, "AuditChainsPerRun": {"all", "-1", "100001", "1.5"},
 		"ServiceBusConnection__credential": {"key"}, "ServiceBusConnection__clientId": {"latchkey"}, "AzureWebJobsStorage__credential": {"key"}, "AzureWebJobsStorage__clientId": {"x"}, "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID": {"pages"},
@@ -121,6 +131,46 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 				t.Errorf("%s: the error tells the secret: %v", declaration.Name, err)
 			}
 		}
+	}
+}
+
+// A secret serves the use and the hosts that it is bound to, and no other; a name is a name. While an answer key is rotated both of its values are known, and the new one is sent.
+func TestASecretIsForOneUseAndItsHosts(t *testing.T) {
+	settings, err := load(map[string]string{"CalloutSecrets": `{"desk":{"use":"authorization","hosts":["Desk.example","desk.example:8443","[fd00::1]:80"],"value":"Basic c2VjcmV0OnNlY3JldA=="},
+		"answers":{"use":"answerKey","hosts":["desk.example"],"value":"the value of now","alsoValid":"the value of before"},"teams":{"use":"address","value":"https://teams.example/hook"}}`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := settings.CalloutSecrets
+	for _, test := range []struct {
+		name    string
+		use     SecretUse
+		address string
+		want    error
+	}{
+		{"desk", SecretAuthorization, "https://desk.example/api?x=y", nil}, {"desk", SecretAuthorization, "https://DESK.example:443/", nil}, {"desk", SecretAuthorization, "https://desk.example:8443/", nil},
+		{"desk", SecretAuthorization, "http://[fd00::1]/", nil}, {"answers", SecretAnswerKey, "https://desk.example/", nil}, {"teams", SecretAddress, "", nil},
+		{"desk", SecretAuthorization, "http://desk.example/", ErrOtherSecret}, {"desk", SecretAuthorization, "https://desk.example:444/", ErrOtherSecret}, {"desk", SecretAuthorization, "https://desk.example./", ErrOtherSecret},
+		{"desk", SecretAuthorization, "https://desk.example.evil.example/", ErrOtherSecret}, {"desk", SecretAuthorization, "https://evil.example/desk.example", ErrOtherSecret},
+		{"desk", SecretAuthorization, "https://desk.example@evil.example/", ErrOtherSecret}, {"desk", SecretAuthorization, "", ErrOtherSecret}, {"desk", SecretAuthorization, "desk.example", ErrOtherSecret},
+		{"desk", SecretSignature, "https://desk.example/", ErrOtherSecret}, {"answers", SecretAuthorization, "https://desk.example/", ErrOtherSecret}, {"teams", SecretAuthorization, "https://teams.example/", ErrOtherSecret},
+		{"desk", SecretAddress, "", ErrOtherSecret}, {"Desk", SecretAuthorization, "https://desk.example/", ErrNoSecret}, {"", SecretAuthorization, "https://desk.example/", ErrNoSecret},
+	} {
+		value, err := s.For(test.name, test.use, test.address)
+		if !errors.Is(err, test.want) || (err == nil) != (value != "") || err != nil && (strings.Contains(err.Error(), "c2VjcmV0") || strings.Contains(err.Error(), "hook")) {
+			t.Errorf("%s for %s at %q: %q, %v", test.name, test.use, test.address, value, err)
+		}
+	}
+	if value, _ := s.For("answers", SecretAnswerKey, "https://desk.example/"); value != "the value of now" {
+		t.Errorf("sent is %q", value)
+	}
+	for value, want := range map[string]string{"the value of now": "answers", "the value of before": "answers", "Basic c2VjcmV0OnNlY3JldA==": "", "": ""} {
+		if name := s.Which(SecretAnswerKey, func(one string) bool { return one == value }); name != want {
+			t.Errorf("%q is of %q", value, name)
+		}
+	}
+	if text := fmt.Sprintf("%v %+v %#v %s", s, settings, s, s); strings.Contains(text, "c2VjcmV0") {
+		t.Errorf("a secret is printed: %s", text)
 	}
 }
 

@@ -55,6 +55,8 @@ func Actions(schemas map[string]json.RawMessage) *Type {
 // schemaOf is as much of a JSON schema as the door goes by. What more it says, such as how large a number may be, the kind of action holds its settings against itself.
 type schemaOf struct {
 	Type, Format string
+	Description  string
+	Not          *struct{} // nothing will do: the description says why
 	Enum         []string
 	Default      any
 	Properties   map[string]schemaOf
@@ -69,6 +71,8 @@ func (s schemaOf) table(name string) *Type {
 	for name, one := range s.Properties {
 		m := Member{Name: name, Kind: cmp.Or(plain[strings.TrimSpace(one.Type+" "+one.Format)], Open), Values: one.Enum}
 		switch {
+		case one.Not != nil:
+			m.Kind, m.Never = None, one.Description
 		case one.Enum != nil:
 			m.Kind = Enum
 		case one.Properties != nil:

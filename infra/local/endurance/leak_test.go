@@ -234,7 +234,7 @@ func TestAPassIsNowhereInARun(t *testing.T) {
 	defer hook.Close()
 	shown := make(chan []byte, 10)
 	serve, end := shipped(t, e, shown)
-	s := launch(t, stack.Options{ManualTimers: true, Serve: serve, CalloutSecrets: map[string]string{"teams": hook.URL + "/" + address}, CalloutHosts: []string{hook.Listener.Addr().String()}})
+	s := launch(t, stack.Options{ManualTimers: true, Serve: serve, CalloutSecrets: map[string]any{"teams": map[string]any{"use": "address", "value": hook.URL + "/" + address}}, CalloutHosts: []string{hook.Listener.Addr().String()}})
 	longPasses(t, s)
 
 	ida, marta := s.operations("ida"), s.operations("marta")

@@ -178,7 +178,7 @@ func newWorld(options Options) *world {
 	}
 	w.ports = handlers.Ports{
 		Store: storePort{w, inner.store}, Bus: busPort{w, inner.bus}, Directory: directoryPort{w, inner.directory}, Actions: actionPort{w, inner.actions}, Outbound: outboundPort{w, inner.outbound},
-		Secret: secrets, PublicURL: "https://latchkey.example", PortalURL: "https://portal.example",
+		Secrets: secrets(), PublicURL: "https://latchkey.example", PortalURL: "https://portal.example",
 		Clock: clockPort{w}, NewID: w.newID, Sleep: w.sleep, Jitter: w.jitter, Logger: slog.New(logPort{w}), AuditChains: 100,
 	}
 	w.apps = [2]*process{start(w.ports), start(w.ports)}

@@ -10,11 +10,19 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"latchkey/shared/platform"
 )
 
 // localSecrets are what actions may name as secrets on a stack that somebody plays with, and others: docs/companion uses these names.
-func localSecrets(others map[string]string) map[string]string {
-	local := map[string]string{"desk": "Basic bG9jYWw6bG9jYWw=", "answers": strings.Repeat("for answers on this machine ", 2), "hook": strings.Repeat("for webhooks on this machine ", 2)}
+func localSecrets(here string, others map[string]any) map[string]any {
+	secret := func(use platform.SecretUse, value string) any {
+		return map[string]any{"use": use, "hosts": []string{here}, "value": value}
+	}
+	local := map[string]any{
+		"desk": secret(platform.SecretAuthorization, "Basic bG9jYWw6bG9jYWw="), "answers": secret(platform.SecretAnswerKey, strings.Repeat("for answers on this machine ", 2)),
+		"hook": secret(platform.SecretSignature, strings.Repeat("for webhooks on this machine ", 2)),
+	}
 	maps.Copy(local, others)
 	return local
 }

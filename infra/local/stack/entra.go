@@ -32,10 +32,10 @@ func (s *Stack) calloutSettings(settings map[string]string) map[string]string {
 	secrets, hosts := maps.Clone(s.options.CalloutSecrets), slices.Clone(s.options.CalloutHosts)
 	if s.options.Desk {
 		here := strings.TrimPrefix(s.Endpoints.Control, "http://")
-		secrets, hosts = localSecrets(secrets), append(hosts, here)
+		secrets, hosts = localSecrets(here, secrets), append(hosts, here)
 	}
 	if len(secrets) > 0 {
-		data, _ := json.Marshal(secrets) // strings only
+		data, _ := json.Marshal(secrets) // it can be
 		settings["CalloutSecrets"] = string(data)
 	}
 	settings["CalloutPrivateHosts"] = strings.Join(hosts, ",")

@@ -61,7 +61,7 @@ type Options struct {
 	// Desk lets actions of custom extensions call the control port, with the secrets that docs/companion names.
 	Desk bool
 	// CalloutSecrets are further secrets that actions may name; CalloutHosts further private hosts that they may call, each host:port.
-	CalloutSecrets map[string]string
+	CalloutSecrets map[string]any // in the form of the setting
 	CalloutHosts   []string
 	// OnDirectory hears of every Graph request of the in-process handler.
 	OnDirectory func(operation string, status int, err error, took time.Duration)

@@ -294,7 +294,8 @@ func TestActionsAreStrict(t *testing.T) {
 	for target, body := range map[string]object{
 		"settings/lifetimeInMinutes":   {"kind": "temporaryAccessPass", "settings": object{"isUsableOnce": false}},
 		"settings/lifetime_in_minutes": {"kind": "temporaryAccessPass", "settings": object{"lifetime_in_minutes": 480}},
-		"settings/allowPrivileged":     {"kind": "temporaryAccessPass", "settings": object{"allowPrivileged": "perhaps"}},
+		"settings/allowPrivileged":     {"kind": "temporaryAccessPass", "settings": object{"allowPrivileged": true}},
+		"settings/allowedRoles":        {"kind": "temporaryAccessPass", "settings": object{"allowedRoles": list{newCatalog(t)}}},
 		"name":                         {"kind": "temporaryAccessPass", "name": "other"},
 		"callers/1":                    {"kind": "temporaryAccessPass", "callers": list{newCatalog(t), "nope"}, "settings": object{"lifetimeInMinutes": 480, "isUsableOnce": false}},
 		"stages/1":                     {"kind": "temporaryAccessPass", "stages": list{"ASSIGNMENTREQUESTGRANTED", "nope"}},

@@ -31,8 +31,8 @@ var _ = declare(ActionKind{
 		"startsAfter":{"type":"string","format":"duration","description":"How long after the callout the pass becomes valid, such as PT8H."},
 		"deliverTo":{"enum":["manager","requestor","teams","show"],"default":"manager"},
 		"teamsSecret":{"type":"string","description":"With teams: the name of the secret that holds the address of the webhook."},
-		"allowPrivileged":{"type":"boolean","default":false,"description":"Also for those who hold directory roles or are eligible for them."},
-		"allowedRoles":{"type":"array","items":{"type":"string","format":"uuid"},"description":"Template ids of the directory roles whose holders, and those who are eligible for them, may have a pass all the same."}}}`),
+		"allowPrivileged":{"not":{},"description":"is the app setting PassAllowPrivileged now, and none of an action: who configures actions does not say who may have a pass"},
+		"allowedRoles":{"not":{},"description":"is the app setting PassAllowedRoles now, and none of an action: who configures actions does not say who may have a pass"}}}`),
 	Permissions: [][]string{
 		{"UserAuthMethod-TAP.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All"},
 		{"Policy.Read.AuthenticationMethod", "Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod"},
@@ -53,13 +53,15 @@ const (
 )
 
 type passPlan struct {
-	Minutes         int                 `json:"lifetimeInMinutes"`
-	UsableOnce      bool                `json:"isUsableOnce"`
-	StartsAfter     governance.Duration `json:"startsAfter,omitzero"`
-	DeliverTo       string              `json:"deliverTo"`
-	TeamsSecret     string              `json:"teamsSecret,omitempty"`
-	AllowPrivileged bool                `json:"allowPrivileged,omitempty"`
-	AllowedRoles    []string            `json:"allowedRoles,omitempty"`
+	Minutes     int                 `json:"lifetimeInMinutes"`
+	UsableOnce  bool                `json:"isUsableOnce"`
+	StartsAfter governance.Duration `json:"startsAfter,omitzero"`
+	DeliverTo   string              `json:"deliverTo"`
+	TeamsSecret string              `json:"teamsSecret,omitempty"`
+
+	// Who configures an action does not say for whom of those with directory roles there are passes; these are refused by name.
+	AllowPrivileged json.RawMessage `json:"allowPrivileged,omitempty"`
+	AllowedRoles    json.RawMessage `json:"allowedRoles,omitempty"`
 }
 
 func (p *passPlan) validate() error {
@@ -70,21 +72,30 @@ func (p *passPlan) validate() error {
 		return governance.Invalid("lifetimeInMinutes", "lifetimeInMinutes is from 10 to 43200.")
 	case !slices.Contains([]string{toManager, toRequestor, byTeams, byShow}, p.DeliverTo):
 		return governance.Invalid("deliverTo", "deliverTo is manager, requestor, teams or show.")
-	case p.DeliverTo == byTeams && !secretName.MatchString(p.TeamsSecret):
+	case p.DeliverTo == byTeams && !platform.IsSecretName(p.TeamsSecret):
 		return governance.Invalid("teamsSecret", "teamsSecret names the secret that holds the webhook's address: letters, digits and _.")
 	case p.DeliverTo != byTeams && p.TeamsSecret != "":
 		return governance.Invalid("teamsSecret", "teamsSecret is for deliverTo teams.")
 	case p.StartsAfter.AddTo(epoch).Before(epoch) || p.StartsAfter.AddTo(epoch).After(epoch.Add(maxStart)):
 		return governance.Invalid("startsAfter", "startsAfter is at most P30D.")
-	case len(p.AllowedRoles) > 100:
-		return governance.Invalid("allowedRoles", "allowedRoles has at most 100 ids.")
-	}
-	for i, role := range p.AllowedRoles {
-		if !governance.IsGUID(role) {
-			return governance.Invalid(fmt.Sprintf("allowedRoles/%d", i), "%q is no template id of a directory role.", governance.Clip(role))
-		}
+	case len(p.AllowPrivileged) > 0:
+		return governance.Invalid("allowPrivileged", "allowPrivileged is the app setting PassAllowPrivileged now, and none of an action; leave it out.")
+	case len(p.AllowedRoles) > 0:
+		return governance.Invalid("allowedRoles", "allowedRoles is the app setting PassAllowedRoles now, and none of an action; leave it out.")
 	}
 	return nil
+}
+
+// address is the need of the address of a channel.
+func (p *passPlan) address() need {
+	return need{"teamsSecret", p.TeamsSecret, platform.SecretAddress, ""}
+}
+
+func (p *passPlan) needs() []need {
+	if p.DeliverTo != byTeams {
+		return nil
+	}
+	return []need{p.address()}
 }
 
 func (p *passPlan) claim() string { return "temporaryAccessPass" }
@@ -106,7 +117,7 @@ func (p *passPlan) preflight(ctx context.Context, c *checkup) {
 	}
 	switch p.DeliverTo {
 	case byTeams:
-		if address := c.secret("teamsSecret", p.TeamsSecret); !address.IsZero() && c.Outbound.Allowed(address.Reveal()) != nil {
+		if address, err := c.secret(p.address()); err == nil && c.Outbound.Allowed(address.Reveal()) != nil {
 			c.wrong("teamsSecret", "The secret "+p.TeamsSecret+" is no address that may be called.")
 		}
 	case toManager, toRequestor:
@@ -176,23 +187,25 @@ func (p *passPlan) prepare(ctx context.Context, w *work) (passOrder, error) {
 	return ordered, nil
 }
 
-// unprivileged refuses who holds a directory role or is eligible for one: whoever got their pass would have it, too. A role that cannot be told counts as one.
+// unprivileged refuses who holds a directory role or is eligible for one: whoever got their pass would have it, too. A role that cannot be told counts as one. Where the app's settings let somebody have
+// a pass all the same, it goes to whom the directory names, or to themselves, and not to whoever asks or is in a channel: to whom, who configures an action chooses.
 func (p *passPlan) unprivileged(ctx context.Context, w *work, user governance.User) error {
-	if p.AllowPrivileged {
-		return nil
-	}
 	roles, err := w.Actions.DirectoryRoles(ctx, user.ID)
 	if err != nil {
 		return inWords(err, "Reading the directory roles")
 	}
 	for _, role := range roles {
-		if has(p.AllowedRoles, role.TemplateID) {
-			continue
-		}
+		how := "holds a directory role"
 		if role.Eligible {
-			return giveUpf(nil, "No pass was issued: %s may activate a directory role, and the settings do not allow a pass for those who are eligible for it.", nameOf(user))
+			how = "may activate a directory role"
 		}
-		return giveUpf(nil, "No pass was issued: %s holds a directory role, and the settings do not allow a pass for its holders.", nameOf(user))
+		if !w.PassRights.Privileged && !has(w.PassRights.Roles, role.TemplateID) {
+			return giveUpf(nil, "No pass was issued: %s "+how+", and the app's settings do not allow a pass for those.", nameOf(user))
+		}
+		own := w.task.Requestor.ObjectID != "" && strings.EqualFold(w.task.Requestor.ObjectID, user.ID)
+		if p.DeliverTo != toManager && (p.DeliverTo == byTeams || !own) {
+			return giveUpf(nil, "No pass was issued: %s "+how+", and such a pass goes to the manager or to themselves alone.", nameOf(user))
+		}
 	}
 	return nil
 }
@@ -326,9 +339,9 @@ func (p *passPlan) abandon(ctx context.Context, w *work) error {
 // deliver sends the pass on its way. What it answers never holds a word of what was sent: the other side's complaint might quote it.
 func (p *passPlan) deliver(ctx context.Context, w *work, ordered passOrder, pass governance.AccessPass, value governance.Secret) error {
 	if p.DeliverTo == byTeams {
-		address := w.Secret(p.TeamsSecret)
-		if address.IsZero() {
-			return giveUpf(nil, "No pass was issued: the secret %s is not set.", p.TeamsSecret)
+		address, err := w.use(p.address())
+		if err != nil {
+			return err
 		}
 		card, err := json.Marshal(teamsCard(ordered, pass, value))
 		if err != nil {

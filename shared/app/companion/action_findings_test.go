@@ -33,9 +33,14 @@ func TestWhatTheCheckFinds(t *testing.T) {
 		webhook = `{"url":"https://hooks.example/","secret":"SECRET"}`
 		teams   = `{"deliverTo":"teams","teamsSecret":"SECRET"}`
 		mail    = `{"subject":"x","lines":["x"]}`
-		desk    = `{"url":"https://desk.example/","waitForAnswer":WAIT,"authorizationSecret":"SECRET","answerSecret":"SECRET","body":{"id":"{{ticket.id}}"}}`
+		desk    = `{"url":"https://desk.example/","waitForAnswer":WAIT,"authorizationSecret":"AUTH","answerSecret":"ANSWER","body":{"id":"{{ticket.id}}"}}`
 	)
-	secrets := map[string]string{"key": taskSecret, "public": "https://teams.example/" + taskSecret, "within": "https://10.0.0.1/" + taskSecret}
+	secrets, err := platform.ReadSecrets(`{"key":{"use":"signature","hosts":["hooks.example"],"value":"` + taskSecret + `"},"public":{"use":"address","value":"https://teams.example/` + taskSecret + `"},
+		"within":{"use":"address","value":"https://10.0.0.1/` + taskSecret + `"},"desk":{"use":"authorization","hosts":["desk.example"],"value":"` + deskSecret + `"},
+		"answers":{"use":"answerKey","hosts":["desk.example"],"value":"` + answersSecret + `"}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
 	with := func(template string, values ...string) string {
 		return strings.NewReplacer(values...).Replace(template)
 	}
@@ -51,11 +56,10 @@ func TestWhatTheCheckFinds(t *testing.T) {
 		"a secret that is not set":                     {"webhook", with(webhook, "SECRET", "other"), all, nil, []string{"error secret: The secret other is not set"}},
 		"an address for Teams":                         {"temporaryAccessPass", with(teams, "SECRET", "public"), passGrants, nil, nil},
 		"an address for Teams, not set":                {"temporaryAccessPass", with(teams, "SECRET", "other"), passGrants, nil, []string{"error teamsSecret: The secret other is not set"}},
-		"an address for Teams that is none":            {"temporaryAccessPass", with(teams, "SECRET", "key"), passGrants, nil, []string{"error teamsSecret: The secret key is no address that may be called"}},
 		"an address for Teams that is within":          {"temporaryAccessPass", with(teams, "SECRET", "within"), passGrants, nil, []string{"error teamsSecret: The secret within is no address that may be called"}},
-		"a desk's secrets":                             {"ticket", with(desk, "SECRET", "key", "WAIT", "true"), all, nil, nil},
-		"a desk's secrets, not set":                    {"ticket", with(desk, "SECRET", "other", "WAIT", "true"), all, nil, []string{"error authorizationSecret: The secret other is not set", "error answerSecret: The secret other is not set"}},
-		"a desk that need not answer":                  {"ticket", with(desk, "SECRET", "other", "WAIT", "false"), all, nil, []string{"error authorizationSecret: The secret other is not set"}},
+		"a desk's secrets":                             {"ticket", with(desk, "AUTH", "desk", "ANSWER", "answers", "WAIT", "true"), all, nil, nil},
+		"a desk's secrets, not set":                    {"ticket", with(desk, "AUTH", "other", "ANSWER", "other", "WAIT", "true"), all, nil, []string{"error authorizationSecret: The secret other is not set", "error answerSecret: The secret other is not set"}},
+		"a desk that need not answer":                  {"ticket", with(desk, "AUTH", "other", "ANSWER", "other", "WAIT", "false"), all, nil, []string{"error authorizationSecret: The secret other is not set"}},
 		"passes by mail":                               {"temporaryAccessPass", `{}`, all, mailbox, nil},
 		"passes by mail, not granted":                  {"temporaryAccessPass", `{}`, passGrants, mailbox, []string{"error permissions: Latchkey's identity lacks the application permission Mail.Send"}},
 		"passes by mail, no mailbox":                   {"temporaryAccessPass", `{}`, all, noMailbox, []string{"error sender: No mailbox is set"}},
@@ -74,7 +78,7 @@ func TestWhatTheCheckFinds(t *testing.T) {
 		}
 		ports := *w.actions.Ports
 		ports.Directory, ports.Outbound = d, platform.NewOutbound(nil)
-		ports.Secret = func(name string) governance.Secret { return governance.Hide(secrets[name]) }
+		ports.Secrets = secrets
 		made, err := companion.Actions{Ports: &ports}.PutAction(t.Context(), taskAdministrator, "act", "", as(governance.CalloutAction{Kind: test.kind, Settings: json.RawMessage(test.settings)}))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -20,7 +20,48 @@ import (
 
 // What the actions share that send things: secrets by name, placeholders, requests.
 
-var secretName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,59}$`)
+// need is a secret that settings name: by which setting, for which use, in calls of which address.
+type need struct {
+	setting, name string
+	use           platform.SecretUse
+	address       string
+}
+
+// needy is a plan that needs secrets. That each is for this use and this host is looked at when the settings are saved, and again whenever it is used: what a secret is for may have changed.
+type needy interface{ needs() []need }
+
+func needsOf(p plan) []need {
+	if needy, ok := p.(needy); ok {
+		return needy.needs()
+	}
+	return nil
+}
+
+// secret is a secret for what it is needed for. Errors: platform.ErrNoSecret, platform.ErrOtherSecret.
+func (p *Ports) secret(n need) (governance.Secret, error) {
+	value, err := p.Secrets.For(n.name, n.use, n.address)
+	return governance.Hide(value), err
+}
+
+// bindingOf says in words why a secret cannot be used; empty: it can, or is not there.
+func (p *Ports) bindingOf(n need) string {
+	if _, err := p.secret(n); errors.Is(err, platform.ErrOtherSecret) {
+		return fmt.Sprintf("The secret %s is not for this: the app setting CalloutSecrets binds it to another use than %s, or to other hosts than that of the address.", n.name, n.use)
+	}
+	return ""
+}
+
+// use is a secret that work needs. Errors: a giveUp.
+func (w *work) use(n need) (governance.Secret, error) {
+	value, err := w.secret(n)
+	if errors.Is(err, platform.ErrNoSecret) {
+		return value, giveUpf(nil, "The secret %s is not set.", n.name)
+	}
+	if err != nil {
+		return value, giveUpf(nil, "%s", w.bindingOf(n))
+	}
+	return value, nil
+}
 
 // post sends JSON. Errors: a giveUp for what waiting does not mend, CodeUnavailable or a ThrottledError for the rest.
 func post(ctx context.Context, through Outbound, address string, header http.Header, body json.RawMessage) (platform.OutboundReply, error) {

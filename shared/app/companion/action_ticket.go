@@ -28,7 +28,7 @@ var _ = declare(ActionKind{
 		"on with. docs/companion/ticket.md has templates for ServiceNow and Jira.",
 	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["url","body"],"properties":{
 		"url":{"type":"string","format":"uri"},
-		"authorizationSecret":{"type":"string","description":"The name of the secret that holds the Authorization header, such as Basic … or Bearer …."},
+		"authorizationSecret":{"type":"string","description":"The name of the secret that holds the Authorization header, such as Basic … or Bearer …, one for authorization at this host."},
 		"headers":{"type":"object","additionalProperties":{"type":"string"}},
 		"body":{"type":"object","description":"JSON whose texts may hold placeholders, among them {{ticket.id}}, {{ticket.url}} and {{ticket.key}} for the answer."},
 		"numberPath":{"type":"string","description":"Where the answer has the ticket's number, such as result.number; without it there no ticket was opened. If it is not set, any JSON object that tells of no failure is a ticket."},
@@ -36,7 +36,7 @@ var _ = declare(ActionKind{
 			"url":{"type":"string","format":"uri","description":"An address of the same host that lists the tickets with {{ticket.id}}."},
 			"numberPath":{"type":"string","description":"Where the answer has the number of the first, such as result.0.number; nothing there means that there is none."}}},
 		"waitForAnswer":{"type":"boolean","default":true},
-		"answerSecret":{"type":"string","description":"The name of the secret that the key for the answer is made with; needed to wait."}}}`),
+		"answerSecret":{"type":"string","description":"The name of the secret that the key for the answer is made with, one for answer keys at this host; needed to wait."}}}`),
 }, func() plan { return &ticketPlan{Wait: true} })
 
 type ticketPlan struct {
@@ -86,9 +86,9 @@ func (p *ticketPlan) validate() error {
 		return err
 	}
 	switch {
-	case p.Authorization != "" && !secretName.MatchString(p.Authorization):
+	case p.Authorization != "" && !platform.IsSecretName(p.Authorization):
 		return governance.Invalid("authorizationSecret", "authorizationSecret is the name of a secret: letters, digits and _.")
-	case p.Wait && !secretName.MatchString(p.AnswerSecret):
+	case p.Wait && !platform.IsSecretName(p.AnswerSecret):
 		return governance.Invalid("answerSecret", "answerSecret names the secret that the key for the answer is made with; without it, set waitForAnswer to false.")
 	case p.NumberPath != "" && !jsonPath().MatchString(p.NumberPath):
 		return governance.Invalid("numberPath", "numberPath is names with full stops between them, such as result.number.")
@@ -110,20 +110,32 @@ func (p *ticketPlan) withoutPerson() {}
 
 func (p *ticketPlan) preflight(_ context.Context, c *checkup) {
 	c.address(p.URL)
+}
+
+func (p *ticketPlan) authorization() need {
+	return need{"authorizationSecret", p.Authorization, platform.SecretAuthorization, p.URL}
+}
+
+func (p *ticketPlan) answers() need {
+	return need{"answerSecret", p.AnswerSecret, platform.SecretAnswerKey, p.URL}
+}
+
+func (p *ticketPlan) needs() (needs []need) {
 	if p.Authorization != "" {
-		c.secret("authorizationSecret", p.Authorization)
+		needs = append(needs, p.authorization())
 	}
 	if p.Wait {
-		c.secret("answerSecret", p.AnswerSecret)
+		needs = append(needs, p.answers())
 	}
+	return needs
 }
 
 // ticketID is what a ticket knows a task by: the partition and the task, so that no list has to be searched for it.
 func ticketID(subjectID, taskID string) string { return subjectID + "." + taskID }
 
 // ticketKey is what the answer to a ticket proves itself with. It is made anew each time, and kept nowhere.
-func ticketKey(secret governance.Secret, id string) string {
-	mac := hmac.New(sha256.New, []byte(secret.Reveal()))
+func ticketKey(secret, id string) string {
+	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte("ticket:" + id))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
@@ -146,19 +158,19 @@ func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 	err := w.once(ctx, stepOpened, func() (string, error) {
 		header := headerOf(w.task.ID, p.Headers)
 		if p.Authorization != "" {
-			secret := w.Secret(p.Authorization)
-			if secret.IsZero() {
-				return "", giveUpf(nil, "The secret %s is not set.", p.Authorization)
+			secret, err := w.use(p.authorization())
+			if err != nil {
+				return "", err
 			}
 			header.Set("Authorization", secret.Reveal())
 		}
 		id, key := ticketID(w.place.Partition, w.task.ID), ""
 		if p.Wait {
-			secret := w.Secret(p.AnswerSecret)
-			if secret.IsZero() {
-				return "", giveUpf(nil, "The secret %s is not set.", p.AnswerSecret)
+			secret, err := w.use(p.answers())
+			if err != nil {
+				return "", err
 			}
-			key = ticketKey(secret, id)
+			key = ticketKey(secret.Reveal(), id)
 		}
 		body, err := fillJSON(p.Body, ticketPlaceholders(w.task, id, strings.TrimRight(w.PublicURL, "/")+"/api/callouts/tickets/"+id, key))
 		if err != nil {
@@ -261,28 +273,48 @@ type TicketAnswer struct {
 // ticketEnds are what a ticket's status means.
 var ticketEnds = map[string]engine.TaskResult{"completed": {Detail: "was completed."}, "failed": {Failed: true, Detail: "was not completed."}}
 
+var errTicketKey = &governance.Error{Code: governance.CodeUnauthorized, Message: "The key is not the ticket's. Send the one that the ticket was opened with as: Latchkey-Ticket-Key: <key>."}
+
+// CheckTicketKey says whether a key proves itself for the id of a ticket, by computing alone: a stranger's costs nothing but that. Errors: CodeUnauthorized.
+func (t Tasks) CheckTicketKey(id, key string) error {
+	if t.madeWith(id, key) == "" {
+		return errTicketKey
+	}
+	return nil
+}
+
+// madeWith is the name of the secret that a ticket's key was made with, in either of the values that it may have while it is rotated; empty: with none.
+func (t Tasks) madeWith(id, key string) string {
+	subjectID, taskID, ok := strings.Cut(id, ".")
+	if !ok || !governance.IsGUID(subjectID) || !governance.IsGUID(taskID) || len(key) != 43 {
+		return ""
+	}
+	return t.Secrets.Which(platform.SecretAnswerKey, func(value string) bool {
+		return subtle.ConstantTimeCompare([]byte(key), []byte(ticketKey(value, governance.Fold(id)))) == 1
+	})
+}
+
 // AnswerTicket ends the wait for a ticket. key proves that the answer is from whom the ticket went to. Errors: CodeUnauthorized for a key that is not the ticket's, also when there is no such ticket;
 // CodeInvalid; CodeConflict when another answer came before, or the time is over.
 func (t Tasks) AnswerTicket(ctx context.Context, id, key string, answer TicketAnswer) (governance.Task, error) {
-	refused := &governance.Error{Code: governance.CodeUnauthorized, Message: "The key is not the ticket's. Send the one that the ticket was opened with as: Latchkey-Ticket-Key: <key>."}
-	subjectID, taskID, ok := strings.Cut(id, ".")
-	if !ok || !governance.IsGUID(subjectID) || !governance.IsGUID(taskID) || len(key) != 43 {
-		return governance.Task{}, refused
+	madeWith := t.madeWith(id, key)
+	if madeWith == "" {
+		return governance.Task{}, errTicketKey
 	}
-	w, err := openTask(ctx, t.Ports, ledger.SubjectPlace(governance.Fold(subjectID)), governance.Fold(taskID))
+	subjectID, taskID, _ := strings.Cut(governance.Fold(id), ".")
+	w, err := openTask(ctx, t.Ports, ledger.SubjectPlace(subjectID), taskID)
 	if governance.CodeOf(err) == governance.CodeNotFound {
-		return governance.Task{}, refused
+		return governance.Task{}, errTicketKey
 	}
 	if err != nil {
 		return governance.Task{}, err
 	}
 	p, isTicket := w.plan.(*ticketPlan)
-	if w.unreadable != nil || !isTicket || !p.Wait {
-		return governance.Task{}, refused
+	if w.unreadable != nil || !isTicket || !p.Wait || p.AnswerSecret != madeWith {
+		return governance.Task{}, errTicketKey
 	}
-	secret := t.Secret(p.AnswerSecret)
-	if secret.IsZero() || subtle.ConstantTimeCompare([]byte(key), []byte(ticketKey(secret, ticketID(w.place.Partition, w.task.ID)))) != 1 {
-		return governance.Task{}, refused
+	if _, err := t.secret(p.answers()); err != nil { // it is not for this desk any more
+		return governance.Task{}, errTicketKey
 	}
 	ended, known := ticketEnds[strings.ToLower(answer.Status)]
 	if !known {

@@ -27,10 +27,10 @@ func keyOf(secret, ticketID string) string {
 func TestWhoMayAnswerATicket(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ kind, settings, secret string }{
-		"another kind of work":          {"webhook", kinds["webhook"].good, taskSecret},
-		"a ticket that nobody waits on": {"ticket", `{"url":"https://desk.example/","answerSecret":"key","waitForAnswer":false,"body":{}}`, taskSecret},
+		"another kind of work":          {"webhook", kinds["webhook"].good, answersSecret},
+		"a ticket that nobody waits on": {"ticket", `{"url":"https://desk.example/","answerSecret":"answers","waitForAnswer":false,"body":{}}`, answersSecret},
 		"a secret that is gone":         {"ticket", `{"url":"https://desk.example/","answerSecret":"other","body":{}}`, ""},
-		"another secret":                {"ticket", `{"url":"https://desk.example/","answerSecret":"key","body":{}}`, "guessed"},
+		"another secret":                {"ticket", `{"url":"https://desk.example/","answerSecret":"answers","body":{}}`, "guessed"},
 	} {
 		w := newTaskWorld(t)
 		w.configure("act", test.kind, test.settings)
@@ -46,7 +46,7 @@ func TestWhoMayAnswerATicket(t *testing.T) {
 	}
 	w := newTaskWorld(t)
 	for _, id := range []string{"", ".", "x", governance.NameID("x"), "x." + governance.NameID("y"), governance.NameID("x") + ".y", governance.NameID("x") + "." + governance.NameID("y") + ".z"} {
-		if _, err := w.tasks.AnswerTicket(t.Context(), id, keyOf(taskSecret, id), companion.TicketAnswer{Status: "completed"}); governance.CodeOf(err) != governance.CodeUnauthorized {
+		if _, err := w.tasks.AnswerTicket(t.Context(), id, keyOf(answersSecret, id), companion.TicketAnswer{Status: "completed"}); governance.CodeOf(err) != governance.CodeUnauthorized {
 			t.Errorf("the ticket %q: %v", id, err)
 		}
 	}
@@ -57,11 +57,11 @@ func TestATicketThatIsNotCompleted(t *testing.T) {
 	t.Parallel()
 	for status, failed := range map[string]bool{"completed": false, "failed": true} {
 		w := newTaskWorld(t)
-		w.configure("act", "ticket", `{"url":"https://desk.example/","answerSecret":"key","body":{}}`)
+		w.configure("act", "ticket", `{"url":"https://desk.example/","answerSecret":"answers","body":{}}`)
 		task := w.task(w.accept("act", payload("assignmentRequestApproved", taskHire, nil)))
 		w.settle(0)
 		id := task.Target.ID + "." + task.ID
-		if _, err := w.tasks.AnswerTicket(t.Context(), id, keyOf(taskSecret, id), companion.TicketAnswer{Status: status, Detail: "No device is left."}); err != nil {
+		if _, err := w.tasks.AnswerTicket(t.Context(), id, keyOf(answersSecret, id), companion.TicketAnswer{Status: status, Detail: "No device is left."}); err != nil {
 			t.Fatal(err)
 		}
 		if told := strings.Contains(w.logs.String(), "a ticket was not completed"); told != failed {
@@ -118,7 +118,7 @@ func TestATicketIsOpenedOnlyWhenItWas(t *testing.T) {
 			for _, wait := range []string{"true", "false"} {
 				for _, found := range []string{"", `{"result":[]}`, `{"result":[{"number":"INC7"}]}`} {
 					w := newTaskWorld(t)
-					settings := `{"url":"https://desk.example/","answerSecret":"key","waitForAnswer":` + wait + number + `,"body":{"id":"{{ticket.id}}","key":"{{ticket.key}}"}`
+					settings := `{"url":"https://desk.example/","answerSecret":"answers","waitForAnswer":` + wait + number + `,"body":{"id":"{{ticket.id}}","key":"{{ticket.key}}"}`
 					if found != "" {
 						settings += find
 						w.look = func() (platform.OutboundReply, error) {
@@ -204,8 +204,8 @@ func TestTicketsAreCheckedAndRehearsed(t *testing.T) {
 		waits    bool
 		missing  []string
 	}{
-		"waits":     {`{"url":"https://desk.example/","authorizationSecret":"desk","answerSecret":"answers","body":{}}`, true, []string{"desk", "answers"}},
-		"goes on":   {`{"url":"https://desk.example/","authorizationSecret":"desk","waitForAnswer":false,"body":{}}`, false, []string{"desk"}},
+		"waits":     {`{"url":"https://desk.example/","authorizationSecret":"none","answerSecret":"neither","body":{}}`, true, []string{"none", "neither"}},
+		"goes on":   {`{"url":"https://desk.example/","authorizationSecret":"none","waitForAnswer":false,"body":{}}`, false, []string{"none"}},
 		"unguarded": {`{"url":"https://desk.example/","waitForAnswer":false,"body":{}}`, false, nil},
 	} {
 		name = strings.ReplaceAll(name, " ", "-")

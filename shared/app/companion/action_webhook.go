@@ -24,7 +24,7 @@ var _ = declare(ActionKind{
 		"full stop and the body; Latchkey-Delivery stays the same when the call is repeated.",
 	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["url","secret"],"properties":{
 		"url":{"type":"string","format":"uri"},
-		"secret":{"type":"string","description":"The name of the secret that the call is signed with."},
+		"secret":{"type":"string","description":"The name of the secret that the call is signed with, one for signatures at this host."},
 		"headers":{"type":"object","additionalProperties":{"type":"string"}},
 		"body":{"type":"object","description":"JSON whose texts may hold placeholders. Without it: everything about the callout."},
 		"answerPath":{"type":"string","description":"Where the JSON of the answer has a text or number if the call was a success, such as result.id. Without it every answer will do that is no page and tells of no failure."}}}`),
@@ -42,7 +42,7 @@ func (p *webhookPlan) validate() error {
 	if _, err := checkURL(p.URL); err != nil {
 		return err
 	}
-	if !secretName.MatchString(p.Secret) {
+	if !platform.IsSecretName(p.Secret) {
 		return governance.Invalid("secret", "secret names the secret that calls are signed with: letters, digits and _.")
 	}
 	if p.Answer != "" && !jsonPath().MatchString(p.Answer) {
@@ -76,7 +76,10 @@ func (p *webhookPlan) withoutPerson() {}
 
 func (p *webhookPlan) preflight(_ context.Context, c *checkup) {
 	c.address(p.URL)
-	c.secret("secret", p.Secret)
+}
+
+func (p *webhookPlan) needs() []need {
+	return []need{{"secret", p.Secret, platform.SecretSignature, p.URL}}
 }
 
 // body is what a webhook is told: the template, filled, or everything.
@@ -102,9 +105,9 @@ func sign(secret governance.Secret, timestamp string, body []byte) string {
 
 func (p *webhookPlan) run(ctx context.Context, w *work) (outcome, error) {
 	err := w.once(ctx, "called", func() (string, error) {
-		secret := w.Secret(p.Secret)
-		if secret.IsZero() {
-			return "", giveUpf(nil, "The secret %s is not set.", p.Secret)
+		secret, err := w.use(p.needs()[0])
+		if err != nil {
+			return "", err
 		}
 		body, err := p.body(w.task)
 		if err != nil {

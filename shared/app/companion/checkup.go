@@ -8,6 +8,7 @@ import (
 
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
+	"latchkey/shared/platform"
 )
 
 // checkup is the pre-flight check of an action, with what it has found.
@@ -55,13 +56,13 @@ func (c *checkup) group(ctx context.Context, setting, id string) {
 	}
 }
 
-// secret looks whether a secret is set, and answers with it.
-func (c *checkup) secret(setting, name string) governance.Secret {
-	value := c.Secret(name)
-	if value.IsZero() {
-		c.wrong(setting, "The secret "+name+" is not set: add it to the app setting CalloutSecrets.")
+// need looks whether a secret is there, and for this.
+func (c *checkup) need(n need) {
+	if _, err := c.secret(n); errors.Is(err, platform.ErrNoSecret) {
+		c.wrong(n.setting, "The secret "+n.name+" is not set: add it to the app setting CalloutSecrets.")
+	} else if wrong := c.bindingOf(n); wrong != "" {
+		c.wrong(n.setting, wrong)
 	}
-	return value
 }
 
 // address looks whether the address of a setting may be called.

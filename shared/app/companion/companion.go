@@ -8,21 +8,27 @@ import (
 
 	"latchkey/shared/app/authz"
 	"latchkey/shared/directory"
-	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
 	"latchkey/shared/platform"
 )
 
 // Ports are what the area reaches. All are needed.
 type Ports struct {
-	Ledger    *ledger.Ledger
-	Authz     *authz.Authorizer
-	Directory directory.Directory
-	Actions   directory.Actions                   // what actions have done in the directory
-	Outbound  Outbound                            // sends what webhooks and tickets send
-	Secret    func(name string) governance.Secret // that settings name, such as a webhook's key; zero: there is none
-	PublicURL string                              // where the API is found from outside; tickets are told it for their answers
-	Log       *slog.Logger
+	Ledger     *ledger.Ledger
+	Authz      *authz.Authorizer
+	Directory  directory.Directory
+	Actions    directory.Actions // what actions have done in the directory
+	Outbound   Outbound          // sends what webhooks and tickets send
+	Secrets    platform.Secrets  // that settings name, such as a webhook's key
+	PassRights PassRights
+	PublicURL  string // where the API is found from outside; tickets are told it for their answers
+	Log        *slog.Logger
+}
+
+// PassRights says for whom a pass is issued though they hold a directory role or may activate one. Who configures an action may not say so: they would have what those hold.
+type PassRights struct {
+	Privileged bool     // whatever the role
+	Roles      []string // template ids of roles that do not matter
 }
 
 // Outbound sends HTTP requests to addresses that people configure; platform.Outbound is the real one.

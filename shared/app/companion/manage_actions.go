@@ -97,6 +97,11 @@ func (a Actions) PutAction(ctx context.Context, caller governance.Caller, name, 
 		next.Name, next.ModifiedDateTime = name, governance.At(by.Now)
 		err = cmp.Or(err, next.Validate())
 		p, wrong := planOf(next.Kind, next.Settings)
+		for _, n := range needsOf(p) {
+			if elsewhere := a.bindingOf(n); elsewhere != "" {
+				wrong = cmp.Or(wrong, governance.Within("settings", governance.Invalid(n.setting, "%s", elsewhere)))
+			}
+		}
 		next.Settings, _ = json.Marshal(p) // which was read from JSON
 		return by.Put(before, next, governance.ActivityWriteAction, name, name), cmp.Or(err, wrong)
 	})
@@ -182,6 +187,9 @@ func (a Actions) preflight(ctx context.Context, action governance.CalloutAction)
 	}
 	for _, any := range needs {
 		c.permission(any...)
+	}
+	for _, n := range needsOf(p) {
+		c.need(n)
 	}
 	p.preflight(ctx, c)
 	return ConfiguredAction{action, c.findings}, nil

@@ -45,11 +45,11 @@ func TestAnActionLosesNothingBySilence(t *testing.T) {
 		return made.Value.CalloutAction, err
 	}
 	whole := `{"kind":"temporaryAccessPass","isEnabled":false,"onFailure":"deny","displayName":"Pass","callers":["` + taskApp + `"],"stages":["assignmentRequestGranted"],` +
-		`"settings":{"lifetimeInMinutes":480,"isUsableOnce":false,"allowedRoles":["` + taskApp + `"],"deliverTo":"requestor"}}`
+		`"settings":{"lifetimeInMinutes":480,"isUsableOnce":false,"startsAfter":"PT1H","deliverTo":"requestor"}}`
 	first, err := put("", whole)
 	w.must(err)
 	_, err = put("*", `{"kind":"temporaryAccessPass","settings":{"deliverTo":"show"}}`)
-	w.refused(err, governance.CodeInvalid, "callers, displayName, isEnabled, onFailure, settings/allowedRoles, settings/isUsableOnce, settings/lifetimeInMinutes, stages.")
+	w.refused(err, governance.CodeInvalid, "callers, displayName, isEnabled, onFailure, settings/isUsableOnce, settings/lifetimeInMinutes, settings/startsAfter, stages.")
 	_, err = put("*", `{"displayName":"Pass","isEnabled":false,"onFailure":"deny","callers":null,"stages":null}`)
 	w.refused(err, governance.CodeInvalid, "kind, settings.")
 	again, err := put("*", whole)
@@ -57,7 +57,7 @@ func TestAnActionLosesNothingBySilence(t *testing.T) {
 	if first.ModifiedDateTime, again.ModifiedDateTime = nil, nil; !reflect.DeepEqual(first, again) {
 		t.Errorf("the same once more is %+v, was %+v", again, first)
 	}
-	bare, err := put("*", `{"kind":"temporaryAccessPass","isEnabled":null,"onFailure":null,"displayName":null,"callers":null,"stages":null,"settings":{"lifetimeInMinutes":null,"isUsableOnce":null,"allowedRoles":null,"deliverTo":null}}`)
+	bare, err := put("*", `{"kind":"temporaryAccessPass","isEnabled":null,"onFailure":null,"displayName":null,"callers":null,"stages":null,"settings":{"lifetimeInMinutes":null,"isUsableOnce":null,"startsAfter":null,"deliverTo":null}}`)
 	w.must(err)
 	if string(bare.Settings) != `{"lifetimeInMinutes":60,"isUsableOnce":true,"deliverTo":"manager"}` || !bare.Enabled() || bare.OnFailure != governance.FailureReports || bare.DisplayName+fmt.Sprint(bare.Callers, bare.Stages) != "[] []" {
 		t.Errorf("after null it is %+v, %s", bare, bare.Settings)

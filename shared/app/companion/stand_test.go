@@ -71,6 +71,26 @@ type taskWorld struct {
 	replies []platform.OutboundReply               // of posts, one after the other; then 200
 	ids     int
 	odd     error // of whom is signed out
+	secrets platform.Secrets
+	rights  companion.PassRights
+}
+
+// The values of the secrets, and what they are bound to.
+const (
+	answersSecret = taskSecret + "-of-answers"
+	deskSecret    = taskSecret + "-of-the-desk"
+	boundSecrets  = `{"key":{"use":"signature","hosts":["hooks.example","10.0.0.1"],"value":"` + taskSecret + `"},"teams":{"use":"address","value":"https://teams.example/` + taskSecret + `"},
+		"answers":{"use":"answerKey","hosts":["desk.example"],"value":"` + answersSecret + `"},"desk":{"use":"authorization","hosts":["desk.example"],"value":"` + deskSecret + `"}}`
+)
+
+// bind sets the app's secrets, and starts the process anew, as a change of a setting does.
+func (w *taskWorld) bind(secrets string) {
+	w.t.Helper()
+	var err error
+	if w.secrets, err = platform.ReadSecrets(secrets); err != nil {
+		w.t.Fatal(err)
+	}
+	w.start()
 }
 
 func newTaskWorld(t *testing.T) *taskWorld {
@@ -93,7 +113,7 @@ func newTaskWorld(t *testing.T) *taskWorld {
 	w.directory.PutRole(taskAdmin, governance.RoleGlobalAdministrator)
 	w.directory.PutGranted("UserAuthMethod-TAP.ReadWrite.All", "Policy.Read.AuthenticationMethod", "RoleManagement.Read.Directory", "PrivilegedEligibilitySchedule.Read.AzureADGroup", "User.Read.All", "Mail.Send", "GroupMember.ReadWrite.All",
 		"DeviceManagementApps.ReadWrite.All", "User.RevokeSessions.All")
-	w.start()
+	w.bind(boundSecrets)
 	return w
 }
 
@@ -108,9 +128,7 @@ func (w *taskWorld) start() {
 	})
 	ports := &companion.Ports{
 		Ledger: w.ledger, Authz: authz.New(nil, directory.NewRecent(w.directory, w.clock.Now)), Directory: dyingDirectory{w.directory, w}, Actions: dyingActions{w.directory, w}, Outbound: dyingOutbound{w}, PublicURL: "https://latchkey.example", Log: log,
-		Secret: func(name string) governance.Secret {
-			return map[string]governance.Secret{"key": governance.Hide(taskSecret), "teams": governance.Hide("https://teams.example/" + taskSecret)}[name]
-		},
+		Secrets: w.secrets, PassRights: w.rights,
 	}
 	w.tasks, w.actions = companion.Tasks{Ports: ports}, companion.Actions{Ports: ports}
 }

@@ -28,7 +28,7 @@ var kinds = map[string]struct {
 }{
 	"temporaryAccessPass": {
 		good:  `{"lifetimeInMinutes":1440,"deliverTo":"manager"}`,
-		bad:   []string{`{"lifetimeInMinutes":5}`, `{"deliverTo":"everybody"}`, `{"deliverTo":"teams"}`, `{"teamsSecret":"x"}`, `{"startsAfter":"P400D"}`, `{"startsAfter":"soon"}`, `{"allowedRoles":["admin"]}`, `{"unknown":1}`, `[]`},
+		bad:   []string{`{"lifetimeInMinutes":5}`, `{"deliverTo":"everybody"}`, `{"deliverTo":"teams"}`, `{"teamsSecret":"x"}`, `{"startsAfter":"P400D"}`, `{"startsAfter":"soon"}`, `{"allowedRoles":["admin"]}`, `{"allowPrivileged":true}`, `{"allowPrivileged":false}`, `{"unknown":1}`, `[]`},
 		stage: "assignmentRequestGranted",
 		done: func(w *taskWorld) error {
 			var live []directorymemory.IssuedPass
@@ -120,7 +120,7 @@ var kinds = map[string]struct {
 		},
 	},
 	"ticket": {
-		good: `{"url":"https://desk.example/x","authorizationSecret":"key","waitForAnswer":false,"numberPath":"result.number","body":{"short_description":"For {{target.displayName}} {{ticket.id}}"},
+		good: `{"url":"https://desk.example/x","authorizationSecret":"desk","waitForAnswer":false,"numberPath":"result.number","body":{"short_description":"For {{target.displayName}} {{ticket.id}}"},
 			"find":{"url":"https://desk.example/x?q=correlation_id={{ticket.id}}","numberPath":"result.0.number"}}`,
 		bad: []string{`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"find":{"url":"https://desk.example/x?q={{ticket.id}}"}}`,
 			`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"find":{"url":"https://other.example/x?q={{ticket.id}}","numberPath":"a"}}`,
@@ -133,7 +133,7 @@ var kinds = map[string]struct {
 			`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"numberPath":"a[0]"}`},
 		stage: "assignmentRequestGranted",
 		done: func(w *taskWorld) error {
-			if len(w.posts) != 1 || w.posts[0].Header.Get("Authorization") != taskSecret { // one ticket, wherever the process died
+			if len(w.posts) != 1 || w.posts[0].Header.Get("Authorization") != deskSecret { // one ticket, wherever the process died
 				return fmt.Errorf("%d tickets", len(w.posts))
 			}
 			return nil
@@ -180,7 +180,8 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		{"webhook", `{"url":"https://hooks.example/","secret":"hook","body":"x"}`, "settings/body"},
 		{"webhook", `{"url":"https://hooks.example/","secret":"hook","headers":{"X-Count":5}}`, "settings/headers"},
 		{"webhook", `{"url":"https://hooks.example/","secret":"hook","headers":{"X-Count":null}}`, "settings/headers/X-Count"},
-		{"temporaryAccessPass", `{"allowedRoles":["` + taskApp + `","x"]}`, "settings/allowedRoles/1"},
+		{"temporaryAccessPass", `{"allowedRoles":["` + taskApp + `"]}`, "settings/allowedRoles"},
+		{"temporaryAccessPass", `{"allowPrivileged":"true"}`, "settings/allowPrivileged"},
 		{"ticket", `{"find":{"url":"x","number_path":"n"}}`, "settings/find/number_path"},
 		{"ticket", `{"waitForAnswer":2}`, "settings/waitForAnswer"},
 		{"groupMembership", `{"groupId":"` + taskIn + `","GROUPID":"` + taskOut + `"}`, "settings/GROUPID"},
@@ -200,7 +201,7 @@ func TestSettingsAreSpelledAsAllMembersAre(t *testing.T) {
 	t.Parallel()
 	w := newTaskWorld(t)
 	for i, test := range []struct{ body, want string }{
-		{`{"KIND":"TemporaryAccessPass","Settings":{"LifetimeInMinutes":"480","isUsableOnce":"False","DELIVERTO":"Requestor","allowPrivileged":1}}`, `{"lifetimeInMinutes":480,"isUsableOnce":false,"deliverTo":"requestor","allowPrivileged":true}`},
+		{`{"KIND":"TemporaryAccessPass","Settings":{"LifetimeInMinutes":"480","isUsableOnce":"False","DELIVERTO":"Requestor"}}`, `{"lifetimeInMinutes":480,"isUsableOnce":false,"deliverTo":"requestor"}`},
 		{`{"settings":{"groupID":"` + strings.ToUpper(taskIn) + `","direction":"Add"},"kind":"groupMembership"}`, `{"groupId":"` + taskIn + `","direction":"add"}`},
 		{`{"kind":"ticket","settings":{"url":"https://desk.example/","WaitForAnswer":"0","Body":{"Group":null,"open":"true"}}}`, `{"url":"https://desk.example/","body":{"Group":null,"open":"true"},"waitForAnswer":false}`},
 	} {
@@ -416,7 +417,9 @@ func TestWhatCannotBeDoneIsSaid(t *testing.T) {
 		"somebody who may activate a role": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", taskHire, func(w *taskWorld) {
 			w.directory.PutEligibleRole(taskHire, governance.RoleGlobalAdministrator)
 		}, "may activate a directory role"},
-		"a member of a group that may": {"temporaryAccessPass", `{"allowedRoles":["f2ef992c-3afb-46b9-b7cf-a126ee74c451"]}`, "assignmentRequestGranted", taskHire, func(w *taskWorld) {
+		"a member of a group that may": {"temporaryAccessPass", `{}`, "assignmentRequestGranted", taskHire, func(w *taskWorld) {
+			w.rights.Roles = []string{"f2ef992c-3afb-46b9-b7cf-a126ee74c451"}
+			w.start()
 			w.directory.PutRole(taskHire, "f2ef992c-3afb-46b9-b7cf-a126ee74c451")
 			w.directory.PutEligibleRole(taskIn, governance.RoleGlobalAdministrator)
 			_ = w.directory.PutMember(taskIn, taskHire)
@@ -736,7 +739,7 @@ func TestAPassByTeams(t *testing.T) {
 func TestATicketsAnswer(t *testing.T) {
 	t.Parallel()
 	w := newTaskWorld(t)
-	w.configure("act", "ticket", `{"url":"https://desk.example/","answerSecret":"key","numberPath":"result.number","body":{"id":"{{ticket.id}}","key":"{{ticket.key}}","at":"{{ticket.url}}"}}`)
+	w.configure("act", "ticket", `{"url":"https://desk.example/","answerSecret":"answers","numberPath":"result.number","body":{"id":"{{ticket.id}}","key":"{{ticket.key}}","at":"{{ticket.url}}"}}`)
 	w.replies = []platform.OutboundReply{{Status: 201, Body: []byte(`{"result":{"number":"INC0010023"}}`)}}
 	id := w.accept("act", payload("assignmentRequestApproved", taskHire, nil))
 	w.settle(0)
@@ -766,7 +769,7 @@ func TestATicketsAnswer(t *testing.T) {
 		t.Errorf("told was %+v", told)
 	}
 	late := newTaskWorld(t)
-	late.configure("act", "ticket", `{"url":"https://desk.example/","answerSecret":"key","body":{"id":"{{ticket.id}}","key":"{{ticket.key}}"}}`)
+	late.configure("act", "ticket", `{"url":"https://desk.example/","answerSecret":"answers","body":{"id":"{{ticket.id}}","key":"{{ticket.key}}"}}`)
 	id = late.accept("act", payload("assignmentRequestApproved", taskHire, nil))
 	late.settle(3 * time.Hour)
 	if task := late.task(id); task.State != governance.TaskTimedOut || len(late.directory.Resumes()) != 0 {
