@@ -1,8 +1,10 @@
 package handlers_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -191,11 +193,134 @@ func named(text string) string {
 	return ""
 }
 
-// Whatever happens, log lines hold ids and no people: also when a pass is refused to somebody, which those who asked are told by name.
+// What a service desk types, and what it calls the ticket.
+const (
+	deskSays   = "Rui Report is ill; call him at +351 912 000 111, or his mother, Dona Amélia."
+	deskNumber = "INC for Rui Report"
+)
+
+// ticketStory has a desk open a ticket that it names after a person, be told by somebody with another key, and answer that it was not completed, in words about people. Somebody calls without a token, somebody may not, and an
+// application is none of those that may call out.
+func ticketStory(t *testing.T) *journal {
+	t.Helper()
+	hostJSON, err := stack.ReadHostJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := make(chan map[string]string, 1)
+	desk := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var ticket map[string]string
+		_ = json.NewDecoder(r.Body).Decode(&ticket)
+		opened <- ticket
+		w.WriteHeader(http.StatusCreated)
+		_ = json.NewEncoder(w).Encode(map[string]any{"number": deskNumber})
+	}))
+	defer desk.Close()
+	log, here := &journal{}, desk.Listener.Addr().String()
+	s, err := stack.Start(t.Context(), stack.Options{HostJSON: hostJSON, ManualTimers: true, HandlerLog: log, CalloutHosts: []string{here}, CalloutSecrets: map[string]any{
+		"answers": map[string]any{"use": "answerKey", "hosts": []string{here}, "value": "the value of the answers"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close(context.Background())
+	call := func(method, path, token, key string, body any) int {
+		data, _ := json.Marshal(body)
+		request, err := http.NewRequestWithContext(t.Context(), method, s.Endpoints.Host+path, bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		if token != "" {
+			request.Header.Set("Authorization", "Bearer "+token)
+		}
+		if key != "" {
+			request.Header.Set("Latchkey-Ticket-Key", key)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		return response.StatusCode
+	}
+	issued := func(text string, err error) string {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	const action = "/api/v1.0/operations/calloutActions/ask-the-desk"
+	settings := map[string]any{"kind": "ticket", "settings": map[string]any{
+		"url": desk.URL, "answerSecret": "answers", "numberPath": "number", "body": map[string]any{"who": "{{target.displayName}}", "id": "{{ticket.id}}", "key": "{{ticket.key}}"},
+	}}
+	if code := call(http.MethodPut, action, issued(s.Tokens.UserToken("ida@contoso.example", s.Tenant.Audience)), "", settings); code != http.StatusCreated && code != http.StatusOK {
+		t.Fatalf("the action: %d", code)
+	}
+	if sent, err := s.CallOut(t.Context(), stack.Callout{Action: "ask-the-desk", Stage: "assignmentRequestApproved", Target: "rui", Package: "Laptop", Wait: "P1D"}); err != nil || sent.Status != http.StatusAccepted {
+		t.Fatalf("%+v, %v", sent, err)
+	}
+	ticket := <-opened
+	path, says := "/api/callouts/tickets/"+ticket["id"], map[string]any{"status": "failed", "detail": deskSays}
+	for _, refused := range []struct {
+		method, path, token, key string
+		want                     int
+	}{
+		{http.MethodPost, path, "", strings.Repeat("A", 43), http.StatusUnauthorized},
+		{http.MethodGet, "/api/v1.0/operations/callouts", "", "", http.StatusUnauthorized},
+		{http.MethodPut, action, issued(s.Tokens.UserToken("rui@contoso.example", s.Tenant.Audience)), "", http.StatusForbidden},
+		{http.MethodPost, "/api/callouts/ask-the-desk", issued(s.Tokens.ApplicationToken("40000000-0000-4000-8000-000000000001", "https://management.azure.com")), "", http.StatusForbidden},
+	} {
+		body := says
+		if refused.method == http.MethodPut {
+			body = settings
+		}
+		if code := call(refused.method, refused.path, refused.token, refused.key, body); code != refused.want && refused.method != http.MethodGet {
+			t.Fatalf("%s %s: %d", refused.method, refused.path, code)
+		}
+	}
+	if code := call(http.MethodPost, path, "", ticket["key"], says); code != http.StatusOK {
+		t.Fatalf("the answer: %d", code)
+	}
+	if err := s.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return log
+}
+
+// A refusal leaves a line that says who was refused what, and why: a wrong key of a ticket, a call without a token, a person who may not, an application that is none of those that call out.
+func TestARefusalLeavesALine(t *testing.T) {
+	log := ticketStory(t)
+	lines := log.lines(t, "a call was refused")
+	for _, want := range []map[string]any{
+		{"status": 401.0, "operation": "POST /api/callouts/tickets/{id}", "objectId": "", "applicationId": ""},
+		{"status": 401.0, "operation": "GET /operations/callouts", "objectId": "", "applicationId": ""},
+		{"status": 403.0, "operation": "PUT /operations/calloutActions/{name}", "objectId": tenant.Sample().Users[2].ID},
+		{"status": 403.0, "operation": "POST /api/callouts/{action}", "applicationId": "40000000-0000-4000-8000-000000000001"},
+	} {
+		if !slices.ContainsFunc(lines, func(line map[string]any) bool {
+			for name, value := range want {
+				if line[name] != value {
+					return false
+				}
+			}
+			reason, _ := line["reason"].(string)
+			return reason != ""
+		}) {
+			t.Errorf("no line has %v: %v", want, lines)
+		}
+	}
+}
+
+// Whatever happens, log lines hold ids and no people: also when a pass is refused to somebody, which those who asked are told by name, and when a service desk writes of people.
 func TestLogsHoldNoPersonalData(t *testing.T) {
-	for name, says := range map[string]string{"cloudpc": "the timer expirations has run", "tap": "holds a directory role", "uninstall": "the timer expirations has run"} {
+	for name, says := range map[string]string{"cloudpc": "the timer expirations has run", "tap": "holds a directory role", "uninstall": "the timer expirations has run", "ticket": "a ticket was not completed"} {
 		t.Run(name, func(t *testing.T) {
-			log := story(t, name)
+			play := map[string]func(*testing.T) *journal{"ticket": ticketStory}[name]
+			if play == nil {
+				play = func(t *testing.T) *journal { return story(t, name) }
+			}
+			log := play(t)
 			log.mu.Lock()
 			text := log.text.String()
 			log.mu.Unlock()
@@ -203,7 +328,12 @@ func TestLogsHoldNoPersonalData(t *testing.T) {
 				t.Errorf("the log does not say %q", says)
 			}
 			for line := range strings.Lines(text) {
-				if who := named(line); who != "" || strings.Contains(line, "Bearer ") || strings.Contains(line, "eyJ") {
+				for _, typed := range []string{"912 000", "Amélia", "Am\\u00e9lia", "INC", "ill;"} {
+					if strings.Contains(line, typed) {
+						t.Errorf("the log has what was typed, %s: %s", typed, line)
+					}
+				}
+				if who := named(line); who != "" || strings.Contains(strings.ReplaceAll(line, "Bearer <token>", ""), "Bearer ") || strings.Contains(line, "eyJ") {
 					t.Errorf("the log names %s: %s", who, line)
 				}
 			}

@@ -24,6 +24,7 @@ type call struct {
 	requestID       string
 	clientRequestID string
 	route           *route   // nil: none of the API's, but what custom extensions call
+	operation       string   // what logs and telemetry call it; empty: a path that is none
 	path            string   // below Prefix, with its keys as segments
 	ids             []string // those in the path, in order
 	caller          governance.Caller
@@ -35,6 +36,12 @@ type call struct {
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }
+
+// named says what the call is, once that is known.
+func (c *call) named(operation string) {
+	c.operation = operation
+	platform.NameOperation(c.ctx(), operation)
+}
 
 // authenticate makes the caller of the bearer token. Errors: CodeUnauthorized, CodeUnavailable.
 func (c *call) authenticate() error {
@@ -48,7 +55,7 @@ func (c *call) authenticate() error {
 
 // do answers a request whose route is known. Every route comes through here, and all that writes through once.
 func (c *call) do() (response, error) {
-	platform.NameOperation(c.ctx(), c.route.method+" "+c.route.path)
+	c.named(c.route.method + " " + c.route.path)
 	if !c.route.open {
 		if err := c.authenticate(); err != nil {
 			return response{}, err

@@ -92,6 +92,9 @@ func (c *call) fail(err error) {
 			body.Error.Message = coded.Target + ": " + coded.Message
 		}
 	}
+	if status == http.StatusUnauthorized || status == http.StatusForbidden {
+		c.server.refusals.tell(c.r.Context(), c.caller, c.operation, c.requestID, status, body.Error.Message)
+	}
 	if status >= http.StatusInternalServerError && code != codeNotServed {
 		c.server.log.ErrorContext(c.r.Context(), "a request failed", "requestId", c.requestID, "method", c.r.Method, "path", c.r.URL.Path,
 			"status", status, "error", err)

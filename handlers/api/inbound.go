@@ -18,8 +18,11 @@ import (
 // CalloutPrefix is where custom extensions call, below the address of the Functions app.
 const CalloutPrefix = "/api/callouts/"
 
-// calloutOperation is what logs and telemetry call a callout: actions are few, tickets many.
-const calloutOperation = "POST " + CalloutPrefix + "{action}"
+// What logs and telemetry call a callout, and the answer to a ticket.
+const (
+	calloutOperation = "POST " + CalloutPrefix + "{action}"
+	ticketOperation  = "POST " + CalloutPrefix + "tickets/{id}"
+)
 
 // calloutDeadline bounds the acceptance of one callout: whoever calls waits two seconds at most (EXT-09).
 const calloutDeadline = 10 * time.Second
@@ -51,6 +54,7 @@ func NewCallouts(o CalloutOptions) *Callouts {
 	if s.server.clock == nil {
 		s.server.clock = platform.SystemClock{}
 	}
+	s.server.refusals.log, s.server.refusals.clock = s.server.log, s.server.clock
 	if at, err := url.Parse(o.PublicURL); err == nil {
 		s.host = at.Host
 	}
@@ -63,7 +67,7 @@ func (s *Callouts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Callouts) serve(c *call) (response, error) {
-	platform.NameOperation(c.ctx(), calloutOperation)
+	c.named(calloutOperation)
 	path := strings.TrimPrefix(c.r.URL.Path, CalloutPrefix)
 	name, rest, below := strings.Cut(path, "/")
 	isTicket := name == "tickets"
@@ -77,6 +81,7 @@ func (s *Callouts) serve(c *call) (response, error) {
 		return response{}, err
 	}
 	if isTicket {
+		c.named(ticketOperation)
 		return s.ticket(c, rest)
 	}
 	if s.identity == nil {

@@ -46,6 +46,7 @@ type Server struct {
 	clock     platform.Clock
 	routes    []*route
 	health    *healthCache
+	refusals  refusals
 }
 
 // Prefix is where the API is, below the address of the Functions app.
@@ -64,6 +65,7 @@ func New(o Options) *Server {
 	if s.clock == nil {
 		s.clock = platform.SystemClock{}
 	}
+	s.refusals.log, s.refusals.clock = s.log, s.clock
 	s.register(resources)
 	return s
 }

@@ -62,9 +62,9 @@ func TestFailures(t *testing.T) {
 		logged    bool
 		challenge string
 	}{
-		"a token that is none": {&governance.Error{Code: governance.CodeUnauthorized, Message: "no", Err: errors.New(secret)}, 401, governance.CodeUnauthorized, "", false, `Bearer error="invalid_token"`},
-		"no token":             {&governance.Error{Code: governance.CodeUnauthorized, Message: "no", Err: identity.ErrNoToken}, 401, governance.CodeUnauthorized, "", false, "Bearer"},
-		"a token for less":     {governance.Forbidden("no"), 403, governance.CodeForbidden, "", false, `Bearer error="insufficient_scope"`},
+		"a token that is none": {&governance.Error{Code: governance.CodeUnauthorized, Message: "no", Err: errors.New(secret)}, 401, governance.CodeUnauthorized, "", true, `Bearer error="invalid_token"`},
+		"no token":             {&governance.Error{Code: governance.CodeUnauthorized, Message: "no", Err: identity.ErrNoToken}, 401, governance.CodeUnauthorized, "", true, "Bearer"},
+		"a token for less":     {governance.Forbidden("no"), 403, governance.CodeForbidden, "", true, `Bearer error="insufficient_scope"`},
 		"keys that are away":   {&governance.Error{Code: governance.CodeUnavailable, Message: "The keys cannot be read.", Err: errors.New(secret)}, 503, governance.CodeUnavailable, "1", true, ""},
 		"a throttled directory": {
 			errors.Join(errors.New(secret), &directory.ThrottledError{After: 90 * time.Second}), 429, governance.CodeThrottled, "90", false, "",
@@ -85,6 +85,9 @@ func TestFailures(t *testing.T) {
 			}
 			if logged := strings.Contains(log.String(), answer.Header().Get("Request-Id")); logged != one.logged {
 				t.Errorf("logged: %s", &log)
+			}
+			if strings.Contains(log.String(), secret) && one.status == 401 {
+				t.Errorf("the line of a refusal has its cause: %s", &log)
 			}
 			if authenticate := answer.Header().Get("WWW-Authenticate"); authenticate != one.challenge {
 				t.Errorf("WWW-Authenticate is %q", authenticate)

@@ -56,7 +56,7 @@ type Request struct {
 	Method, Host, Path string
 }
 
-// Validate makes the Caller of a request's Authorization header. Errors: CodeUnauthorized, CodeForbidden for an application that is not configured, CodeUnavailable.
+// Validate makes the Caller of a request's Authorization header. Errors: CodeUnauthorized, CodeForbidden for an application that is not configured, which is named all the same, CodeUnavailable.
 func (v *Callouts) Validate(ctx context.Context, header http.Header, request Request) (governance.Caller, error) {
 	proof, isProof := proofOf(header)
 	if isProof {
@@ -68,7 +68,7 @@ func (v *Callouts) Validate(ctx context.Context, header http.Header, request Req
 	}
 	caller, bound, err := v.validateToken(ctx, token)
 	if err != nil {
-		return governance.Caller{}, err
+		return caller, err
 	}
 	if bound.Confirmation != nil {
 		return governance.Caller{}, refuse(nil, "The access token is bound to a key; send it with a proof of possession.")
@@ -130,7 +130,7 @@ func (v *Callouts) validateToken(ctx context.Context, token string) (governance.
 		return governance.Caller{}, boundClaims{}, err
 	}
 	if caller.Kind != governance.CallerApplication || !slices.Contains(v.callers, caller.AppID) {
-		return governance.Caller{}, boundClaims{}, governance.Forbidden("The application %s may not call custom extensions; the setting CalloutCallers names those that may.", caller.AppID)
+		return caller, boundClaims{}, governance.Forbidden("The application %s may not call custom extensions; the setting CalloutCallers names those that may.", caller.AppID)
 	}
 	var bound boundClaims
 	if _, _, err := v.tokens.parser.ParseUnverified(token, &bound); err != nil {
@@ -173,7 +173,7 @@ func (v *Callouts) validateProof(ctx context.Context, proof string, request Requ
 	}
 	caller, inner, err := v.validateToken(ctx, outer.Token)
 	if err != nil {
-		return governance.Caller{}, err
+		return caller, err
 	}
 	key, thumbprint, err := keyOf(outer.Confirmation.Key.Type, outer.Confirmation.Key.Modulus, outer.Confirmation.Key.Exponent)
 	if err != nil || inner.Confirmation == nil || subtle.ConstantTimeCompare([]byte(inner.Confirmation.KeyID), []byte(thumbprint)) != 1 {
