@@ -93,7 +93,7 @@ func New(ctx context.Context, settings platform.Settings, options Options) (*Han
 	}
 	queues := servicebus.New(client, servicebus.Options{})
 	use := Wire(Ports{Store: documents, Bus: queues, Directory: tenant, Clock: options.Clock, Logger: logger, PortalURL: settings.PortalURL,
-		PublicURL: settings.PublicURL, AuditChains: settings.AuditChains,
+		PublicURL: settings.PublicURL, AuditChains: settings.AuditChains, RequestsPerHour: settings.RequestsPerHour,
 		Dependencies: []operate.Dependency{{Name: "tokens", Stops: "signing in, so every call of the API", Ask: validator.Check}}, Outbound: platform.NewOutbound(settings.CalloutPrivateHosts),
 		Secrets: settings.CalloutSecrets, PassRights: companion.PassRights{Privileged: settings.PassAllowPrivileged, Roles: settings.PassAllowedRoles}})
 	server := api.New(api.Options{Use: use.UseCases, Identity: validator, TokenFrom: identity.FromHeader, Logger: logger, PublicURL: settings.PublicURL, Clock: options.Clock})

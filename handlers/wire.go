@@ -47,6 +47,8 @@ type Ports struct {
 	Jitter     func(most time.Duration) time.Duration
 	// AuditChains is how many audit chains a run of Reconcile verifies at most; 0: none.
 	AuditChains int
+	// RequestsPerHour is how many requests for one package somebody may make for themselves within an hour; 0: any number.
+	RequestsPerHour int
 	// Dependencies are what health asks after beside the ports.
 	Dependencies []operate.Dependency
 }
@@ -85,7 +87,7 @@ func Wire(p Ports) UseCases {
 			Packages:    &catalog.Packages{Ports: setup},
 			Policies:    &catalog.Policies{Ports: setup},
 			Resources:   &catalog.Resources{Ports: setup},
-			Requests:    &access.Requests{Ledger: l, Authz: a, Directory: people},
+			Requests:    &access.Requests{Ledger: l, Authz: a, Directory: people, MostPerHour: p.RequestsPerHour},
 			Approvals:   &access.Approvals{Ledger: l, Authz: a, Directory: people},
 			Assignments: &access.Assignments{Ledger: l, Authz: a},
 			Offers:      &access.Offers{Ledger: l, Authz: a, Directory: people},

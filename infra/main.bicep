@@ -94,6 +94,11 @@ param reconciliationSchedule string = '0 20 2 * * *'
 @maxValue(100000)
 param auditChainsPerRun int = 2000
 
+@description('Requests for one access package that are accepted of a person within an hour. 0: any number.')
+@minValue(0)
+@maxValue(100)
+param requestsPerHour int = 10
+
 // Size.
 
 @description('Memory of an instance in MB. The handler needs little; the host takes most of it.')
@@ -311,6 +316,7 @@ module app 'modules/function-app.bicep' = {
     outboxSchedule: outboxSchedule
     reconciliationSchedule: reconciliationSchedule
     auditChainsPerRun: auditChainsPerRun
+    requestsPerHour: requestsPerHour
   }
 }
 
@@ -353,6 +359,7 @@ module nextApp 'modules/function-app.bicep' = if (secondApp) {
     outboxSchedule: outboxSchedule
     reconciliationSchedule: reconciliationSchedule
     auditChainsPerRun: auditChainsPerRun
+    requestsPerHour: requestsPerHour
   }
 }
 

@@ -113,6 +113,9 @@ param reconciliationSchedule string
 @description('Audit chains that each run verifies at most.')
 param auditChainsPerRun int
 
+@description('Requests for one access package that are accepted of a person within an hour. 0: any number.')
+param requestsPerHour int
+
 @description('Sign people in by App Service authentication, for the pages. infra/entra/setup.sh --pages prepares the app registration.')
 param pages bool
 
@@ -163,6 +166,7 @@ var settings = {
   PassAllowPrivileged: passAllowPrivileged ? 'true' : 'false'
   PassAllowedRoles: passAllowedRoles
   AuditChainsPerRun: string(auditChainsPerRun)
+  RequestsPerHour: string(requestsPerHour)
   LogLevel: logLevel
   OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint
   ExpirationsSchedule: expirationsSchedule

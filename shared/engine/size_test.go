@@ -105,6 +105,8 @@ var limits = map[string]limit{
 	"Head.Closing":          {count: governance.MaxClosings, reached: true},                          // engine.Close
 	"Closing.Document":      {bytes: 64},                                                             // a kind and an id
 	"Closing.By":            {bytes: id},
+	"Head.Submitted":        {count: governance.MaxSubmitted, reached: true}, // Head.Room
+	"Submitted.PackageID":   {bytes: id},
 	"Head.Claims":           {count: governance.MaxTaskClaims, reached: true}, // engine.claim
 	"Head.Marks":            {count: governance.MaxTaskMarks, reached: true},  // engine.claim
 	"Holding.AssignmentID":  {bytes: id},
@@ -426,6 +428,9 @@ func fullHead(t *testing.T) governance.Head {
 	}
 	for i := range governance.MaxRecentCommands {
 		head.RecentCommands = append(head.RecentCommands, guid("command", i))
+	}
+	for i := range governance.MaxSubmitted {
+		head.Submitted = append(head.Submitted, governance.Submitted{PackageID: guid("p", i), At: governance.At(start)})
 	}
 	for i := range governance.MaxClosings {
 		head.Closing = append(head.Closing, governance.Closing{Document: governance.StoredID("package", guid("p", i)), By: guid("d", i), Until: governance.At(start)})

@@ -24,6 +24,7 @@ type Submission struct {
 	Package       governance.AccessPackage
 	Policies      []governance.AssignmentPolicy // all of the package that can be read
 	Doubtful      bool                          // there are others
+	MostPerHour   int                           // of requests that somebody makes for themselves for one package; 0: any number
 	CatalogHead   governance.Head               // which says what of these is about to be deleted
 	PolicyID      string                        // empty: the one that applies
 	Asked         []Approvers                   // who is asked in each stage of its approval, if there is one
@@ -33,7 +34,7 @@ type Submission struct {
 var errDoubtful = governance.Conflict("A policy of this access package cannot be read, so nobody can tell which one applies; an operator must mend it first (docs/operate/bad-documents.md).")
 
 // Submit decides about a new request. Errors: CodeForbidden when no policy allows it, CodeConflict when the subject has or is getting or losing the package
-// already, CodeInvalid naming what is missing or wrong.
+// already, CodeInvalid naming what is missing or wrong, CodeThrottled when it is asked for too often.
 func Submit(s State, cmd Submission, now time.Time) (Change, error) {
 	if utf8.RuneCountInString(cmd.Justification) > governance.MaxJustification {
 		return Change{}, governance.Invalid("justification", "justification is longer than %d characters.", governance.MaxJustification)
@@ -84,6 +85,14 @@ func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 		return Change{}, err
 	}
 
+	var change Change
+	if cmd.Type == governance.RequestUserAdd && cmd.MostPerHour > 0 {
+		if err := s.Head.Room(cmd.Package.ID, cmd.MostPerHour, now); err != nil {
+			return Change{}, err
+		}
+		change.Head = append(change.Head, governance.Submitted{PackageID: cmd.Package.ID, At: governance.At(now)})
+	}
+
 	target, requestor := governance.SubjectOf(cmd.Target.User).Bounded(), cmd.Requestor.Bounded() // as the directory knows them now
 	request := governance.AssignmentRequest{
 		ID:              cmd.RequestID,
@@ -103,7 +112,6 @@ func submitAdd(s State, cmd Submission, now time.Time) (Change, error) {
 		Requestor: &requestor,
 		Policy:    &policy,
 	}
-	change := Change{}
 	activity := governance.ActivityUserRequests
 	if cmd.Type == governance.RequestAdminAdd {
 		activity = governance.ActivityAdminAssigns

@@ -3,6 +3,7 @@ package governance
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Code says what kind of error an Error is. The API maps each to one status, in one place.
@@ -30,6 +31,8 @@ type Error struct {
 	Message string
 	Target  string // the property or parameter, as a client wrote it, such as "assignment/accessPackageId"
 	Err     error  // the cause, for logs only
+	// RetryAfter is how long to wait before trying again; zero: nothing says.
+	RetryAfter time.Duration
 }
 
 func (e *Error) Error() string {

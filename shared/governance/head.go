@@ -4,14 +4,15 @@ import "slices"
 
 // Head guards a partition: every write names its ETag, so all decisions about a subject (or a catalog) are made one after the other.
 type Head struct {
-	ID             string     `json:"id"` // the partition
-	Target         *Subject   `json:"target,omitempty"`
-	Holdings       []Holding  `json:"holdings,omitempty"`
-	InFlight       []InFlight `json:"requestsInFlight,omitempty"`
-	AuditSequence  int64      `json:"auditSequence"`
-	AuditHash      string     `json:"auditHash"`
-	RecentCommands []string   `json:"recentCommands,omitempty"` // so that a lost answer to a commit can be told from a lost commit
-	Closing        []Closing  `json:"closing,omitempty"`        // deletions that are under way
+	ID             string      `json:"id"` // the partition
+	Target         *Subject    `json:"target,omitempty"`
+	Holdings       []Holding   `json:"holdings,omitempty"`
+	InFlight       []InFlight  `json:"requestsInFlight,omitempty"`
+	AuditSequence  int64       `json:"auditSequence"`
+	AuditHash      string      `json:"auditHash"`
+	RecentCommands []string    `json:"recentCommands,omitempty"` // so that a lost answer to a commit can be told from a lost commit
+	Closing        []Closing   `json:"closing,omitempty"`        // deletions that are under way
+	Submitted      []Submitted `json:"submitted,omitempty"`      // requests of late, so that nobody makes too many
 
 	Claims []TaskClaim `json:"taskClaims,omitempty"`
 	Marks  []TaskMark  `json:"taskMarks,omitempty"`

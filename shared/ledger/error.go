@@ -33,5 +33,9 @@ func CodeOf(err error) governance.Code {
 
 // RetryAfter is how long a caller should wait after an error, or zero if nothing says.
 func RetryAfter(err error) time.Duration {
+	var coded *governance.Error
+	if errors.As(err, &coded) && coded.RetryAfter > 0 {
+		return coded.RetryAfter
+	}
 	return max(store.RetryAfter(err), directory.RetryAfter(err))
 }

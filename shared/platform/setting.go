@@ -41,6 +41,7 @@ type Settings struct {
 	PassAllowPrivileged     bool              // passes also for who holds a directory role or may activate one
 	PassAllowedRoles        []string          // or for the holders of these, by template id
 	AuditChains             int               // that are verified in a run; 0: none
+	RequestsPerHour         int               // that somebody may make for one package; 0: any number
 	LogLevel                slog.Level        //
 	OTLPEndpoint            string            // where traces and metrics go; empty: there are none
 	OTLPHeaders             map[string]string // that go with them
@@ -142,6 +143,9 @@ func declarations(s *Settings) []Declaration {
 		{Name: "AuditChainsPerRun", Type: "number", Limits: "0 to 100000", Default: "2000", Places: OnAzure | InSample, Azd: "LATCHKEY_AUDIT_CHAINS_PER_RUN",
 			Description: "Audit chains that each run of `reconciliation` verifies at most, each with its documents held against its head; the next run goes on where it ended. 0: none are.",
 			set:         into(&s.AuditChains, numberFrom(0, 100_000))},
+		{Name: "RequestsPerHour", Type: "number", Limits: "0 to 100", Default: "10", Places: OnAzure | InSample, Azd: "LATCHKEY_REQUESTS_PER_HOUR",
+			Description: "Requests for one access package that are accepted of a person within an hour; one more is 429. 0: any number.",
+			set:         into(&s.RequestsPerHour, numberFrom(0, 100))},
 		{Name: "LogLevel", Type: "level", Limits: "debug, info, warn or error", Default: "info", Places: OnAzure | InSample,
 			Azd: "LATCHKEY_LOG_LEVEL", Description: "The least severe log lines that are written.",
 			set: into(&s.LogLevel, level)},

@@ -45,6 +45,7 @@ func TestMutations(t *testing.T) {
 		{"the store forgets what is being deleted", "used", Sabotage{Store: func(inner store.Store) store.Store {
 			return &reopened{Store: inner, gets: map[string]int{}}
 		}}},
+		{"anybody may ask as often as they like", "often", Sabotage{NoLimit: true}},
 		{"access never expires", "", Sabotage{NoExpiry: true}},
 		{"the store hides who has a package", "roles", Sabotage{Store: func(inner store.Store) store.Store { return hiding{inner} }}},
 	})

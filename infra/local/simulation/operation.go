@@ -61,6 +61,7 @@ func operations() []operation {
 		{"publish", 2, (*world).publish},
 		{"rename", 2, (*world).rename},
 		{"delete", 1, (*world).deleteOne},
+		{"insist", 1, (*world).insist},
 		{"deleteWanted", 3, (*world).deleteWanted},
 		{"callOut", 32, (*world).callOut},
 		{"repeatCallout", 4, (*world).repeatCallout},
@@ -602,6 +603,42 @@ func (w *world) deleteOne(o op) {
 		w.deletePolicy(o)
 	} else {
 		w.deletePackage(o)
+	}
+}
+
+// requestsPerHour is how many requests for one package somebody may make for themselves in an hour.
+const requestsPerHour = 10
+
+// insist has somebody ask for a package and take it back, again and again, from two places at once.
+func (w *world) insist(o op) {
+	p, pack := one(o.luck, w.tenant.members), one(o.luck, w.tenant.packages)
+	if !p.active() {
+		return
+	}
+	for place := range 2 {
+		number, left := 0, requestsPerHour
+		var again func()
+		again = func() {
+			if left--; left < 0 || w.calm {
+				return
+			}
+			draft := governance.AssignmentRequest{RequestType: governance.RequestUserAdd, Justification: "because", Assignment: &governance.Assignment{AccessPackageID: pack.id}}
+			key := fmt.Sprintf("insist-%d-%d-%d-%d", w.options.Seed, o.number, place, number)
+			number++
+			made := firstID(p.caller, key, text(draft))
+			w.ledger.issued[made] = &issued{caller: p.caller, kind: draft.RequestType, pack: pack.id, target: p}
+			w.call(op{number: o.number, name: o.name, luck: o.luck, done: &done{}, partial: true}, fmt.Sprintf("%s.%d.%d", p.name, place, number), 1, func(ctx context.Context, a *process) error {
+				_, err := a.Once(ctx, p.caller, key, []byte(text(draft)), func(ctx context.Context) (ledger.Answer, error) {
+					answer, err := a.SubmitRequest(ctx, p.caller, draft)
+					if err != nil {
+						return ledger.Answer{}, err
+					}
+					return ledger.Answer{Status: 201}, a.CancelRequest(ledger.Beside(ctx), p.caller, answer.ID)
+				})
+				return err
+			}, func(error) { again() })
+		}
+		again()
 	}
 }
 

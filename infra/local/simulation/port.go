@@ -22,6 +22,7 @@ type Sabotage struct {
 	Actions   func(directory.Actions) directory.Actions
 	Outbound  func(companion.Outbound) companion.Outbound
 	NoExpiry  bool // the timer of the expirations never runs
+	NoLimit   bool // anybody may ask as often as they like
 	Passes    bool // the directory lists no passes and lets a person have many
 }
 

@@ -85,6 +85,15 @@ func (c *commit) requestMade(s *subject, next governance.AssignmentRequest) {
 		if next.AccessPackage.ID != made.pack || made.target != s.person || made.caller.ObjectID != s.person.ID {
 			c.broken("request", "the request %s is not what %s asked for", next.ID, w.nameOf(made.caller.ObjectID))
 		}
+		lately := 0
+		for _, other := range s.requests { // this one too
+			if other.RequestType == governance.RequestUserAdd && other.AccessPackage.ID == made.pack && next.CreatedDateTime.Instant().Sub(other.CreatedDateTime.Instant()) < time.Hour {
+				lately++
+			}
+		}
+		if lately > requestsPerHour {
+			c.broken("often", "%d requests of %s for %s were accepted within an hour", lately, s.person.name, w.nameOf(made.pack))
+		}
 		if !next.Policy.Requestor().EnableTargetsToSelfAddAccess || !w.inScope(*next.Policy, s.person, w.current.began) {
 			c.broken("policy", "%s requested %s under the policy %s, which is not for them", s.person.name, w.nameOf(made.pack), w.nameOf(next.Policy.ID))
 		}

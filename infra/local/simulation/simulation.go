@@ -179,7 +179,10 @@ func newWorld(options Options) *world {
 	w.ports = handlers.Ports{
 		Store: storePort{w, inner.store}, Bus: busPort{w, inner.bus}, Directory: directoryPort{w, inner.directory}, Actions: actionPort{w, inner.actions}, Outbound: outboundPort{w, inner.outbound},
 		Secrets: secrets(), PublicURL: "https://latchkey.example", PortalURL: "https://portal.example",
-		Clock: clockPort{w}, NewID: w.newID, Sleep: w.sleep, Jitter: w.jitter, Logger: slog.New(logPort{w}), AuditChains: 100,
+		Clock: clockPort{w}, NewID: w.newID, Sleep: w.sleep, Jitter: w.jitter, Logger: slog.New(logPort{w}), AuditChains: 100, RequestsPerHour: requestsPerHour,
+	}
+	if options.Sabotage.NoLimit {
+		w.ports.RequestsPerHour = 0
 	}
 	w.apps = [2]*process{start(w.ports), start(w.ports)}
 	return w

@@ -3,6 +3,7 @@ package stack_test
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -376,5 +377,21 @@ func TestFilterByCurrentUser(t *testing.T) {
 	}
 	for _, wrong := range []string{requests + "(on=target)", requests + "()", requests, "/assignments/microsoft.graph.filterByCurrentUser()"} {
 		self.call("GET", wrong, nil).refused(http.StatusBadRequest, "on='target'")
+	}
+}
+
+// The eleventh request for a package within an hour is refused as Graph refuses what comes too often. No rule of Microsoft's: issue 11.
+func TestRequestsTooOften(t *testing.T) {
+	boss := hire(t, "")
+	o := newOffer(t, approvedBy(user(boss.ID)))
+	self := person(t, hire(t, "").UserPrincipalName)
+	for range 10 {
+		id := text(t, self.post("/assignmentRequests", add("userAdd", o.pack, nil)), "id")
+		self.call("POST", "/assignmentRequests/"+id+"/cancel", nil).want(http.StatusOK)
+	}
+	r := self.call("POST", "/assignmentRequests", add("userAdd", o.pack, nil))
+	r.refused(http.StatusTooManyRequests, "RequestsPerHour", "tooManyRequests")
+	if wait, err := strconv.Atoi(r.header.Get("Retry-After")); err != nil || wait < 3000 || wait > 3600 {
+		t.Errorf("Retry-After is %q", r.header.Get("Retry-After"))
 	}
 }

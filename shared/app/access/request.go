@@ -19,6 +19,8 @@ type Requests struct {
 	Ledger    *ledger.Ledger
 	Authz     *authz.Authorizer
 	Directory *directory.Recent
+	// MostPerHour is how many requests for one package somebody may make for themselves within an hour; 0: any number.
+	MostPerHour int
 }
 
 // What people call these resources.
@@ -203,7 +205,7 @@ func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, dra
 	}
 	submission := engine.Submission{
 		RequestID: draft.ID, AssignmentID: governance.NameID("assignment:" + draft.ID), Type: draft.RequestType, Justification: draft.Justification, Answers: draft.Answers,
-		Schedule: draft.Schedule, Caller: caller, Requestor: requestor, Target: target, Catalog: catalog.Catalog, Package: pack, Policies: policies, CatalogHead: state.Head, Doubtful: !catalog.PoliciesRead(pack.ID), PolicyID: policyID,
+		Schedule: draft.Schedule, Caller: caller, Requestor: requestor, Target: target, Catalog: catalog.Catalog, Package: pack, Policies: policies, CatalogHead: state.Head, MostPerHour: r.MostPerHour, Doubtful: !catalog.PoliciesRead(pack.ID), PolicyID: policyID,
 	}
 	if submission.Asked, err = r.asked(ctx, submission); err != nil {
 		return prepared{}, err
