@@ -54,7 +54,7 @@ var accessPackages = &descriptor{
 				found, err := s.use.Offers.ApplicableRequirements(c.ctx(), c.caller, c.ids[0])
 				return map[string]any{"value": found}, err
 			})
-		requirements.takes = strict.Requirements
+		requirements.takes, requirements.reads = strict.Requirements, true
 		return []verb{
 			list("/accessPackages", page),
 			offered,

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"latchkey/shared/governance"
@@ -85,7 +86,7 @@ func (c *call) run(e endpoint) (response, error) {
 	return e(c)
 }
 
-// once runs what writes, under its Idempotency-Key if it has one.
+// once runs what writes: at most once under its Idempotency-Key, and if it has none, so that it may be sent again by who did not hear the answer.
 func (c *call) once() (response, error) {
 	for _, condition := range []string{"If-Match", "If-None-Match", "If-Unmodified-Since"} {
 		if len(c.r.Header.Values(condition)) > 0 && !(condition == "If-Match" && (c.route.version || c.route.partOf != nil)) {
@@ -101,20 +102,24 @@ func (c *call) once() (response, error) {
 	}
 	keys := c.r.Header.Values("Idempotency-Key")
 	switch {
-	case len(keys) == 0:
-		return c.run(c.route.run)
-	case c.route.unkept:
+	case c.route.unkept && len(keys) > 0:
 		return response{}, governance.Invalid("Idempotency-Key",
 			"What this answers is shown once; it cannot be asked for with an Idempotency-Key.")
-	case len(keys) > 1 || strings.TrimSpace(keys[0]) == "":
+	case len(keys) > 1 || len(keys) == 1 && strings.TrimSpace(keys[0]) == "":
 		return response{}, governance.Invalid("Idempotency-Key", "There must be one Idempotency-Key, and it must not be empty.")
+	case c.route.unkept || c.route.reads:
+		return c.run(c.route.run)
+	}
+	again, err := c.again()
+	if err != nil {
+		return response{}, err
 	}
 	body, err := c.body()
 	if err != nil {
 		return response{}, err
 	}
-	what := append([]byte(c.route.method+" "+strings.ToLower(c.path)+"?"+c.query.Encode()+"\n"), body...)
-	answer, err := c.server.use.Ledger.Once(c.ctx(), c.caller, keys[0], what, func(ctx context.Context) (ledger.Answer, error) {
+	what := append([]byte(c.route.method+" "+strings.ToLower(c.path)+"?"+c.query.Encode()+"\n"), sameContent(body)...)
+	do := func(ctx context.Context) (ledger.Answer, error) {
 		c.r = c.r.WithContext(ctx)
 		made, err := c.run(c.route.run)
 		if err != nil {
@@ -122,7 +127,13 @@ func (c *call) once() (response, error) {
 		}
 		encoded, err := made.encode(c)
 		return ledger.Answer{Status: made.status, ETag: made.etag, Body: encoded}, err
-	})
+	}
+	var answer ledger.Answer
+	if len(keys) == 1 {
+		answer, err = c.server.use.Ledger.Once(c.ctx(), c.caller, keys[0], what, do)
+	} else {
+		answer, err = c.server.use.Ledger.Again(c.ctx(), c.caller, append(what, "\n"+c.r.Header.Get("If-Match")...), again, do)
+	}
 	if err != nil {
 		return response{}, err
 	}
@@ -156,6 +167,34 @@ func splitUnquoted(text string, separator byte) []string {
 		}
 	}
 	return append(parts, text[begin:])
+}
+
+// again says whether the client has sent the same before and did not hear the answer, as Graph's do after 429, 503 and 504. Errors: CodeInvalid.
+func (c *call) again() (bool, error) {
+	value := c.r.Header.Get("Retry-Attempt")
+	if value == "" {
+		return false, nil
+	}
+	attempt, err := strconv.ParseUint(value, 10, 16)
+	if err != nil {
+		return false, governance.Invalid("Retry-Attempt", "Retry-Attempt says how often the request was sent before, such as 1.")
+	}
+	return attempt > 0, nil
+}
+
+// sameContent is a body without what makes no difference in JSON: blanks, and the order of members.
+func sameContent(body []byte) []byte {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	var value any
+	if decoder.Decode(&value) != nil {
+		return body
+	}
+	same, err := json.Marshal(value)
+	if err != nil {
+		return body
+	}
+	return same
 }
 
 // maxClientRequestID bounds the id of a client that is repeated to it.

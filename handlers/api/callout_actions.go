@@ -40,15 +40,15 @@ var calloutActions = &descriptor{
 			lines, err := s.use.Actions.RehearseAction(c.ctx(), c.caller, c.ids[0], payload)
 			return map[string]any{"would": lines}, err
 		})
-		rehearse.body = carrying
+		rehearse.body, rehearse.reads = carrying, true
+		check := answering(http.MethodPost, one+"/check", http.StatusOK, func(c *call) (any, error) { return s.use.Actions.CheckAction(c.ctx(), c.caller, c.ids[0]) })
+		check.reads = true
 		return []verb{
 			list(all, use(s.use.Actions.ListActions)),
 			read(one, use(s.use.Actions.CalloutAction)),
 			put,
 			remove(one, s.use.Actions.DeleteAction),
-			answering(http.MethodPost, one+"/check", http.StatusOK,
-				func(c *call) (any, error) { return s.use.Actions.CheckAction(c.ctx(), c.caller, c.ids[0]) }),
-			rehearse,
+			check, rehearse,
 		}
 	},
 }

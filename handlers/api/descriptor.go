@@ -90,6 +90,7 @@ type verb struct {
 	version bool                            // it honours If-Match: the version of what its path names
 	partOf  func(*call) governance.Document // it honours If-Match: the version of what holds what its path names; only its id counts
 	unkept  bool                            // what it answers is kept nowhere, so it cannot be repeated under an Idempotency-Key
+	reads   bool                            // it changes nothing, though it is a POST: there is nothing to repeat
 	upsert  bool                            // a PUT without If-Match makes a new one
 	run     endpoint
 

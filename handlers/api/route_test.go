@@ -14,11 +14,12 @@ import (
 
 	"latchkey/shared/governance"
 	"latchkey/shared/identity"
+	"latchkey/shared/ledger"
 )
 
 // everyRoute tries on each route what is said of all, those of the future too. There are no use cases behind them: what is refused never reaches one.
 func everyRoute(t *testing.T, do func(t *testing.T, s *Server, r *route)) {
-	s := New(Options{Identity: identified{}, TokenFrom: func(http.Header) (string, error) { return "token", nil }, Logger: slog.New(slog.DiscardHandler)})
+	s := New(Options{Use: UseCases{Ledger: ledger.New(ledger.Options{})}, Identity: identified{}, TokenFrom: func(http.Header) (string, error) { return "token", nil }, Logger: slog.New(slog.DiscardHandler)})
 	if len(s.routes) < 40 || len(s.routes) != len(s.Routes()) {
 		t.Fatalf("there are %d routes", len(s.routes))
 	}

@@ -15,6 +15,7 @@ import (
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
 	"latchkey/shared/identity"
+	"latchkey/shared/ledger"
 )
 
 // identified answers every token with what it is told to.
@@ -36,7 +37,7 @@ func (broken) Validate(context.Context, string) (governance.Caller, error) {
 
 func serve(t *testing.T, validator Validator, log *bytes.Buffer) (answer *httptest.ResponseRecorder, body errorBody) {
 	t.Helper()
-	s := New(Options{Identity: validator, TokenFrom: func(http.Header) (string, error) { return "token", nil }, Logger: slog.New(slog.NewJSONHandler(log, nil))})
+	s := New(Options{Use: UseCases{Ledger: ledger.New(ledger.Options{})}, Identity: validator, TokenFrom: func(http.Header) (string, error) { return "token", nil }, Logger: slog.New(slog.NewJSONHandler(log, nil))})
 	answer = httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodGet, "/api/v1.0/identityGovernance/entitlementManagement/catalogs", nil)
 	r.Header.Set("Client-Request-Id", "mine")

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"time"
 
 	"latchkey/shared/governance"
@@ -25,5 +26,7 @@ func Works() map[string]governance.Work {
 	return works
 }
 
-// WithCommand is withCommand.
-var WithCommand = withCommand
+// WithCommand is the context of a command by its name, which may have been carried out before.
+func WithCommand(ctx context.Context, name string) context.Context {
+	return withCommand(ctx, command{name: name})
+}

@@ -65,17 +65,20 @@ func New(o Options) *Ledger {
 // Now is the present, as it is stored: to the millisecond.
 func (l *Ledger) Now() time.Time { return l.options.Clock.Now().UTC().Truncate(time.Millisecond) }
 
-// command is one command under an idempotency key: whatever it makes and commits is named after the key, so that a repetition finds what was made. It is used by one goroutine at a time.
+// command is one command under a name of its own, such as that of an idempotency key: whatever it makes and commits is named after the key, so that a repetition finds what was made. It is used by one goroutine at a time.
 type command struct {
 	name         string
 	ids, commits int
+	begin        func(context.Context) // before the first commit; nil: nothing
+	first        bool                  // nothing can have been made under the name before
+	replayed     bool                  // it is over: whoever sends it again is only to be let through to its answer, and nothing is changed
 }
 
 type commandKey struct{}
 
-// withCommand is the context of one command under an idempotency key.
-func withCommand(ctx context.Context, name string) context.Context {
-	return context.WithValue(ctx, commandKey{}, &command{name: name})
+// withCommand is the context of one command.
+func withCommand(ctx context.Context, c command) context.Context {
+	return context.WithValue(ctx, commandKey{}, &c)
 }
 
 func commandOf(ctx context.Context) *command {
@@ -86,6 +89,12 @@ func commandOf(ctx context.Context) *command {
 // Beside is the context of what is done beside a command and is no part of what its key names, such as taking back what it began; it outlives the call.
 func Beside(ctx context.Context) context.Context {
 	return context.WithValue(context.WithoutCancel(ctx), commandKey{}, (*command)(nil))
+}
+
+// repeats says whether what is done may have been done before, under the same name.
+func repeats(ctx context.Context) bool {
+	c := commandOf(ctx)
+	return c != nil && !c.first
 }
 
 // NewID is the id for something new.
@@ -105,7 +114,7 @@ func (l *Ledger) commitID(ctx context.Context) (id string, repeats bool) {
 		return l.options.NewID(), false
 	}
 	c.commits++
-	return governance.NameID(fmt.Sprintf("%s:commit:%d", c.name, c.commits)), true
+	return governance.NameID(fmt.Sprintf("%s:commit:%d", c.name, c.commits)), !c.first
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

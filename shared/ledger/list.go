@@ -92,17 +92,33 @@ func GetAt[T governance.Document](ctx context.Context, l *Ledger, place governan
 	return Versioned[T]{Value: value, ETag: found[0].ETag}, err
 }
 
-// Repeated is what the command made before, if it is a repetition: a zero one, if it is not, or made nothing.
+// Repeated is what the command made before, if it is a repetition: a zero one, if it is not, or made nothing. What is to come of it goes on its way, should it not have yet.
 func Repeated[T governance.Document](ctx context.Context, l *Ledger, id, what string) (T, error) {
-	if commandOf(ctx) == nil {
-		var none T
+	var none T
+	if !repeats(ctx) {
 		return none, nil
 	}
-	found, err := Get[T](ctx, l, id, what)
-	if governance.CodeOf(err) == governance.CodeNotFound {
-		err = nil
+	place, err := Locate[T](ctx, l, id, what)
+	var found Versioned[T]
+	if err == nil {
+		found, err = GetAt[T](ctx, l, place, governance.Fold(id), what)
 	}
-	return found.Value, err
+	switch {
+	case governance.CodeOf(err) == governance.CodeNotFound:
+		return none, nil
+	case err != nil:
+		return none, err
+	}
+	l.flushLeft(ctx, place)
+	return found.Value, nil
+}
+
+// MadeOrRepeated is what a command has made: by this call or, where that only found the command done, by the one before. It is a zero one if nothing is left of it.
+func MadeOrRepeated[T governance.Document](ctx context.Context, l *Ledger, done Committed, id, what string) (T, error) {
+	if made, ok := Made[T](done, id); ok {
+		return made, nil
+	}
+	return Repeated[T](ctx, l, id, what)
 }
 
 // AnyETag is an If-Match that any version fits.

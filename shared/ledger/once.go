@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"latchkey/shared/governance"
@@ -20,9 +21,11 @@ type Answer struct {
 	Body   json.RawMessage `json:"body,omitempty"`
 }
 
-// claim is the document that stands for a key that was used.
+// claim is the document that stands for a key that was used, or for a command without one.
 type claim struct {
-	Fingerprint string  `json:"fingerprint"` // of the request that used it
+	Fingerprint string  `json:"fingerprint,omitempty"` // of the request that used it
+	Rights      string  `json:"rights,omitempty"`      // of the token that it was used with
+	Name        string  `json:"name,omitempty"`        // of a command without a key
 	Answer      *Answer `json:"answer,omitempty"`
 }
 
@@ -30,20 +33,23 @@ const (
 	// MaxIdempotencyKey bounds an Idempotency-Key, in bytes.
 	MaxIdempotencyKey = 255
 	// idempotencyTTL is how long a key is remembered.
-	idempotencyTTL  = 24 * time.Hour
+	idempotencyTTL = 24 * time.Hour
+	// retryTTL is how long a command without a key is remembered, for who sends it again.
+	retryTTL        = 10 * time.Minute
 	kindIdempotency = "idempotency"
 )
 
 // Once does a command at most once for a key: a repetition with the same request gets the same answer, one with another request CodeConflict. what is the whole request, such as method,
 // path and body. do is given a context that names new things after the key, so that a repetition after a crash finds what was made instead of making it twice. A command that fails
-// frees the key. Errors: CodeInvalid for a key that is too long, CodeConflict, and those of do.
+// frees the key. Before an answer is given again, do decides again whether the caller may have it, and changes nothing. Errors: CodeInvalid for a key that is too long, CodeConflict, and those of do.
 func (l *Ledger) Once(ctx context.Context, caller governance.Caller, key string, what []byte, do func(context.Context) (Answer, error)) (Answer, error) {
 	if len(key) > MaxIdempotencyKey {
 		return Answer{}, governance.Invalid("Idempotency-Key", "Idempotency-Key has at most %d bytes.", MaxIdempotencyKey)
 	}
-	sum := sha256.Sum256(what)
-	mine := claim{Fingerprint: hex.EncodeToString(sum[:])}
-	place := SubjectPlace(governance.NameID("idempotency:" + caller.TenantID + ":" + caller.ObjectID + ":" + caller.AppID + ":" + key))
+	mine := claim{Fingerprint: hashed(what), Rights: rightsOf(caller)}
+	place := claimPlace("idempotency", caller, key)
+	// The fingerprint is part of the name: a key that was freed or forgotten, and is used again for another request, must not find what the first one made.
+	name := place.Partition + ":" + mine.Fingerprint
 	etag, err := l.SetNote(ctx, place, kindIdempotency, mine, "", idempotencyTTL)
 	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrUnavailable) {
 		before, present, getErr := GetNote[claim](ctx, l, place, kindIdempotency)
@@ -53,28 +59,98 @@ func (l *Ledger) Once(ctx context.Context, caller governance.Caller, key string,
 		case present == "":
 			return Answer{}, Unavailable("The store", err) // it expired or was freed this instant, or was never written
 		case before.Fingerprint != mine.Fingerprint:
-			return Answer{}, &governance.Error{Code: governance.CodeConflict, Target: "Idempotency-Key", Message: "This Idempotency-Key was used for another request; use a new key for a new request."}
+			return Answer{}, keyConflict("This Idempotency-Key was used for another request; use a new key for a new request.")
 		case before.Answer != nil:
-			return *before.Answer, nil
+			return *before.Answer, mayHear(ctx, name, before, mine, do)
 		}
 		etag, err = present, nil // begun by a call that is still at it, or died
 	}
 	if err != nil {
 		return Answer{}, fmt.Errorf("claim the idempotency key: %w", err)
 	}
-	// The fingerprint is part of the name: a key that was freed or forgotten, and is used again for another request, must not find what the first one made.
-	answer, err := do(withCommand(ctx, place.Partition+":"+mine.Fingerprint))
+	answer, err := do(withCommand(ctx, command{name: name}))
 	if err != nil {
 		if freeErr := l.DropNote(ctx, place, kindIdempotency, etag); freeErr != nil && !errors.Is(freeErr, store.ErrConflict) {
 			l.options.Logger.WarnContext(ctx, "an idempotency key stays claimed by a command that failed", "error", freeErr)
 		}
 		return Answer{}, err
 	}
-	if _, err := l.SetNote(ctx, place, kindIdempotency, claim{Fingerprint: mine.Fingerprint, Answer: &answer}, etag, idempotencyTTL); err != nil {
+	mine.Answer = &answer
+	if _, err := l.SetNote(ctx, place, kindIdempotency, mine, etag, idempotencyTTL); err != nil {
 		if kept, _, getErr := GetNote[claim](ctx, l, place, kindIdempotency); getErr == nil && kept.Fingerprint == mine.Fingerprint && kept.Answer != nil {
 			return *kept.Answer, nil // that of the same command, which was sent twice at once: both clients hear the same
 		}
 		l.options.Logger.WarnContext(ctx, "the answer to an idempotency key was not kept; a repetition finds what was made", "error", err)
 	}
 	return answer, nil
+}
+
+// mayHear has a command decide once more whether its caller may give it, as its answer is about to be given again: what the state of things would refuse by now, it did not refuse then.
+func mayHear(ctx context.Context, name string, before, mine claim, do func(context.Context) (Answer, error)) error {
+	_, err := do(withCommand(ctx, command{name: name, replayed: true}))
+	switch governance.CodeOf(err) {
+	case governance.CodeConflict, governance.CodeInvalid, governance.CodePrecondition, governance.CodeTooLarge:
+		err = nil
+	}
+	if err == nil && before.Rights != mine.Rights {
+		err = keyConflict("This Idempotency-Key was used with a token of other permissions; use it with the same, or a new key.")
+	}
+	return err
+}
+
+func keyConflict(message string) error {
+	return &governance.Error{Code: governance.CodeConflict, Target: "Idempotency-Key", Message: message}
+}
+
+// Again does a command that has no key. again says that the client has sent it before and did not hear the answer: then what the caller did last with the same content, within ten minutes, is the answer. what is
+// as in Once; do is given a context under which a repetition finds what was made. It is remembered before the first commit, so that what is refused costs nothing. Errors: those of do.
+func (l *Ledger) Again(ctx context.Context, caller governance.Caller, what []byte, again bool, do func(context.Context) (Answer, error)) (Answer, error) {
+	place := claimPlace("retry", caller, hashed(what)+rightsOf(caller))
+	if again {
+		before, etag, err := GetNote[claim](ctx, l, place, kindIdempotency)
+		if err != nil {
+			return Answer{}, err
+		}
+		if etag != "" {
+			return do(withCommand(ctx, command{name: before.Name}))
+		}
+	}
+	name := l.options.NewID()
+	remembered := false
+	return do(withCommand(ctx, command{name: name, first: true, begin: func(ctx context.Context) {
+		if remembered {
+			return
+		}
+		remembered = true
+		_, err := l.retry(ctx, []error{store.ErrConflict}, func() (bool, error) {
+			_, err := l.SetNote(ctx, place, kindIdempotency, claim{Name: name}, "", retryTTL)
+			if !errors.Is(err, store.ErrConflict) {
+				return err == nil, err
+			}
+			_, etag, err := GetNote[claim](ctx, l, place, kindIdempotency)
+			if err == nil {
+				_, err = l.SetNote(ctx, place, kindIdempotency, claim{Name: name}, etag, retryTTL)
+			}
+			return err == nil, err
+		})
+		if err != nil { // it is done all the same: whoever sends it again is refused for what is there
+			l.options.Logger.WarnContext(ctx, "a command is not remembered for who sends it again", "error", err)
+		}
+	}}))
+}
+
+// claimPlace is where a claim lies: no caller sees another's.
+func claimPlace(kind string, caller governance.Caller, key string) governance.Place {
+	return SubjectPlace(governance.NameID(kind + ":" + caller.TenantID + ":" + caller.ObjectID + ":" + caller.AppID + ":" + key))
+}
+
+// rightsOf tells tokens apart by what they permit. The roles of a person are looked at when a command is decided.
+func rightsOf(caller governance.Caller) string {
+	text, _ := json.Marshal([]any{caller.Kind, slices.Sorted(slices.Values(caller.Scopes)), slices.Sorted(slices.Values(caller.Permissions))}) // strings alone
+	return hashed(text)
+}
+
+func hashed(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }

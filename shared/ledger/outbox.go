@@ -72,6 +72,24 @@ func (l *Ledger) flush(ctx context.Context, place governance.Place, effects []go
 	}
 }
 
+// flushLeft sends what lies in the outbox of a place: what another call has committed, and may have died before it sent.
+func (l *Ledger) flushLeft(ctx context.Context, place governance.Place) {
+	var effects []governance.Effect
+	query := store.Query{Partition: place.Partition, Kind: governance.Effect{}.DocumentKind(), PageSize: sweepPage}
+	err := l.Each(ctx, store.Container(place.Container), query, func(found []store.Document) error {
+		for _, document := range found {
+			if effect, err := Decode[governance.Effect](document); err == nil { // else the timer tells of it
+				effects = append(effects, effect)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		l.options.Logger.WarnContext(ctx, "effects stay in the outbox for now", "partition", place.Partition, "error", err)
+	}
+	l.flush(ctx, place, effects)
+}
+
 // send puts effects of a place on their queues, in order, and answers with the stored ids of those that are. One that the bus would refuse, and the others with it, is told and left where it is.
 func (l *Ledger) send(ctx context.Context, place governance.Place, effects []governance.Effect) (sent []string, err error) {
 	messages := map[string][]bus.Message{}

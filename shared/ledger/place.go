@@ -59,7 +59,7 @@ func Locate[T governance.Document](ctx context.Context, l *Ledger, id, what stri
 			})
 		}
 		err := first(of, store.Query{ID: stored})
-		if err == nil && commandOf(ctx) != nil { // a repetition may be about what it deleted itself: the audit tells where that was
+		if err == nil && repeats(ctx) { // a repetition may be about what it deleted itself: the audit tells where that was
 			entry := kindOf[governance.AuditEntry]()
 			err = first(entry, store.Query{Kind: entry.name, Filter: store.Compare{Path: []string{"targetId"}, Comparison: store.Equal, Value: governance.Fold(id)}})
 		}

@@ -62,17 +62,19 @@ func (c Committed) ETag(document governance.Document) string {
 func (l *Ledger) Update(ctx context.Context, place governance.Place, read Read, command Decide, rests ...Version) (Committed, error) {
 	platform.NameSubject(ctx, place.Partition)
 	commandID, again := l.commitID(ctx)
+	replayed := again && commandOf(ctx).replayed
 	var done Committed
+	left := false // what was committed before, by another call
 	committed, err := l.retry(ctx, passing, func() (bool, error) {
 		state, err := read(ctx, l, place)
 		if err != nil {
 			return false, err
 		}
-		if again && state.Head.Remembers(commandID) { // the answer to our commit was lost, the commit was not; or a command with an idempotency key is repeated
+		if again && (replayed || state.Head.Remembers(commandID)) { // the answer to our commit was lost, the commit was not; or a command with an idempotency key is repeated
 			if done.etags == nil {
 				done = Committed{Before: state.State}
 			}
-			done.etags = state.ETags
+			done.etags, left = state.ETags, done.IsEmpty()
 			return true, nil
 		}
 		repeats := again
@@ -97,6 +99,9 @@ func (l *Ledger) Update(ctx context.Context, place governance.Place, read Read, 
 			return false, err
 		}
 		done = next
+		if c := commandOf(ctx); c != nil && c.begin != nil {
+			c.begin(ctx)
+		}
 		etags, err := l.options.Store.Commit(ctx, store.Container(place.Container), place.Partition, operations)
 		for i := range etags {
 			done.etags[operations[i].Document.ID] = etags[i]
@@ -114,6 +119,9 @@ func (l *Ledger) Update(ctx context.Context, place governance.Place, read Read, 
 			l.placed(document, place.Partition)
 		}
 		l.flush(ctx, place, done.Effects)
+	}
+	if left {
+		l.flushLeft(ctx, place)
 	}
 	return done, nil
 }

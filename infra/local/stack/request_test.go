@@ -390,7 +390,7 @@ func TestRequestsTooOften(t *testing.T) {
 		self.call("POST", "/assignmentRequests/"+id+"/cancel", nil).want(http.StatusOK)
 	}
 	r := self.call("POST", "/assignmentRequests", add("userAdd", o.pack, nil))
-	r.refused(http.StatusTooManyRequests, "RequestsPerHour", "tooManyRequests")
+	r.refused(http.StatusTooManyRequests, "RequestsPerHour")
 	if wait, err := strconv.Atoi(r.header.Get("Retry-After")); err != nil || wait < 3000 || wait > 3600 {
 		t.Errorf("Retry-After is %q", r.header.Get("Retry-After"))
 	}

@@ -64,6 +64,9 @@ func (r *Requests) SubmitRequest(ctx context.Context, caller governance.Caller, 
 		return none, err
 	}
 	if made.ID != "" {
+		if !made.RequestType.IsSelf() && !rights.In(made.AccessPackage.Catalog.ID, operation) {
+			return none, governance.NotFound("There is no request %s.", made.ID)
+		}
 		return made, r.notClosing(ctx, made)
 	}
 	err = r.Ledger.Afresh(ctx, func() error {
@@ -75,9 +78,8 @@ func (r *Requests) SubmitRequest(ctx context.Context, caller governance.Caller, 
 		done, err := update(ctx, r.Ledger, ledger.SubjectPlace(prepared.subjectID), prepared.reads(), func(s engine.State) (engine.Change, error) {
 			return engine.Submit(s, prepared.Submission, r.Ledger.Now())
 		}, prepared.rests...)
-		var ok bool
-		if made, ok = ledger.Made[governance.AssignmentRequest](done, draft.ID); err == nil && !ok { // sent twice at once
-			made, err = ledger.Repeated[governance.AssignmentRequest](ctx, r.Ledger, draft.ID, requestName)
+		if err == nil {
+			made, err = ledger.MadeOrRepeated[governance.AssignmentRequest](ctx, r.Ledger, done, draft.ID, requestName)
 		}
 		return err
 	})
@@ -90,7 +92,7 @@ func (r *Requests) SubmitRequest(ctx context.Context, caller governance.Caller, 
 // notClosing looks at the catalog of a request once more, now that it is committed (OBJ-17): who deletes what it asks for closed it first, and looks for requests then. Either this look finds it closed, and takes
 // the request back, or that one finds the request. Errors: CodeConflict.
 func (r *Requests) notClosing(ctx context.Context, made governance.AssignmentRequest) error {
-	if made.RequestType.IsRemoval() {
+	if made.ID == "" || made.RequestType.IsRemoval() {
 		return nil
 	}
 	catalog, _, err := r.Ledger.Catalog(ctx, made.AccessPackage.Catalog.ID)

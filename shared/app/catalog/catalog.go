@@ -4,8 +4,6 @@ package catalog
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"latchkey/shared/app/authz"

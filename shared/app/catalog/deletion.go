@@ -22,8 +22,10 @@ type deletion struct {
 	unused   func(ctx context.Context) error // refuses it for what uses the document elsewhere; nil: nothing can
 }
 
-// maxClosings is how often a deletion that was too slow is begun.
-const maxClosings = 3
+const (
+	maxClosings = 3    // how often a deletion that was too slow is begun
+	maxCommits  = 1000 // of one deletion
+)
 
 // run begins the deletion, looks, and ends it or calls it off. One that breaks off leaves the document closed for two minutes, or less if it is repeated.
 func (d deletion) run(ctx context.Context) error {
@@ -59,7 +61,7 @@ func (d deletion) run(ctx context.Context) error {
 
 // remove deletes what may be more than one commit can hold: as often as something is left. What breaks off goes on when it is repeated, since the document itself is deleted last.
 func (d deletion) remove(ctx context.Context, name string) error {
-	for {
+	for range maxCommits {
 		done, err := d.ledger.Update(ctx, d.place, ledger.Whole, matching(d.document, d.ifMatch, func(s engine.State) (engine.Change, error) {
 			change, err := d.command(s)
 			if err == nil {
@@ -74,6 +76,7 @@ func (d deletion) remove(ctx context.Context, name string) error {
 			return err
 		}
 	}
+	return engine.ErrReopened
 }
 
 // reopen calls the deletion off, as well as it can: else it ends by itself.

@@ -68,10 +68,10 @@ func (r *Resources) RequestResource(ctx context.Context, caller governance.Calle
 	done, err := r.Ledger.Update(ctx, place, ledger.Whole, func(s engine.State) (engine.Change, error) {
 		return command(s, request, by(r.Ledger, caller))
 	})
-	if made, ok := ledger.Made[governance.ResourceRequest](done, request.ID); err != nil || ok {
-		return made, err
+	if err != nil {
+		return none, err
 	}
-	return ledger.Repeated[governance.ResourceRequest](ctx, r.Ledger, request.ID, requestName) // sent twice at once
+	return ledger.MadeOrRepeated[governance.ResourceRequest](ctx, r.Ledger, done, request.ID, requestName)
 }
 
 // describe is the resource of a request to add, as the catalog is to have it. Errors: CodeInvalid.
