@@ -8,6 +8,7 @@ import (
 	"latchkey/handlers/api"
 	"latchkey/shared/app/access"
 	"latchkey/shared/app/authz"
+	"latchkey/shared/app/automatic"
 	"latchkey/shared/app/catalog"
 	"latchkey/shared/app/companion"
 	"latchkey/shared/app/evidence"
@@ -91,6 +92,7 @@ func Wire(p Ports) UseCases {
 			Approvals:   &access.Approvals{Ledger: l, Authz: a, Directory: people},
 			Assignments: &access.Assignments{Ledger: l, Authz: a},
 			Offers:      &access.Offers{Ledger: l, Authz: a, Directory: people},
+			Rules:       &automatic.Rules{Authz: a, Now: l.Now},
 			Tasks:       companion,
 			Actions:     actionsOf(tasks),
 			Trail:       trail,

@@ -40,12 +40,8 @@ var accessPackages = &descriptor{
 		requirements := answering(http.MethodPost, "/accessPackages/{id}/getApplicablePolicyRequirements", http.StatusOK,
 			func(c *call) (any, error) {
 				var asked struct{ Subject *governance.Subject }
-				if body, err := c.given(); err != nil {
+				if err := c.parameters(&asked); err != nil {
 					return nil, err
-				} else if body != nil {
-					if err := body.Into(&asked); err != nil {
-						return nil, err
-					}
 				}
 				if asked.Subject != nil && !strings.EqualFold(asked.Subject.ObjectID, c.caller.ObjectID) {
 					return nil, governance.Invalid("subject/objectId",

@@ -142,6 +142,19 @@ func (c *call) given() (*strict.Body, error) {
 	return c.route.of.body.Change(data)
 }
 
+// parameters reads the body of an action, if it has one. Errors: those of given, CodeInvalid naming a member that is of another type.
+func (c *call) parameters(into any) error {
+	body, err := c.given()
+	if err != nil || body == nil {
+		return err
+	}
+	data, err := body.JSON()
+	if err != nil {
+		return err
+	}
+	return decode(data, into)
+}
+
 // edit is what a body makes of a resource.
 type edit[T any] struct {
 	ifMatch string         // the version that is meant; empty: any

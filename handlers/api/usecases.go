@@ -2,6 +2,7 @@ package api
 
 import (
 	"latchkey/shared/app/access"
+	"latchkey/shared/app/automatic"
 	"latchkey/shared/app/catalog"
 	"latchkey/shared/app/companion"
 	"latchkey/shared/app/evidence"
@@ -20,6 +21,7 @@ type UseCases struct {
 	Approvals   *access.Approvals
 	Assignments *access.Assignments
 	Offers      *access.Offers
+	Rules       *automatic.Rules
 	Tasks       companion.Tasks
 	Actions     companion.Actions
 	Trail       *evidence.Trail

@@ -36,6 +36,7 @@ var expected = map[authz.Operation]string{
 	"readAssignments":  "AaPp",
 	"readOwn":          "U",
 	"readAudit":        "AaPp",
+	"tryRules":         "Aa",
 	"runLifecycle":     "S",
 	"readActions":      "AaPp",
 	"writeActions":     "AP",

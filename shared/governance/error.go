@@ -3,6 +3,7 @@ package governance
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -67,7 +68,7 @@ func Within(at string, err error) error {
 	var inside *Error
 	if errors.As(err, &inside) {
 		whole := *inside
-		whole.Target = at + "/" + inside.Target
+		whole.Target = strings.TrimSuffix(at+"/"+inside.Target, "/") // of the whole of it there is no member
 		return &whole
 	}
 	return err

@@ -548,37 +548,11 @@ func (t *Type) meant(name string) string {
 	}
 	for i := range t.Members {
 		for _, known := range append([]string{t.Members[i].Name}, t.Members[i].Beta...) {
-			d := apart(plain, strings.ToLower(known), distance)
+			d := governance.Apart(plain, strings.ToLower(known), distance)
 			if d < distance || best == "" && d == 0 {
 				best, distance = t.Members[i].Name, d
 			}
 		}
 	}
 	return best
-}
-
-// apart counts the letters that two words differ by: changed, left out, put in or exchanged with the next; most if it is that or more.
-func apart(a, b string, most int) int {
-	if len(a)-len(b) >= most || len(b)-len(a) >= most || len(a) > maxShown {
-		return most
-	}
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := 1
-			if a[i-1] == b[j-1] {
-				change = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+change)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last, row = last, row, before
-	}
-	return min(last[len(b)], most)
 }

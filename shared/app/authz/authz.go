@@ -34,6 +34,7 @@ const (
 	OpReadAssignments  Operation = "readAssignments"  // anybody's
 	OpReadOwn          Operation = "readOwn"          // assignments of or made by the caller
 	OpReadAudit        Operation = "readAudit"        // and whether queues have dead letters
+	OpTryRules         Operation = "tryRules"         // membership rules, on people who are sent with them
 	OpRunLifecycle     Operation = "runLifecycle"     // timers and queues
 	OpReadActions      Operation = "readActions"      // the actions of custom extensions, and callouts
 	OpWriteActions     Operation = "writeActions"     //
@@ -83,6 +84,7 @@ var permissions = map[Operation][]Role{
 	OpReadAssignments:  reading,
 	OpReadOwn:          personal,
 	OpReadAudit:        reading,
+	OpTryRules:         {RoleAdministrator, RoleAdministratorRead},
 	OpRunLifecycle:     {RoleSystem},
 	OpReadActions:      reading,
 	OpWriteActions:     writing,

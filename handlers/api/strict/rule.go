@@ -1,0 +1,4 @@
+package strict
+
+// RuleQuestion is the body of rules/evaluate. People are Graph's users, of whom the rules read what they name: package rule checks that.
+var RuleQuestion = &Type{Words: "a question about a rule", Members: []Member{{Name: "rule", Kind: Text}, {Name: "now", Kind: Text}, {Name: "people", Kind: Open}}}
