@@ -15,6 +15,7 @@ import (
 	"latchkey/shared/app/lifecycle"
 	"latchkey/shared/app/notice"
 	"latchkey/shared/app/operate"
+	"latchkey/shared/app/review"
 	"latchkey/shared/bus"
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
@@ -93,6 +94,7 @@ func Wire(p Ports) UseCases {
 			Assignments: &access.Assignments{Ledger: l, Authz: a},
 			Offers:      &access.Offers{Ledger: l, Authz: a, Directory: people},
 			Rules:       &automatic.Rules{Authz: a, Now: l.Now},
+			Recurrences: &review.Recurrences{Authz: a},
 			Tasks:       companion,
 			Actions:     actionsOf(tasks),
 			Trail:       trail,

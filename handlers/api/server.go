@@ -18,7 +18,7 @@ import (
 var resources = []*descriptor{
 	catalogs, accessPackages, resourceRoleScopes, assignmentPolicies, catalogResources, resourceRoles, resourceScopes, resourceRequests,
 	assignmentRequests, assignments, approvals, stages,
-	health, audit, rules, calloutActionKinds, calloutActions, callouts,
+	health, audit, rules, recurrences, calloutActionKinds, calloutActions, callouts,
 }
 
 // Validator makes a caller of a bearer token.

@@ -7,6 +7,7 @@ import (
 	"latchkey/shared/app/companion"
 	"latchkey/shared/app/evidence"
 	"latchkey/shared/app/operate"
+	"latchkey/shared/app/review"
 	"latchkey/shared/ledger"
 )
 
@@ -22,6 +23,7 @@ type UseCases struct {
 	Assignments *access.Assignments
 	Offers      *access.Offers
 	Rules       *automatic.Rules
+	Recurrences *review.Recurrences
 	Tasks       companion.Tasks
 	Actions     companion.Actions
 	Trail       *evidence.Trail

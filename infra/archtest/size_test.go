@@ -152,7 +152,7 @@ var order = [][]string{
 	{"shared/engine", "shared/rule", "shared/store", "shared/bus", "shared/directory", "shared/identity"},
 	{"shared/ledger", "shared/app/authz"},
 	{"shared/app/notice"},
-	{"shared/app/access", "shared/app/automatic", "shared/app/catalog", "shared/app/companion", "shared/app/evidence", "shared/app/lifecycle", "shared/app/operate"},
+	{"shared/app/access", "shared/app/automatic", "shared/app/catalog", "shared/app/companion", "shared/app/evidence", "shared/app/lifecycle", "shared/app/operate", "shared/app/review"},
 	{"handlers/hostwire"},
 	{"handlers/api/strict"},
 	{"handlers/api", "handlers/triggers"},

@@ -37,6 +37,7 @@ var expected = map[authz.Operation]string{
 	"readOwn":          "U",
 	"readAudit":        "AaPp",
 	"tryRules":         "Aa",
+	"tryRecurrences":   "AaPp",
 	"runLifecycle":     "S",
 	"readActions":      "AaPp",
 	"writeActions":     "AP",

@@ -204,7 +204,7 @@ func (p *AssignmentPolicy) Validate(now, before time.Time, newID func() string) 
 		if err := p.ReviewSettings.Schedule.Expiration.Validate("reviewSettings/schedule/expiration"); err != nil {
 			return err
 		}
-		if _, err := ReadRecurrence("reviewSettings/schedule/recurrence", p.ReviewSettings.Schedule.Recurrence); err != nil {
+		if err := validateRecurrence("reviewSettings/schedule/recurrence", p.ReviewSettings.Schedule.Recurrence); err != nil {
 			return err
 		}
 	}

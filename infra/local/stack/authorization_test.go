@@ -101,6 +101,7 @@ func TestAuthorization(t *testing.T) {
 		{"GET /operations/audit/catalogs", "/operations/audit/catalogs?$top=1", nil, reading, ""},
 		{"GET /operations/audit/catalogs/{partition}/verify", "/operations/audit/catalogs/{catalog}/verify", nil, reading, ""},
 		{"POST /operations/rules/evaluate", "/operations/rules/evaluate", object{"rule": `user.city -eq "x"`}, "AR", ""},
+		{"POST /operations/recurrences/expand", "/operations/recurrences/expand", object{}, reading, ""},
 		{"GET /operations/calloutActionKinds", "/operations/calloutActionKinds", nil, reading, ""},
 		{"GET /operations/calloutActions", "/operations/calloutActions", nil, reading, ""},
 		{"GET /operations/calloutActions/{name}", "/operations/calloutActions/none", nil, reading, ""},

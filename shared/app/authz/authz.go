@@ -35,6 +35,7 @@ const (
 	OpReadOwn          Operation = "readOwn"          // assignments of or made by the caller
 	OpReadAudit        Operation = "readAudit"        // and whether queues have dead letters
 	OpTryRules         Operation = "tryRules"         // membership rules, on people who are sent with them
+	OpTryRecurrences   Operation = "tryRecurrences"   // which dates one has that is sent
 	OpRunLifecycle     Operation = "runLifecycle"     // timers and queues
 	OpReadActions      Operation = "readActions"      // the actions of custom extensions, and callouts
 	OpWriteActions     Operation = "writeActions"     //
@@ -85,6 +86,7 @@ var permissions = map[Operation][]Role{
 	OpReadOwn:          personal,
 	OpReadAudit:        reading,
 	OpTryRules:         {RoleAdministrator, RoleAdministratorRead},
+	OpTryRecurrences:   reading,
 	OpRunLifecycle:     {RoleSystem},
 	OpReadActions:      reading,
 	OpWriteActions:     writing,
@@ -94,7 +96,7 @@ var permissions = map[Operation][]Role{
 
 // harmless are the operations that change nothing and show no secret. Of who does any other, the directory is asked whether they may still sign in: a token outlives its account.
 var harmless = []Operation{
-	OpReadCatalogs, OpReadPackages, OpReadPolicies, OpBrowsePackages, OpReadRequests, OpReadOwnRequests, OpReadApprovals, OpReadAssignments, OpReadOwn, OpReadAudit, OpReadActions,
+	OpReadCatalogs, OpReadPackages, OpReadPolicies, OpBrowsePackages, OpReadRequests, OpReadOwnRequests, OpReadApprovals, OpReadAssignments, OpReadOwn, OpReadAudit, OpReadActions, OpTryRules, OpTryRecurrences,
 }
 
 // RolesOf are the roles that a caller has: a directory role counts only as far as the client's scope lets it, and a scope alone makes nobody an administrator.

@@ -15,7 +15,7 @@ import (
 
 var (
 	now   = time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
-	rules = &automatic.Rules{Authz: authz.New(nil), Now: func() time.Time { return now }}
+	rules = &automatic.Rules{Authz: authz.New(nil, nil), Now: func() time.Time { return now }}
 
 	administrator = governance.Caller{Kind: governance.CallerUser, ObjectID: "11111111-1111-4111-8111-111111111111",
 		DirectoryRoles: []string{governance.RoleIdentityGovernanceAdministrator}, Scopes: []string{governance.PermissionReadAll}}
