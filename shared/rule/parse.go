@@ -108,6 +108,8 @@ func (p *parser) after(t token) {
 	switch {
 	case t.sign == closing:
 		p.fail(t, "This ) closes nothing; take it away, or open one before it.")
+	case t.sign == listCloses:
+		p.fail(t, "This ] closes nothing; a list begins with [, behind -in or -notIn.")
 	case t.sign == word && spellingOf[t.text] != nil:
 		p.fail(t, "A comparison has one operator: property, operator, value; -and or -or joins it to another.")
 	case t.sign == word && (t.text == plus || t.text == minus):
