@@ -7,7 +7,9 @@ import (
 	"testing"
 )
 
-// A pattern is held against the whole of an answer. rules: QUE-02
+// A pattern is held against the whole of an answer.
+//
+// rules: QUE-02
 func TestAPatternMatchesTheWhole(t *testing.T) {
 	for text, cases := range map[string]map[string]bool{
 		"":             {"anything": true, "": true},

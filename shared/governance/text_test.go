@@ -21,7 +21,9 @@ func TestSays(t *testing.T) {
 	}
 }
 
-// A name is what it looks like: composed, trimmed, one line in one direction. rules: CAT-01
+// A name is what it looks like: composed, trimmed, one line in one direction.
+//
+// rules: CAT-01
 func TestNames(t *testing.T) {
 	for given, want := range map[string]string{
 		"Ops": "Ops", "  Ops\t\n": "Ops", "\u00a0Ops\u3000": "Ops", "Cafe\u0301": "Café", "Café": "Café", "Ops team 1": "Ops team 1", "東京\u3000支店": "東京\u3000支店",
