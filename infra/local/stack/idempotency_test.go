@@ -275,7 +275,9 @@ func TestIdempotencyKeyAtOnce(t *testing.T) {
 // A client that did not hear the answer asks again, and hears what it would have heard.
 func TestIdempotencyKeyAfterLostResponse(t *testing.T) {
 	s := fresh(t)
-	for _, c := range commands(t) {
+	all := commands(t)
+	drain(t)
+	for _, c := range all {
 		key := unique("key")
 		s.Faults.Add(fault.Fault{Target: fault.Handler, Kind: fault.LostResponse, Count: 1})
 		request, err := c.who.request("POST", c.path, c.body, "Idempotency-Key", key)

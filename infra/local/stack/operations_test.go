@@ -41,7 +41,7 @@ func TestOperations(t *testing.T) {
 	same(t, report, "verified", true)
 	catalogs := ida.values("/operations/audit/catalogs?$filter=partitionId%20eq%20'" + o.catalog + "'")
 	same(t, report, "entries", len(catalogs))
-	if len(catalogs) != 5 { // catalog, package, resource, role, policy
+	if len(catalogs) != 6 { // catalog, package, resource, role, policy; and that the role has reached whoever has the package
 		t.Errorf("%d entries about the catalog: %v", len(catalogs), catalogs)
 	}
 	ida.call("GET", "/operations/audit/subjects/33333333-3333-4333-8333-333333333333/verify", nil).refused(http.StatusNotFound)
