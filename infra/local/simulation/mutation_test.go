@@ -57,7 +57,6 @@ func TestMutationsOfHazards(t *testing.T) {
 	see := func(lie func(directory.Directory) directory.Directory) Sabotage { return Sabotage{Directory: lie} }
 	testMutations(t, []mutation{
 		{"the directory says that nobody is blocked", "blocked", see(func(inner directory.Directory) directory.Directory { return welcoming{inner} })},
-		{"the directory says that nobody is blocked, whoever decides", "token", see(func(inner directory.Directory) directory.Directory { return welcoming{inner} })},
 		{"the directory takes what is deleted for gone", "leak", see(func(inner directory.Directory) directory.Directory { return final{inner} })},
 		{"the directory names people by their addresses", "", see(func(inner directory.Directory) directory.Directory { return byAddress{inner} })},
 		{"the store tells of catalogs as they were", "overtaken", Sabotage{Store: func(inner store.Store) store.Store {
