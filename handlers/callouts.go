@@ -21,7 +21,7 @@ func newCallouts(ctx context.Context, settings platform.Settings, options Option
 		}
 		callers, err := identity.NewCallouts(ctx, identity.Options{
 			TenantID: settings.TenantID, Audiences: audiences, Authority: settings.TokenAuthority, AllowInsecureLoopback: true, Clock: options.Clock,
-		}, settings.CalloutCallers)
+		}, settings.CalloutCallers, use.Ledger)
 		if err != nil {
 			return nil, err
 		}

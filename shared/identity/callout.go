@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"slices"
@@ -27,13 +28,20 @@ import (
 type Callouts struct {
 	tokens  *Validator
 	callers []string
+	used    Proofs
 
 	mu   sync.Mutex
 	seen map[[32]byte]time.Time // signatures, until when they would be good
 }
 
-// NewCallouts makes one. callers are application ids.
-func NewCallouts(ctx context.Context, options Options, callers []string) (*Callouts, error) {
+// Proofs remembers for all instances which proofs of possession were used.
+type Proofs interface {
+	// First says whether a proof is named for the first time, and keeps it for a time. Errors: CodeUnavailable when that is not known.
+	First(ctx context.Context, proof string, keep time.Duration) (bool, error)
+}
+
+// NewCallouts makes one. callers are application ids; used is asked for a proof that is good in all else, so that nobody but who has a key of the tenant costs anything.
+func NewCallouts(ctx context.Context, options Options, callers []string, used Proofs) (*Callouts, error) {
 	tokens, err := New(ctx, options)
 	if err != nil {
 		return nil, err
@@ -41,7 +49,7 @@ func NewCallouts(ctx context.Context, options Options, callers []string) (*Callo
 	if len(callers) == 0 {
 		return nil, errors.New("identity: there are no callers")
 	}
-	v := &Callouts{tokens: tokens, seen: map[[32]byte]time.Time{}}
+	v := &Callouts{tokens: tokens, used: used, seen: map[[32]byte]time.Time{}}
 	for _, caller := range callers {
 		if !governance.IsGUID(caller) {
 			return nil, errors.New("identity: a caller must be an application's GUID")
@@ -190,13 +198,31 @@ func (v *Callouts) validateProof(ctx context.Context, proof string, request Requ
 	if err := outer.covers(request); err != nil {
 		return governance.Caller{}, err
 	}
-	if !v.first(sha256.Sum256([]byte(signed)), now) {
+	if err := inner.covers(request); err != nil {
+		return governance.Caller{}, err
+	}
+	digest := sha256.Sum256([]byte(signed))
+	first := v.first(digest, now)
+	if first { // here; there are other instances
+		if first, err = v.used.First(ctx, hex.EncodeToString(digest[:]), 2*proofWindow); err != nil {
+			v.forget(digest)
+			return governance.Caller{}, err
+		}
+	}
+	if !first {
 		return governance.Caller{}, refuse(nil, "The proof of possession was used before.")
 	}
-	return caller, inner.covers(request)
+	return caller, nil
 }
 
-// first says whether a signed request is seen for the first time.
+// forget lets a proof be used again: whether it was the first time is not known.
+func (v *Callouts) forget(digest [32]byte) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.seen, digest)
+}
+
+// first says whether a signed request is seen by this instance for the first time.
 func (v *Callouts) first(digest [32]byte, now time.Time) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -21,12 +21,36 @@ const (
 	management     = "https://management.azure.com"
 )
 
+// proofs is what all instances remember; failing while it is away.
+type proofs struct {
+	away  bool
+	asked int
+	used  map[string]time.Duration
+}
+
+func (p *proofs) First(_ context.Context, proof string, keep time.Duration) (bool, error) {
+	if p.asked++; p.away {
+		return false, &governance.Error{Code: governance.CodeUnavailable, Message: "away"}
+	}
+	if _, known := p.used[proof]; known {
+		return false, nil
+	}
+	p.used[proof] = keep
+	return true, nil
+}
+
 func newCallouts(t *testing.T) (*identity.Callouts, *platform.ManualClock) {
+	t.Helper()
+	return instance(t, &proofs{used: map[string]time.Duration{}})
+}
+
+// instance is one of the app's instances.
+func instance(t *testing.T, used *proofs) (*identity.Callouts, *platform.ManualClock) {
 	t.Helper()
 	clock := platform.NewManualClock(start)
 	callouts, err := identity.NewCallouts(context.Background(), identity.Options{
 		TenantID: tenantID, Audiences: []string{management}, Transport: newAuthority(), Clock: clock,
-	}, []string{entitlementApp})
+	}, []string{entitlementApp}, used)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,5 +197,43 @@ func TestAProofIsGoodOnce(t *testing.T) {
 			t.Errorf("a replay: %v", err)
 		}
 		clock.Advance(4 * time.Minute)
+	}
+}
+
+// A signed request is good once over all instances, costs the record of them only when it is good in all else, and is refused when that record cannot be asked.
+func TestAProofIsGoodOnceOverInstances(t *testing.T) {
+	used := &proofs{used: map[string]time.Duration{}}
+	one, _ := instance(t, used)
+	other, _ := instance(t, used)
+	request := identity.Request{Method: http.MethodPost, Host: "latchkey.example", Path: "/api/callouts/act"}
+	header := func(nonce string, key *rsa.PrivateKey) http.Header {
+		return http.Header{"Authorization": {"PoP " + proof{token: entitlement(), key: key, binding: keys()[1], claims: map[string]any{"nonce": nonce}}.sign()}}
+	}
+	if _, err := one.Validate(t.Context(), header("a", keys()[2]), request); governance.CodeOf(err) != governance.CodeUnauthorized || used.asked != 0 {
+		t.Errorf("a forged proof: %v, asked %d times", err, used.asked)
+	}
+	if _, err := one.Validate(t.Context(), bearer(entitlement().token()), request); err != nil || used.asked != 0 {
+		t.Errorf("no proof: %v, asked %d times", err, used.asked)
+	}
+	good := header("b", keys()[1])
+	if _, err := one.Validate(t.Context(), good, request); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Validate(t.Context(), good, request); governance.CodeOf(err) != governance.CodeUnauthorized {
+		t.Errorf("a replay elsewhere: %v", err)
+	}
+	used.away = true
+	next := header("c", keys()[1])
+	if _, err := one.Validate(t.Context(), next, request); governance.CodeOf(err) != governance.CodeUnavailable {
+		t.Errorf("nobody knows: %v", err)
+	}
+	used.away = false
+	if _, err := one.Validate(t.Context(), next, request); err != nil {
+		t.Errorf("the same again: %v", err)
+	}
+	for _, keep := range used.used {
+		if keep < 10*time.Minute {
+			t.Errorf("it is kept for %v, and would be good for longer", keep)
+		}
 	}
 }

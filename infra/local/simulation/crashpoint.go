@@ -85,7 +85,7 @@ func (w *world) pointOf(t *task, operations []store.Operation) string {
 var paths = map[string]string{
 	"accept":             "accepted, send, forget",
 	"answer":             "succeeded, failed, send, forget!",
-	"look":               "step cleared, deletePass!, issuePass, succeeded, send!, forget!",
+	"look":               "step cleared, deletePass!, issuePass, step givenBack!, succeeded, send!, forget!",
 	"app install":        "working, removeMember, step left, assignApp!, addMember, step joined, succeeded, resume, resumed, notResumed!, failed, timedOut, put off",
 	"app uninstall":      "working, removeMember, step left, assignApp, step assigned, followUp, step undoing, addMember, step joined, succeeded, resume, resumed, notResumed!, failed, timedOut, put off",
 	"group add":          "working, addMember, removeMember!, step joined, succeeded, resume, resumed, notResumed!, failed, timedOut, put off",

@@ -159,6 +159,7 @@ type work struct {
 	plan       plan
 	unreadable error // why there is no plan: the settings are of another release
 	superseded bool  // a newer task had taken over when this one was read
+	shows      bool  // a pass is asked for to be shown: one call at a time
 	again      bool  // what is done, or may be being done, is done once more, and nothing is recorded
 }
 

@@ -214,7 +214,21 @@ func (p *passPlan) unprivileged(ctx context.Context, w *work, user governance.Us
 const (
 	stepClear   = "cleared"   // somebody has taken a turn, which the note names, and takes away what was there and issues a pass
 	stepDeliver = "delivered" // the pass is with whom it is for
+	stepGiven   = "givenBack" // who took the turn that the note names could not show the pass, and has left
 )
+
+// showing is how long whoever was the first to ask has a pass that is to be shown to themselves: longer than a call may last, so that another takes over only from one that has died.
+const showing = 90 * time.Second
+
+// isShown says whether somebody is being shown the pass just now.
+func isShown(task governance.Task, now time.Time) bool {
+	at := slices.IndexFunc(task.Steps, func(one governance.TaskStep) bool { return one.Name == stepClear })
+	if at < 0 || !now.Before(task.Steps[at].DateTime.Instant().Add(showing)) {
+		return false
+	}
+	given, _ := task.Done(stepGiven)
+	return given != task.Steps[at].Note
+}
 
 func (p *passPlan) run(ctx context.Context, w *work) (outcome, error) {
 	if w.again { // a pass is not issued twice, and none is ever deleted that was delivered
@@ -296,6 +310,9 @@ func clearPasses(ctx context.Context, w *work, userID string) error {
 		task, _ := engine.Find[governance.Task](s, w.task.ID)
 		if _, delivered := task.Done(stepDeliver); delivered {
 			return engine.Change{}, governance.Conflict("The pass is delivered.")
+		}
+		if w.shows && isShown(task, w.Ledger.Now()) {
+			return engine.Change{}, governance.Conflict("The pass is being shown just now, to another call; if that fails, ask again in two minutes.")
 		}
 		return engine.RecordTaskStep(s, w.task.ID, stepClear, turn, w.Ledger.Now())
 	})); err != nil {
@@ -478,6 +495,8 @@ func (t Tasks) ShowPass(ctx context.Context, caller governance.Caller, id string
 	}
 	ordered, err := p.prepare(ctx, w)
 	var shown ShownPass
+	w.shows = true
+	before, _ := w.task.Done(stepClear)
 	if err == nil {
 		err = p.issue(ctx, w, ordered, func(pass governance.AccessPass, value governance.Secret) (bool, error) {
 			result := engine.TaskResult{Detail: describePass(ordered, pass) + " It was shown once to the person who asked." + ordered.note}
@@ -489,6 +508,13 @@ func (t Tasks) ShowPass(ctx context.Context, caller governance.Caller, id string
 				return engine.EndTask(s, w.task.ID, result, caller, t.Ledger.Now())
 			}))
 		})
+	}
+	if turn, _ := w.task.Done(stepClear); err != nil && turn != before { // it was ours
+		if left := w.update(context.WithoutCancel(ctx), w.inTurn(func(s engine.State) (engine.Change, error) {
+			return engine.RecordTaskStep(s, w.task.ID, stepGiven, turn, t.Ledger.Now())
+		})); left != nil {
+			w.Log.WarnContext(ctx, "a pass that could not be shown can be asked for again only in a while", "calloutId", w.task.ID, "error", left)
+		}
 	}
 	if final, ok := errors.AsType[*giveUpError](err); ok {
 		return ShownPass{}, &governance.Error{Code: governance.CodeConflict, Message: final.detail, Err: final.cause}

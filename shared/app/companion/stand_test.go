@@ -122,7 +122,12 @@ func (w *taskWorld) start() {
 	log := slog.New(slog.NewJSONHandler(&w.logs, nil))
 	w.ledger = ledger.New(ledger.Options{
 		Store: dyingStore{w.documents, w}, Bus: dyingBus{w}, Clock: w.clock, Logger: log,
-		NewID:  func() string { w.ids++; return governance.NameID(fmt.Sprint("callout-test:", w.ids)) },
+		NewID:  func() string {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.ids++
+			return governance.NameID(fmt.Sprint("callout-test:", w.ids))
+		},
 		Sleep:  func(context.Context, time.Duration) error { return nil },
 		Jitter: func(time.Duration) time.Duration { return 0 },
 	})

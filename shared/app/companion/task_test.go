@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -702,6 +703,70 @@ func TestAPassIsShownOnce(t *testing.T) {
 		t.Errorf("%s", task.State)
 	}
 	w.checkNoLeak()
+}
+
+// Of many calls at once for a pass that is to be shown exactly one sees it, and that pass is the one there is; a call that fails leaves the way free at once, and one that dies after a while.
+func TestAPassIsShownToOneOfMany(t *testing.T) {
+	t.Parallel()
+	manager := governance.Caller{Kind: governance.CallerUser, TenantID: taskTenant, ObjectID: taskManager, Scopes: []string{governance.PermissionSubjectAccess}}
+	ready := func() (*taskWorld, string) {
+		w := newTaskWorld(t)
+		w.configure("act", "temporaryAccessPass", `{"deliverTo":"show"}`)
+		id := w.accept("act", payload("assignmentRequestGranted", taskHire, map[string]any{"CallbackConfiguration": map[string]any{"DurationBeforeTimeout": "P1D"}}))
+		w.settle(0)
+		return w, id
+	}
+	for range 30 {
+		w, id := ready()
+		var group sync.WaitGroup
+		values := make(chan string, 4)
+		for range cap(values) {
+			group.Go(func() {
+				shown, err := w.tasks.ShowPass(context.Background(), manager, id)
+				if err == nil {
+					values <- shown.Value.Reveal()
+				} else if governance.CodeOf(err) != governance.CodeConflict {
+					t.Errorf("a call that came second: %v", err)
+				}
+			})
+		}
+		group.Wait()
+		live := ""
+		for _, one := range w.directory.Issued() {
+			if one.Live {
+				live += one.Value
+			}
+		}
+		if len(values) != 1 || live != <-values {
+			t.Fatalf("%d of %d calls were shown the pass", len(values), cap(values))
+		}
+	}
+	w, id := ready()
+	w.directory.SetFault(func(operation directorymemory.Operation) directorymemory.Fault {
+		return directorymemory.Fault{Kind: map[bool]directorymemory.FaultKind{true: directorymemory.FaultUnavailable}[operation == directorymemory.OperationIssuePass]}
+	})
+	if _, err := w.tasks.ShowPass(t.Context(), manager, id); err == nil {
+		t.Fatal("a pass was shown that could not be issued")
+	}
+	w.directory.SetFault(nil)
+	if _, err := w.tasks.ShowPass(t.Context(), manager, id); err != nil {
+		t.Errorf("after a call that failed: %v", err)
+	}
+	for at := 1; ; at++ {
+		w, id := ready()
+		w.calls, w.dieAt = 0, at
+		dead, _ := w.live(func() error { _, err := w.tasks.ShowPass(t.Context(), manager, id); return err })
+		w.dieAt = 0
+		if !dead {
+			break
+		}
+		w.clock.Advance(2 * time.Minute)
+		if w.task(id).State == governance.TaskWaiting {
+			if _, err := w.tasks.ShowPass(t.Context(), manager, id); err != nil {
+				t.Errorf("two minutes after one that died at %d: %v", at, err)
+			}
+		}
+	}
 }
 
 // A pass that goes by Teams is in what is posted and nowhere else; when it cannot be delivered it is taken away again.
