@@ -122,7 +122,7 @@ func (w *taskWorld) start() {
 	log := slog.New(slog.NewJSONHandler(&w.logs, nil))
 	w.ledger = ledger.New(ledger.Options{
 		Store: dyingStore{w.documents, w}, Bus: dyingBus{w}, Clock: w.clock, Logger: log,
-		NewID:  func() string {
+		NewID: func() string {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.ids++
