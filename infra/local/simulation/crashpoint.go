@@ -95,7 +95,7 @@ var paths = map[string]string{
 	"pass by teams":      "working, step cleared, deletePass, issuePass, post, step delivered, succeeded, resume, resumed, notResumed!, failed, timedOut, put off",
 	"pass shown":         "working, waitingForTicket, step cleared!, deletePass!, step telling!, resume, resumed, notResumed!, failed, timedOut, put off",
 	"sessions":           "working, revokeSessions, step revoked, succeeded, resume, resumed, notResumed!, failed, timedOut, put off",
-	"ticket":             "working, post, step opened, succeeded, resume, resumed, notResumed!, failed, timedOut, put off",
+	"ticket":             "working, post, step tried!, step opened, succeeded, resume, resumed, notResumed!, failed, timedOut, put off",
 	"ticket with answer": "working, step tried, post, step opened, waitingForTicket, step telling, resume, resumed, notResumed!, failed, timedOut, put off",
 	"webhook":            "working, post, step called, succeeded, resume, resumed, notResumed!, failed, timedOut, put off",
 }
