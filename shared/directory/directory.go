@@ -22,10 +22,14 @@ var (
 	ErrForbidden = errors.New("directory: forbidden")
 	// ErrRefused: the directory understood and said no (a dynamic group, a synchronised group, a bad address); retrying is useless.
 	ErrRefused = errors.New("directory: refused")
+	// ErrRecipient is the ErrRefused of a mail of which one recipient, or more, has an address that takes none. It went to nobody.
+	ErrRecipient = fmt.Errorf("%w: a recipient's address takes no mail", ErrRefused)
 	// ErrThrottled: the directory asks for patience. See RetryAfter.
 	ErrThrottled = errors.New("directory: throttled")
 	// ErrUnavailable: the directory did not answer or failed; a change may or may not have happened. Repeating it is safe.
 	ErrUnavailable = errors.New("directory: unavailable")
+	// ErrUndone is the ErrUnavailable of a change that has certainly not happened.
+	ErrUndone = fmt.Errorf("%w, and nothing was done", ErrUnavailable)
 )
 
 // ThrottledError is the ErrThrottled that knows how long to wait.
@@ -53,6 +57,9 @@ const MaxGroupMembers = 500
 
 // PermissionHidden is the application permission of Graph by which hidden memberships are seen.
 const PermissionHidden = "Member.Read.Hidden"
+
+// MaxRecipients is Exchange Online's limit of recipients of one message.
+const MaxRecipients = 500
 
 // MaxManagerLevels bounds the chain that Managers follows: no policy asks above it (PRV-14).
 const MaxManagerLevels = 4
@@ -91,6 +98,6 @@ type Directory interface {
 	AddOwner(ctx context.Context, groupID, principalID string) error
 	RemoveOwner(ctx context.Context, groupID, principalID string) error
 
-	// SendMail sends one mail from the configured sender. It is not idempotent: the caller records what it sent. Errors: ErrRefused.
+	// SendMail sends one mail from the configured sender to at most MaxRecipients. It is not idempotent: the caller records that it begins, and what it sent. Errors: ErrRecipient, ErrRefused, ErrUndone.
 	SendMail(ctx context.Context, mail governance.Mail) error
 }

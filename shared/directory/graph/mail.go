@@ -2,18 +2,16 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
-	"net/mail"
 
 	abstractions "github.com/microsoft/kiota-abstractions-go"
 
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
 )
-
-// maxRecipients is Exchange Online's limit of recipients of one message.
-const maxRecipients = 500
 
 // SendMail sends one mail from Options.Sender (PRV-18).
 //
@@ -28,10 +26,25 @@ func (d *Directory) SendMail(ctx context.Context, message governance.Mail) error
 		return err
 	}
 	err = d.raw(ctx, OperationSendMail, ifNotDone, abstractions.POST, "/users/{id}/sendMail", map[string]string{"id": d.sender}, body, nil)
-	if a, ok := answered(err); ok && a.status == http.StatusNotFound && a.code != "" {
+	a, ok := answered(err)
+	switch {
+	case ok && a.status == http.StatusNotFound && a.code != "":
 		return fmt.Errorf("%w: the mailbox to send mail from does not exist: %w", directory.ErrRefused, err)
+	case ok && a.status == http.StatusBadRequest && a.code == codeInvalidRecipients: // its words hold the address, which belongs in no log
+		return fmt.Errorf("%w: Graph answered %s [request %s]", directory.ErrRecipient, a.code, a.requestID)
+	case ok && a.status == http.StatusServiceUnavailable && a.code != "", neverLeft(err):
+		return fmt.Errorf("%w: %w", directory.ErrUndone, err)
 	}
 	return err
+}
+
+// codeInvalidRecipients is Exchange's word for an address that it does not take.
+const codeInvalidRecipients = "ErrorInvalidRecipients"
+
+// neverLeft says whether a failure is that no connection came about, so that Graph has never heard of it.
+func neverLeft(err error) bool {
+	failed, ok := errors.AsType[*net.OpError](err)
+	return ok && failed.Op == "dial"
 }
 
 // letter is the body of a mail to be sent.
@@ -55,13 +68,13 @@ type recipient struct {
 
 func mailBody(message governance.Mail) (letter, error) {
 	var body letter
-	if len(message.To) == 0 || len(message.To) > maxRecipients {
-		return body, fmt.Errorf("%w: a mail has 1 to %d recipients, this one has %d", directory.ErrRefused, maxRecipients, len(message.To))
+	if len(message.To) == 0 || len(message.To) > directory.MaxRecipients {
+		return body, fmt.Errorf("%w: a mail has 1 to %d recipients, this one has %d", directory.ErrRefused, directory.MaxRecipients, len(message.To))
 	}
 	body.Message.To = make([]recipient, len(message.To))
 	for n, to := range message.To {
-		if address, err := mail.ParseAddress(to); err != nil || address.Address != to {
-			return body, fmt.Errorf("%w: a recipient is no mail address", directory.ErrRefused)
+		if !governance.IsMailAddress(to) {
+			return body, directory.ErrRecipient
 		}
 		body.Message.To[n].EmailAddress.Address = to
 	}

@@ -40,9 +40,10 @@ type FaultKind int
 const (
 	FaultNone         FaultKind = iota
 	FaultThrottled              // nothing is done; a *directory.ThrottledError that asks for RetryAfter
-	FaultUnavailable            // nothing is done; directory.ErrUnavailable
+	FaultUnavailable            // nothing is done, which the caller cannot know; directory.ErrUnavailable
 	FaultLostResponse           // it is done, and the answer is lost; directory.ErrUnavailable
 	FaultForbidden              // nothing is done; directory.ErrForbidden
+	FaultUndone                 // nothing is done; directory.ErrUndone
 )
 
 // Fault is what befalls one call.
@@ -94,6 +95,8 @@ func strike[T any](ctx Context, d *Directory, operation Operation, lock sync.Loc
 		return none, fmt.Errorf("%s: %w", operation, &directory.ThrottledError{After: fault.RetryAfter})
 	case FaultUnavailable:
 		return none, fmt.Errorf("%w: %s failed", directory.ErrUnavailable, operation)
+	case FaultUndone:
+		return none, fmt.Errorf("%w: %s failed", directory.ErrUndone, operation)
 	case FaultForbidden:
 		return none, fmt.Errorf("%w: %s", directory.ErrForbidden, operation)
 	default:

@@ -2,7 +2,6 @@ package memory
 
 import (
 	"fmt"
-	"net/mail"
 	"slices"
 	"strings"
 	"time"
@@ -17,23 +16,25 @@ type Sent struct {
 	SentDateTime time.Time `json:"sentDateTime"`
 }
 
-// maxRecipients is Exchange Online's limit of recipients of one message.
-const maxRecipients = 500
-
-// SendMail records the mail as sent now.
+// SendMail records the mail as sent now, as Exchange takes it: to all, or to nobody if one of the addresses takes no mail.
 func (d *Directory) SendMail(ctx Context, message governance.Mail) error {
 	return strikeChange(ctx, d, OperationSendMail, func() error {
-		if len(message.To) == 0 || len(message.To) > maxRecipients {
-			return fmt.Errorf("%w: a mail has 1 to %d recipients, this one has %d", directory.ErrRefused, maxRecipients, len(message.To))
+		if len(message.To) == 0 || len(message.To) > directory.MaxRecipients {
+			return fmt.Errorf("%w: a mail has 1 to %d recipients, this one has %d", directory.ErrRefused, directory.MaxRecipients, len(message.To))
 		}
-		for _, to := range message.To {
-			if address, err := mail.ParseAddress(to); err != nil || address.Address != to {
-				return fmt.Errorf("%w: a recipient is no mail address", directory.ErrRefused)
-			}
+		if slices.ContainsFunc(message.To, func(to string) bool { return !governance.IsMailAddress(to) || d.refusing[strings.ToLower(to)] }) {
+			return directory.ErrRecipient
 		}
 		d.record(message)
 		return nil
 	})
+}
+
+// PutRefused has an address take no mail from now on, as one that Exchange cannot resolve.
+func (d *Directory) PutRefused(address string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refusing[strings.ToLower(address)] = true
 }
 
 // RecordMail adds a mail to what was sent, past the fault hook and the checks.

@@ -136,6 +136,7 @@ type Directory struct {
 	items      map[string]*deletedItem
 	itemOrder  *series
 	sent       []Sent
+	refusing   map[string]bool // addresses that take no mail, in lower case
 
 	actions actions
 }
@@ -168,7 +169,7 @@ func (d *Directory) clear() {
 	d.reports = map[string][]string{}
 	d.kinds = map[Kind]*series{KindUser: newSeries(), KindGroup: newSeries(), KindServicePrincipal: newSeries()}
 	d.tombstones, d.items, d.itemOrder = nil, map[string]*deletedItem{}, newSeries()
-	d.sent = nil
+	d.sent, d.refusing = nil, map[string]bool{}
 	// changes goes on counting: a delta token from before a reset must not look like one from the future.
 	d.changes++
 }
