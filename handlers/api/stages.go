@@ -11,7 +11,7 @@ import (
 var stages = &descriptor{
 	kind: &kind{
 		set: "stages", beta: "steps", of: reflect.TypeFor[governance.ApprovalStage](),
-		internal: []string{"approverUserIds", "approverGroupIds", "alternateUserIds", "alternateGroupIds", "escalatesDateTime",
+		internal: []string{"approverUserIds", "approverGroupIds", "alternateUserIds", "alternateGroupIds", "askedDateTime", "remindsDateTime", "escalatesDateTime",
 			"lookDateTime", "endsDateTime", "escalated"},
 	},
 	body: strict.Stage,

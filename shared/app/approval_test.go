@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	directorymemory "latchkey/shared/directory/memory"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
 	"latchkey/shared/store"
@@ -314,4 +315,90 @@ func TestTheDirectoryIsAway(t *testing.T) {
 	s.is(made.ID, governance.StatePendingApproval)
 	s.downDirectory(false)
 	s.must(s.decide(made.ID, hanna, governance.ResultApprove, ""))
+}
+
+// TestAnApproverWithoutAMailbox may decide, but cannot be told: an administrator sees that on the stage, in health and in an alert, and the fallback is told instead; also when only Exchange knows that the address takes nothing.
+// rules: APR-02 APR-10
+func TestAnApproverWithoutAMailbox(t *testing.T) {
+	for name, mute := range map[string]func(*stand){
+		"no address":        func(s *stand) { s.address(mia, "") },
+		"no mail address":   func(s *stand) { s.address(mia, "mia at example") },
+		"a refused address": func(s *stand) { s.directory.PutRefused("mia@example.com") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t)
+			mute(s)
+			packageID := s.pack(s.catalog("catalog"), "package", member(g1))
+			s.policy(approvedPolicy(packageID, manager()))
+			made := s.submit(user(alice), request(packageID))
+			s.drain()
+			s.pass(2 * time.Minute)
+			s.pass(2 * time.Minute)
+			if len(s.mails("hanna")) != 1 || len(s.mails("henk")) != 1 || len(s.mails("mia")) != 0 {
+				t.Errorf("hanna got %q, henk %q, mia %q", s.mails("hanna"), s.mails("henk"), s.mails("mia"))
+			}
+			for who, sees := range map[string][]string{ada: {mia}, hanna: nil, alice: nil} {
+				caller := user(who)
+				if who == ada {
+					caller = admin()
+				}
+				approval, err := s.app.Approval(t.Context(), caller, made.ID)
+				s.must(err)
+				if !slices.Equal(approval.Stages[0].Unreached, sees) {
+					t.Errorf("%s sees %v", who, approval.Stages[0].Unreached)
+				}
+			}
+			if told := s.Lines("somebody cannot be told: there is no address, or none that takes mail"); len(told) == 0 || told[0]["alert"] != true || !strings.Contains(s.Log(), mia) || strings.Contains(s.Log(), "mia at example") {
+				t.Errorf("told: %v", told)
+			}
+			if untold, err := s.app.ledger.SomebodyIsUntold(t.Context()); err != nil || !untold {
+				t.Errorf("health does not know: %v", err)
+			}
+			s.must(s.decide(made.ID, mia, governance.ResultApprove, "")) // who cannot be told may decide all the same
+		})
+	}
+}
+
+// address gives somebody another address.
+func (s *stand) address(objectID, address string) {
+	s.Helper()
+	_, err := s.directory.Update(objectID, func(object *directorymemory.Object) error {
+		object.User.Mail = address
+		return nil
+	})
+	s.must(err)
+}
+
+// TestAskingInALoop: however often something is asked for and taken back, its approver has one mail in ten minutes, and one if it waits in the end.
+func TestAskingInALoop(t *testing.T) {
+	s := newStand(t)
+	packageID := s.pack(s.catalog("catalog"), "package", member(g1))
+	s.policy(approvedPolicy(packageID, manager()))
+	for range 30 {
+		made := s.submit(user(alice), request(packageID))
+		s.drain()
+		s.must(s.app.CancelRequest(t.Context(), user(alice), made.ID))
+		s.drain()
+		s.pass(time.Minute)
+	}
+	if mails := s.mails("mia"); len(mails) == 0 || len(mails) > 3 {
+		t.Errorf("mia got %d mails in half an hour", len(mails))
+	}
+	before := len(s.mails("mia"))
+	s.submit(user(alice), request(packageID))
+	s.drain()
+	for range 12 {
+		s.pass(time.Minute)
+	}
+	if now := len(s.mails("mia")); now != before+1 {
+		t.Errorf("mia got %d mails for what waits", now-before)
+	}
+	s.submit(user(bob), request(packageID)) // of somebody else she hears at once
+	s.drain()
+	if now := len(s.mails("mia")); now != before+2 {
+		t.Errorf("mia got %d mails for what bob asked for", now-before-1)
+	}
+	if s.mails("alice") != nil {
+		t.Errorf("alice got %q for what she did herself", s.mails("alice"))
+	}
 }

@@ -19,17 +19,30 @@ type Approvers struct {
 // IsNobody says whether no one is asked.
 func (a Approvers) IsNobody() bool { return len(a.Users)+len(a.Groups) == 0 }
 
-// Ask picks who is asked in a stage about a person: its approvers if one of them can decide, else those who stand in for them, if one of those can (APR-02, APR-08, APR-10). Nobody decides about
-// themselves (APR-07). can looks whether one of some users and groups can decide. Errors: those of can.
-func Ask(stage governance.ApprovalStageSettings, about governance.Person, can func(users, groups []string) (bool, error)) (Approvers, error) {
+// Able is what those who might be asked can.
+type Able struct {
+	Decide bool // one of them can decide
+	Hear   bool // one of those who can decide can be told, too
+}
+
+// Ask picks who is asked in a stage about a person: its approvers if one of them can decide, else those who stand in for them, if one of those can (APR-02, APR-08, APR-10). If nobody can be told who is asked, those who stand in and
+// can be told are asked too. Nobody decides about themselves (APR-07). can looks at some users and groups. Errors: those of can.
+func Ask(stage governance.ApprovalStageSettings, about governance.Person, can func(users, groups []string) (Able, error)) (Approvers, error) {
 	first := func(either ...governance.SubjectSets) (users, groups []string, err error) {
 		for _, sets := range either {
-			users, groups = sets.Resolve(about)
-			if ok, err := can(users, groups); ok || err != nil {
-				return users, groups, err
+			more, moreGroups := sets.Resolve(about)
+			able, err := can(more, moreGroups)
+			if err != nil {
+				return nil, nil, err
+			}
+			if able.Hear || able.Decide && len(users)+len(groups) == 0 {
+				users, groups = slices.Concat(users, more), slices.Concat(groups, moreGroups)
+			}
+			if able.Hear {
+				break
 			}
 		}
-		return nil, nil, nil
+		return users, groups, nil
 	}
 	var asked Approvers
 	var err error
@@ -83,7 +96,16 @@ var approvalGate = gate{
 			ask(&request.Approval.Stages[index], *facts.Asked)
 		}
 		openStage(request, index, now)
-		change.notify(request, governance.NotifyApprovers, index)
+		stage := &request.Approval.Stages[index]
+		at := facts.State.Head.AskAgain(request.AccessPackage.ID, index, now)
+		if !at.Before(stage.EndsDateTime.Instant()) { // nobody would be told in time
+			at = now
+		}
+		stage.AskedDateTime = governance.At(at)
+		if !at.After(now) {
+			at = time.Time{}
+		}
+		change.notifyAt(request, governance.NotifyApprovers, index, at)
 		return nil
 	},
 	deadlines: func(request governance.AssignmentRequest) []deadline {
@@ -91,7 +113,10 @@ var approvalGate = gate{
 		if request.State != governance.StatePendingApproval || stage == nil {
 			return nil
 		}
-		all := []deadline{{at: stage.EndsDateTime.Instant(), do: (*Change).timeOut}, {at: stage.LookDateTime.Instant(), do: (*Change).lookAgain, asks: true}}
+		all := []deadline{
+			{at: stage.EndsDateTime.Instant(), do: (*Change).timeOut}, {at: stage.RemindsDateTime.Instant(), do: (*Change).remind},
+			{at: stage.LookDateTime.Instant(), do: (*Change).lookAgain, asks: true},
+		}
 		if !stage.Escalated {
 			all = slices.Insert(all, 1, deadline{at: stage.EscalatesDateTime.Instant(), do: (*Change).escalate})
 		}
@@ -104,8 +129,19 @@ func (c *Change) timeOut(request *governance.AssignmentRequest, _ Facts, now tim
 	index := nextStage(*request)
 	request.Approval.Stages[index].Status = governance.StageExpired
 	c.Audit = append(c.Audit, entry(governance.ActivityTimedOut, governance.System(), now, request, request.ID))
+	c.notify(request, governance.NotifyStageTimedOut, index)
 	c.notify(request, governance.NotifyApprovalTimedOut, index)
 	return move(request, EventTimeOut, governance.StatusExpired, now)
+}
+
+// remind asks the approvers once more, half way to what happens without them (NOT-02).
+func (c *Change) remind(request *governance.AssignmentRequest, _ Facts, now time.Time) error {
+	index := nextStage(*request)
+	stage := &request.Approval.Stages[index]
+	stage.RemindsDateTime = nil
+	c.updated(request, stage.DisplayName+": the approvers are reminded", now)
+	c.notify(request, governance.NotifyReminded, index)
+	return nil
 }
 
 // escalate has the alternates come in (APR-11).
@@ -142,6 +178,29 @@ func (c *Change) lookAgain(request *governance.AssignmentRequest, facts Facts, n
 	return nil
 }
 
+// maxUnreached is how many who cannot be told a stage names.
+const maxUnreached = 50
+
+// Unreached notes who cannot be told that a stage waits for them. If nobody could be, it is looked for others at once. An empty change means that it does not wait any more, or that this is known.
+func Unreached(s State, requestID string, index int, ids []string, nobody bool, now time.Time) (Change, error) {
+	request, ok := Find[governance.AssignmentRequest](s, requestID)
+	if !ok || request.State != governance.StatePendingApproval || index != nextStage(request) {
+		return Change{}, nil
+	}
+	request = clone(request)
+	stage, change := &request.Approval.Stages[index], Change{}
+	if ids = ids[:min(len(ids), maxUnreached)]; slices.Equal(ids, stage.Unreached) {
+		return change, nil
+	}
+	stage.Unreached = slices.Clone(ids)
+	if nobody {
+		stage.LookDateTime = governance.At(now)
+	}
+	change.updated(&request, stage.DisplayName+": some of those who may decide cannot be told", now)
+	change.write(request)
+	return change, nil
+}
+
 // updated tells of a request that goes on in another way.
 func (c *Change) updated(request *governance.AssignmentRequest, detail string, now time.Time) {
 	audit := entry(governance.ActivityEscalate, governance.System(), now, request, request.ID)
@@ -176,6 +235,11 @@ func openStage(request *governance.AssignmentRequest, index int, now time.Time) 
 	if settings.IsEscalationEnabled && settings.DurationBeforeEscalation != nil && len(stage.AlternateUserIDs)+len(stage.AlternateGroupIDs) > 0 {
 		stage.EscalatesDateTime = governance.At(settings.DurationBeforeEscalation.AddTo(now))
 	}
+	until := stage.EndsDateTime.Instant()
+	if stage.EscalatesDateTime != nil {
+		until = stage.EscalatesDateTime.Instant()
+	}
+	stage.RemindsDateTime = governance.At(now.Add(until.Sub(now) / 2).Truncate(time.Millisecond))
 }
 
 // IsApprover says whether a person with these groups may decide a stage: as an approver of it, or an alternate once it has escalated (APR-03, APR-11).
@@ -262,6 +326,11 @@ func Decide(s State, d Decision, now time.Time) (Change, error) {
 		if err := change.proceed(&request, Facts{State: s, Package: d.Package, Caller: d.Approver, Asked: d.Next}, now); err != nil {
 			return Change{}, err
 		}
+		outcome := governance.NotifyApproved
+		if activity == governance.ActivityStageCompleted {
+			outcome = governance.NotifyStageApproved
+		}
+		change.notify(&request, outcome, index)
 	} else {
 		if err := move(&request, EventDeny, governance.StatusDenied, now); err != nil {
 			return Change{}, err
@@ -287,26 +356,6 @@ func stageIsOver(request governance.AssignmentRequest, stage governance.Approval
 	default:
 		return governance.Conflict("This stage is over: the request is %s.", request.State)
 	}
-}
-
-// notify adds the effect of telling people about a request, unless its policy or kind says that nobody is told (POL-12, NOT-07).
-func (c *Change) notify(request *governance.AssignmentRequest, kind governance.NotificationKind, stage int) {
-	toApprovers := kind == governance.NotifyApprovers || kind == governance.NotifyAlternates
-	if !toApprovers {
-		if request.RequestType != governance.RequestUserAdd && request.RequestType != governance.RequestUserRemove && kind != governance.NotifyEnded {
-			return
-		}
-		policy := request.Policy
-		if policy == nil { // a removal: the assignment knows what its policy said
-			policy = request.Assignment.AssignmentPolicy
-		}
-		if policy != nil && policy.NotificationSettings != nil && policy.NotificationSettings.IsAssignmentNotificationDisabled {
-			return
-		}
-	}
-	effect := governance.EffectOf(*request, governance.WorkNotify)
-	effect.RequestID, effect.Notification, effect.Stage = request.ID, kind, stage
-	c.effect(effect)
 }
 
 // clone copies what a command changes in a request, so that a command that is run again finds its input as it was.

@@ -185,8 +185,12 @@ func TestDecide(t *testing.T) {
 			if first.Activity != want || first.InitiatedBy.ObjectID != test.by || first.Justification != stage.Justification || string(first.Before) != `{"state":"pendingApproval"}` || string(first.After) != `{"state":"`+string(test.state)+`"}` {
 				t.Errorf("the audit says %s", text(t, first))
 			}
-			if got, want := effects(change), map[governance.ReviewResult]string{governance.ResultApprove: "provision", governance.ResultDeny: "denied:0"}[test.result]; got != want {
-				t.Errorf("the effects are %q, want %q", got, want)
+			told := map[governance.ReviewResult]string{governance.ResultApprove: "provision", governance.ResultDeny: "denied:0"}[test.result]
+			if others := len(stage.ApproverUserIDs)+2*len(stage.ApproverGroupIDs) > 1; others && test.result == governance.ResultApprove { // who decided knows (NOT-03)
+				told += " approved:0"
+			}
+			if got := effects(change); got != told {
+				t.Errorf("the effects are %q, want %q", got, told)
 			}
 		})
 	}
@@ -268,17 +272,22 @@ func TestStagesRunInSequence(t *testing.T) {
 	refused(t, err, governance.CodeConflict, "the request is denied")
 }
 
-// rules: APR-11 REQ-03
+// rules: APR-11 REQ-03 NOT-01 NOT-02
 func TestASilentStageEscalates(t *testing.T) {
 	t.Parallel()
 	l := newLedger(t, mo)
 	_, _ = l.submit(submission(t, under(policy(t, "p", escalating(sam)))))
-	for day := 1; day < 7; day++ { // each day it is looked whether anybody can decide, and nothing else happens
-		if l.now = engine.RequestDue(one[governance.AssignmentRequest](l.State, "request-1")); !l.now.Equal(start.AddDate(0, 0, day)) {
+	half := start.AddDate(0, 0, 3).Add(12 * time.Hour)
+	for _, due := range []time.Time{start.AddDate(0, 0, 1), start.AddDate(0, 0, 2), start.AddDate(0, 0, 3), half, start.AddDate(0, 0, 4), start.AddDate(0, 0, 5), start.AddDate(0, 0, 6)} {
+		if l.now = engine.RequestDue(one[governance.AssignmentRequest](l.State, "request-1")); !l.now.Equal(due) {
 			t.Fatalf("it is due at %v", l.now)
 		}
-		if change := l.requestDue(nil); effects(change) != "" || change.Audit[0].Detail != "Stage 1: somebody can decide it, as before" {
-			t.Fatalf("a look in vain: %s", text(t, change))
+		told, says := "", "Stage 1: somebody can decide it, as before" // each day it is looked whether anybody can decide
+		if due.Equal(half) {
+			told, says = "approvalReminder:0", "Stage 1: the approvers are reminded"
+		}
+		if change := l.requestDue(nil); effects(change) != told || change.Audit[0].Detail != says {
+			t.Fatalf("at %v: %s", due, text(t, change))
 		}
 	}
 	if due := engine.RequestDue(one[governance.AssignmentRequest](l.State, "request-1")); !due.Equal(start.AddDate(0, 0, 7)) {
@@ -311,7 +320,7 @@ func TestASilentStageEscalates(t *testing.T) {
 	}
 }
 
-// rules: APR-06 REQ-05 NOT-04
+// rules: APR-06 REQ-05 NOT-03 NOT-04 NOT-05
 func TestASilentStageIsDenied(t *testing.T) {
 	t.Parallel()
 	for name, p := range map[string]governance.AssignmentPolicy{"without alternates": policy(t, "p"), "with silent alternates": policy(t, "p", escalating(sam))} {
@@ -325,7 +334,7 @@ func TestASilentStageIsDenied(t *testing.T) {
 			if request.State != governance.StateDenied || request.Status != governance.StatusExpired || request.Approval.Stages[0].Status != governance.StageExpired || !request.CompletedDateTime.Equal(l.now) {
 				t.Errorf("it is %s, %s, its stage %s", request.State, request.Status, request.Approval.Stages[0].Status)
 			}
-			if effects(change) != "approvalTimedOut:0" || !slices.Equal(activities(change), []governance.Activity{governance.ActivityTimedOut}) || change.Audit[0].InitiatedBy.Kind != governance.CallerSystem {
+			if effects(change) != "stageTimedOut:0 approvalTimedOut:0" || !slices.Equal(activities(change), []governance.Activity{governance.ActivityTimedOut}) || change.Audit[0].InitiatedBy.Kind != governance.CallerSystem {
 				t.Errorf("the change is %s", text(t, change))
 			}
 			_, err := l.decideStage(0, meg, governance.ResultApprove)
@@ -340,7 +349,7 @@ func TestASilentStageIsDenied(t *testing.T) {
 	_, _ = second.decideStage(0, meg, governance.ResultApprove)
 	second.now = start.AddDate(0, 0, 14)
 	change := second.requestDue(nil)
-	if effects(change) != "approvalTimedOut:1" {
+	if effects(change) != "stageTimedOut:1 approvalTimedOut:1" {
 		t.Errorf("the second stage is over: %s", text(t, change))
 	}
 	second.expect("request-1", governance.StateDenied, "assignment-1", "")

@@ -219,7 +219,7 @@ func CreatePackage(s State, draft governance.AccessPackage, by Edit) (Change, er
 	if _, made := c.Packages[draft.ID]; made {
 		return Change{}, nil
 	}
-	if err := isOpen(s.Head, c.Catalog, "catalog", by.Now); err != nil {
+	if err := mayBegin(s.Head, c.Catalog, "catalog", by.Now); err != nil {
 		return Change{}, err
 	}
 	pack := governance.AccessPackage{
@@ -387,7 +387,7 @@ func CreatePolicy(s State, draft governance.AssignmentPolicy, by Edit) (Change, 
 	if !ok {
 		return Change{}, governance.Invalid("accessPackage/id", "There is no access package %s.", draft.AccessPackage.ID)
 	}
-	if err := isOpen(s.Head, pack, "access package", by.Now); err != nil {
+	if err := mayBegin(s.Head, pack, "access package", by.Now); err != nil {
 		return Change{}, err
 	}
 	if len(c.PoliciesOf(draft.AccessPackage.ID)) >= governance.MaxPolicies {
@@ -447,7 +447,7 @@ func AddResource(s State, request governance.ResourceRequest, by Edit) (Change, 
 	if present, ok := c.Resources[request.Resource.ID]; ok {
 		return Change{}, governance.Conflict("The catalog already has the resource %q (%s).", present.DisplayName, present.ID)
 	}
-	if err := isOpen(s.Head, c.Catalog, "catalog", by.Now); err != nil {
+	if err := mayBegin(s.Head, c.Catalog, "catalog", by.Now); err != nil {
 		return Change{}, err
 	}
 	change := by.Put(nil, *request.Resource, governance.ActivityAddResource, request.Resource.ID, request.Resource.DisplayName)

@@ -54,8 +54,8 @@ func Reopen(s State, by string) Change {
 	return Change{Head: []governance.HeadEntry{governance.Reopening{By: by}}}
 }
 
-// isOpen refuses to begin to use a document that is about to be deleted.
-func isOpen(head governance.Head, document governance.Document, what string, now time.Time) error {
+// mayBegin refuses to begin to use a document that is about to be deleted.
+func mayBegin(head governance.Head, document governance.Document, what string, now time.Time) error {
 	if head.IsClosing(document, now) {
 		return governance.Conflict("This %s is being deleted; if it is still there in two minutes, try again.", what)
 	}
@@ -64,7 +64,7 @@ func isOpen(head governance.Head, document governance.Document, what string, now
 
 // Open refuses a package or policy that is about to be deleted, as the head of their catalog says.
 func Open(catalog governance.Head, pack governance.AccessPackage, policy governance.AssignmentPolicy, now time.Time) error {
-	return cmp.Or(isOpen(catalog, pack, "access package", now), isOpen(catalog, policy, "policy", now))
+	return cmp.Or(mayBegin(catalog, pack, "access package", now), mayBegin(catalog, policy, "policy", now))
 }
 
 // Overtaken refuses a request to add that is committed, for what was being deleted at that very moment or is not there any more; catalog is nil if that is gone.

@@ -93,7 +93,12 @@ func (c *Change) over(request *governance.AssignmentRequest, _ Facts, now time.T
 	audit := entry(governance.ActivityTimedOut, governance.System(), now, request, request.ID)
 	audit.Detail = "the time that was asked for ended at " + governance.FormatInstant(request.LastInstant())
 	c.Audit = append(c.Audit, audit)
+	index := nextStage(*request)
+	waited := index >= 0 && request.Approval.Stages[index].Status == governance.StageInProgress
 	closeStages(request)
+	if waited {
+		c.notify(request, governance.NotifyStageTimedOut, index)
+	}
 	c.notify(request, governance.NotifyRequestEnded, 0)
 	return move(request, EventTimeOut, governance.StatusExpired, now)
 }

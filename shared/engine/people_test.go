@@ -204,7 +204,10 @@ func asking(cmd engine.Submission) engine.Submission {
 	return cmd
 }
 
-func anybody(users, groups []string) (bool, error) { return len(users)+len(groups) > 0, nil }
+func anybody(users, groups []string) (engine.Able, error) {
+	some := len(users)+len(groups) > 0
+	return engine.Able{Decide: some, Hear: some}, nil
+}
 
 // by makes a request somebody's own.
 func by(id string) submissionEdit {

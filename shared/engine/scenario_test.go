@@ -251,20 +251,15 @@ func (st *stage) settle(owner string, change engine.Change) {
 
 // deliver sends a mail to those it is for.
 func (st *stage) deliver(request governance.AssignmentRequest, effect governance.Effect) {
-	var ids, groups []string
-	switch effect.Notification {
-	case governance.NotifyApprovers:
-		ids, groups = request.Approval.Stages[effect.Stage].ApproverUserIDs, request.Approval.Stages[effect.Stage].ApproverGroupIDs
-	case governance.NotifyAlternates:
-		ids, groups = request.Approval.Stages[effect.Stage].AlternateUserIDs, request.Approval.Stages[effect.Stage].AlternateGroupIDs
-	case governance.NotifyDenied, governance.NotifyApprovalTimedOut, governance.NotifyDelivered, governance.NotifyEnded, governance.NotifyDeliveryFailed:
-		ids = []string{request.Assignment.Target.ObjectID}
+	var about governance.ApprovalStage
+	if request.Approval != nil {
+		about = request.Approval.Stages[effect.Stage]
 	}
+	notice, _ := engine.NoticeOf(effect.Notification)
+	to := notice.To(request, about)
 	for _, p := range st.s.People {
 		who := st.person(p.Name)
-		if slices.Contains(ids, who.User.ID) || slices.ContainsFunc(groups, func(id string) bool {
-			return slices.Contains(who.GroupIDs, id) && who.User.ID != request.Requestor.ObjectID
-		}) {
+		if !slices.Contains(to.Without, who.User.ID) && (slices.Contains(to.UserIDs, who.User.ID) || slices.ContainsFunc(to.GroupIDs, func(id string) bool { return slices.Contains(who.GroupIDs, id) })) {
 			st.mail = append(st.mail, scenario.Mail{To: p.Name, Kind: effect.Notification})
 		}
 	}

@@ -96,31 +96,35 @@ var limits = map[string]limit{
 	"Place.Container":    {bytes: keyword},
 	"Place.Partition":    {bytes: id},
 	"Effect.TraceParent": {bytes: 55}, // W3C Trace Context
+	"Effect.Told":        {bytes: id},
 
-	"Head.ID":               {bytes: id},
-	"Head.AuditHash":        {bytes: hash},
-	"Head.Holdings":         {count: governance.MaxHoldings, reached: true},                          // engine.room
-	"Head.InFlight":         {count: governance.MaxInFlight + governance.MaxHoldings, reached: true}, // engine.Submit; and one removal of each holding
-	"Head.RecentCommands":   {bytes: id, count: governance.MaxRecentCommands, reached: true},         // Head.Chain
-	"Head.Closing":          {count: governance.MaxClosings, reached: true},                          // engine.Close
-	"Closing.Document":      {bytes: 64},                                                             // a kind and an id
-	"Closing.By":            {bytes: id},
-	"Head.Submitted":        {count: governance.MaxSubmitted, reached: true}, // Head.Room
-	"Submitted.PackageID":   {bytes: id},
-	"Head.Claims":           {count: governance.MaxTaskClaims, reached: true}, // engine.claim
-	"Head.Marks":            {count: governance.MaxTaskMarks, reached: true},  // engine.claim
-	"Holding.AssignmentID":  {bytes: id},
-	"Holding.PackageID":     {bytes: id},
-	"Holding.PolicyID":      {bytes: id},
-	"Holding.Grants":        {bytes: 22, count: governance.MaxRoleScopes, reached: true}, // Grant.Key; engine.room bounds those of all
-	"Holding.Failed":        {bytes: 22, count: governance.MaxRoleScopes},                // of those
-	"Holding.Pending":       {bytes: 22, count: governance.MaxRoleScopes},                // of those, and none that is in Failed
-	"InFlight.RequestID":    {bytes: id},
-	"InFlight.PackageID":    {bytes: id},
-	"InFlight.AssignmentID": {bytes: id},
-	"TaskClaim.Key":         {bytes: 128}, // a word of ours and two ids
-	"TaskClaim.TaskID":      {bytes: id},
-	"TaskMark.RequestID":    {bytes: id},
+	"Head.ID":                 {bytes: id},
+	"Head.AuditHash":          {bytes: hash},
+	"Head.Holdings":           {count: governance.MaxHoldings, reached: true},                          // engine.room
+	"Head.InFlight":           {count: governance.MaxInFlight + governance.MaxHoldings, reached: true}, // engine.Submit; and one removal of each holding
+	"Head.RecentCommands":     {bytes: id, count: governance.MaxRecentCommands, reached: true},         // Head.Chain
+	"Head.Closing":            {count: governance.MaxClosings, reached: true},                          // engine.Close
+	"Closing.Document":        {bytes: 64},                                                             // a kind and an id
+	"Closing.By":              {bytes: id},
+	"Head.Submitted":          {count: governance.MaxSubmitted, reached: true}, // Head.Room
+	"Submitted.PackageID":     {bytes: id},
+	"Head.Claims":             {count: governance.MaxTaskClaims, reached: true}, // engine.claim
+	"Head.Marks":              {count: governance.MaxTaskMarks, reached: true},  // engine.claim
+	"Holding.AssignmentID":    {bytes: id},
+	"Holding.PackageID":       {bytes: id},
+	"Holding.PolicyID":        {bytes: id},
+	"Holding.Grants":          {bytes: 22, count: governance.MaxRoleScopes, reached: true}, // Grant.Key; engine.room bounds those of all
+	"Holding.Failed":          {bytes: 22, count: governance.MaxRoleScopes},                // of those
+	"Holding.Pending":         {bytes: 22, count: governance.MaxRoleScopes},                // of those, and none that is in Failed
+	"InFlight.RequestID":      {bytes: id},
+	"InFlight.PackageID":      {bytes: id},
+	"InFlight.AssignmentID":   {bytes: id},
+	"TaskClaim.Key":           {bytes: 128}, // a word of ours and two ids
+	"TaskClaim.TaskID":        {bytes: id},
+	"TaskMark.RequestID":      {bytes: id},
+	"ApprovalStage.Unreached": {bytes: id, count: 50},                         // engine.Unreached
+	"Head.Asked":              {count: governance.MaxInFlight, reached: true}, // Head.asked
+	"Asked.PackageID":         {bytes: id},
 }
 
 // stored are the kinds of documents that a request leads to.
@@ -461,6 +465,9 @@ func begun(t *testing.T) (*full, engine.Submission) {
 	f := &full{
 		t: t, now: start, most: map[string]int{}, largest: map[string]int{},
 		State: stateOf(fullHead(t)),
+	}
+	for i := range governance.MaxInFlight {
+		f.Head.Asked = append(f.Head.Asked, governance.Asked{PackageID: guid("wanted", i), Stage: governance.MaxStages - 1, At: governance.At(f.now)})
 	}
 	for i := range governance.MaxInFlight - 1 {
 		f.Head.InFlight = append(f.Head.InFlight, governance.InFlight{RequestID: guid("add", i), PackageID: guid("wanted", i), AssignmentID: guid("next", i), Type: governance.RequestUserAdd, State: governance.StatePendingApproval})

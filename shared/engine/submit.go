@@ -331,5 +331,9 @@ func Cancel(s State, requestID string, caller governance.Caller, now time.Time) 
 	closeStages(&request)
 	audit := entry(governance.ActivityCancel, caller, now, &request, request.ID)
 	audit.Before, audit.After = before, state(&request)
-	return Change{Write: []governance.Document{request}, Audit: []governance.AuditEntry{audit}}, nil
+	change := Change{Write: []governance.Document{request}, Audit: []governance.AuditEntry{audit}}
+	if !strings.EqualFold(caller.ObjectID, request.Requestor.ObjectID) {
+		change.notify(&request, governance.NotifyCanceled, 0)
+	}
+	return change, nil
 }

@@ -21,7 +21,12 @@ type NotificationKind string
 const (
 	NotifyApprovers        NotificationKind = "approvalNeeded"
 	NotifyAlternates       NotificationKind = "approvalEscalated"
+	NotifyReminded         NotificationKind = "approvalReminder"
+	NotifyStageApproved    NotificationKind = "stageApproved"
+	NotifyApproved         NotificationKind = "approved"
+	NotifyStageTimedOut    NotificationKind = "stageTimedOut"
 	NotifyDenied           NotificationKind = "denied"
+	NotifyCanceled         NotificationKind = "canceled"
 	NotifyApprovalTimedOut NotificationKind = "approvalTimedOut"
 	NotifyRequestEnded     NotificationKind = "requestEnded"
 	NotifyDelivered        NotificationKind = "delivered"
@@ -41,9 +46,18 @@ type Effect struct {
 	Notification NotificationKind `json:"notification,omitempty"`
 	Stage        int              `json:"stage,omitempty"`   // index of the approval stage that a notification is about
 	Attempt      int              `json:"attempt,omitempty"` // how often handling it was put off
-	NotBefore    time.Time        `json:"notBefore,omitzero"`
-	TraceParent  string           `json:"traceParent,omitempty"` // the trace that it belongs to (W3C Trace Context); empty without telemetry
+
+	// Of a kept effect, how far it has come. Only what is stored says so; what a message says of it is nothing.
+	Turn  int    `json:"turn,omitempty"`  // how often that was noted: each time its messages have another id
+	Begun int    `json:"begun,omitempty"` // how often the telling of those who are next was begun, and has no outcome
+	Told  string `json:"told,omitempty"`  // of those who are to be told, in the order of their ids, the last who has been
+
+	NotBefore   time.Time `json:"notBefore,omitzero"`
+	TraceParent string    `json:"traceParent,omitempty"` // the trace that it belongs to (W3C Trace Context); empty without telemetry
 }
+
+// IsKept says whether it stays in the outbox until it is carried out, and not only until a queue has it: what must not be done twice notes there that it is begun.
+func (e Effect) IsKept() bool { return e.What == WorkNotify }
 
 // DocumentKind implements Document.
 func (Effect) DocumentKind() string { return "outbox" }

@@ -1,6 +1,9 @@
 package governance
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Head guards a partition: every write names its ETag, so all decisions about a subject (or a catalog) are made one after the other.
 type Head struct {
@@ -13,6 +16,7 @@ type Head struct {
 	RecentCommands []string    `json:"recentCommands,omitempty"` // so that a lost answer to a commit can be told from a lost commit
 	Closing        []Closing   `json:"closing,omitempty"`        // deletions that are under way
 	Submitted      []Submitted `json:"submitted,omitempty"`      // requests of late, so that nobody makes too many
+	Asked          []Asked     `json:"asked,omitempty"`
 
 	Claims []TaskClaim `json:"taskClaims,omitempty"`
 	Marks  []TaskMark  `json:"taskMarks,omitempty"`
@@ -112,6 +116,39 @@ func (h *Holding) HasFailed() bool {
 		return len(h.Failed) > 0
 	}
 	return h.State == AssignmentDeliveryFailed || h.State == AssignmentPartiallyDelivered
+}
+
+// Asked is when the approvers of a package's stage are told, or were of late, that a request of the subject waits for them.
+type Asked struct {
+	PackageID string    `json:"packageId"`
+	Stage     int       `json:"stage,omitempty"`
+	At        *DateTime `json:"at"`
+}
+
+// AskingPause is the least time between two mails to those who decide about a subject and a package, however often it is asked for and taken back.
+const AskingPause = 10 * time.Minute
+
+// AskAgain is when the approvers of a package's stage may be told next that a request waits: now, or when the last time is long enough ago.
+func (h *Head) AskAgain(packageID string, stage int, now time.Time) time.Time {
+	for _, last := range h.Asked {
+		at := last.At.Instant()
+		switch {
+		case last.PackageID != packageID || last.Stage != stage:
+		case at.After(now): // whoever was to be told of then may have been taken back; if not, there is one mail the less
+			return at
+		case at.Add(AskingPause).After(now):
+			return at.Add(AskingPause)
+		}
+	}
+	return now
+}
+
+// asked notes when approvers are told, and forgets what tells nothing any more.
+func (h *Head) asked(next Asked) {
+	keep := slices.DeleteFunc(slices.Clone(h.Asked), func(a Asked) bool {
+		return a.PackageID == next.PackageID && a.Stage == next.Stage || a.At.Instant().Add(AskingPause).Before(next.At.Instant())
+	})
+	h.Asked = append(keep[max(0, len(keep)-MaxInFlight+1):], next)
 }
 
 // InFlight is a request of a subject that still waits for something.

@@ -172,10 +172,13 @@ type ApprovalStage struct {
 	ApproverGroupIDs  []string  `json:"approverGroupIds,omitempty"` // whose members may decide, as of the decision
 	AlternateUserIDs  []string  `json:"alternateUserIds,omitempty"` // who joins them when the stage escalates
 	AlternateGroupIDs []string  `json:"alternateGroupIds,omitempty"`
+	AskedDateTime     *DateTime `json:"askedDateTime,omitempty"`   // when those who may decide are told that it waits
+	RemindsDateTime   *DateTime `json:"remindsDateTime,omitempty"` // when they are told once more
 	EscalatesDateTime *DateTime `json:"escalatesDateTime,omitempty"`
 	LookDateTime      *DateTime `json:"lookDateTime,omitempty"` // when it is looked again whether anybody can decide
 	EndsDateTime      *DateTime `json:"endsDateTime,omitempty"` // then it is denied automatically
 	Escalated         bool      `json:"escalated,omitempty"`
+	Unreached         []string  `json:"@latchkey.unreached,omitempty"` // the ids of those who may decide, and groups of them, who cannot be told: no address, or none that takes mail
 }
 
 // DocumentKind implements Document.
@@ -213,5 +216,12 @@ func (r AssignmentRequest) Enter(head *Head) {
 	head.InFlight = slices.DeleteFunc(slices.Clone(head.InFlight), func(f InFlight) bool { return f.RequestID == r.ID })
 	if r.State.IsInFlight() {
 		head.InFlight = append(head.InFlight, InFlight{RequestID: r.ID, PackageID: r.AccessPackage.ID, AssignmentID: r.Assignment.ID, Type: r.RequestType, State: r.State})
+	}
+	if r.Approval != nil {
+		for i, stage := range r.Approval.Stages {
+			if stage.Status == StageInProgress && stage.AskedDateTime != nil {
+				head.asked(Asked{PackageID: r.AccessPackage.ID, Stage: i, At: stage.AskedDateTime})
+			}
+		}
 	}
 }

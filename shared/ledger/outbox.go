@@ -25,6 +25,9 @@ func Message(effect governance.Effect) (bus.Message, error) {
 		return bus.Message{}, fmt.Errorf("encode effect %s: %w", effect.ID, err)
 	}
 	m := bus.Message{ID: effect.ID, Subject: string(effect.What), CorrelationID: effect.RequestID, NotBefore: effect.NotBefore, Body: body}
+	if effect.Turn > 0 {
+		m.ID = fmt.Sprintf("%s-again-%d", effect.ID, effect.Turn) // one that was dropped, or is dead, must not make the queue drop this one
+	}
 	if bus.UsesSessions(QueueOf(effect)) {
 		m.SessionID = effect.Partition
 	}
@@ -58,7 +61,7 @@ func About[T governance.Document](ctx context.Context, l *Ledger, effect governa
 	return found.Value, err
 }
 
-// flush sends committed effects and forgets them. What fails here is in the outbox, where FlushOutbox finds it: nothing is lost, so nothing is returned.
+// flush sends committed effects and forgets those that are not kept. What fails here is in the outbox, where FlushOutbox finds it: nothing is lost, so nothing is returned.
 func (l *Ledger) flush(ctx context.Context, place governance.Place, effects []governance.Effect) {
 	if len(effects) == 0 {
 		return
@@ -67,7 +70,7 @@ func (l *Ledger) flush(ctx context.Context, place governance.Place, effects []go
 	if err != nil {
 		l.options.Logger.WarnContext(ctx, "effects stay in the outbox for now", "partition", place.Partition, "error", err)
 	}
-	if err := l.forget(ctx, place, ids); err != nil {
+	if err := l.forget(ctx, place, slices.DeleteFunc(ids, isKept(effects))); err != nil {
 		l.options.Logger.WarnContext(ctx, "sent effects stay in the outbox for now and will be sent twice", "partition", place.Partition, "error", err)
 	}
 }
@@ -88,6 +91,15 @@ func (l *Ledger) flushLeft(ctx context.Context, place governance.Place) {
 		l.options.Logger.WarnContext(ctx, "effects stay in the outbox for now", "partition", place.Partition, "error", err)
 	}
 	l.flush(ctx, place, effects)
+}
+
+// isKept says of the stored ids of effects which are kept.
+func isKept(effects []governance.Effect) func(id string) bool {
+	return func(id string) bool {
+		return slices.ContainsFunc(effects, func(e governance.Effect) bool {
+			return e.IsKept() && governance.StoredID(e.DocumentKind(), e.ID) == id
+		})
+	}
 }
 
 // send puts effects of a place on their queues, in order, and answers with the stored ids of those that are. One that the bus would refuse, and the others with it, is told and left where it is.
@@ -173,7 +185,7 @@ func working() []store.Container {
 	return containers
 }
 
-// FlushOutbox sends the effects that a crash, or a bus that was away, left in the outbox of any place: those older than a minute. Errors: the store's, or the bus's, after what could be sent was.
+// FlushOutbox sends the effects that a crash, or a bus that was away, left in the outbox of any place: those older than a minute, and kept ones whose time has come. Errors: the store's, or the bus's, after what could be sent was.
 func (l *Ledger) FlushOutbox(ctx context.Context) (Sweep, error) {
 	var sweep Sweep
 	var failed error
@@ -181,7 +193,7 @@ func (l *Ledger) FlushOutbox(ctx context.Context) (Sweep, error) {
 	for _, container := range working() {
 		err := l.Each(ctx, container, store.Query{Kind: governance.Effect{}.DocumentKind(), DueBefore: now, PageSize: sweepPage}, func(documents []store.Document) error {
 			sweep.Found += len(documents)
-			byPartition := map[string][]governance.Effect{}
+			byPartition, etags := map[string][]governance.Effect{}, map[string]string{}
 			var order []string
 			for _, document := range documents {
 				effect, err := Decode[governance.Effect](document)
@@ -194,12 +206,20 @@ func (l *Ledger) FlushOutbox(ctx context.Context) (Sweep, error) {
 					order = append(order, document.Partition)
 				}
 				byPartition[document.Partition] = append(byPartition[document.Partition], effect)
+				etags[document.Partition+document.ID] = document.ETag
 			}
 			for _, partition := range order {
 				place := governance.Place{Container: string(container), Partition: partition}
-				sent, err := l.send(ctx, place, byPartition[partition])
+				effects := byPartition[partition]
+				sent, err := l.send(ctx, place, effects)
 				sweep.Sent += len(sent)
-				failed = errors.Join(failed, err, l.forget(ctx, place, sent))
+				failed = errors.Join(failed, err)
+				for _, effect := range effects {
+					if id := governance.StoredID(effect.DocumentKind(), effect.ID); effect.IsKept() && slices.Contains(sent, id) {
+						failed = errors.Join(failed, l.sentAgain(ctx, Kept{effect, etags[partition+id]}))
+					}
+				}
+				failed = errors.Join(failed, l.forget(ctx, place, slices.DeleteFunc(sent, isKept(effects))))
 			}
 			return nil
 		})

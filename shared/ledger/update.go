@@ -212,7 +212,11 @@ func (l *Ledger) seal(ctx context.Context, state *State, decided engine.Change, 
 	for i := range sealed.Effects {
 		effect := &sealed.Effects[i]
 		effect.Place, effect.TraceParent = state.Place, trace
-		put(*effect, l.Now().Add(outboxDelay))
+		due := l.Now()
+		if effect.IsKept() && effect.NotBefore.After(due) {
+			due = effect.NotBefore
+		}
+		put(*effect, due.Add(outboxDelay))
 	}
 	return sealed, operations, failed
 }

@@ -12,7 +12,7 @@ var Stage = &Type{Name: "approvalStage", Members: append([]Member{
 	{Name: "reviewedBy", Kind: Object, Of: &Type{Name: "identity", Synonyms: []string{"userIdentity"}, Members: append([]Member{
 		{Name: "id", Kind: Text},
 	}, noise("displayName", "userPrincipalName", "ipAddress")...)}},
-}, noise("displayName", "assignedToMe", "reviewedDateTime")...)}
+}, noise("displayName", "assignedToMe", "reviewedDateTime", "@latchkey.unreached")...)}
 
 // Nothing is the body of an action that takes no parameters.
 var Nothing = &Type{Words: "this body, which takes none"}

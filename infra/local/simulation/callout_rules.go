@@ -176,6 +176,7 @@ func (l *book) mailed(mail governance.Mail) {
 	c := l.working()
 	if c == nil {
 		l.world.leaks("a mail", mail.Text+mail.HTML+mail.Subject)
+		l.notified(mail)
 		return
 	}
 	to := map[string]string{"": c.wait.target.ManagerID, "manager": c.wait.target.ManagerID, "requestor": c.wait.requestor.ID, "target": c.wait.target.ID}[c.settings().To+c.settings().DeliverTo]

@@ -61,6 +61,7 @@ func (w *world) deliver(name string) {
 			t.callout, t.work = c.ID, c.work()
 			c.struck = c.struck || delivery.DeliveryCount > 1
 		}
+		t.effect = w.ledger.effects[effect.ID]
 		err := instance.HandleEffect(ctx, governance.System(), effect)
 		w.ledger.handled(t, delivery, effect, err)
 		if err != nil {
@@ -84,6 +85,9 @@ func (w *world) deliver(name string) {
 		t.lock = func() { _ = session.Release() }
 	}
 	t.after = func(t *task) {
+		if t.effect != nil {
+			t.effect.struck = t.effect.struck || t.struck || t.crashed
+		}
 		if t.crashed {
 			w.ledger.hit(delivery)
 		}

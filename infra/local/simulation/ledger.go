@@ -48,8 +48,12 @@ type chain struct {
 // effect is an effect that was committed, and what became of it.
 type effect struct {
 	governance.Effect
-	sent    bool // a queue has accepted it
-	handled bool // an invocation has carried it out
+	sent      bool           // a queue has accepted it
+	handled   bool           // an invocation has carried it out; of a kept one: it is over
+	struck    bool           // a fault has befallen an invocation that was carrying it out
+	doubted   bool           // an operator was told that it may have come to nothing
+	mails     map[string]int // by address: how many went out for it
+	committed int            // the step in which it was
 }
 
 // decision is that a person said something about a stage.
@@ -275,8 +279,12 @@ func (c *commit) take(operation store.Operation) {
 		delete(l.documents, at)
 		switch kind {
 		case "outbox":
-			if effect := l.effects[strings.TrimPrefix(document.ID, "outbox:")]; effect == nil || !effect.sent {
+			effect := l.effects[strings.TrimPrefix(document.ID, "outbox:")]
+			if effect == nil || !effect.sent {
 				c.broken("outbox", "the effect %s was forgotten before any queue had it", document.ID)
+			} else if effect.IsKept() {
+				effect.handled = true
+				c.allTold(effect)
 			}
 		case "package":
 			id := strings.TrimPrefix(document.ID, "package:")
@@ -302,6 +310,9 @@ func (c *commit) take(operation store.Operation) {
 	l.world.leaks("the document "+document.ID, string(document.Body))
 	delete(l.foreign, at) // whatever it was before
 	l.documents[at] = kept{body: string(document.Body), due: document.DueAt}
+	if kind == "outbox" && operation.Verb == store.Replace {
+		return // how far a kept effect has come
+	}
 	c.changes++
 	switch kind {
 	case "head":
@@ -365,7 +376,7 @@ func (c *commit) check() {
 	}
 	c.checkChain()
 	for _, sent := range c.effects {
-		c.ledger.effects[sent.ID] = &effect{Effect: sent}
+		c.ledger.effects[sent.ID] = &effect{Effect: sent, committed: c.ledger.world.report.Steps}
 		c.ledger.sequence = append(c.ledger.sequence, sent.ID)
 	}
 	if c.container != store.Subjects {
@@ -586,7 +597,7 @@ func (l *book) handled(t *task, delivery busmemory.Delivery, message governance.
 	if slices.ContainsFunc(t.sent, func(id string) bool { return original(id) == first }) {
 		return // put off: it comes again
 	}
-	if effect := l.effects[first]; effect != nil {
+	if effect := l.effects[first]; effect != nil && !effect.IsKept() {
 		effect.handled = true
 	}
 }
@@ -626,5 +637,5 @@ func (l *book) overdue(now time.Time) string {
 
 // isNote says whether documents of a kind are no part of the state that heads guard: they stand for one command each, or say how far reconciliation or a change of roles is.
 func isNote(kind string) bool {
-	return kind == "idempotency" || kind == "nameClaim" || kind == "scrub" || kind == "reached"
+	return kind == "idempotency" || kind == "nameClaim" || kind == "scrub" || kind == "reached" || kind == "untold"
 }

@@ -48,8 +48,25 @@ func TestMutations(t *testing.T) {
 		{"anybody may ask as often as they like", "often", Sabotage{NoLimit: true}},
 		{"access never expires", "", Sabotage{NoExpiry: true}},
 		{"the store hides who has a package", "roles", Sabotage{Store: func(inner store.Store) store.Store { return hiding{inner} }}},
+		{"the store forgets that a mail was begun", "toldTwice", Sabotage{Store: func(inner store.Store) store.Store { return unbegun{inner} }}},
+		{"the directory loses mails", "untold", Sabotage{Directory: func(inner directory.Directory) directory.Directory { return unread{inner} }}},
 	})
 }
+
+// unbegun keeps of no effect how far it has come.
+type unbegun struct{ store.Store }
+
+func (s unbegun) Commit(ctx context.Context, container store.Container, partition string, operations []store.Operation) ([]string, error) {
+	if operations[0].Verb == store.Replace && operations[0].Document.Kind == (governance.Effect{}).DocumentKind() {
+		return []string{operations[0].IfMatch}, nil
+	}
+	return s.Store.Commit(ctx, container, partition, operations)
+}
+
+// unread takes mails and sends none.
+type unread struct{ directory.Directory }
+
+func (unread) SendMail(context.Context, governance.Mail) error { return nil }
 
 // TestMutationsOfHazards: what the product looks at again because the world around it changes, it is lied to about.
 func TestMutationsOfHazards(t *testing.T) {

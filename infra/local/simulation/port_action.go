@@ -155,6 +155,9 @@ func (p logPort) Handle(_ context.Context, record slog.Record) error {
 		return true
 	})
 	for _, id := range about {
+		if effect := p.world.ledger.effects[id]; alert && effect != nil {
+			effect.doubted = true
+		}
 		if alert {
 			p.world.ledger.told[id[strings.LastIndex(id, ":")+1:]] = p.world.clock.Now() // a document is named by its kind and its resource's id
 		}

@@ -37,6 +37,7 @@ type task struct {
 	wrote    bool           // it has changed documents that a head guards
 	wroteAt  time.Time      // when it first did
 	began    int            // the step of the scheduler in which it did
+	effect   *effect        // that it carries out, if it does
 	callout  string         // the id of the callout that it works on, if it does
 	target   *person        // whom it asks for
 	pack     string         // that it asks for

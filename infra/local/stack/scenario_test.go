@@ -237,7 +237,8 @@ func kindOf(subject, body string) governance.NotificationKind {
 		part string
 		kind governance.NotificationKind
 	}{
-		{"nobody has decided it so far", governance.NotifyAlternates}, {"Action required: approve or deny", governance.NotifyApprovers}, {"was denied", governance.NotifyDenied},
+		{"nobody has decided it so far", governance.NotifyAlternates}, {"Reminder: approve or deny", governance.NotifyReminded}, {"Nothing is left to approve", governance.NotifyApproved},
+		{"It goes on to the next", governance.NotifyStageApproved}, {"There is nothing left to do", governance.NotifyStageTimedOut}, {"was canceled", governance.NotifyCanceled}, {"Action required: approve or deny", governance.NotifyApprovers}, {"was denied", governance.NotifyDenied},
 		{"has expired", governance.NotifyApprovalTimedOut}, {"You now have access", governance.NotifyDelivered}, {"has ended", governance.NotifyEnded}, {"could not be set up", governance.NotifyDeliveryFailed},
 	}
 	at := slices.IndexFunc(kinds, func(one struct {

@@ -115,6 +115,11 @@ func (a *Approvals) Approval(ctx context.Context, caller governance.Caller, id s
 		return governance.Approval{}, err
 	}
 	approval, _, err := a.seen(ctx, found.Value, caller, rights, id)
+	if err == nil && rights.In(found.Value.AccessPackage.Catalog.ID, authz.OpReadApprovals) {
+		for i, stage := range found.Value.Approval.Stages {
+			approval.Stages[i].Unreached = stage.Unreached
+		}
+	}
 	return approval, err
 }
 
@@ -125,6 +130,7 @@ func seenBy(request governance.AssignmentRequest, caller governance.Caller, grou
 	assigned := false
 	for i := range approval.Stages {
 		stage := &approval.Stages[i]
+		stage.Unreached = nil // it is for those who administer
 		stage.AssignedToMe = !isParty(request, caller) && caller.ObjectID != "" && engine.IsApprover(*stage, caller.ObjectID, groups)
 		assigned = assigned || stage.AssignedToMe
 	}

@@ -13,34 +13,43 @@ import (
 )
 
 // canDecide looks in the directory whether one of some users and members of groups can decide about somebody: another person, who is there
-// and not blocked. It stops at the first, and keeps nothing. Of a group whose members may not be read, somebody is taken to be able to.
-func canDecide(ctx context.Context, d directory.Directory, aboutID string) func(users, groups []string) (bool, error) {
-	can := func(user governance.User) bool { return user.AccountEnabled && !strings.EqualFold(user.ID, aboutID) }
-	return func(users, groups []string) (bool, error) {
-		hidden := false // whether there is a group that does not tell who is in it
-		for _, id := range users {
-			user, err := d.User(ctx, id)
-			if err != nil && !isNotFound(err) {
-				return false, fmt.Errorf("look up an approver: %w", err)
-			}
-			if err == nil && can(user) {
-				return true, nil
+// and not blocked; and whether one of these has an address, and is none of those who could not be told at it. It stops at the first who has, and keeps nothing. Of a group whose members may not be read, somebody is taken to be able to decide.
+func canDecide(ctx context.Context, d directory.Directory, aboutID string, unreached ...string) func(users, groups []string) (engine.Able, error) {
+	return func(userIDs, groupIDs []string) (engine.Able, error) {
+		var able engine.Able
+		look := func(users []governance.User) {
+			for _, user := range users {
+				can := user.AccountEnabled && !strings.EqualFold(user.ID, aboutID)
+				able.Decide = able.Decide || can
+				able.Hear = able.Hear || can && governance.IsMailAddress(user.Mail) && !slices.Contains(unreached, strings.ToLower(user.ID))
 			}
 		}
-		for _, id := range groups {
+		for _, id := range userIDs {
+			user, err := d.User(ctx, id)
+			if err != nil && !isNotFound(err) {
+				return able, fmt.Errorf("look up an approver: %w", err)
+			}
+			if err == nil {
+				look([]governance.User{user})
+			}
+			if able.Hear {
+				return able, nil
+			}
+		}
+		for _, id := range groupIDs {
 			members, err := d.GroupMembers(ctx, id)
 			if errors.Is(err, directory.ErrForbidden) || errors.Is(err, directory.ErrRefused) {
-				hidden = true
+				able.Decide = true
 				continue
 			}
 			if err != nil && !isNotFound(err) {
-				return false, fmt.Errorf("look up a group of approvers: %w", err)
+				return able, fmt.Errorf("look up a group of approvers: %w", err)
 			}
-			if slices.ContainsFunc(members, can) {
-				return true, nil
+			if look(members); able.Hear {
+				return able, nil
 			}
 		}
-		return hidden, nil
+		return able, nil
 	}
 }
 
@@ -57,7 +66,7 @@ func (a *Approvals) askNext(ctx context.Context, request governance.AssignmentRe
 }
 
 // ask is who is asked in a stage that begins now.
-func ask(ctx context.Context, d directory.Directory, request governance.AssignmentRequest, stage governance.ApprovalStageSettings) (engine.Approvers, error) {
+func ask(ctx context.Context, d directory.Directory, request governance.AssignmentRequest, stage governance.ApprovalStageSettings, unreached ...string) (engine.Approvers, error) {
 	id := request.Assignment.Target.ObjectID
 	about, err := person(ctx, d, id, "assignment/target", governance.Needs{Managers: stage.Managers()})
 	if governance.CodeOf(err) == governance.CodeInvalid && err != nil { // the person has gone; it is for those who remain to say so
@@ -66,10 +75,10 @@ func ask(ctx context.Context, d directory.Directory, request governance.Assignme
 	if err != nil {
 		return engine.Approvers{}, err
 	}
-	return engine.Ask(stage, about, canDecide(ctx, d, id))
+	return engine.Ask(stage, about, canDecide(ctx, d, id, unreached...))
 }
 
-// standIns looks whether anybody can still decide the stage that a request waits in; nil if so. Otherwise they are those who are asked instead and, if there are none either, an administrator is told.
+// standIns looks whether anybody can still decide the stage that a request waits in, and be told so; nil if so. Otherwise they are those who are asked instead and, if there are none either, an administrator is told.
 func (d *Delivery) standIns(ctx context.Context, request governance.AssignmentRequest) (*engine.Approvers, error) {
 	at := slices.IndexFunc(request.Approval.Stages, func(stage governance.ApprovalStage) bool { return stage.Status == governance.StageInProgress })
 	stage, settings := request.Approval.Stages[at], request.Policy.Approval().Stages[at]
@@ -77,11 +86,15 @@ func (d *Delivery) standIns(ctx context.Context, request governance.AssignmentRe
 	if stage.Escalated {
 		users, groups = slices.Concat(users, stage.AlternateUserIDs), slices.Concat(groups, stage.AlternateGroupIDs)
 	}
-	if ok, err := canDecide(ctx, d.Directory, request.Assignment.Target.ObjectID)(users, groups); ok || err != nil {
+	able, err := canDecide(ctx, d.Directory, request.Assignment.Target.ObjectID, stage.Unreached...)(users, groups)
+	if able.Hear || err != nil {
 		return nil, err
 	}
 	settings.IsEscalationEnabled = settings.IsEscalationEnabled && stage.Escalated
-	asked, err := ask(ctx, d.Directory, request, settings)
+	asked, err := ask(ctx, d.Directory, request, settings, stage.Unreached...)
+	if err == nil && able.Decide && len(asked.Users)+len(asked.Groups)+len(asked.AlternateUsers)+len(asked.AlternateGroups) <= len(users)+len(groups) {
+		return nil, nil // nobody else can be told
+	}
 	if err == nil && asked.IsNobody() && len(asked.AlternateUsers)+len(asked.AlternateGroups) == 0 {
 		d.Log.ErrorContext(ctx, "nobody can decide a request: its approvers are gone or blocked, and so are the fallback approvers", "alert", true,
 			"requestId", request.ID, "subjectId", request.Assignment.Target.ID,

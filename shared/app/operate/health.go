@@ -136,6 +136,12 @@ func (c *Checker) CheckHealth(ctx context.Context) []Health {
 			}
 		}
 	}
+	if untold, err := c.Ledger.SomebodyIsUntold(patient); err == nil && untold {
+		reports = append(reports, Health{
+			Dependency: "approvers", Status: statusLimited, Detail: "somebody cannot be told", Stops: "their mail: within a day, somebody who has to decide had no address that takes mail",
+			Mend: "docs/operate/stuck-request.md#somebody-cannot-be-told",
+		})
+	}
 	return append(reports, grants...)
 }
 

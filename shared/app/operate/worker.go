@@ -53,15 +53,14 @@ func (w *Worker) HandleEffect(ctx context.Context, caller governance.Caller, eff
 	return err
 }
 
-// putOff sends an effect again for later. After the last delay a notification, and one whose document is not there, is given up: loudly, since somebody must look at it.
+// putOff sends an effect again for later. After the last delay one whose document is not there is given up: loudly, since somebody must look at it. A kept one the timer sends again.
 func (w *Worker) putOff(ctx context.Context, effect governance.Effect, cause error) error {
-	last := effect.Attempt >= len(engine.RetryDelays)
 	switch {
-	case last && errors.Is(cause, ledger.ErrNoDocument):
-		return &governance.Error{Code: governance.CodeInvalid, Target: "documentId", Message: "What the effect is about is not there, and has not come.", Err: cause}
-	case last && effect.What == governance.WorkNotify:
-		w.Log.ErrorContext(ctx, "a notification could not be sent", "alert", true, "effectId", effect.ID, "requestId", effect.RequestID, "notification", effect.Notification, "error", cause)
+	case effect.IsKept():
+		w.Log.WarnContext(ctx, "an effect is left to the timer", "effectId", effect.ID, "what", effect.What, "requestId", effect.RequestID, "error", cause)
 		return nil
+	case effect.Attempt >= len(engine.RetryDelays) && errors.Is(cause, ledger.ErrNoDocument):
+		return &governance.Error{Code: governance.CodeInvalid, Target: "documentId", Message: "What the effect is about is not there, and has not come.", Err: cause}
 	}
 	later := effect
 	delay := engine.RetryDelays[min(effect.Attempt, len(engine.RetryDelays)-1)]

@@ -85,19 +85,16 @@ func TestWhatWaitingMends(t *testing.T) {
 	}
 }
 
-// TestTheLastDelay: after it a delivery is insisted on, a notification is given up, and what has no document is parked; the latter two loudly.
+// TestTheLastDelay: after it a delivery is insisted on, and what has no document is parked.
 func TestTheLastDelay(t *testing.T) {
 	for name, c := range map[string]struct {
 		what  governance.Work
 		cause error
 		code  governance.Code // of the answer; empty: none
 		again bool
-		told  int
 	}{
-		"a delivery":                      {governance.WorkProvision, store.ErrUnavailable, "", true, 0},
-		"a notification":                  {governance.WorkNotify, store.ErrUnavailable, "", false, 1},
-		"a delivery without a document":   {governance.WorkProvision, ledger.ErrNoDocument, governance.CodeInvalid, false, 0},
-		"a notification without document": {governance.WorkNotify, ledger.ErrNoDocument, governance.CodeInvalid, false, 0},
+		"a delivery":                    {governance.WorkProvision, store.ErrUnavailable, "", true},
+		"a delivery without a document": {governance.WorkProvision, ledger.ErrNoDocument, governance.CodeInvalid, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStand(t)
@@ -111,9 +108,6 @@ func TestTheLastDelay(t *testing.T) {
 				}
 				s.Clock.Set(one.NotBefore)
 			}
-			if told := s.Lines("a notification could not be sent"); len(told) != 0 {
-				t.Errorf("told too early: %v", told)
-			}
 			err := s.work(one, func() error { return c.cause })
 			if c.code == "" {
 				s.Must(err)
@@ -123,10 +117,16 @@ func TestTheLastDelay(t *testing.T) {
 			if waiting := s.Effects(ledger.QueueOf(one)); (len(waiting) > len(engine.RetryDelays)) != c.again {
 				t.Errorf("%d were sent", len(waiting))
 			}
-			if told := s.Lines("a notification could not be sent"); len(told) != c.told || c.told > 0 && told[0]["alert"] != true {
-				t.Errorf("told: %v", told)
-			}
 		})
+	}
+}
+
+// TestAKeptEffect that fails is left to the timer, which finds it in its place: no message is sent for it, and none comes back.
+func TestAKeptEffect(t *testing.T) {
+	s := newStand(t)
+	s.Must(s.work(effect(governance.WorkNotify), func() error { return store.ErrUnavailable }))
+	if waiting := s.Effects(bus.Notifications); len(waiting) != 0 || len(s.Lines("an effect is left to the timer")) != 1 {
+		t.Errorf("%+v wait", waiting)
 	}
 }
 
