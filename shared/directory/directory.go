@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/mail"
 	"time"
 
 	"latchkey/shared/governance"
@@ -60,6 +61,12 @@ const PermissionHidden = "Member.Read.Hidden"
 
 // MaxRecipients is Exchange Online's limit of recipients of one message.
 const MaxRecipients = 500
+
+// IsMailAddress says whether a text is a mail address, and nothing else.
+func IsMailAddress(text string) bool {
+	address, err := mail.ParseAddress(text)
+	return err == nil && address.Address == text
+}
 
 // MaxManagerLevels bounds the chain that Managers follows: no policy asks above it (PRV-14).
 const MaxManagerLevels = 4

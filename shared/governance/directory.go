@@ -1,7 +1,5 @@
 package governance
 
-import "net/mail"
-
 // UserType tells members from guests; the values are Graph's.
 type UserType string
 
@@ -47,10 +45,4 @@ type Mail struct {
 	Subject string   `json:"subject"`
 	HTML    string   `json:"html"`
 	Text    string   `json:"text"`
-}
-
-// IsMailAddress says whether a text is a mail address, and nothing else.
-func IsMailAddress(text string) bool {
-	address, err := mail.ParseAddress(text)
-	return err == nil && address.Address == text
 }

@@ -21,7 +21,7 @@ func canDecide(ctx context.Context, d directory.Directory, aboutID string, unrea
 			for _, user := range users {
 				can := user.AccountEnabled && !strings.EqualFold(user.ID, aboutID)
 				able.Decide = able.Decide || can
-				able.Hear = able.Hear || can && governance.IsMailAddress(user.Mail) && !slices.Contains(unreached, strings.ToLower(user.ID))
+				able.Hear = able.Hear || can && directory.IsMailAddress(user.Mail) && !slices.Contains(unreached, strings.ToLower(user.ID))
 			}
 		}
 		for _, id := range userIDs {

@@ -36,7 +36,7 @@ func (n *Notifier) readers(ctx context.Context, to engine.Audience) (audience, e
 			id := strings.ToLower(user.ID)
 			switch {
 			case !user.AccountEnabled || slices.Contains(to.Without, id):
-			case !governance.IsMailAddress(user.Mail):
+			case !directory.IsMailAddress(user.Mail):
 				all.unreached = append(all.unreached, id)
 			default:
 				all.readers = append(all.readers, reader{id, strings.ToLower(user.Mail)})

@@ -73,7 +73,7 @@ func mailBody(message governance.Mail) (letter, error) {
 	}
 	body.Message.To = make([]recipient, len(message.To))
 	for n, to := range message.To {
-		if !governance.IsMailAddress(to) {
+		if !directory.IsMailAddress(to) {
 			return body, directory.ErrRecipient
 		}
 		body.Message.To[n].EmailAddress.Address = to

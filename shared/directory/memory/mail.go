@@ -22,7 +22,7 @@ func (d *Directory) SendMail(ctx Context, message governance.Mail) error {
 		if len(message.To) == 0 || len(message.To) > directory.MaxRecipients {
 			return fmt.Errorf("%w: a mail has 1 to %d recipients, this one has %d", directory.ErrRefused, directory.MaxRecipients, len(message.To))
 		}
-		if slices.ContainsFunc(message.To, func(to string) bool { return !governance.IsMailAddress(to) || d.refusing[strings.ToLower(to)] }) {
+		if slices.ContainsFunc(message.To, func(to string) bool { return !directory.IsMailAddress(to) || d.refusing[strings.ToLower(to)] }) {
 			return directory.ErrRecipient
 		}
 		d.record(message)
