@@ -38,7 +38,7 @@ var rates = map[Fault]float64{
 	StoreConflict: 0.02, StoreThrottled: 0.015, StoreUnavailable: 0.015, StoreLostResponse: 0.02,
 	BusThrottled: 0.03, BusUnavailable: 0.03, BusTorn: 0.03, BusLostResponse: 0.04, BusDuplicate: 0.06, BusDelay: 0.05, BusReorder: 0.3, BusDead: 0.012,
 	DirectoryThrottled: 0.05, DirectoryUnavailable: 0.05, DirectoryLost: 0.06, DirectoryForbidden: 0.08, DirectoryLag: 0.08,
-	OutboundThrottled: 0.05, OutboundUnavailable: 0.06, OutboundLost: 0.06, OutboundAsleep: 0.02, OutboundSignedOut: 0.02,
+	OutboundThrottled: 0.05, OutboundUnavailable: 0.06, OutboundLost: 0.06, OutboundAsleep: 0.04, OutboundSignedOut: 0.05,
 }
 
 // dependency is what an outage is of.

@@ -114,8 +114,9 @@ func (p outboundPort) Send(ctx context.Context, call platform.OutboundCall) (pla
 		return platform.OutboundReply{}, errors.New("outbound: the answer was lost")
 	case OutboundSignedOut:
 		return page, nil
+	default:
+		return reply, err
 	}
-	return reply, err
 }
 
 // page is what a service answers that sleeps, or that nobody is signed in to.

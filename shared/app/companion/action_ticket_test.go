@@ -105,7 +105,8 @@ var numberless = map[string]platform.OutboundReply{
 }
 
 // A ticket is opened when the desk's answer is one, and not because of a status: without that it may have been, is looked for, and else the work has failed, with an alert, and nobody waits for an
-// answer. It is never opened again. rules: BEY-28 EXT-26
+// answer. It is never opened again.
+// rules: BEY-28 EXT-26
 func TestATicketIsOpenedOnlyWhenItWas(t *testing.T) {
 	t.Parallel()
 	const find = `,"find":{"url":"https://desk.example/x?q={{ticket.id}}","numberPath":"result.0.number"}`
@@ -156,7 +157,8 @@ func TestATicketIsOpenedOnlyWhenItWas(t *testing.T) {
 	}
 }
 
-// A webhook or a channel that answers with a page or tells of a failure was not told, whatever its status; where the answer is declared, it must be there. rules: BEY-24 BEY-26
+// A webhook or a channel that answers with a page or tells of a failure was not told, whatever its status; where the answer is declared, it must be there.
+// rules: BEY-24 BEY-26
 func TestASuccessIsNotAStatusAlone(t *testing.T) {
 	t.Parallel()
 	const hook, teams = `{"url":"https://hooks.example/x","secret":"key"}`, `{"deliverTo":"teams","teamsSecret":"teams"}`

@@ -20,7 +20,7 @@ func answerOf(reply platform.OutboundReply) (value any) {
 	decoder := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(reply.Body, []byte("\ufeff"))))
 	decoder.UseNumber()
 	var more json.RawMessage
-	if decoder.Decode(&value) != nil || decoder.Decode(&more) != io.EOF { //nolint:errorlint // Decode says io.EOF itself
+	if decoder.Decode(&value) != nil || decoder.Decode(&more) != io.EOF {
 		return nil
 	}
 	return value

@@ -11,7 +11,8 @@ import (
 	"latchkey/shared/governance"
 )
 
-// An action that names a secret for another use, or sends it to another host, is refused when it is saved, and does nothing when what the secret is for was changed after that. rules: BEY-24 BEY-28
+// An action that names a secret for another use, or sends it to another host, is refused when it is saved, and does nothing when what the secret is for was changed after that.
+// rules: BEY-24 BEY-28
 func TestASecretServesNothingElse(t *testing.T) {
 	t.Parallel()
 	const ticket = `"waitForAnswer":false,"body":{}}`
