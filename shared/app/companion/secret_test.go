@@ -76,7 +76,8 @@ func TestASecretServesNothingElse(t *testing.T) {
 }
 
 // The door for answers refuses a key by computing alone: nothing is read for a stranger's, nor for one of another ticket or of a secret that is for something else. While the secret is rotated tickets of
-// before are answered, and new ones carry the new value's key. rules: EXT-26
+// before are answered, and new ones carry the new value's key.
+// rules: EXT-26
 func TestATicketsKeyProvesItself(t *testing.T) {
 	t.Parallel()
 	w := newTaskWorld(t)
