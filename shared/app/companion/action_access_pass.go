@@ -117,7 +117,7 @@ func (p *passPlan) preflight(ctx context.Context, c *checkup) {
 	}
 	switch p.DeliverTo {
 	case byTeams:
-		if address, err := c.secret(p.address()); err == nil && c.Outbound.Allowed(address.Reveal()) != nil {
+		if address, err := p.address().of(c.Secrets); err == nil && c.Outbound.Allowed(address.Reveal()) != nil {
 			c.wrong("teamsSecret", "The secret "+p.TeamsSecret+" is no address that may be called.")
 		}
 	case toManager, toRequestor:
@@ -356,7 +356,7 @@ func (p *passPlan) abandon(ctx context.Context, w *work) error {
 // deliver sends the pass on its way. What it answers never holds a word of what was sent: the other side's complaint might quote it.
 func (p *passPlan) deliver(ctx context.Context, w *work, ordered passOrder, pass governance.AccessPass, value governance.Secret) error {
 	if p.DeliverTo == byTeams {
-		address, err := w.use(p.address())
+		address, err := p.address().inWork(w)
 		if err != nil {
 			return err
 		}

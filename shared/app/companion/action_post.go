@@ -37,28 +37,28 @@ func needsOf(p plan) []need {
 	return nil
 }
 
-// secret is a secret for what it is needed for. Errors: platform.ErrNoSecret, platform.ErrOtherSecret.
-func (p *Ports) secret(n need) (governance.Secret, error) {
-	value, err := p.Secrets.For(n.name, n.use, n.address)
+// of is the secret, for what it is needed for. Errors: platform.ErrNoSecret, platform.ErrOtherSecret.
+func (n need) of(secrets platform.Secrets) (governance.Secret, error) {
+	value, err := secrets.For(n.name, n.use, n.address)
 	return governance.Hide(value), err
 }
 
-// bindingOf says in words why a secret cannot be used; empty: it can, or is not there.
-func (p *Ports) bindingOf(n need) string {
-	if _, err := p.secret(n); errors.Is(err, platform.ErrOtherSecret) {
+// binding says in words why a secret cannot be used; empty: it can, or is not there.
+func (n need) binding(secrets platform.Secrets) string {
+	if _, err := n.of(secrets); errors.Is(err, platform.ErrOtherSecret) {
 		return fmt.Sprintf("The secret %s is not for this: the app setting CalloutSecrets binds it to another use than %s, or to other hosts than that of the address.", n.name, n.use)
 	}
 	return ""
 }
 
-// use is a secret that work needs. Errors: a giveUp.
-func (w *work) use(n need) (governance.Secret, error) {
-	value, err := w.secret(n)
+// inWork is the secret for work. Errors: a giveUp.
+func (n need) inWork(w *work) (governance.Secret, error) {
+	value, err := n.of(w.Secrets)
 	if errors.Is(err, platform.ErrNoSecret) {
 		return value, giveUpf(nil, "The secret %s is not set.", n.name)
 	}
 	if err != nil {
-		return value, giveUpf(nil, "%s", w.bindingOf(n))
+		return value, giveUpf(nil, "%s", n.binding(w.Secrets))
 	}
 	return value, nil
 }

@@ -158,7 +158,7 @@ func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 	err := w.once(ctx, stepOpened, func() (string, error) {
 		header := headerOf(w.task.ID, p.Headers)
 		if p.Authorization != "" {
-			secret, err := w.use(p.authorization())
+			secret, err := p.authorization().inWork(w)
 			if err != nil {
 				return "", err
 			}
@@ -166,7 +166,7 @@ func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 		}
 		id, key := ticketID(w.place.Partition, w.task.ID), ""
 		if p.Wait {
-			secret, err := w.use(p.answers())
+			secret, err := p.answers().inWork(w)
 			if err != nil {
 				return "", err
 			}
@@ -313,7 +313,7 @@ func (t Tasks) AnswerTicket(ctx context.Context, id, key string, answer TicketAn
 	if w.unreadable != nil || !isTicket || !p.Wait || p.AnswerSecret != madeWith {
 		return governance.Task{}, errTicketKey
 	}
-	if _, err := t.secret(p.answers()); err != nil { // it is not for this desk any more
+	if _, err := p.answers().of(t.Secrets); err != nil { // it is not for this desk any more
 		return governance.Task{}, errTicketKey
 	}
 	ended, known := ticketEnds[strings.ToLower(answer.Status)]

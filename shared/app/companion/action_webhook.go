@@ -105,7 +105,7 @@ func sign(secret governance.Secret, timestamp string, body []byte) string {
 
 func (p *webhookPlan) run(ctx context.Context, w *work) (outcome, error) {
 	err := w.once(ctx, "called", func() (string, error) {
-		secret, err := w.use(p.needs()[0])
+		secret, err := p.needs()[0].inWork(w)
 		if err != nil {
 			return "", err
 		}

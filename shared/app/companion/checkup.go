@@ -58,9 +58,9 @@ func (c *checkup) group(ctx context.Context, setting, id string) {
 
 // need looks whether a secret is there, and for this.
 func (c *checkup) need(n need) {
-	if _, err := c.secret(n); errors.Is(err, platform.ErrNoSecret) {
+	if _, err := n.of(c.Secrets); errors.Is(err, platform.ErrNoSecret) {
 		c.wrong(n.setting, "The secret "+n.name+" is not set: add it to the app setting CalloutSecrets.")
-	} else if wrong := c.bindingOf(n); wrong != "" {
+	} else if wrong := n.binding(c.Secrets); wrong != "" {
 		c.wrong(n.setting, wrong)
 	}
 }

@@ -98,7 +98,7 @@ func (a Actions) PutAction(ctx context.Context, caller governance.Caller, name, 
 		err = cmp.Or(err, next.Validate())
 		p, wrong := planOf(next.Kind, next.Settings)
 		for _, n := range needsOf(p) {
-			if elsewhere := a.bindingOf(n); elsewhere != "" {
+			if elsewhere := n.binding(a.Secrets); elsewhere != "" {
 				wrong = cmp.Or(wrong, governance.Within("settings", governance.Invalid(n.setting, "%s", elsewhere)))
 			}
 		}
