@@ -6,6 +6,7 @@ import (
 
 	"latchkey/handlers/api/strict"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 )
 
 var assignmentRequests = &descriptor{
@@ -24,16 +25,40 @@ var assignmentRequests = &descriptor{
 		},
 	}).expanding(map[string]*kind{
 		"accessPackage": namedPackage, "requestor": subjectKind,
-		"assignment": assignmentKind.showing("id").expanding(map[string]*kind{"assignmentPolicy": namedPolicy, "target": subjectKind}),
+		"assignment": assignmentKind.showing("id", "state", "status", "schedule", "expiredDateTime").expanding(map[string]*kind{"assignmentPolicy": namedPolicy, "target": subjectKind}),
 	}),
 	body:    strict.Request,
 	instead: " A request is kept: POST …/cancel ends one that waits; a request of the type adminRemove, or userRemove for one's own, takes away what it gave.",
 	verbs: func(s *Server) []verb {
+		// resolve shows requests with their assignments as they are now, where that is asked for.
+		resolve := func(c *call, items ...ledger.Versioned[governance.AssignmentRequest]) error {
+			if !c.shape.has("assignment") {
+				return nil
+			}
+			return s.use.Requests.Resolve(c.ctx(), items)
+		}
+		resolved := func(page using[ledger.ListOptions, ledger.Page[governance.AssignmentRequest]]) using[ledger.ListOptions, ledger.Page[governance.AssignmentRequest]] {
+			return func(c *call, o ledger.ListOptions) (ledger.Page[governance.AssignmentRequest], error) {
+				found, err := page(c, o)
+				if err == nil {
+					err = resolve(c, found.Items...)
+				}
+				return found, err
+			}
+		}
 		return []verb{
-			list("/assignmentRequests", use(s.use.Requests.ListRequests)),
-			list("/assignmentRequests.filterByCurrentUser/{on}", mine(s.use.Requests.RequestsByCurrentUser)),
+			list("/assignmentRequests", resolved(use(s.use.Requests.ListRequests))),
+			list("/assignmentRequests.filterByCurrentUser/{on}", resolved(mine(s.use.Requests.RequestsByCurrentUser))),
 			create("/assignmentRequests", unversioned(s.use.Requests.SubmitRequest)),
-			read("/assignmentRequests/{id}", use(s.use.Requests.Request)),
+			read("/assignmentRequests/{id}", func(c *call, id string) (ledger.Versioned[governance.AssignmentRequest], error) {
+				found, err := s.use.Requests.Request(c.ctx(), c.caller, id)
+				if err != nil {
+					return found, err
+				}
+				items := []ledger.Versioned[governance.AssignmentRequest]{found}
+				err = resolve(c, items...)
+				return items[0], err
+			}),
 			answering(http.MethodPost, "/assignmentRequests/{id}/cancel", http.StatusOK,
 				func(c *call) (any, error) { return nil, s.use.Requests.CancelRequest(c.ctx(), c.caller, c.ids[0]) }).within(ofRequest),
 			answering(http.MethodPost, "/assignmentRequests/{id}/reprocess", http.StatusAccepted,

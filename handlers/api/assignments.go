@@ -13,7 +13,8 @@ var (
 		navigation: []string{"accessPackage", "assignmentPolicy", "target", "deliveries"},
 		internal:   []string{"requestId", "removing", "attempt", "nextAttemptDateTime", "targetId", "accessPackageId", "assignmentPolicyId"},
 		fields: map[string]field{
-			"id": identifier, "state": named(governance.AssignmentStates()...), "status": text, "expiredDateTime": instant,
+			"id": identifier, "state": named(governance.AssignmentStates()...), "status": saidOf("state", governance.AssignmentStatuses()),
+			"expiredDateTime":          instant,
 			"accessPackage/id":         identifier,
 			"accessPackage/catalog/id": identifier, "assignmentPolicy/id": identifier, "target/id": identifier, "target/objectId": identifier,
 		},

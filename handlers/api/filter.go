@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -16,6 +17,7 @@ type field struct {
 	path []string // where it is stored; nil: as it is named
 	kind fieldKind
 	enum []string // the values of an enumeration, in their canonical spelling
+	is   []string // what is stored of each, where it is not they
 }
 
 type fieldKind int
@@ -40,6 +42,16 @@ func named[S ~string](values ...S) field {
 	f := field{kind: enumField}
 	for _, value := range values {
 		f.enum = append(f.enum, string(value))
+	}
+	return f
+}
+
+// saidOf is an enumeration of words for another property, which is stored.
+func saidOf[S ~string](property string, words map[string]S) field {
+	f := named(sortedKeys(words)...)
+	f.path = []string{property}
+	for _, word := range f.enum {
+		f.is = append(f.is, string(words[word]))
 	}
 	return f
 }
@@ -302,6 +314,9 @@ func (p *filterParser) literal(f field, property string) (value any) {
 		ok, value, want = t.kind == wordToken && (t.text == "true" || t.text == "false"), t.text == "true", "true or false"
 	case enumField:
 		name, isOne := known(f.enum, t.text)
+		if isOne && f.is != nil {
+			name = f.is[slices.Index(f.enum, name)]
+		}
 		ok, value, want = ok && isOne, name, "one of '"+strings.Join(f.enum, "', '")+"'"
 	}
 	if !ok {

@@ -48,9 +48,8 @@ func (c *Change) deliver(request *governance.AssignmentRequest, facts Facts, now
 	if err == nil {
 		err = room(facts.Head, len(deliveries))
 	}
-	status := governance.StatusDelivering
 	if err == nil {
-		err = move(request, EventBegin, status, now)
+		err = move(request, EventBegin, governance.StatusDelivering, now)
 	}
 	if err != nil {
 		return err
@@ -65,7 +64,6 @@ func (c *Change) deliver(request *governance.AssignmentRequest, facts Facts, now
 	assignment := governance.Assignment{
 		ID:               request.Assignment.ID,
 		State:            governance.AssignmentDelivering,
-		Status:           status,
 		Schedule:         &governance.Schedule{StartDateTime: governance.At(now), Expiration: expiration},
 		AccessPackage:    request.AccessPackage,
 		AssignmentPolicy: request.Assignment.AssignmentPolicy,
@@ -145,7 +143,7 @@ func (c *Change) makeRoom(s State, packageID string, now time.Time) error {
 	if len(older.Deliveries) > governance.MaxRoleScopes {
 		return governance.Conflict("What is left of assignments whose delivery has failed has more than %d resource roles; it must be removed first.", governance.MaxRoleScopes)
 	}
-	failed.State, failed.Status, failed.ExpiredDateTime = governance.AssignmentExpired, governance.StatusExpired, governance.At(now)
+	failed.State, failed.ExpiredDateTime = governance.AssignmentExpired, governance.At(now)
 	failed.Removing, failed.RequestID, failed.NextAttempt = true, "", nil
 	audit := entry(governance.ActivityRemoveAssignment, governance.System(), now, &governance.AssignmentRequest{ID: older.RequestID}, failed.ID)
 	audit.Detail = "its delivery had failed; what it may have granted is taken away with the assignment " + older.ID
@@ -349,7 +347,7 @@ func Record(s State, assignmentID string, outcomes []Outcome, now time.Time) (Ch
 	case absent && !failed && !transient: // what is away is looked for every day until it is back or gone for good; nobody needs to do anything
 		delay = insistence
 		if isWhole(assignment) {
-			assignment.State, assignment.Status = governance.AssignmentDelivered, governance.StatusFulfilled
+			assignment.State = governance.AssignmentDelivered
 		}
 	}
 	if delay > 0 {
@@ -409,10 +407,10 @@ func (c *Change) settle(head governance.Head, request *governance.AssignmentRequ
 	case slices.ContainsFunc(assignment.Deliveries, isLeaving):
 		assignment.NextAttempt = governance.At(now.Add(insistence))
 		if isWhole(*assignment) { // who has all that there is to have has it, although there is something left to take away
-			assigned, status = governance.AssignmentDelivered, governance.StatusFulfilled
+			assigned = governance.AssignmentDelivered
 		}
 	}
-	assignment.State, assignment.Status = assigned, status
+	assignment.State = assigned
 	audit := entry(activity, governance.System(), now, request, assignment.ID)
 	audit.Result, audit.Detail = result, reasons(*assignment)
 	audit.Before, audit.After = before, state(request)
@@ -469,7 +467,7 @@ func (c *Change) retry(head governance.Head, request *governance.AssignmentReque
 	assignment.Attempt = 0
 	assignment.NextAttempt = governance.At(now.Add(attention))
 	if !assignment.Removing && !isWhole(assignment) && !isReplaced(head, assignment) {
-		assignment.State, assignment.Status, assignment.Deliveries = governance.AssignmentDelivering, governance.StatusDelivering, slices.Clone(assignment.Deliveries)
+		assignment.State, assignment.Deliveries = governance.AssignmentDelivering, slices.Clone(assignment.Deliveries)
 		for i := range assignment.Deliveries {
 			if delivery := &assignment.Deliveries[i]; !isDelivered(*delivery) && !delivery.Leaving {
 				delivery.State = governance.DeliveryPending

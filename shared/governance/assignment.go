@@ -3,6 +3,8 @@ package governance
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +27,20 @@ func AssignmentStates() []AssignmentState {
 	return []AssignmentState{AssignmentDelivering, AssignmentPartiallyDelivered, AssignmentDelivered, AssignmentExpired, AssignmentDeliveryFailed}
 }
 
+// assignmentStatuses are the words of an assignment's status, each with the state that it is said of (REQ-17); there is a state for each that comes to pass here.
+var assignmentStatuses = map[string]AssignmentState{
+	"Delivering":                          AssignmentDelivering,
+	"PartiallyDelivered":                  AssignmentPartiallyDelivered,
+	"Delivered":                           AssignmentDelivered,
+	"ExpiredNotificationTriggered":        AssignmentExpired,
+	"DeliveryFailed":                      AssignmentDeliveryFailed,
+	"AutoAssignmentInGracePeriod":         "none: automatic assignment is not in this release",
+	"NearExpiry1DayNotificationTriggered": "none: nobody is reminded in this release",
+}
+
+// AssignmentStatuses are the words of an assignment's status, each with the state that is stored of it. Those that none has so far have states that there are not.
+func AssignmentStatuses() map[string]AssignmentState { return maps.Clone(assignmentStatuses) }
+
 // UnmarshalJSON reads it in any letter case.
 func (s *AssignmentState) UnmarshalJSON(data []byte) error {
 	return decodeEnum(data, s, "state", AssignmentStates()...)
@@ -34,7 +50,7 @@ func (s *AssignmentState) UnmarshalJSON(data []byte) error {
 type Assignment struct {
 	ID               string               `json:"id,omitempty"`
 	State            AssignmentState      `json:"state,omitempty"`
-	Status           string               `json:"status,omitempty"`
+	Status           string               `json:"status,omitempty"` // the word for State: it is written, and never looked at
 	ExpiredDateTime  *DateTime            `json:"expiredDateTime,omitempty"`
 	Schedule         *Schedule            `json:"schedule,omitempty"`
 	CalloutInstances collection[struct{}] `json:"customExtensionCalloutInstances"`
@@ -54,6 +70,18 @@ type Assignment struct {
 	TargetID           string `json:"targetId,omitempty"`
 	AccessPackageID    string `json:"accessPackageId,omitempty"`
 	AssignmentPolicyID string `json:"assignmentPolicyId,omitempty"`
+}
+
+// MarshalJSON writes it with the status that its state has, whatever it was read with.
+func (a Assignment) MarshalJSON() ([]byte, error) {
+	type plain Assignment
+	a.Status = ""
+	for word, state := range assignmentStatuses {
+		if state == a.State {
+			a.Status = word
+		}
+	}
+	return json.Marshal(plain(a))
 }
 
 // Contradicts names the member of what a client says of this assignment that is not so; empty if all of it is. State and status may have changed since it was read.

@@ -48,6 +48,23 @@ func TestRequests(t *testing.T) {
 	assignment := text(t, done, "assignment/id")
 	held := self.get("/assignments/" + assignment + "?$expand=target,accessPackage,assignmentPolicy,deliveries")
 	same(t, held, "state", "delivered")
+	same(t, held, "status", "Delivered")
+	shown := object{"id": assignment, "state": "delivered", "status": "Delivered", "schedule": held["schedule"]}
+	same(t, self.get("/assignmentRequests/"+id+"?$expand=assignment"), "assignment", shown)
+	for _, path := range []string{"/assignmentRequests/filterByCurrentUser(on='target')?$expand=assignment", query("/assignmentRequests", "filter", "assignmentPolicy/id eq '"+o.policy+"'", "expand", "assignment")} {
+		who := ida
+		if strings.Contains(path, "Current") {
+			who = self
+		}
+		same(t, who.values(path)[0], "assignment", shown)
+	}
+	withStatus := func(status string) int {
+		return len(ida.values(query("/assignments", "filter", "accessPackage/id eq '"+o.pack+"' and status eq '"+status+"'")))
+	}
+	if withStatus("delivered") != 1 || withStatus("NearExpiry1DayNotificationTriggered") != 0 {
+		t.Errorf("by status %d are found", withStatus("delivered"))
+	}
+	ida.call("GET", query("/assignments", "filter", "status eq 'Fulfilled'"), nil).refused(http.StatusBadRequest, "status", "Delivered")
 	same(t, held, "target/objectId", requestor.ID)
 	same(t, held, "accessPackage/id", o.pack)
 	same(t, held, "deliveries/0/state", "delivered")
@@ -71,7 +88,13 @@ func TestRequests(t *testing.T) {
 	self.call("POST", "/assignmentRequests", object{"requestType": "userRemove", "assignment": object{"id": assignment}}).refused(http.StatusConflict)
 	drain(t)
 	same(t, self.get("/assignmentRequests/"+text(t, gone, "id")), "state", "delivered")
-	same(t, self.get("/assignments/"+assignment), "state", "expired")
+	ended := self.get("/assignments/" + assignment)
+	same(t, ended, "state", "expired")
+	same(t, ended, "status", "ExpiredNotificationTriggered")
+	same(t, self.get("/assignmentRequests/"+id+"?$expand=assignment"), "assignment/expiredDateTime", ended["expiredDateTime"])
+	if withStatus("ExpiredNotificationTriggered") != 1 || withStatus("Delivered") != 0 {
+		t.Errorf("an expired one: %d and %d are found", withStatus("ExpiredNotificationTriggered"), withStatus("Delivered"))
+	}
 	self.call("POST", "/assignmentRequests", object{"requestType": "userRemove", "assignment": object{"id": assignment}}).refused(http.StatusConflict, "already ended")
 	if len(members(t, o.group)) != 0 {
 		t.Fatalf("members: %v", members(t, o.group))

@@ -436,6 +436,45 @@ func (r *Requests) ListRequests(ctx context.Context, caller governance.Caller, o
 	return ledger.List[governance.AssignmentRequest](ctx, r.Ledger, options)
 }
 
+// Resolve puts what assignments are now beside the references of requests to them, which whoever has been shown a request may see: state, schedule, and when it ended. One that is not made yet
+// stays a reference. Errors: those of the store.
+func (r *Requests) Resolve(ctx context.Context, requests []versionedRequest) error {
+	var ids []string
+	options := ledger.ListOptions{PageSize: ledger.MaxPageSize}
+	for i, request := range requests {
+		about := request.Value.Assignment // a request has one, of somebody
+		ids = append(ids, about.ID)
+		switch place := about.Target.ID; { // those of one person lie in one place
+		case i == 0:
+			options.Partition = place
+		case options.Partition != place:
+			options.Partition = ""
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	options.Filter = store.In{Path: []string{"id"}, Values: ids}
+	for {
+		page, err := ledger.List[governance.Assignment](ctx, r.Ledger, options)
+		if err != nil {
+			return err
+		}
+		for i := range requests {
+			for _, found := range page.Items {
+				if is, about := found.Value, requests[i].Value.Assignment; is.ID == about.ID {
+					now := *about
+					now.State, now.Schedule, now.ExpiredDateTime = is.State, is.Schedule, is.ExpiredDateTime
+					requests[i].Value.Assignment = &now
+				}
+			}
+		}
+		if options.Continuation = page.Continuation; options.Continuation == "" {
+			return nil
+		}
+	}
+}
+
 // trimmed narrows a list to the catalogs that the caller may do an operation in. Errors: CodeForbidden.
 func trimmed(ctx context.Context, a *authz.Authorizer, caller governance.Caller, operation authz.Operation, options ledger.ListOptions) (ledger.ListOptions, error) {
 	rights, err := a.Somewhere(ctx, caller, operation)
