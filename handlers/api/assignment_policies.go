@@ -25,8 +25,9 @@ var questionKind = (&kind{set: "questions"}).showing("id", "sequence", "text", "
 	"regexPattern", "choices", "isMultipleSelectionAllowed")
 
 var assignmentPolicies = &descriptor{
-	kind: policyKind.expanding(map[string]*kind{"accessPackage": packageKind, "catalog": catalogKind, "questions": questionKind}),
-	body: strict.Policy,
+	kind:  policyKind.expanding(map[string]*kind{"accessPackage": packageKind, "catalog": catalogKind, "questions": questionKind}),
+	body:  strict.Policy,
+	unfit: governance.GraphInvalidModel,
 	verbs: func(s *Server) []verb {
 		page := func(c *call, o ledger.ListOptions) (ledger.Page[governance.AssignmentPolicy], error) {
 			return s.use.Policies.ListPolicies(c.ctx(), c.caller, o, len(c.shape.expanded) > 0)

@@ -75,7 +75,8 @@ type descriptor struct {
 	body  *strict.Type // what a body may say of it
 	verbs func(*Server) []verb
 
-	instead string // what to do where it cannot be deleted, a sentence
+	instead string          // what to do where it cannot be deleted, a sentence
+	unfit   governance.Code // Graph's code of a body that is none; empty: that of any request
 }
 
 // verb is one thing that can be done, at one path. The functions below make those there are.

@@ -72,6 +72,14 @@ func (c *call) challenge(err error, status int) string {
 	return scheme + ` error="invalid_token"`
 }
 
+// unfit is Graph's code of a body that is none of what it should be, where Graph has one.
+func (c *call) unfit(code governance.Code) governance.Code {
+	if code != governance.CodeInvalid || !c.hasPayload || c.route == nil || c.route.body <= acting {
+		return ""
+	}
+	return c.route.of.unfit
+}
+
 // fail answers with an error in Graph's shape. What is not an error of the domain becomes an internal one, whose cause goes to the log
 // alone.
 func (c *call) fail(err error) {
@@ -88,6 +96,7 @@ func (c *call) fail(err error) {
 	body.Error.Message = cmp.Or(messages[code], "The service failed; the request id leads to the log.")
 	if coded := (*governance.Error)(nil); code != governance.CodeInternal && errors.As(err, &coded) {
 		body.Error.Message, body.Error.Target = coded.Message, coded.Target
+		body.Error.Code = string(cmp.Or(coded.Graph, c.unfit(code), code))
 		if code == governance.CodeInvalid && !strings.Contains(coded.Message, coded.Target) { // what is checked deep inside speaks of the member alone
 			body.Error.Message = coded.Target + ": " + coded.Message
 		}

@@ -142,7 +142,7 @@ func TestResources(t *testing.T) {
 	if !slices.Equal(origins, []string{member(resource.OriginID), owner(resource.OriginID)}) || len(resource.Scopes) != 1 || !resource.Scopes[0].IsRootScope {
 		t.Errorf("the resource has the roles %v and the scopes %+v", origins, resource.Scopes)
 	}
-	s.refused(s.addResource(catalogID, g1), governance.CodeConflict)
+	s.refused(s.addResource(catalogID, g1), governance.CodeInvalid)
 	s.refused(s.addResource(catalogID, id("no such group")), governance.CodeInvalid, "originId")
 	s.refused(s.addResource(catalogID, "no guid"), governance.CodeInvalid, "originId")
 	s.refused(s.addResource(catalogID, dynamic), governance.CodeInvalid, "dynamic")
@@ -160,7 +160,7 @@ func TestResources(t *testing.T) {
 		return s.app.RequestResource(t.Context(), admin(), governance.ResourceRequest{RequestType: governance.ResourceAdminRemove, Catalog: &governance.Catalog{ID: catalogID}, Resource: &governance.Resource{OriginID: group}})
 	}
 	_, err = remove(g1)
-	s.refused(err, governance.CodeConflict, "package")
+	s.refused(err, governance.CodeInvalid, "package")
 	if _, err := remove(g2); err != nil { // no package uses that one
 		t.Error(err)
 	}

@@ -24,7 +24,8 @@ func (g groups) Describe(ctx context.Context, originID string) (governance.Resou
 	group, err := g.directory.Group(ctx, id)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return governance.Resource{}, governance.Invalid(field, "The directory has no group %s.", originID)
+		return governance.Resource{}, &governance.Error{Code: governance.CodeInvalid, Graph: governance.GraphNotInOrigin, Target: field,
+			Message: fmt.Sprintf("The directory has no group %s; one that was just made may take a moment to be found.", originID)}
 	case err != nil:
 		return governance.Resource{}, fmt.Errorf("look up the group: %w", err)
 	case group.OnPremisesSync:

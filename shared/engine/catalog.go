@@ -239,7 +239,7 @@ func CreatePackage(s State, draft governance.AccessPackage, by Edit) (Change, er
 func (c *Catalog) Package(id string) (governance.AccessPackage, error) {
 	pack, ok := c.Packages[id]
 	if !ok {
-		return pack, governance.NotFound("There is no access package %s.", id)
+		return pack, governance.Missing("access package", id)
 	}
 	return pack, nil
 }
@@ -248,7 +248,7 @@ func (c *Catalog) Package(id string) (governance.AccessPackage, error) {
 func (c *Catalog) Policy(id string) (governance.AssignmentPolicy, error) {
 	policy, ok := c.Policies[id]
 	if !ok {
-		return policy, governance.NotFound("There is no policy %s.", id)
+		return policy, governance.Missing("policy", id)
 	}
 	return policy, nil
 }
@@ -438,14 +438,15 @@ func DeletePolicy(s State, id string, by Edit) (Change, error) {
 	return by.Put(policy, nil, governance.ActivityDeletePolicy, policy.ID, policy.DisplayName), nil
 }
 
-// AddResource brings a resource into a catalog (OBJ-09). Errors: CodeInvalid for a catalog that does not exist, CodeConflict for a resource that is there already.
+// AddResource brings a resource into a catalog (OBJ-09). Errors: CodeInvalid for a catalog that does not exist, and for a resource that is there already.
 func AddResource(s State, request governance.ResourceRequest, by Edit) (Change, error) {
 	c := CatalogOf(s)
 	if c.Catalog.ID == "" {
 		return Change{}, governance.Invalid("catalog/id", "There is no catalog %s.", s.Head.ID)
 	}
 	if present, ok := c.Resources[request.Resource.ID]; ok {
-		return Change{}, governance.Conflict("The catalog already has the resource %q (%s).", present.DisplayName, present.ID)
+		return Change{}, &governance.Error{Code: governance.CodeInvalid, Graph: governance.GraphAlreadyOnboarded, Target: "resource/originId",
+			Message: fmt.Sprintf("The catalog already has the resource %q (%s).", present.DisplayName, present.ID)}
 	}
 	if err := mayBegin(s.Head, c.Catalog, "catalog", by.Now); err != nil {
 		return Change{}, err
@@ -455,7 +456,7 @@ func AddResource(s State, request governance.ResourceRequest, by Edit) (Change, 
 	return change, nil
 }
 
-// RemoveResource takes a resource that no package uses out of a catalog (OBJ-19). Errors: CodeInvalid, CodeConflict.
+// RemoveResource takes a resource that no package uses out of a catalog (OBJ-19). Errors: CodeInvalid.
 func RemoveResource(s State, request governance.ResourceRequest, by Edit) (Change, error) {
 	c := CatalogOf(s)
 	if c.Catalog.ID == "" {
@@ -474,7 +475,8 @@ func RemoveResource(s State, request governance.ResourceRequest, by Edit) (Chang
 		for _, pack := range c.PackagesSorted() {
 			for _, scope := range pack.ResourceRoleScopes {
 				if scope.Role != nil && scope.Role.Resource != nil && scope.Role.Resource.ID == resource.ID {
-					return Change{}, governance.Conflict("The resource is used by the access package %q; remove its role there first.", pack.DisplayName)
+					return Change{}, &governance.Error{Code: governance.CodeInvalid, Graph: governance.GraphHasEntitlements, Target: "resource",
+						Message: fmt.Sprintf("The resource is used by the access package %q; remove its role there first.", pack.DisplayName)}
 				}
 			}
 		}

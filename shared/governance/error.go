@@ -31,6 +31,7 @@ type Error struct {
 	Code    Code
 	Message string
 	Target  string // the property or parameter, as a client wrote it, such as "assignment/accessPackageId"
+	Graph   Code   // Microsoft Graph's own code, where scripts look for it; empty: there is none
 	Err     error  // the cause, for logs only
 	// RetryAfter is how long to wait before trying again; zero: nothing says.
 	RetryAfter time.Duration
@@ -77,6 +78,22 @@ func Within(at string, err error) error {
 // NotFound is a CodeNotFound error.
 func NotFound(format string, args ...any) error {
 	return &Error{Code: CodeNotFound, Message: fmt.Sprintf(format, args...)}
+}
+
+// Microsoft Graph's codes that scripts look for.
+const (
+	GraphAlreadyOnboarded Code = "ResourceAlreadyOnboarded"             // the catalog has the resource
+	GraphNotInOrigin      Code = "ResourceNotFoundInOriginSystem"       // the directory does not have it, or not yet
+	GraphHasEntitlements  Code = "InvalidDeleteResourceHasEntitlements" // a package has a role of it
+	GraphInvalidModel     Code = "InvalidModel"                         // a policy's body that is none
+)
+
+// graphMissing are Microsoft Graph's codes of what is not there, by what people call it.
+var graphMissing = map[string]Code{"access package": "AccessPackageNotFound", "policy": "PolicyNotFound"}
+
+// Missing is the error of what is not there, or not for who asks to know of: it is the same. what names the resource to people.
+func Missing(what, id string) error {
+	return &Error{Code: CodeNotFound, Graph: graphMissing[what], Message: fmt.Sprintf("There is no %s %s.", what, Clip(Fold(id)))}
 }
 
 // Conflict is a CodeConflict error.

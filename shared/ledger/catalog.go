@@ -36,7 +36,7 @@ func (c *Catalogs) At(ctx context.Context, id string) (*engine.Catalog, *State, 
 		found.catalog, found.state, found.err = c.ledger.Catalog(ctx, id)
 		if errors.Is(found.err, ErrUnreadable) {
 			c.ledger.unreadable(ctx, store.Document{Partition: id, ID: headID}, found.err)
-			found.err = Missing("catalog", id)
+			found.err = governance.Missing("catalog", id)
 		}
 		c.known[id] = found
 	}
@@ -51,13 +51,13 @@ func (l *Ledger) Catalog(ctx context.Context, id string) (*engine.Catalog, *Stat
 			return catalog, state, err
 		}
 	}
-	return nil, nil, Missing("catalog", id)
+	return nil, nil, governance.Missing("catalog", id)
 }
 
 // CatalogWith is the catalog that holds a document, with the document. what names the resource to people. Errors: CodeNotFound.
 func CatalogWith[T governance.Document](ctx context.Context, l *Ledger, id, what string) (*engine.Catalog, *State, T, error) {
 	var document T
-	missing := Missing(what, id)
+	missing := governance.Missing(what, id)
 	place, err := Locate[T](ctx, l, id, what)
 	if err != nil {
 		return nil, nil, document, err

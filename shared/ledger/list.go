@@ -86,7 +86,7 @@ func GetAt[T governance.Document](ctx context.Context, l *Ledger, place governan
 		return Versioned[T]{}, fmt.Errorf("read the %s: %w", what, err)
 	}
 	if found[0].ID == "" {
-		return Versioned[T]{}, Missing(what, id)
+		return Versioned[T]{}, governance.Missing(what, id)
 	}
 	value, err := Decode[T](found[0])
 	return Versioned[T]{Value: value, ETag: found[0].ETag}, err

@@ -29,16 +29,11 @@ func (l *Ledger) placed(document governance.Document, partition string) {
 	}
 }
 
-// Missing is the error of what is not there, or not for who asks to know of: it is the same. what names the resource to people.
-func Missing(what, id string) error {
-	return governance.NotFound("There is no %s %s.", what, governance.Clip(governance.Fold(id)))
-}
-
 // Locate finds the place of a document by its resource's id. what names the resource to people. Errors: CodeNotFound.
 func Locate[T governance.Document](ctx context.Context, l *Ledger, id, what string) (governance.Place, error) {
 	of := kindOf[T]()
 	if !governance.IsGUID(id) {
-		return governance.Place{}, Missing(what, id)
+		return governance.Place{}, governance.Missing(what, id)
 	}
 	if of.name == (governance.Catalog{}).DocumentKind() { // it is where its id says, or nowhere
 		return CatalogPlace(governance.Fold(id)), nil
@@ -70,7 +65,7 @@ func Locate[T governance.Document](ctx context.Context, l *Ledger, id, what stri
 			return governance.Place{}, fmt.Errorf("locate %s: %w", stored, err)
 		}
 		if !known {
-			return governance.Place{}, Missing(what, id)
+			return governance.Place{}, governance.Missing(what, id)
 		}
 		l.places.put(stored, partition)
 	}

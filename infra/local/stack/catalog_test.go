@@ -99,7 +99,7 @@ func TestResources(t *testing.T) {
 	same(t, request, "state", "delivered")
 	same(t, request, "requestType", "adminAdd")
 	same(t, ida.get("/resourceRequests/"+text(t, request, "id")+"?$expand=resource"), "resource/originId", group)
-	ida.call("POST", "/resourceRequests", order("adminAdd", object{"originId": group, "originSystem": "AadGroup"})).refused(http.StatusConflict, "already has the resource")
+	ida.call("POST", "/resourceRequests", order("adminAdd", object{"originId": group, "originSystem": "AadGroup"})).refused(http.StatusBadRequest, "already has the resource")
 	listed := ida.values("/resourceRequests?$filter=catalog/id%20eq%20'" + catalog + "'&$expand=catalog,resource")
 	if len(listed) != 1 {
 		t.Fatalf("%d resource requests of the catalog: %v", len(listed), listed)
@@ -128,7 +128,7 @@ func TestResources(t *testing.T) {
 
 	pack := newPackage(t, catalog)
 	scope := ida.post("/accessPackages/"+pack+"/resourceRoleScopes", roleScope(group))
-	ida.call("POST", "/resourceRequests", order("adminRemove", object{"id": resourceID})).refused(http.StatusConflict, "is used by the access package")
+	ida.call("POST", "/resourceRequests", order("adminRemove", object{"id": resourceID})).refused(http.StatusBadRequest, "is used by the access package")
 	ida.call("DELETE", "/accessPackages/"+pack+"/resourceRoleScopes/"+text(t, scope, "id"), nil).want(http.StatusNoContent)
 	ida.post("/resourceRequests", order("adminRemove", object{"originId": group, "originSystem": "AadGroup"}))
 	same(t, ida.get("/catalogs/"+catalog+"/resources"), "value", list{})
@@ -279,4 +279,47 @@ func TestPartsGoByTheirWhole(t *testing.T) {
 	chief.call("PATCH", stage, object{"reviewResult": "Approve"}, "If-Match", seen).want(http.StatusNoContent)
 	self.call("POST", "/assignmentRequests/"+request+"/cancel", nil, "If-Match", seen).refused(http.StatusPreconditionFailed, "If-Match")
 	drain(t)
+}
+
+// Errors that scripts branch on have Microsoft Graph's codes.
+//
+// rules: OBJ-09 OBJ-19 OBJ-20
+func TestGraphsCodes(t *testing.T) {
+	ida := administrator(t)
+	o := newOffer(t, nil)
+	const nowhere = "11111111-1111-4111-8111-111111111111"
+	resource := func(kind, originID string) object {
+		return object{"requestType": kind, "catalog": object{"id": o.catalog}, "resource": object{"originId": originID, "originSystem": "AadGroup"}}
+	}
+	policy := policyFor(o.pack, func(policy object) { policy["allowedTargetScope"] = "everybody" })
+	unapproved := policyFor(o.pack, func(policy object) { policy["requestApprovalSettings"] = object{"isApprovalRequiredForAdd": true, "stages": list{}} })
+	for _, one := range []struct {
+		method, path string
+		body         any
+		status       int
+		code         string
+	}{
+		{"POST", "/resourceRequests", resource("adminAdd", o.group), 400, "ResourceAlreadyOnboarded"},
+		{"POST", "/resourceRequests", resource("adminAdd", nowhere), 400, "ResourceNotFoundInOriginSystem"},
+		{"POST", "/resourceRequests", resource("adminAdd", "nonsense"), 400, "invalidRequest"},
+		{"POST", "/resourceRequests", resource("adminRemove", o.group), 400, "InvalidDeleteResourceHasEntitlements"},
+		{"GET", "/accessPackages/" + nowhere, nil, 404, "AccessPackageNotFound"},
+		{"PATCH", "/accessPackages/nonsense", object{"description": "d"}, 404, "AccessPackageNotFound"},
+		{"DELETE", "/accessPackages/" + nowhere, nil, 404, "AccessPackageNotFound"},
+		{"GET", "/accessPackages/" + nowhere + "/assignmentPolicies", nil, 404, "AccessPackageNotFound"},
+		{"GET", "/assignmentPolicies/" + nowhere, nil, 404, "PolicyNotFound"},
+		{"PUT", "/assignmentPolicies/nonsense", policyFor(o.pack, nil), 404, "PolicyNotFound"},
+		{"DELETE", "/assignmentPolicies/" + nowhere, nil, 404, "PolicyNotFound"},
+		{"GET", "/catalogs/" + nowhere, nil, 404, "itemNotFound"},
+		{"POST", "/assignmentPolicies", policy, 400, "InvalidModel"},
+		{"POST", "/assignmentPolicies", "{", 400, "InvalidModel"},
+		{"POST", "/assignmentPolicies", unapproved, 400, "InvalidModel"},
+		{"PATCH", "/assignmentPolicies/" + o.policy, object{"nope": 1}, 400, "InvalidModel"},
+		{"PATCH", "/assignmentPolicies/" + o.policy + "?nope=1", object{}, 400, "invalidRequest"},
+		{"POST", "/catalogs", object{"nope": 1}, 400, "invalidRequest"},
+	} {
+		answered := ida.call(one.method, one.path, one.body)
+		answered.refused(one.status)
+		same(t, answered.object(), "error/code", one.code)
+	}
 }

@@ -67,7 +67,7 @@ func (a *Approvals) DecideApproval(ctx context.Context, caller governance.Caller
 // party, nor administers, does not learn that it is there. Errors: CodeNotFound, those of the directory.
 func (a *Approvals) seen(ctx context.Context, request governance.AssignmentRequest, caller governance.Caller, rights authz.Rights, id string) (approval governance.Approval, groups []string, err error) {
 	if request.Approval == nil {
-		return governance.Approval{}, nil, ledger.Missing(approvalName, id)
+		return governance.Approval{}, nil, governance.Missing(approvalName, id)
 	}
 	for _, stage := range request.Approval.Stages {
 		if engine.NeedsGroups(stage, caller.ObjectID) {
@@ -79,7 +79,7 @@ func (a *Approvals) seen(ctx context.Context, request governance.AssignmentReque
 	}
 	approval, assigned := seenBy(request, caller, groups)
 	if !assigned && !isParty(request, caller) && !rights.In(request.AccessPackage.Catalog.ID, authz.OpReadApprovals) {
-		return governance.Approval{}, nil, ledger.Missing(approvalName, id)
+		return governance.Approval{}, nil, governance.Missing(approvalName, id)
 	}
 	return approval, groups, nil
 }

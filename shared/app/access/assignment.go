@@ -26,7 +26,7 @@ func (a *Assignments) Assignment(ctx context.Context, caller governance.Caller, 
 	}
 	found, err := ledger.Get[governance.Assignment](ctx, a.Ledger, id, assignmentName)
 	if err == nil && !rights.In(found.Value.AccessPackage.Catalog.ID, authz.OpReadAssignments) && !strings.EqualFold(found.Value.Target.ObjectID, caller.ObjectID) {
-		return versionedAssignment{}, ledger.Missing(assignmentName, id)
+		return versionedAssignment{}, governance.Missing(assignmentName, id)
 	}
 	return found, err
 }

@@ -358,7 +358,7 @@ func (r *Requests) CancelRequest(ctx context.Context, caller governance.Caller, 
 	_, err = update(ctx, r.Ledger, place, ledger.Documents(requestDocument(id)), func(s engine.State) (engine.Change, error) {
 		request, ok := engine.Find[governance.AssignmentRequest](s, id)
 		if !ok {
-			return engine.Change{}, ledger.Missing(requestName, id)
+			return engine.Change{}, governance.Missing(requestName, id)
 		}
 		if !rights.In(request.AccessPackage.Catalog.ID, authz.OpCancelRequests) && !strings.EqualFold(request.Requestor.ObjectID, caller.ObjectID) {
 			return engine.Change{}, hidden(request, caller, id)
@@ -373,7 +373,7 @@ func hidden(request governance.AssignmentRequest, caller governance.Caller, id s
 	if isParty(request, caller) {
 		return governance.Forbidden("Only the requestor or an administrator may do this.")
 	}
-	return ledger.Missing(requestName, id)
+	return governance.Missing(requestName, id)
 }
 
 // isParty says whether the caller made the request or is its target.
@@ -393,7 +393,7 @@ func (r *Requests) ReprocessRequest(ctx context.Context, caller governance.Calle
 	}
 	found, err := ledger.GetAt[governance.AssignmentRequest](ctx, r.Ledger, place, governance.Fold(id), requestName)
 	if err == nil && !rights.In(found.Value.AccessPackage.Catalog.ID, authz.OpReprocess) {
-		err = ledger.Missing(requestName, id)
+		err = governance.Missing(requestName, id)
 	}
 	if err != nil {
 		return err
@@ -424,7 +424,7 @@ func (r *Requests) Request(ctx context.Context, caller governance.Caller, id str
 			return found, nil
 		}
 	}
-	return versionedRequest{}, ledger.Missing(requestName, id)
+	return versionedRequest{}, governance.Missing(requestName, id)
 }
 
 // ListRequests lists everybody's requests. Errors: CodeForbidden.

@@ -86,7 +86,7 @@ func locate[T governance.Document](ctx context.Context, p *Ports, caller governa
 	}
 	place, err := ledger.Locate[T](ctx, p.Ledger, id, what)
 	if err == nil && !rights.In(place.Partition, operation) {
-		err = ledger.Missing(what, id)
+		err = governance.Missing(what, id)
 	}
 	return place, err
 }

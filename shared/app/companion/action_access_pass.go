@@ -481,7 +481,7 @@ func (t Tasks) ShowPass(ctx context.Context, caller governance.Caller, id string
 		return ShownPass{}, err
 	}
 	if !strings.EqualFold(w.task.Requestor.ObjectID, caller.ObjectID) {
-		return ShownPass{}, ledger.Missing("callout", id)
+		return ShownPass{}, governance.Missing("callout", id)
 	}
 	if w.unreadable != nil {
 		return ShownPass{}, w.unreadable
