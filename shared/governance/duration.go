@@ -128,7 +128,7 @@ func (d Duration) AddTo(t time.Time) time.Time {
 // String writes it in ISO 8601, with days rather than weeks.
 func (d Duration) String() string {
 	if d.IsZero() {
-		return "P0D"
+		return "PT0S" // as Graph writes it
 	}
 	var text strings.Builder
 	text.WriteByte('P')

@@ -33,8 +33,8 @@ func TestParseDurationReadsISO8601(t *testing.T) {
 		{"PT1.9012271S", governance.Duration{Time: 1_901_227_100}, "PT1.9012271S"}, // a float made 1.9012270999999998 of it, which cannot be read
 		{"PT10S", governance.Duration{Time: 10 * time.Second}, "PT10S"},
 		{"P1DT12H", governance.Duration{Days: 1, Time: 12 * time.Hour}, "P1DT12H"},
-		{"P0D", governance.Duration{}, "P0D"},
-		{"PT0S", governance.Duration{}, "P0D"},
+		{"P0D", governance.Duration{}, "PT0S"},
+		{"PT0S", governance.Duration{}, "PT0S"},
 		{"P3660D", governance.Days(3660), "P3660D"},
 		{"PT87840H", governance.Duration{Time: 87840 * time.Hour}, "PT87840H"}, // 3,660 days
 	} {

@@ -24,7 +24,7 @@ func (b *Body) Merge(stored []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	merge(b.of, present, b.value)
+	merge(b.of, present, respelled(b.of, present, b.value))
 	return json.Marshal(present)
 }
 
@@ -41,7 +41,35 @@ func (b *Body) Replace(stored []byte) ([]byte, error) {
 		return nil, governance.Invalid(missing[0],
 			"PUT replaces the whole, and the body says nothing of what is set: %s. Send them as they are to be, or null to take one away.", strings.Join(missing, ", "))
 	}
-	return b.JSON()
+	return json.Marshal(withoutNulls(respelled(b.of, present, b.value)))
+}
+
+// respelled is a body in which each instant that is the stored one is as it is stored: clients write what they have read in spellings of their
+// own, and others would see a change.
+func respelled(t *Type, present, body map[string]any) map[string]any {
+	next := maps.Clone(body)
+	for name, value := range body {
+		member := t.member(name)
+		inner, isObject := value.(map[string]any)
+		is, _ := present[name].(map[string]any)
+		switch {
+		case member == nil:
+		case member.Kind == Object && isObject && is != nil:
+			next[name] = respelled(member.Of, is, inner)
+		case member.Kind == DateTime && sameInstant(present[name], value):
+			next[name] = present[name]
+		}
+	}
+	return next
+}
+
+// sameInstant says whether two values are one instant, however they are written.
+func sameInstant(x, y any) bool {
+	one, _ := x.(string)
+	other, _ := y.(string)
+	was, err := time.Parse(time.RFC3339Nano, one)
+	now, nowErr := time.Parse(time.RFC3339Nano, other)
+	return err == nil && nowErr == nil && was.Equal(now)
 }
 
 // against reads the stored resource and holds against it what the body may only repeat.
@@ -163,10 +191,7 @@ func contradiction(m *Member, stored, given any, path string) string {
 		}
 		return ""
 	case string:
-		text, ok := stored.(string)
-		was, err := time.Parse(time.RFC3339Nano, text)
-		now, nowErr := time.Parse(time.RFC3339Nano, given)
-		if ok && (strings.EqualFold(text, given) || err == nil && nowErr == nil && was.Equal(now)) {
+		if text, ok := stored.(string); ok && strings.EqualFold(text, given) || sameInstant(stored, given) {
 			return ""
 		}
 		return path

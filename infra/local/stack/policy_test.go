@@ -112,7 +112,7 @@ func TestPolicies(t *testing.T) {
 	same(t, ida.get("/assignmentPolicies/"+id+"?$expand=accessPackage"), "accessPackage/id", pack)                                        // it stays the package's
 
 	// Dates come back to the letter.
-	for _, date := range []string{"2031-01-31T00:00:00Z", "2031-01-31T00:00:00.0000000Z", "2031-01-31T01:00:00.5+01:00"} {
+	for _, date := range []string{"2031-01-31T00:00:00Z", "2031-02-01T00:00:00.0000000Z", "2031-01-31T01:00:00.5+01:00"} {
 		ida.call("PATCH", "/assignmentPolicies/"+id, object{"expiration": object{"type": "AfterDateTime", "endDateTime": date}}).want(http.StatusNoContent)
 		same(t, ida.get("/assignmentPolicies/"+id), "expiration", object{"type": "afterDateTime", "endDateTime": date})
 	}
@@ -128,5 +128,41 @@ func TestDurationsAreAnsweredInDays(t *testing.T) {
 	for sent, want := range map[string]string{"P4W2D": "P30D", "P30D": "P30D", "P52W1D": "P365D", "P2W": "P14D", "P1W": "P7D", "PT8H": "PT8H", "P1DT12H": "P1DT12H"} {
 		ida.call("PATCH", "/assignmentPolicies/"+o.policy, object{"expiration": object{"type": "afterDuration", "duration": sent}}).want(http.StatusNoContent)
 		same(t, ida.get("/assignmentPolicies/"+o.policy), "expiration/duration", want)
+	}
+}
+
+// What was written is read back as it was written: no time at all, and an instant that a client repeats in a spelling of its own.
+//
+// rules: BEY-01 LIF-01
+func TestSpellingsAreKept(t *testing.T) {
+	ida := administrator(t)
+	boss := hire(t, "")
+	o := newOffer(t, func(policy object) {
+		approvedBy(user(boss.ID))(policy)
+		at[object](t, policy, "requestApprovalSettings/stages/0")["durationBeforeEscalation"] = "PT0S"
+		policy["expiration"] = object{"type": "afterDateTime", "endDateTime": "2031-01-31T00:00:00.5Z"}
+	})
+	path := "/assignmentPolicies/" + o.policy
+	read := func() (string, object) {
+		t.Helper()
+		whole := ida.get(path)
+		same(t, whole, "requestApprovalSettings/stages/0/durationBeforeEscalation", "PT0S")
+		return text(t, whole, "expiration/endDateTime"), whole
+	}
+	if kept, _ := read(); kept != "2031-01-31T00:00:00.5Z" {
+		t.Errorf("it is made with %s", kept)
+	}
+	for _, again := range []string{"2031-01-31T00:00:00.500000+00:00", "2031-01-31T01:00:00.50+01:00"} {
+		_, whole := read()
+		whole["expiration"] = object{"type": "afterDateTime", "endDateTime": again}
+		ida.call("PUT", path, whole).want(http.StatusOK)
+		ida.call("PATCH", path, object{"expiration": object{"endDateTime": again}}).want(http.StatusNoContent)
+		if kept, _ := read(); kept != "2031-01-31T00:00:00.5Z" {
+			t.Errorf("%s is kept as %s", again, kept)
+		}
+	}
+	ida.call("PATCH", path, object{"expiration": object{"endDateTime": "2031-01-31T00:00:00.6+00:00"}}).want(http.StatusNoContent)
+	if kept, _ := read(); kept != "2031-01-31T00:00:00.6+00:00" {
+		t.Errorf("another instant is kept as %s", kept)
 	}
 }
