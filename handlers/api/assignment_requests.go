@@ -30,8 +30,13 @@ var assignmentRequests = &descriptor{
 	body:    strict.Request,
 	instead: " A request is kept: POST …/cancel ends one that waits; a request of the type adminRemove, or userRemove for one's own, takes away what it gave.",
 	verbs: func(s *Server) []verb {
-		// resolve shows requests with their assignments as they are now, where that is asked for.
+		// resolve shows requests with what was asked beside what was answered, and with their assignments as they are now, where that is asked for.
 		resolve := func(c *call, items ...ledger.Versioned[governance.AssignmentRequest]) error {
+			for i := range items {
+				if request := &items[i].Value; request.Policy != nil {
+					request.Answers = request.Policy.Questions.Told(request.Answers)
+				}
+			}
 			if !c.shape.has("assignment") {
 				return nil
 			}
@@ -49,7 +54,15 @@ var assignmentRequests = &descriptor{
 		return []verb{
 			list("/assignmentRequests", resolved(use(s.use.Requests.ListRequests))),
 			list("/assignmentRequests.filterByCurrentUser/{on}", resolved(mine(s.use.Requests.RequestsByCurrentUser))),
-			create("/assignmentRequests", unversioned(s.use.Requests.SubmitRequest)),
+			create("/assignmentRequests", func(c *call, draft governance.AssignmentRequest) (ledger.Versioned[governance.AssignmentRequest], error) {
+				made, err := s.use.Requests.SubmitRequest(c.ctx(), c.caller, draft)
+				if err != nil {
+					return ledger.Versioned[governance.AssignmentRequest]{}, err
+				}
+				items := []ledger.Versioned[governance.AssignmentRequest]{{Value: made}}
+				err = resolve(c, items...)
+				return items[0], err
+			}),
 			read("/assignmentRequests/{id}", func(c *call, id string) (ledger.Versioned[governance.AssignmentRequest], error) {
 				found, err := s.use.Requests.Request(c.ctx(), c.caller, id)
 				if err != nil {

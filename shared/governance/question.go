@@ -214,6 +214,28 @@ const answerType = "#microsoft.graph.accessPackageAnswerString"
 type AnsweredRefers struct {
 	Type string `json:"@odata.type,omitempty"`
 	ID   string `json:"id"`
+	Text string `json:"text,omitempty"` // never stored: filled in where answers are shown
+}
+
+// Told is answers as they are shown: each with its question's text, and a choice with the text of what was chosen.
+func (q Questions) Told(answers []Answer) []Answer {
+	told := slices.Clone(answers)
+	for i := range told {
+		answer := &told[i]
+		at := slices.IndexFunc(q, func(question Question) bool {
+			return answer.AnsweredQuestion != nil && question.base().ID == answer.AnsweredQuestion.ID
+		})
+		if at < 0 {
+			continue
+		}
+		answer.Type, answer.AnsweredQuestion = answerType, &AnsweredRefers{Type: q[at].odataType(), ID: q[at].base().ID, Text: q[at].base().Text}
+		if _, isChoice := q[at].(*MultipleChoiceQuestion); isChoice && answer.DisplayValue == "" {
+			said := *answer
+			said.DisplayValue = answer.Value
+			answer.DisplayValue, _ = words(q[at], said)
+		}
+	}
+	return told
 }
 
 // Check holds answers against the questions: each required one answered, if all are asked for, each answer to a question that exists, syntax and choices kept to
@@ -271,6 +293,7 @@ func (q Questions) Kept(answers []Answer) []Answer {
 			answer.Type = answerType
 		}
 		refers := *kept[i].AnsweredQuestion
+		refers.Text = ""
 		if at := slices.IndexFunc(q, func(question Question) bool { return question.base().ID == refers.ID }); at >= 0 {
 			if refers.Type != "" {
 				refers.Type = q[at].odataType()

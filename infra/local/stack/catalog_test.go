@@ -292,7 +292,9 @@ func TestGraphsCodes(t *testing.T) {
 		return object{"requestType": kind, "catalog": object{"id": o.catalog}, "resource": object{"originId": originID, "originSystem": "AadGroup"}}
 	}
 	policy := policyFor(o.pack, func(policy object) { policy["allowedTargetScope"] = "everybody" })
-	unapproved := policyFor(o.pack, func(policy object) { policy["requestApprovalSettings"] = object{"isApprovalRequiredForAdd": true, "stages": list{}} })
+	unapproved := policyFor(o.pack, func(policy object) {
+		policy["requestApprovalSettings"] = object{"isApprovalRequiredForAdd": true, "stages": list{}}
+	})
 	for _, one := range []struct {
 		method, path string
 		body         any

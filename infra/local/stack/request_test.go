@@ -418,3 +418,37 @@ func TestRequestsTooOften(t *testing.T) {
 		t.Errorf("Retry-After is %q", r.header.Get("Retry-After"))
 	}
 }
+
+// Who reads an answer reads what was asked, and what was chosen in words: the approver too. The start that was asked for comes back as it was sent, though it is past.
+//
+// rules: QUE-01 QUE-04 LIF-02
+func TestAnswersSayWhatWasAsked(t *testing.T) {
+	boss := hire(t, "")
+	o := newOffer(t, func(policy object) {
+		approvedBy(user(boss.ID))(policy)
+		policy["questions"] = list{
+			object{"@odata.type": "#microsoft.graph.accessPackageTextInputQuestion", "text": "Why?"},
+			object{"@odata.type": "#microsoft.graph.accessPackageMultipleChoiceQuestion", "text": "Where?", "isMultipleSelectionAllowed": true, "choices": list{object{"actualValue": "a", "text": "Athens"}, object{"actualValue": "b", "text": "Berlin"}}},
+		}
+	})
+	questions := at[list](t, administrator(t).get("/assignmentPolicies/"+o.policy), "questions")
+	why, where := text(t, questions[0], "id"), text(t, questions[1], "id")
+	const past = "2020-02-29T12:00:00.1234567+02:00"
+	self := person(t, hire(t, "").UserPrincipalName)
+	made := self.post("/assignmentRequests", add("userAdd", o.pack, object{"schedule": object{"startDateTime": past}, "answers": list{
+		object{"value": "because", "answeredQuestion": object{"id": why, "text": "Something else?"}}, object{"value": "b,a", "answeredQuestion": object{"id": where}},
+	}}))
+	path := "/assignmentRequests/" + text(t, made, "id")
+	approver := person(t, boss.UserPrincipalName)
+	for who, shown := range map[string]object{
+		"its answer": made, "requestor": self.get(path), "approver": approver.get(path), "list": approver.values("/assignmentRequests/filterByCurrentUser(on='approver')")[0],
+		"administrator": administrator(t).values(query("/assignmentRequests", "filter", "assignmentPolicy/id eq '"+o.policy+"'"))[0],
+	} {
+		t.Log(who)
+		same(t, shown, "schedule/startDateTime", past)
+		same(t, shown, "answers", list{
+			object{"@odata.type": "#microsoft.graph.accessPackageAnswerString", "value": "because", "answeredQuestion": object{"@odata.type": "#microsoft.graph.accessPackageTextInputQuestion", "id": why, "text": "Why?"}},
+			object{"@odata.type": "#microsoft.graph.accessPackageAnswerString", "value": "b,a", "displayValue": "Berlin, Athens", "answeredQuestion": object{"@odata.type": "#microsoft.graph.accessPackageMultipleChoiceQuestion", "id": where, "text": "Where?"}},
+		})
+	}
+}
