@@ -56,10 +56,22 @@ var accessPackages = &descriptor{
 			offered,
 			list("/catalogs/{id}/accessPackages", inside("catalog", s.use.Catalogs.Catalog, page)),
 			create("/accessPackages", use(s.use.Packages.CreatePackage)),
-			read("/accessPackages/{id}", use(s.use.Packages.Package)),
+			read("/accessPackages/{id}", s.packageOf),
 			change(http.MethodPatch, "/accessPackages/{id}", editing(s.use.Packages.UpdatePackage)),
 			remove("/accessPackages/{id}", s.use.Packages.DeletePackage),
 			requirements,
 		}
 	},
+}
+
+// packageOf reads a package: as it is for whoever may read all that is in its catalog, else as it is offered to the caller.
+func (s *Server) packageOf(c *call, id string) (ledger.Versioned[governance.AccessPackage], error) {
+	found, err := s.use.Packages.Package(c.ctx(), c.caller, id)
+	if code := governance.CodeOf(err); code == governance.CodeForbidden || code == governance.CodeNotFound {
+		offered, none := s.use.Offers.Package(c.ctx(), c.caller, id)
+		if governance.CodeOf(none) != governance.CodeForbidden {
+			return offered, none
+		}
+	}
+	return found, err
 }

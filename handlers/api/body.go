@@ -13,9 +13,7 @@ import (
 	"strings"
 
 	"latchkey/handlers/api/strict"
-	"latchkey/shared/app/access"
 	"latchkey/shared/governance"
-	"latchkey/shared/ledger"
 )
 
 // Limits of a request's body.
@@ -208,13 +206,7 @@ func (c *call) whole(of *strict.Type, id string) (any, error) {
 		found, err := use.Catalogs.Catalog(c.ctx(), c.caller, id)
 		return expandedCatalog{found.Value, found.Packages, found.Resources}, err
 	case strict.Package:
-		found, err := use.Packages.Package(c.ctx(), c.caller, id)
-		if governance.CodeOf(err) == governance.CodeForbidden { // who may request it has read what is in it
-			is := ledger.ListOptions{Filter: ledger.Compare{Path: []string{"id"}, Comparison: ledger.Equal, Value: governance.Fold(id)}}
-			if page, _ := use.Offers.PackagesByCurrentUser(c.ctx(), c.caller, access.ByAllowedRequestor, is); len(page.Items) > 0 {
-				return page.Items[0].Value, nil
-			}
-		}
+		found, err := c.server.packageOf(c, id)
 		return found.Value, err
 	case strict.Policy:
 		found, err := use.Policies.Policy(c.ctx(), c.caller, id)

@@ -19,7 +19,7 @@ var resourceRoleScopes = &descriptor{
 		const all, one = "/accessPackages/{id}/resourceRoleScopes", "/accessPackages/{id}/resourceRoleScopes/{roleScope}"
 		id := func(scope governance.ResourceRoleScope) string { return scope.ID }
 		return append(parts(all, one, "The access package has no resource role scope", id, func(c *call) ([]governance.ResourceRoleScope, error) {
-			found, err := s.use.Packages.Package(c.ctx(), c.caller, c.ids[0])
+			found, err := s.packageOf(c, c.ids[0])
 			return found.Value.ResourceRoleScopes, err
 		}),
 			create(all, func(c *call, draft governance.ResourceRoleScope) (ledger.Versioned[governance.ResourceRoleScope], error) {

@@ -66,7 +66,12 @@ func Applicable(policies []governance.AssignmentPolicy, person governance.Person
 
 // Visible says whether a person sees a package in a list of what can be requested (CAT-02, POL-14, POL-15).
 func Visible(catalog governance.Catalog, pack governance.AccessPackage, policies []governance.AssignmentPolicy, person governance.Person) bool {
-	return !pack.IsHidden && Opens(catalog, person) == nil && len(Applicable(policies, person)) > 0
+	return !pack.IsHidden && Requestable(catalog, policies, person)
+}
+
+// Requestable says whether a policy of a package in a catalog lets a person ask for it, as far as that does not depend on what they have: whoever knows the id of a hidden package may, too.
+func Requestable(catalog governance.Catalog, policies []governance.AssignmentPolicy, person governance.Person) bool {
+	return Opens(catalog, person) == nil && len(Applicable(policies, person)) > 0
 }
 
 // Opens is nil if a person may request anything of what is in a catalog, as far as the catalog goes (CAT-02). Errors: CodeForbidden.

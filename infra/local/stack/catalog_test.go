@@ -325,3 +325,43 @@ func TestGraphsCodes(t *testing.T) {
 		same(t, answered.object(), "error/code", one.code)
 	}
 }
+
+// Who may ask for a package reads it, a hidden one by its id too, and what is in it by name; nobody else learns that it is there, and nobody reads its policies so.
+//
+// rules: POL-14 POL-15 CAT-02
+func TestRequestorsReadThePackage(t *testing.T) {
+	ida := administrator(t)
+	mine := newOffer(t, nil)
+	others := newOffer(t, func(policy object) {
+		policy["allowedTargetScope"], policy["specificAllowedTargets"] = "specificDirectoryUsers", list{user(hire(t, "").ID)}
+	})
+	self := person(t, hire(t, "").UserPrincipalName)
+	path := "/accessPackages/" + mine.pack
+	for _, hidden := range []bool{false, true} {
+		ida.call("PATCH", path, object{"isHidden": hidden}).want(http.StatusNoContent)
+		read := self.get(path + "?$expand=catalog,assignmentPolicies,resourceRoleScopes($expand=role($expand=resource),scope)")
+		same(t, read, "id", mine.pack)
+		same(t, read, "isHidden", hidden)
+		same(t, read, "catalog/id", mine.catalog)
+		same(t, read, "assignmentPolicies", list{})
+		if name := text(t, read, "resourceRoleScopes/0/role/resource/displayName"); !strings.HasPrefix(name, "Group") {
+			t.Errorf("the resource is %q", name)
+		}
+		if catalog := self.get(path + "/catalog"); catalog["createdDateTime"] != nil || catalog["displayName"] == nil {
+			t.Errorf("of the catalog is shown %v", catalog)
+		}
+		if scopes := self.values(path + "/resourceRoleScopes"); len(scopes) != 1 {
+			t.Errorf("in it are %v", scopes)
+		}
+		self.call("GET", path+"/assignmentPolicies", nil).refused(http.StatusForbidden)
+	}
+	for _, below := range []string{"", "/resourceRoleScopes", "/catalog"} {
+		self.call("GET", "/accessPackages/"+others.pack+below, nil).refused(http.StatusNotFound)
+	}
+	guest(t).call("GET", path, nil).refused(http.StatusNotFound)
+	ida.call("PATCH", "/catalogs/"+mine.catalog, object{"state": "unpublished"}).want(http.StatusNoContent)
+	self.call("GET", path, nil).refused(http.StatusNotFound)
+	ida.get(path)
+	nobody(t).call("GET", path, nil).refused(http.StatusUnauthorized)
+	application(t, "Reader").get(path)
+}

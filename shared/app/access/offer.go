@@ -45,11 +45,37 @@ func (o *Offers) PackagesByCurrentUser(ctx context.Context, caller governance.Ca
 			return none, err
 		}
 		if pack, ok := catalog.Packages[item.Value.ID]; ok && engine.Visible(catalog.Catalog, pack, catalog.PoliciesOf(pack.ID), person) {
-			pack.Catalog = &governance.Catalog{ID: catalog.Catalog.ID, DisplayName: catalog.Catalog.DisplayName, Description: catalog.Catalog.Description}
-			visible.Items = append(visible.Items, ledger.Versioned[governance.AccessPackage]{Value: pack, ETag: item.ETag})
+			visible.Items = append(visible.Items, ledger.Versioned[governance.AccessPackage]{Value: offered(catalog, pack), ETag: item.ETag})
 		}
 	}
 	return visible, nil
+}
+
+// Package reads a package that the caller may request, also a hidden one, with the roles of resources that are in it and without its policies. Errors: CodeForbidden, CodeNotFound.
+func (o *Offers) Package(ctx context.Context, caller governance.Caller, id string) (ledger.Versioned[governance.AccessPackage], error) {
+	none := ledger.Versioned[governance.AccessPackage]{}
+	if err := o.Authz.Require(ctx, caller, authz.OpBrowsePackages); err != nil {
+		return none, err
+	}
+	catalog, state, pack, err := ledger.CatalogWith[governance.AccessPackage](ctx, o.Ledger, id, packageName)
+	if err != nil {
+		return none, err
+	}
+	policies := catalog.PoliciesOf(pack.ID)
+	person, err := person(ctx, o.Directory, governance.Fold(caller.ObjectID), "caller", engine.NeedsOf(policies))
+	if err != nil {
+		return none, err
+	}
+	if !engine.Requestable(catalog.Catalog, policies, person) {
+		return none, governance.Missing(packageName, id)
+	}
+	return ledger.Versioned[governance.AccessPackage]{Value: offered(catalog, pack), ETag: state.ETag(pack)}, nil
+}
+
+// offered is a package as those see it who may request it: of its catalog they see the name.
+func offered(catalog *engine.Catalog, pack governance.AccessPackage) governance.AccessPackage {
+	pack.Catalog = &governance.Catalog{ID: catalog.Catalog.ID, DisplayName: catalog.Catalog.DisplayName, Description: catalog.Catalog.Description}
+	return pack
 }
 
 // Requirements is Graph's accessPackageAssignmentRequestRequirements: what a request under one policy must bring (POL-08).
