@@ -226,7 +226,7 @@ func (a response) encode(c *call) (json.RawMessage, error) {
 		return nil, nil
 	case a.shape == nil:
 		data, err := json.Marshal(a.value)
-		if inside, more := bytes.CutPrefix(data, []byte(`{"`)); more && c.route != nil {
+		if inside, more := bytes.CutPrefix(data, []byte(`{"`)); more && c.route != nil && !c.route.open { // what anybody is told names no address
 			context, _ := json.Marshal(c.context()) // a text
 			data = slices.Concat([]byte(`{"@odata.context":`), context, []byte(`,"`), inside)
 		}

@@ -135,6 +135,18 @@ func NewCatalog(draft governance.Catalog, now time.Time) (governance.Catalog, er
 	return catalog, catalog.Validate()
 }
 
+// GeneralID is the id of the catalog General, the same in every tenant.
+var GeneralID = governance.NameID("catalog:General")
+
+// General is the catalog that is there from the start (OBJ-18).
+func General(now time.Time) governance.Catalog {
+	visible := true
+	return governance.Catalog{
+		ID: GeneralID, DisplayName: "General", Description: "Built-in catalog.", State: governance.CatalogPublished, CatalogType: governance.CatalogServiceDefault,
+		IsExternallyVisible: &visible, CreatedDateTime: governance.At(now), ModifiedDateTime: governance.At(now),
+	}
+}
+
 // UpdateCatalog changes a catalog as edit says. Errors: those of edit, CodeNotFound, CodeInvalid.
 func UpdateCatalog(s State, edit func(*governance.Catalog) error, by Edit) (Change, error) {
 	c := CatalogOf(s)
@@ -161,6 +173,9 @@ func DeleteCatalog(s State, by Edit) (Change, error) {
 	c := CatalogOf(s)
 	if c.Catalog.ID == "" {
 		return Change{}, c.missing()
+	}
+	if c.Catalog.CatalogType == governance.CatalogServiceDefault {
+		return Change{}, governance.Conflict("The catalog %q is built in and cannot be deleted.", c.Catalog.DisplayName)
 	}
 	if len(c.Packages) > 0 {
 		return Change{}, governance.Conflict("The catalog still has %d access packages; delete them first.", len(c.Packages))

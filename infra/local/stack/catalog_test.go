@@ -365,3 +365,29 @@ func TestRequestorsReadThePackage(t *testing.T) {
 	nobody(t).call("GET", path, nil).refused(http.StatusUnauthorized)
 	application(t, "Reader").get(path)
 }
+
+// The catalog General is there before anybody has made one, is what any other is, and stays.
+//
+// rules: OBJ-18 CAT-04
+func TestGeneralIsThere(t *testing.T) {
+	fresh(t)
+	ida := administrator(t)
+	only := ida.values("/catalogs")
+	if len(only) != 1 {
+		t.Fatalf("from the start there are %v", only)
+	}
+	same(t, only[0], "displayName", "General")
+	same(t, only[0], "catalogType", "serviceDefault")
+	path := "/catalogs/" + text(t, only[0], "id")
+	ida.call("DELETE", path, nil).refused(http.StatusConflict, "built in")
+	ida.call("POST", "/catalogs", object{"displayName": "GENERAL"}).refused(http.StatusConflict, "displayName")
+	newPackage(t, text(t, only[0], "id"), newGroup(t))
+	ida.call("PATCH", path, object{"description": "ours"}).want(http.StatusNoContent)
+	same(t, ida.get(path), "description", "ours")
+	same(t, ida.get(path), "catalogType", "serviceDefault")
+	if again := ida.values("/catalogs"); len(again) != 1 {
+		t.Errorf("then there are %v", again)
+	}
+	fresh(t)
+	ida.get(path) // by its id, too
+}

@@ -74,7 +74,6 @@ func TestAnswersSayWhatTheyAre(t *testing.T) {
 		"/accessPackages/" + o.pack + "/resourceRoleScopes":             em + "accessPackages('" + o.pack + "')/resourceRoleScopes",
 		"/accessPackages/" + o.pack + "/resourceRoleScopes/" + role:     em + "accessPackages('" + o.pack + "')/resourceRoleScopes/$entity",
 		"/assignments/microsoft.graph.filterByCurrentUser(on='target')": em + "assignments/filterByCurrentUser(on='target')",
-		"/operations/health":                                            "operations/health",
 		"/operations/audit/catalogs":                                    "operations/audit/catalogs",
 		"/operations/audit/catalogs/" + o.catalog + "/verify":           "operations/audit/catalogs('" + o.catalog + "')/verify",
 	} {

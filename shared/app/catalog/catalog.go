@@ -31,6 +31,9 @@ func (c *Catalogs) CreateCatalog(ctx context.Context, caller governance.Caller, 
 	if err := c.Authz.Require(ctx, caller, authz.OpWriteCatalogs); err != nil {
 		return versioned{}, err
 	}
+	if err := c.general(ctx); err != nil { // its name is taken, too
+		return versioned{}, err
+	}
 	draft.ID = c.Ledger.NewID(ctx)
 	catalog, err := engine.NewCatalog(draft, c.Ledger.Now())
 	if err != nil {
@@ -39,6 +42,23 @@ func (c *Catalogs) CreateCatalog(ctx context.Context, caller governance.Caller, 
 	return c.update(ctx, ledger.CatalogPlace(catalog.ID), catalog, func(s engine.State) (engine.Change, error) {
 		return engine.CreateCatalog(s, catalog, by(c.Ledger, caller))
 	})
+}
+
+// general makes the catalog General, which every tenant has (OBJ-18, CAT-04), when catalogs are first looked at. A tenant that has given the name to another catalog has that one.
+func (c *Catalogs) general(ctx context.Context) error {
+	general := engine.General(c.Ledger.Now())
+	_, _, err := c.Ledger.Catalog(ctx, general.ID)
+	if governance.CodeOf(err) != governance.CodeNotFound {
+		return err
+	}
+	taken, err := ledger.Any[governance.Catalog](ctx, c.Ledger, store.Compare{Path: []string{"displayName"}, Comparison: store.Equal, Value: general.DisplayName, FoldCase: true})
+	if err != nil || taken {
+		return err
+	}
+	_, err = c.Ledger.Update(ctx, ledger.CatalogPlace(general.ID), ledger.Whole, func(s engine.State) (engine.Change, error) {
+		return engine.CreateCatalog(s, general, by(c.Ledger, governance.System()))
+	})
+	return err
 }
 
 // update commits a change of a catalog; a name that it did not have is held from the look whether it is free to the commit.
@@ -126,7 +146,11 @@ type Content struct {
 
 // Catalog reads a catalog. Errors: CodeForbidden, CodeNotFound.
 func (c *Catalogs) Catalog(ctx context.Context, caller governance.Caller, id string) (Content, error) {
-	if _, err := locate[governance.Catalog](ctx, c.Ports, caller, id, catalogName, authz.OpReadCatalogs); err != nil {
+	place, err := locate[governance.Catalog](ctx, c.Ports, caller, id, catalogName, authz.OpReadCatalogs)
+	if err == nil && place.Partition == engine.GeneralID {
+		err = c.general(ctx)
+	}
+	if err != nil {
 		return Content{}, err
 	}
 	return contentOf(c.Ledger.Catalog(ctx, id))
@@ -142,6 +166,9 @@ func contentOf(catalog *engine.Catalog, state *ledger.State, err error) (Content
 // ListCatalogs lists catalogs; with full, each with what is in it. Errors: CodeForbidden.
 func (c *Catalogs) ListCatalogs(ctx context.Context, caller governance.Caller, options ledger.ListOptions, full bool) (ledger.Page[Content], error) {
 	options, err := c.trimmed(ctx, caller, authz.OpReadCatalogs, options, "id")
+	if err == nil && options.Continuation == "" {
+		err = c.general(ctx)
+	}
 	if err != nil {
 		return ledger.Page[Content]{}, err
 	}
