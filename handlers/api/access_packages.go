@@ -68,7 +68,7 @@ var accessPackages = &descriptor{
 func (s *Server) packageOf(c *call, id string) (ledger.Versioned[governance.AccessPackage], error) {
 	found, err := s.use.Packages.Package(c.ctx(), c.caller, id)
 	if code := governance.CodeOf(err); code == governance.CodeForbidden || code == governance.CodeNotFound {
-		offered, none := s.use.Offers.Package(c.ctx(), c.caller, id)
+		offered, none := s.use.Offers.OfferedPackage(c.ctx(), c.caller, id)
 		if governance.CodeOf(none) != governance.CodeForbidden {
 			return offered, none
 		}

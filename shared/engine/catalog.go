@@ -135,14 +135,17 @@ func NewCatalog(draft governance.Catalog, now time.Time) (governance.Catalog, er
 	return catalog, catalog.Validate()
 }
 
-// GeneralID is the id of the catalog General, the same in every tenant.
-var GeneralID = governance.NameID("catalog:General")
+// GeneralName is the name that the catalog General has from the start.
+const GeneralName = "General"
+
+// GeneralID is its id, the same in every tenant.
+var GeneralID = governance.NameID("catalog:" + GeneralName)
 
 // General is the catalog that is there from the start (OBJ-18).
 func General(now time.Time) governance.Catalog {
 	visible := true
 	return governance.Catalog{
-		ID: GeneralID, DisplayName: "General", Description: "Built-in catalog.", State: governance.CatalogPublished, CatalogType: governance.CatalogServiceDefault,
+		ID: GeneralID, DisplayName: GeneralName, Description: "Built-in catalog.", State: governance.CatalogPublished, CatalogType: governance.CatalogServiceDefault,
 		IsExternallyVisible: &visible, CreatedDateTime: governance.At(now), ModifiedDateTime: governance.At(now),
 	}
 }

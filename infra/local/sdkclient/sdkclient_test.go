@@ -388,7 +388,7 @@ func TestMicrosoftGraphSDK(t *testing.T) {
 	done(t, ida.AssignmentPolicies().ByAccessPackageAssignmentPolicyId(policyID).Delete(ctx, nil))
 	done(t, ida.AccessPackages().ByAccessPackageId(packageID).Delete(ctx, nil))
 	_, err = ida.AccessPackages().ByAccessPackageId(packageID).Get(ctx, nil)
-	refused(t, err, http.StatusNotFound, "itemNotFound")
+	refused(t, err, http.StatusNotFound, "AccessPackageNotFound")
 	_, err = rui.Catalogs().Get(ctx, nil)
 	refused(t, err, http.StatusForbidden, "accessDenied")
 	if have := s.Graph.Directory().MemberIDs(group); len(have) != 0 {

@@ -51,8 +51,8 @@ func (o *Offers) PackagesByCurrentUser(ctx context.Context, caller governance.Ca
 	return visible, nil
 }
 
-// Package reads a package that the caller may request, also a hidden one, with the roles of resources that are in it and without its policies. Errors: CodeForbidden, CodeNotFound.
-func (o *Offers) Package(ctx context.Context, caller governance.Caller, id string) (ledger.Versioned[governance.AccessPackage], error) {
+// OfferedPackage reads a package that the caller may request, also a hidden one, with the roles of resources that are in it and without its policies. Errors: CodeForbidden, CodeNotFound.
+func (o *Offers) OfferedPackage(ctx context.Context, caller governance.Caller, id string) (ledger.Versioned[governance.AccessPackage], error) {
 	none := ledger.Versioned[governance.AccessPackage]{}
 	if err := o.Authz.Require(ctx, caller, authz.OpBrowsePackages); err != nil {
 		return none, err

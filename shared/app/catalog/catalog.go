@@ -31,8 +31,10 @@ func (c *Catalogs) CreateCatalog(ctx context.Context, caller governance.Caller, 
 	if err := c.Authz.Require(ctx, caller, authz.OpWriteCatalogs); err != nil {
 		return versioned{}, err
 	}
-	if err := c.general(ctx); err != nil { // its name is taken, too
-		return versioned{}, err
+	if strings.EqualFold(draft.DisplayName, engine.GeneralName) { // it is taken, though nobody may have looked yet
+		if err := c.general(ctx); err != nil {
+			return versioned{}, err
+		}
 	}
 	draft.ID = c.Ledger.NewID(ctx)
 	catalog, err := engine.NewCatalog(draft, c.Ledger.Now())
