@@ -4,6 +4,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"latchkey/shared/app/authz"
