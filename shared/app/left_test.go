@@ -21,6 +21,7 @@ func TestARepetitionSendsWhatTheFirstLeft(t *testing.T) {
 		s := newStand(t)
 		packageID := s.pack(s.catalog("catalog"), "package", member(g1))
 		s.policy(openPolicy(packageID))
+		s.drain()
 		dead := s.options
 		dead.Bus = away{s.Broker}
 		send := func(app *everything, again bool) {

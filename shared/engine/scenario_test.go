@@ -162,7 +162,14 @@ func (st *stage) Do(_ context.Context, step scenario.Step) error {
 			if step.Do == scenario.Deny {
 				result = governance.ResultDeny
 			}
-			p, _ := st.pack(one[governance.AssignmentRequest](s, step.Request).AccessPackage.ID)
+			request := one[governance.AssignmentRequest](s, step.Request)
+			concerned := step.Who == owner || slices.ContainsFunc(request.Approval.Stages, func(stage governance.ApprovalStage) bool {
+				return engine.IsApprover(stage, st.caller(step.Who).ObjectID, st.person(step.Who).GroupIDs)
+			})
+			if !concerned { // who is not does not learn that there is something to decide
+				return engine.Change{}, governance.Missing("approval", step.Request)
+			}
+			p, _ := st.pack(request.AccessPackage.ID)
 			return engine.Decide(s, engine.Decision{
 				RequestID: step.Request, StageID: governance.NameID(fmt.Sprintf("stage:%s:%d", step.Request, max(step.Stage, 1)-1)), Result: result, Justification: step.Justification,
 				Approver: st.caller(step.Who), GroupIDs: st.person(step.Who).GroupIDs, Package: &p,

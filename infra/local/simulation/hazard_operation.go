@@ -84,7 +84,7 @@ func (w *world) overtake(t *task) {
 		}
 	}
 	w.note(t, "", "while the directory takes its time, ada %s", what)
-	w.call(op{number: w.operation, name: "overtake", done: &done{}}, fmt.Sprintf("ada.%d.in.%s", w.report.Steps, t.name), 1, do, nil)
+	w.call(op{number: w.operation, name: "overtake", done: &done{}, partial: true}, fmt.Sprintf("ada.%d.in.%s", w.report.Steps, t.name), 1, do, nil)
 	t.pause(w.clock.Now().Add(time.Duration(250+t.luck.below(2000)) * time.Millisecond))
 }
 

@@ -115,6 +115,7 @@ func TestAuthorization(t *testing.T) {
 		// The last one: it takes the request back.
 		{"POST /assignmentRequests/{id}/cancel", "/assignmentRequests/{request}/cancel", nil, "A", "SUG"},
 	}
+	ida.get("/catalogs") // makes General
 	before := documents(t)
 	known := map[string]bool{}
 	for _, row := range table {

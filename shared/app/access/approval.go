@@ -21,10 +21,7 @@ type Approvals struct {
 // DecideApproval lets the caller decide a stage of an approval (APR-03, APR-07, APR-13, APR-14). What decided repeats of the stage (its status, by whom it was reviewed) must be as it is. Two who decide at once make one decision: the other gets CodeConflict and what was
 // decided. Errors: CodeForbidden, CodeNotFound, CodeConflict, CodeInvalid.
 func (a *Approvals) DecideApproval(ctx context.Context, caller governance.Caller, approvalID, stageID string, decided governance.ApprovalStage) error {
-	rights, err := a.Authz.For(ctx, caller)
-	if err == nil {
-		err = rights.Require("", authz.OpDecideApprovals)
-	}
+	rights, err := a.Authz.Somewhere(ctx, caller, authz.OpDecideApprovals)
 	if err != nil {
 		return err
 	}
