@@ -86,7 +86,7 @@ func (w *world) deliver(name string) {
 	}
 	t.after = func(t *task) {
 		if t.effect != nil {
-			t.effect.struck = t.effect.struck || t.struck || t.crashed
+			t.effect.struck = t.effect.struck || t.struck || t.crashed || invocation{task: t}.Err() != nil // or it came to its end too late
 		}
 		if t.crashed {
 			w.ledger.hit(delivery)

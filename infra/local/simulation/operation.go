@@ -32,6 +32,7 @@ type op struct {
 
 	target *person // whom it is about, if that is given
 	pack   string  // that it asks for
+	caller string  // whose Idempotency-Key it is, by object id
 	own    bool    // its Idempotency-Key was never used before
 
 	undone func() bool // what it commits may be taken back, and is; nil: never
@@ -137,7 +138,7 @@ func (w *world) call(o op, who string, attempt int, do func(context.Context, *pr
 			if t.wrote && !o.partial && !o.tookBack() {
 				w.fail("answer", "", "%s was refused although its change was committed: %v", t.name, err)
 			}
-			if o.keyed && o.done.wrote && !o.tookBack() && w.clock.Now().Sub(o.done.at) < 23*time.Hour {
+			if o.keyed && o.done.wrote && !o.tookBack() && !w.tenant.isBarred(o.caller) && w.clock.Now().Sub(o.done.at) < 23*time.Hour {
 				w.fail("idempotency", "", "%s was refused although an attempt before, with the same key, had committed it: %v", t.name, err)
 			}
 		case !t.struck && w.calm:
@@ -169,7 +170,7 @@ func (w *world) submit(o op, who string, caller governance.Caller, asked issued,
 	number := w.keyOf(o)
 	o.keyed = number == o.number
 	o.own, o.target, o.pack = o.keyed, asked.target, asked.pack
-	if caller.ObjectID != "" && w.tenant.byID[caller.ObjectID] != nil && !w.tenant.byID[caller.ObjectID].active() {
+	if o.caller = caller.ObjectID; w.tenant.isBarred(o.caller) {
 		return // who is deleted or blocked cannot sign in
 	}
 	sum := fmt.Sprintf("key-%d-%d", w.options.Seed, number)
@@ -220,7 +221,7 @@ func (w *world) keyed(o *op, caller governance.Caller, do func(context.Context, 
 	if !o.luck.odds(0.6) {
 		return do
 	}
-	o.keyed = true
+	o.keyed, o.caller = true, caller.ObjectID
 	key := fmt.Sprintf("key-%d-%d", w.options.Seed, o.number)
 	return func(ctx context.Context, a *process) error {
 		_, err := a.Once(ctx, caller, key, []byte(o.name), func(ctx context.Context) (ledger.Answer, error) {

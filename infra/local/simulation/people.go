@@ -40,6 +40,12 @@ func (p *person) changed() int {
 // active says whether a person can sign in.
 func (p *person) active() bool { return !p.away && !p.gone && p.AccountEnabled }
 
+// isBarred says whether a caller, by object id, is somebody who may not sign in now.
+func (t *tenant) isBarred(id string) bool {
+	p := t.byID[id]
+	return p != nil && !p.active()
+}
+
 // observe takes in what has become of people in the directory, which is what the app sees.
 func (w *world) observe(o op, format string, args ...any) {
 	w.report.Operations[o.name]++
