@@ -37,7 +37,7 @@ type token struct {
 // tokens are the parts of a rule, up to the first that is none.
 func tokens(rule string) []token {
 	l := lexer{rule: rule}
-	var all []token
+	all := make([]token, 0, 4+len(rule)/8)
 	for {
 		t := l.token()
 		if n := len(all); n > 0 && t.sign != bad && t.sign != ended && all[n-1].end == t.at && needsBlank(all[n-1], t) {
