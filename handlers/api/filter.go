@@ -325,11 +325,6 @@ func (p *filterParser) literal(f field, property string) (value any) {
 	return value
 }
 
-// less orders two resources by a property, for $orderby.
-func less(x, y map[string]any, path []string) int {
-	return strings.Compare(ordinal(x, path), ordinal(y, path))
-}
-
 // ordinal is a property as a text that sorts as its values do.
 func ordinal(resource map[string]any, path []string) string {
 	var value any = resource

@@ -22,7 +22,13 @@ const (
 	defaultTop = 100
 	maxTop     = 999
 	// maxCollected bounds what $orderby and $skip hold in memory: they need the whole answer, and the store gives none in order.
-	maxCollected = 2000
+	maxCollected      = 2000
+	maxCollectedBytes = 32 << 20
+	// fullAnswer is how many bytes end a page of a list, before it has as many resources as asked for; maxAnswer is how many it has at most, if it has more than one.
+	fullAnswer = 1 << 20
+	maxAnswer  = 8 << 20
+	// maxLists is how many lists are read at once; each takes a few milliseconds, and may take the memory of a page of the store a few times over.
+	maxLists = 2
 	// maxCounted bounds what $count counts.
 	maxCounted = 100_000
 	// maxEmptyPages bounds how many pages of the store one page of ours may take.
@@ -181,8 +187,17 @@ func listing(path string, page using[ledger.ListOptions, ledger.Page[any]]) verb
 		if len(c.orderBy) > 0 || c.skip > 0 {
 			read = l.collected
 		}
-		err := read()
-		return response{status: http.StatusOK, value: l.answer}, err
+		select {
+		case c.server.lists <- struct{}{}:
+			defer func() { <-c.server.lists }()
+		case <-c.ctx().Done():
+			return response{}, c.ctx().Err()
+		}
+		if err := read(); err != nil {
+			return response{}, err
+		}
+		encoded, err := l.encode()
+		return response{status: http.StatusOK, encoded: encoded}, err
 	}}
 }
 
@@ -234,7 +249,7 @@ func few[T any](items []T, o ledger.ListOptions) (ledger.Page[T], error) {
 
 // reads begins to read a list.
 func (c *call) reads(page using[ledger.ListOptions, ledger.Page[any]]) *pages {
-	return &pages{call: c, page: page, catalogs: c.server.use.Ledger.Catalogs(ledger.ListOptions{}), answer: collection{Value: []map[string]any{}}}
+	return &pages{call: c, page: page, catalogs: c.server.use.Ledger.Catalogs(ledger.ListOptions{}), answer: collection{Context: c.context(), Value: []json.RawMessage{}}}
 }
 
 // pages are those of a list, while it is read.
@@ -243,20 +258,46 @@ type pages struct {
 	page     using[ledger.ListOptions, ledger.Page[any]]
 	catalogs *ledger.Catalogs // of all pages
 	answer   collection
+	bytes    int // of what is in the answer
 }
 
 // collection is Graph's answer to a list.
 type collection struct {
-	Count    *int             `json:"@odata.count,omitempty"`
-	NextLink string           `json:"@odata.nextLink,omitempty"`
-	Value    []map[string]any `json:"value"`
+	Context  string            `json:"@odata.context"`
+	Count    *int              `json:"@odata.count,omitempty"`
+	NextLink string            `json:"@odata.nextLink,omitempty"`
+	Value    []json.RawMessage `json:"-"` // in JSON already; it is the last member
+}
+
+// encode is the answer, without another copy of what is in it.
+func (l *pages) encode() (json.RawMessage, error) {
+	head, err := json.Marshal(l.answer)
+	if err != nil {
+		return nil, err
+	}
+	const before, after = `,"value":[`, "]}"
+	text := make([]byte, 0, len(head)+len(before)+l.bytes+len(l.answer.Value)+len(after))
+	text = append(append(text, head[:len(head)-1]...), before...)
+	for i, one := range l.answer.Value {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = append(text, one...)
+		l.answer.Value[i] = nil
+	}
+	return append(text, after...), nil
+}
+
+// read is a page of the store.
+func (l *pages) read(continuation string, size int) (ledger.Page[any], error) {
+	return l.page(l.call, ledger.ListOptions{Filter: l.filter, PageSize: size, Continuation: continuation, Catalogs: l.catalogs})
 }
 
 // each reads the store's pages from a continuation on, the first of a size, until take wants none or there are no more, and says where it
 // stopped.
 func (l *pages) each(continuation string, size, most int, take func([]ledger.Versioned[any]) (next int, err error)) (string, error) {
 	for ; size > 0 && most > 0; most-- {
-		page, err := l.page(l.call, ledger.ListOptions{Filter: l.filter, PageSize: size, Continuation: continuation, Catalogs: l.catalogs})
+		page, err := l.read(continuation, size)
 		if err != nil {
 			return "", err
 		}
@@ -268,21 +309,38 @@ func (l *pages) each(continuation string, size, most int, take func([]ledger.Ver
 	return continuation, nil
 }
 
-// streamed follows the store's continuation until the page is full.
+// streamed follows the store's continuation until the page is full: of resources, or of bytes.
 func (l *pages) streamed() error {
-	continuation, err := l.each(l.skipToken, max(l.top, 1), maxEmptyPages, func(items []ledger.Versioned[any]) (int, error) {
-		if l.top == 0 { // nothing is to be shown, of what must be there
-			return 0, nil
+	continuation := l.skipToken
+	if l.top == 0 { // nothing is to be shown, of what must be there
+		if _, err := l.read(continuation, 1); err != nil {
+			return err
 		}
-		for _, item := range items {
-			if err := l.show(item); err != nil {
-				return 0, err
+	}
+	for pages := 0; pages < maxEmptyPages && len(l.answer.Value) < l.top && l.bytes < fullAnswer; pages++ {
+		size := l.top - len(l.answer.Value)
+		page, err := l.read(continuation, size)
+		if err != nil {
+			return err
+		}
+		fits, err := l.fits(page.Items)
+		if err == nil && len(fits) < len(page.Items) { // $expand has made more of them: read as many as there is room for, so that the next page begins with the one after
+			if size = len(fits); size == 0 {
+				break
+			}
+			if page, err = l.read(continuation, size); err == nil {
+				fits, err = l.fits(page.Items)
 			}
 		}
-		return l.top - len(l.answer.Value), nil
-	})
-	if err != nil {
-		return err
+		if err != nil {
+			return err
+		}
+		for _, one := range fits {
+			l.show(one)
+		}
+		if continuation = page.Continuation; continuation == "" {
+			break
+		}
 	}
 	if continuation != "" && l.top > 0 {
 		l.answer.NextLink = l.link("$skiptoken", continuation)
@@ -290,6 +348,7 @@ func (l *pages) streamed() error {
 	if !l.count {
 		return nil
 	}
+	var err error
 	// The whole list is counted: what is on this page, if it is the first, and all that follows; else from the beginning.
 	count := len(l.answer.Value)
 	if l.skipToken != "" || l.top == 0 {
@@ -321,37 +380,41 @@ func copied(value, as any) error {
 	return json.Unmarshal(data, as)
 }
 
-// collected reads the whole list, orders it, and answers a part of it.
+// place is a resource of a list that is ordered: what it is ordered by, and how large it is.
+type place struct {
+	id   string
+	by   []string
+	size int
+}
+
+// collected reads the whole list, orders it, and answers a part of it. It keeps of each resource what it is ordered by, and reads those of the part a second time.
 func (l *pages) collected() error {
-	type entry struct {
-		item  ledger.Versioned[any]
-		whole map[string]any
-	}
-	var entries []entry
+	var places []place
+	bytes := 0
 	_, err := l.each("", ledger.MaxPageSize, math.MaxInt, func(items []ledger.Versioned[any]) (int, error) {
 		for _, item := range items {
-			var whole map[string]any
-			if err := copied(item.Value, &whole); err != nil {
+			one, err := placeOf(item.Value, l.orderBy)
+			if err != nil {
 				return 0, err
 			}
-			entries = append(entries, entry{item, whole})
+			places, bytes = append(places, one), bytes+one.size
 		}
-		if len(entries) > maxCollected {
+		if len(places) > maxCollected || bytes > maxCollectedBytes {
 			option := "$orderby"
 			if len(l.orderBy) == 0 {
 				option = "$skip"
 			}
 			return 0, governance.Invalid(option,
-				"%s cannot be honoured for more than %d resources; narrow $filter, or leave it out and follow @odata.nextLink.", option, maxCollected)
+				"%s cannot be honoured for more than %d resources, or %d MB of them; narrow $filter, or leave it out and follow @odata.nextLink.", option, maxCollected, maxCollectedBytes>>20)
 		}
 		return ledger.MaxPageSize, nil
 	})
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(entries, func(x, y entry) int {
-		for _, by := range l.orderBy {
-			order := less(x.whole, y.whole, by.path)
+	slices.SortStableFunc(places, func(x, y place) int {
+		for i, by := range l.orderBy {
+			order := strings.Compare(x.by[i], y.by[i])
 			if by.descending {
 				order = -order
 			}
@@ -359,29 +422,106 @@ func (l *pages) collected() error {
 				return order
 			}
 		}
-		return less(x.whole, y.whole, []string{"id"})
+		return strings.Compare(x.id, y.id)
 	})
-	next := min(l.skip+l.top, len(entries))
-	for _, one := range entries[min(l.skip, next):next] {
-		if err := l.show(one.item); err != nil {
-			return err
-		}
-	}
-	count := len(entries)
-	if next < count && l.top > 0 {
+	next, err := l.part(places)
+	if next < len(places) && l.top > 0 {
 		l.answer.NextLink = l.link("$skip", strconv.Itoa(next))
 	}
-	if l.count {
+	if count := len(places); l.count {
 		l.answer.Count = &count
 	}
-	return nil
+	return err
+}
+
+// part shows those of an ordered list that are asked for, as many as there is room for, and says where the next ones begin. One that has been deleted meanwhile is left out.
+func (l *pages) part(places []place) (int, error) {
+	begin := min(l.skip, len(places))
+	end, bytes := begin, 0
+	wanted := map[string]int{}
+	for ; end < min(l.skip+l.top, len(places)) && bytes < fullAnswer; end++ {
+		wanted[places[end].id], bytes = end-begin, bytes+places[end].size
+	}
+	if end == begin {
+		return end, nil
+	}
+	parts := make([]json.RawMessage, end-begin)
+	_, err := l.each("", ledger.MaxPageSize, math.MaxInt, func(items []ledger.Versioned[any]) (int, error) {
+		for _, item := range items {
+			one, err := placeOf(item.Value, nil)
+			if err != nil {
+				return 0, err
+			}
+			at, is := wanted[one.id]
+			if !is {
+				continue
+			}
+			delete(wanted, one.id)
+			if parts[at], err = l.encoded(item); err != nil {
+				return 0, err
+			}
+		}
+		return min(len(wanted), 1) * ledger.MaxPageSize, nil
+	})
+	for at, one := range parts {
+		if one == nil {
+			continue
+		}
+		if len(l.answer.Value) > 0 && l.bytes+len(one) > maxAnswer { // by $expand
+			return begin + at, err
+		}
+		l.show(one)
+	}
+	return end, err
+}
+
+// placeOf keeps of a resource what it is ordered by.
+func placeOf(value any, orderBy []ordering) (place, error) {
+	data, err := json.Marshal(value)
+	var whole map[string]any
+	if err == nil {
+		err = json.Unmarshal(data, &whole)
+	}
+	one := place{id: string(data), size: len(data)}
+	if id, ok := whole["id"].(string); ok {
+		one.id = strings.Clone(id)
+	}
+	for _, by := range orderBy {
+		one.by = append(one.by, strings.Clone(ordinal(whole, by.path)))
+	}
+	return one, err
+}
+
+// encoded is a resource as the answer has it.
+func (l *pages) encoded(item ledger.Versioned[any]) (json.RawMessage, error) {
+	resource, err := l.shape.cut(item.Value, item.ETag)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(resource)
+}
+
+// fits are the first of some resources, those that there is room for: at least one in every answer.
+func (l *pages) fits(items []ledger.Versioned[any]) ([]json.RawMessage, error) {
+	var all []json.RawMessage
+	bytes := l.bytes
+	for _, item := range items {
+		one, err := l.encoded(item)
+		if err != nil {
+			return nil, err
+		}
+		if bytes += len(one); bytes > maxAnswer && bytes > len(one) {
+			break
+		}
+		all = append(all, one)
+	}
+	return all, nil
 }
 
 // show puts one more into the answer.
-func (l *pages) show(item ledger.Versioned[any]) error {
-	resource, err := l.shape.cut(item.Value, item.ETag)
+func (l *pages) show(resource json.RawMessage) {
 	l.answer.Value = append(l.answer.Value, resource)
-	return err
+	l.bytes += len(resource)
 }
 
 // link is the address of another part of the same list.

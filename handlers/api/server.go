@@ -47,6 +47,7 @@ type Server struct {
 	routes    []*route
 	health    *healthCache
 	refusals  refusals
+	lists     chan struct{} // those that are being read
 }
 
 // Prefix is where the API is, below the address of the Functions app.
@@ -61,7 +62,7 @@ const deadline = 60 * time.Second
 // New makes a Server.
 func New(o Options) *Server {
 	s := &Server{use: o.Use, identity: o.Identity, tokenFrom: o.TokenFrom, log: o.Logger, publicURL: strings.TrimRight(o.PublicURL, "/"),
-		clock: o.Clock, health: &healthCache{}}
+		clock: o.Clock, health: &healthCache{}, lists: make(chan struct{}, maxLists)}
 	if s.clock == nil {
 		s.clock = platform.SystemClock{}
 	}
@@ -86,6 +87,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.answer(w,
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, within time.Duration, serve endpoint) {
 	ctx, cancel := context.WithTimeout(r.Context(), within)
 	defer cancel()
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(within)) // a body that comes slowly ends with it; what cannot be read so, such as a test's, has no connection to hold
 	c := &call{server: s, w: w, r: r.WithContext(ctx), requestID: platform.RandomIDs(), clientRequestID: clientRequestID(r.Header)}
 	defer func() {
 		if value := recover(); value != nil {

@@ -42,6 +42,8 @@ const (
 	MaxBatchBytes = 2 << 20
 	// MaxPageSize bounds the documents of one page of a query.
 	MaxPageSize = 1000
+	// MaxPageBytes is how many bytes of documents end a page: the one that reaches it is the last. Cosmos DB ends its own there, too.
+	MaxPageBytes = 4 << 20
 	// DefaultPageSize is that of a query that names none.
 	DefaultPageSize = 100
 )

@@ -47,7 +47,7 @@ func (d *Delivery) Reach(ctx context.Context, effect governance.Effect) error {
 		return err
 	}
 	if progress.Of != run.ETag {
-		progress = reached{Of: run.ETag}
+		progress = reached{Of: run.ETag, Pages: progress.Pages} // the pages go on being counted: no two messages that go on may be taken for one
 	}
 	page, err := d.holders(ctx, effect.About, progress.Continuation)
 	if governance.CodeOf(err) == governance.CodeInvalid { // a continuation that the store does not know any more

@@ -226,11 +226,15 @@ func (s *Store) query(ctx context.Context, container store.Container, query stor
 	if !query.DueBefore.IsZero() {
 		due = store.FormatInstant(query.DueBefore)
 	}
+	taken := 0
 	items, next, more := s.containers[container].Scan(scan, func(item *Item[store.Document]) Verdict {
-		if selected(query, due, item) {
-			return Take
+		if !selected(query, due, item) {
+			return Skip
 		}
-		return Skip
+		if taken += len(item.Value.Body); taken >= store.MaxPageBytes {
+			return TakeLast
+		}
+		return Take
 	})
 	page := store.Page{Documents: make([]store.Document, len(items))}
 	for i, item := range items {
