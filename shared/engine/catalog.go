@@ -218,9 +218,10 @@ func (c *Catalog) PoliciesRead(packageID string) bool {
 }
 
 // nameIsFree refuses a name that another package of the catalog has.
-func (c *Catalog) nameIsFree(pack governance.AccessPackage) error {
-	for _, other := range c.Packages {
-		if other.ID != pack.ID && governance.NameKey(other.DisplayName) == governance.NameKey(pack.DisplayName) {
+func nameIsFree(s State, pack governance.AccessPackage) error {
+	for _, document := range s.Documents {
+		other, ok := document.(governance.AccessPackage)
+		if ok && other.ID != pack.ID && governance.NameKey(other.DisplayName) == governance.NameKey(pack.DisplayName) {
 			return &governance.Error{Code: governance.CodeConflict, Target: "displayName",
 				Message: fmt.Sprintf("The catalog already has an access package named %q; choose another displayName.", pack.DisplayName)}
 		}
@@ -247,24 +248,27 @@ func CreatePackage(s State, draft governance.AccessPackage, by Edit) (Change, er
 	if err := pack.Validate(); err != nil {
 		return Change{}, err
 	}
-	if err := c.nameIsFree(pack); err != nil {
+	if err := nameIsFree(s, pack); err != nil {
 		return Change{}, err
 	}
 	return by.Put(nil, pack, governance.ActivityCreatePackage, pack.ID, pack.DisplayName), nil
 }
 
 // Package is a package of the catalog. Errors: CodeNotFound.
-func (c *Catalog) Package(id string) (governance.AccessPackage, error) {
-	pack, ok := c.Packages[id]
+func (c *Catalog) Package(id string) (governance.AccessPackage, error) { return packageOf(c.State, id) }
+
+// packageOf is Package without all that else is in the catalog: an edit of one package costs as much in a large catalog as in a small one.
+func packageOf(s State, id string) (governance.AccessPackage, error) {
+	pack, ok := Find[governance.AccessPackage](s, id)
 	if !ok {
 		return pack, governance.Missing("access package", id)
 	}
 	return pack, nil
 }
 
-// Policy is a policy of the catalog. Errors: CodeNotFound.
-func (c *Catalog) Policy(id string) (governance.AssignmentPolicy, error) {
-	policy, ok := c.Policies[id]
+// policyOf is a policy of the catalog. Errors: CodeNotFound.
+func policyOf(s State, id string) (governance.AssignmentPolicy, error) {
+	policy, ok := Find[governance.AssignmentPolicy](s, id)
 	if !ok {
 		return policy, governance.Missing("policy", id)
 	}
@@ -273,8 +277,7 @@ func (c *Catalog) Policy(id string) (governance.AssignmentPolicy, error) {
 
 // UpdatePackage changes name, description and visibility of a package as edit says. Errors: those of edit, CodeNotFound, CodeInvalid, CodeConflict.
 func UpdatePackage(s State, id string, edit func(*governance.AccessPackage) error, by Edit) (Change, error) {
-	c := CatalogOf(s)
-	present, err := c.Package(id)
+	present, err := packageOf(s, id)
 	if err != nil {
 		return Change{}, err
 	}
@@ -287,7 +290,7 @@ func UpdatePackage(s State, id string, edit func(*governance.AccessPackage) erro
 	if err := pack.Validate(); err != nil {
 		return Change{}, err
 	}
-	if err := c.nameIsFree(pack); err != nil {
+	if err := nameIsFree(s, pack); err != nil {
 		return Change{}, err
 	}
 	return by.Put(present, pack, governance.ActivityUpdatePackage, pack.ID, pack.DisplayName), nil
@@ -378,7 +381,7 @@ func (c *Catalog) findRole(draft governance.ResourceRoleScope) (governance.Resou
 
 // RemoveRoleScope removes a role from a package, and from all who have it by the package alone (RES-12). Errors: CodeNotFound.
 func RemoveRoleScope(s State, packageID, roleScopeID string, by Edit) (Change, error) {
-	present, err := CatalogOf(s).Package(packageID)
+	present, err := packageOf(s, packageID)
 	if err != nil {
 		return Change{}, err
 	}
@@ -416,7 +419,7 @@ func CreatePolicy(s State, draft governance.AssignmentPolicy, by Edit) (Change, 
 
 // UpdatePolicy changes a policy as edit says; newID names new questions. Errors: those of edit, CodeNotFound, CodeInvalid.
 func UpdatePolicy(s State, id string, edit func(*governance.AssignmentPolicy) error, newID func() string, by Edit) (Change, error) {
-	present, err := CatalogOf(s).Policy(id)
+	present, err := policyOf(s, id)
 	if err != nil {
 		return Change{}, err
 	}
@@ -449,7 +452,7 @@ func (c *Catalog) WholePolicy(policy governance.AssignmentPolicy) governance.Ass
 
 // DeletePolicy deletes a policy. Errors: CodeNotFound.
 func DeletePolicy(s State, id string, by Edit) (Change, error) {
-	policy, err := CatalogOf(s).Policy(id)
+	policy, err := policyOf(s, id)
 	if err != nil {
 		return Change{}, err
 	}

@@ -125,6 +125,7 @@ var limits = map[string]limit{
 	"ApprovalStage.Unreached": {bytes: id, count: 50},                         // engine.Unreached
 	"Head.Asked":              {count: governance.MaxInFlight, reached: true}, // Head.asked
 	"Asked.PackageID":         {bytes: id},
+	"Head.Changed":            {bytes: 64, count: governance.MaxChanged, reached: true}, // Head.Change
 }
 
 // stored are the kinds of documents that a request leads to.
@@ -435,6 +436,9 @@ func fullHead(t *testing.T) governance.Head {
 	}
 	for i := range governance.MaxSubmitted {
 		head.Submitted = append(head.Submitted, governance.Submitted{PackageID: guid("p", i), At: governance.At(start)})
+	}
+	for i := range governance.MaxChanged {
+		head.Change(governance.StoredID("package", guid("p", i)))
 	}
 	for i := range governance.MaxClosings {
 		head.Closing = append(head.Closing, governance.Closing{Document: governance.StoredID("package", guid("p", i)), By: guid("d", i), Until: governance.At(start)})

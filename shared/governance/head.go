@@ -17,6 +17,8 @@ type Head struct {
 	Closing        []Closing   `json:"closing,omitempty"`        // deletions that are under way
 	Submitted      []Submitted `json:"submitted,omitempty"`      // requests of late, so that nobody makes too many
 	Asked          []Asked     `json:"asked,omitempty"`
+	Changed        []string    `json:"changed,omitempty"` // the stored ids of what changed last of the documents that are read as a whole, the latest last
+	Changes        int64       `json:"changes,omitempty"` // how many such changes there ever were
 
 	Claims []TaskClaim `json:"taskClaims,omitempty"`
 	Marks  []TaskMark  `json:"taskMarks,omitempty"`
@@ -48,6 +50,25 @@ func (h *Head) Chain(entries []AuditEntry, commandID, salt string) {
 	}
 	commands := append(slices.Clone(h.RecentCommands), brief(commandID))
 	h.RecentCommands = commands[max(0, len(commands)-MaxRecentCommands):]
+}
+
+// MaxChanged is how many changes a head names.
+const MaxChanged = 64
+
+// Change notes changes of documents.
+func (h *Head) Change(ids ...string) {
+	h.Changes += int64(len(ids))
+	changed := append(slices.Clone(h.Changed), ids...)
+	h.Changed = changed[max(0, len(changed)-MaxChanged):]
+}
+
+// ChangedSince are the documents that changed since there were as many changes as in another version of the head; false: the head does not name all of them any more.
+func (h *Head) ChangedSince(changes int64) ([]string, bool) {
+	n := h.Changes - changes
+	if n < 0 || n > int64(len(h.Changed)) {
+		return nil, false
+	}
+	return slices.Compact(slices.Sorted(slices.Values(h.Changed[int64(len(h.Changed))-n:]))), true
 }
 
 // Limits of one subject, so that its head stays under MaxHeadSize and every commit within the limits of a batch.

@@ -30,3 +30,6 @@ func Works() map[string]governance.Work {
 func WithCommand(ctx context.Context, name string) context.Context {
 	return withCommand(ctx, command{name: name})
 }
+
+// ReadAnew is readAnew.
+const ReadAnew = readAnew

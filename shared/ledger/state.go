@@ -170,9 +170,13 @@ func (l *Ledger) Load(ctx context.Context, place governance.Place, read Read) (*
 // wholeAt is a place with all its content, as of the ETag of its head, and what was made of it.
 type wholeAt struct {
 	*State
+	read time.Time // all of it; since then, what changed
 	once sync.Once
 	view any
 }
+
+// readAnew is after how long a place that changes is read as a whole again: what somebody wrote past us, no head tells of.
+const readAnew = 10 * time.Minute
 
 // Whole reads a place with all its content: the head every time, what is below it only when it has changed.
 func Whole(ctx context.Context, l *Ledger, place governance.Place) (*State, error) {
@@ -204,8 +208,14 @@ func (l *Ledger) whole(ctx context.Context, place governance.Place) (*wholeAt, e
 	if heads[0].ID == "" {
 		return &wholeAt{State: state}, nil
 	}
-	if known, ok := l.wholes.get(place.Container + "/" + place.Partition); ok && known.ETags[headID] == heads[0].ETag {
+	known, ok := l.wholes.get(place.Container + "/" + place.Partition)
+	if ok && known.ETags[headID] == heads[0].ETag {
 		return known, nil
+	}
+	if ok && l.Now().Sub(known.read) < readAnew {
+		if next, err := l.caughtUp(ctx, known, heads[0]); err != nil || next != nil {
+			return next, err
+		}
 	}
 	if err := state.take(heads[0]); err != nil {
 		return nil, err
@@ -218,9 +228,43 @@ func (l *Ledger) whole(ctx context.Context, place governance.Place) (*wholeAt, e
 			return nil, err
 		}
 	}
-	whole := &wholeAt{State: state}
+	whole := &wholeAt{State: state, read: l.Now()}
 	l.wholes.put(place.Container+"/"+place.Partition, whole)
 	return whole, nil
+}
+
+// caughtUp is a place as of a later version of its head, with those documents read that changed since; nil if they are too many, or some cannot be read.
+func (l *Ledger) caughtUp(ctx context.Context, known *wholeAt, stored store.Document) (*wholeAt, error) {
+	place := known.Place
+	head, err := Decode[governance.Head](stored)
+	if err != nil {
+		return nil, err
+	}
+	ids, ok := head.ChangedSince(known.Head.Changes)
+	if !ok || len(known.Unread) > 0 {
+		return nil, nil
+	}
+	found := []store.Document{stored}
+	if len(ids) > 0 {
+		if found, err = l.options.Store.Get(ctx, store.Container(place.Container), place.Partition, append([]string{headID}, ids...)...); err != nil { // one snapshot
+			return nil, fmt.Errorf("read what changed in %s: %w", place.Partition, err)
+		}
+		if found[0].ETag != stored.ETag { // moved again meanwhile
+			return nil, nil
+		}
+	}
+	state := newState(place)
+	state.Documents, state.ETags = maps.Clone(known.Documents), maps.Clone(known.ETags)
+	for _, id := range ids {
+		delete(state.Documents, id)
+		delete(state.ETags, id)
+	}
+	if state.take(found...) != nil { // who reads it as a whole, tells of it
+		return nil, nil
+	}
+	next := &wholeAt{State: state, read: known.read}
+	l.wholes.put(place.Container+"/"+place.Partition, next)
+	return next, nil
 }
 
 // takeAll adds all documents of a kind that fit to a state, and shows each to also. One that cannot be read is told, and stops nothing that the others are needed for.

@@ -195,6 +195,11 @@ func (l *Ledger) seal(ctx context.Context, state *State, decided engine.Change, 
 		}
 		operations = append(operations, operation)
 	}
+	for _, document := range slices.Concat(sealed.Write, sealed.Delete) {
+		if kinds[document.DocumentKind()].content {
+			head.Change(governance.StoredID(document.DocumentKind(), document.DocumentID()))
+		}
+	}
 	put(head, time.Time{})
 	for _, document := range sealed.Write {
 		put(document, kinds[document.DocumentKind()].dueAt(document))
