@@ -108,13 +108,14 @@ func TestListsOfLargeRequests(t *testing.T) {
 			stop := make(chan struct{})
 			var watcher, lists sync.WaitGroup
 			watcher.Go(func() {
+				looks := time.NewTicker(3 * time.Millisecond)
+				defer looks.Stop()
 				for {
 					select {
 					case <-stop:
 						return
-					default:
+					case <-looks.C:
 						peak.Store(max(peak.Load(), heap()))
-						time.Sleep(3 * time.Millisecond) // between two looks
 					}
 				}
 			})

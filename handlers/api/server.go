@@ -87,7 +87,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.answer(w,
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, within time.Duration, serve endpoint) {
 	ctx, cancel := context.WithTimeout(r.Context(), within)
 	defer cancel()
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(within)) // a body that comes slowly ends with it; what cannot be read so, such as a test's, has no connection to hold
+	ends, _ := ctx.Deadline()
+	_ = http.NewResponseController(w).SetReadDeadline(ends) // a body that comes slowly ends with it; what cannot be read so, such as a test's, has no connection to hold
 	c := &call{server: s, w: w, r: r.WithContext(ctx), requestID: platform.RandomIDs(), clientRequestID: clientRequestID(r.Header)}
 	defer func() {
 		if value := recover(); value != nil {

@@ -70,7 +70,7 @@ func TestAPlaceIsCaughtUp(t *testing.T) {
 	same("after more", true)
 	s.Put(other, pack(7, "seven"))
 	document := s.Documents(store.Catalogs, "package")[0]
-	s.Rewrite(store.Catalogs, document, []byte(`{"id":5}`))
+	s.Rewrite(store.Catalogs, document, `{"id":5}`)
 	s.Put(other, pack(8, "eight"))
 	s.Clock.Advance(ledger.ReadAnew)
 	same("after a while, when somebody has spoiled one", true)
