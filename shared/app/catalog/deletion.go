@@ -95,17 +95,17 @@ func unused(l *ledger.Ledger, id, what string, ofAssignments, ofRequests []strin
 		}
 	}
 	return func(ctx context.Context) error {
-		found, err := ledger.Any[governance.AssignmentRequest](ctx, l, store.And{store.Compare{Path: ofRequests, Comparison: store.Equal, Value: id}, store.In{Path: []string{"state"}, Values: open}})
-		if err == nil && found {
-			err = governance.Conflict("The %s cannot be deleted while requests for it are open; cancel or decide them first.", what)
-		}
+		requested, err := ledger.Any[governance.AssignmentRequest](ctx, l, store.And{store.Compare{Path: ofRequests, Comparison: store.Equal, Value: id}, store.In{Path: []string{"state"}, Values: open}})
 		if err != nil {
 			return err
 		}
 		expired := store.Compare{Path: []string{"state"}, Comparison: store.Equal, Value: string(governance.AssignmentExpired)}
-		found, err = ledger.Any[governance.Assignment](ctx, l, store.And{store.Compare{Path: ofAssignments, Comparison: store.Equal, Value: id}, store.Not{Filter: expired}})
-		if err == nil && found {
+		held, err := ledger.Any[governance.Assignment](ctx, l, store.And{store.Compare{Path: ofAssignments, Comparison: store.Equal, Value: id}, store.Not{Filter: expired}})
+		switch {
+		case err == nil && held:
 			err = governance.Conflict("The %s cannot be deleted while it has assignments; remove them first.", what)
+		case err == nil && requested:
+			err = governance.Conflict("The %s cannot be deleted while requests for it are open; cancel or decide them first.", what)
 		}
 		return err
 	}
