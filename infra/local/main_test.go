@@ -200,7 +200,7 @@ func (r *running) now() time.Time {
 	return clock.Now
 }
 
-// names are those of the catalogs.
+// names are those of the catalogs, but for the one that is there from the start.
 func (r *running) names() (names []string) {
 	r.t.Helper()
 	var page struct {
@@ -210,7 +210,9 @@ func (r *running) names() (names []string) {
 	}
 	r.do(r.as(administrator), http.MethodGet, "/catalogs", nil, &page)
 	for _, catalog := range page.Value {
-		names = append(names, catalog.DisplayName)
+		if catalog.DisplayName != engine.GeneralName {
+			names = append(names, catalog.DisplayName)
+		}
 	}
 	slices.Sort(names)
 	return names

@@ -30,8 +30,8 @@ func (Head) DocumentKind() string { return "head" }
 // DocumentID implements Document: a partition has one.
 func (Head) DocumentID() string { return "" }
 
-// MaxRecentCommands is how many commands a head remembers: more than can be between a commit and the retry that looks for it.
-const MaxRecentCommands = 64
+// MaxRecentCommands is how many commands a head remembers: more than can be between a commit and the retry that looks for it, and one more than it names changes.
+const MaxRecentCommands = MaxChanged + 1
 
 // brief is as much of a command's id as a head remembers: enough to tell one from the others of late.
 func brief(commandID string) string { return commandID[max(0, len(commandID)-12):] }
@@ -62,9 +62,13 @@ func (h *Head) Change(ids ...string) {
 	h.Changed = changed[max(0, len(changed)-MaxChanged):]
 }
 
-// ChangedSince are the documents that changed since there were as many changes as in another version of the head; false: the head does not name all of them any more.
-func (h *Head) ChangedSince(changes int64) ([]string, bool) {
-	n := h.Changes - changes
+// ChangedSince are the documents that changed since an earlier version of the head; false: the head does not name all of them any more, or does not come from that version, as after
+// a restore.
+func (h *Head) ChangedSince(earlier Head) ([]string, bool) {
+	n, last := h.Changes-earlier.Changes, len(earlier.RecentCommands)-1
+	if last < 0 || !slices.Contains(h.RecentCommands, earlier.RecentCommands[last]) {
+		return nil, false
+	}
 	if n < 0 || n > int64(len(h.Changed)) {
 		return nil, false
 	}

@@ -240,7 +240,7 @@ func (l *Ledger) caughtUp(ctx context.Context, known *wholeAt, stored store.Docu
 	if err != nil {
 		return nil, err
 	}
-	ids, ok := head.ChangedSince(known.Head.Changes)
+	ids, ok := head.ChangedSince(known.Head)
 	if !ok || len(known.Unread) > 0 {
 		return nil, nil
 	}

@@ -174,6 +174,7 @@ func TestRequestsMeanOneThing(t *testing.T) {
 		policy["questions"] = list{object{"@odata.type": "#microsoft.graph.accessPackageTextInputQuestion", "text": "why?", "isSingleLineQuestion": true}}
 	})
 	question := text(t, ida.get("/assignmentPolicies/"+o.policy), "questions/0/id")
+	drain(t)
 	before := documents(t)
 	for name, one := range map[string]struct {
 		who   *actor
