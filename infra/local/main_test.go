@@ -22,6 +22,7 @@ import (
 	"latchkey/infra/local/client"
 	"latchkey/infra/local/stack"
 	"latchkey/infra/local/tenant"
+	"latchkey/shared/engine"
 )
 
 // built holds the binaries, made once for all tests; TestMain removes them.
