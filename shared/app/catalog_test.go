@@ -86,6 +86,53 @@ func TestACatalogIsChanged(t *testing.T) {
 	s.refused(err, governance.CodeInvalid, "no")
 }
 
+// TestWhatWasStoredWithoutADescription is read and changed in all else; a description that it is given stays. rules: CAT-01 OBJ-07.
+func TestWhatWasStoredWithoutADescription(t *testing.T) {
+	s := newStand(t)
+	catalogID := s.catalog("Marketing")
+	packageID := s.pack(catalogID, "package")
+	catalog, err := s.app.Catalog(t.Context(), admin(), catalogID)
+	s.must(err)
+	pack, err := s.app.Package(t.Context(), admin(), packageID)
+	s.must(err)
+	catalog.Value.Description, pack.Value.Description = "", ""
+	pack.Value.Catalog = &governance.Catalog{ID: catalogID}
+	s.Put(ledger.CatalogPlace(catalogID), catalog.Value, pack.Value)
+	both := func(description func(*string)) (of [2]string, failed [2]error) {
+		changed, err := s.app.UpdateCatalog(t.Context(), admin(), catalogID, "", func(c *governance.Catalog) error {
+			c.State = governance.CatalogUnpublished
+			description(&c.Description)
+			return nil
+		})
+		altered, other := s.app.UpdatePackage(t.Context(), admin(), packageID, "", func(p *governance.AccessPackage) error {
+			p.IsHidden = true
+			description(&p.Description)
+			return nil
+		})
+		return [2]string{changed.Value.Description, altered.Value.Description}, [2]error{err, other}
+	}
+	to := func(text string) func(*string) { return func(description *string) { *description = text } }
+	for _, step := range []struct {
+		description func(*string)
+		want        string
+		refused     bool
+	}{
+		{func(*string) {}, "", false}, {to("\u200b"), "", true}, {to("d"), "d", false}, {func(*string) {}, "d", false}, {to(""), "", true},
+	} {
+		texts, errs := both(step.description)
+		for i, err := range errs {
+			if step.refused {
+				s.refused(err, governance.CodeInvalid, "description is missing")
+				continue
+			}
+			s.must(err)
+			if texts[i] != step.want {
+				t.Errorf("the description is %q, want %q", texts[i], step.want)
+			}
+		}
+	}
+}
+
 // TestACatalogIsDeletedWhenItIsEmpty, with its resources; its audit chain stays. rules: OBJ-18.
 func TestACatalogIsDeletedWhenItIsEmpty(t *testing.T) {
 	s := newStand(t)
