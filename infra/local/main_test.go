@@ -233,11 +233,11 @@ func (r *running) assign(catalogName string) {
 	group := before.Groups[slices.IndexFunc(before.Groups, func(g tenant.Group) bool { return g.DisplayName == licensed })]
 	admin := r.as(administrator)
 	var catalog, pack client.Made
-	r.do(admin, http.MethodPost, "/catalogs", map[string]any{"displayName": catalogName}, &catalog)
+	r.do(admin, http.MethodPost, "/catalogs", map[string]any{"displayName": catalogName, "description": "What people need to work."}, &catalog)
 	r.do(admin, http.MethodPost, "/resourceRequests", map[string]any{
 		"requestType": "adminAdd", "catalog": map[string]any{"id": catalog.ID}, "resource": map[string]any{"originId": group.ID, "originSystem": "AadGroup"},
 	}, nil)
-	r.do(admin, http.MethodPost, "/accessPackages", map[string]any{"displayName": "Cloud PC", "catalog": map[string]any{"id": catalog.ID}}, &pack)
+	r.do(admin, http.MethodPost, "/accessPackages", map[string]any{"displayName": "Cloud PC", "description": "A Windows 365 Cloud PC.", "catalog": map[string]any{"id": catalog.ID}}, &pack)
 	r.do(admin, http.MethodPost, "/accessPackages/"+pack.ID+"/resourceRoleScopes", map[string]any{
 		"role":  map[string]any{"originId": "Member_" + group.ID, "originSystem": "AadGroup", "resource": map[string]any{"originId": group.ID}},
 		"scope": map[string]any{"originId": group.ID, "originSystem": "AadGroup"},
@@ -427,7 +427,7 @@ func TestSeed(t *testing.T) {
 	if seeded.DisplayName != "Northwind" || len(seeded.Users) != 2 || len(seeded.Groups) != 1 || !slices.Equal(seeded.Groups[0].MemberIDs, []string{"11111111-aaaa-4aaa-8aaa-000000000002"}) {
 		t.Errorf("the tenant is %+v", seeded)
 	}
-	r.do(r.as("nora@northwind.example"), http.MethodPost, "/catalogs", map[string]any{"displayName": "Nora's"}, nil)
+	r.do(r.as("nora@northwind.example"), http.MethodPost, "/catalogs", map[string]any{"displayName": "Nora's", "description": "Of her own."}, nil)
 	if _, err := client.SignIn(t.Context(), r.Token, r.TenantID, r.Audience, administrator); err == nil {
 		t.Error("somebody of the sample signs in")
 	}

@@ -156,7 +156,7 @@ func TestEveryUseCaseAsks(t *testing.T) {
 	nothing := ledger.ListOptions{}
 	for name, do := range map[string]func(context.Context, governance.Caller) error{
 		"CreateCatalog": func(c context.Context, who governance.Caller) error {
-			return only(s.app.CreateCatalog(c, who, governance.Catalog{DisplayName: "x"}))
+			return only(s.app.CreateCatalog(c, who, governance.Catalog{DisplayName: "x", Description: "d"}))
 		},
 		"UpdateCatalog": func(c context.Context, who governance.Caller) error {
 			return only(s.app.UpdateCatalog(c, who, catalogID, "", func(*governance.Catalog) error { return nil }))
@@ -357,7 +357,7 @@ func TestAnOwnerOfACatalog(t *testing.T) {
 			return err
 		}},
 		{"CreatePackage", governance.CodeInvalid, func(o offer) error {
-			_, err := s.app.CreatePackage(ctx, who, governance.AccessPackage{DisplayName: "x", Catalog: &governance.Catalog{ID: o.catalog}})
+			_, err := s.app.CreatePackage(ctx, who, governance.AccessPackage{DisplayName: "x", Description: "d", Catalog: &governance.Catalog{ID: o.catalog}})
 			return err
 		}},
 		{"CreatePolicy", governance.CodeInvalid, func(o offer) error { _, err := s.app.CreatePolicy(ctx, who, openPolicy(o.pack)); return err }},
@@ -384,7 +384,7 @@ func TestAnOwnerOfACatalog(t *testing.T) {
 		}
 	}
 	s.refused(s.app.DeleteCatalog(ctx, who, offers["another's"].catalog, ""), governance.CodeNotFound)
-	_, err := s.app.CreateCatalog(ctx, who, governance.Catalog{DisplayName: "mine"})
+	_, err := s.app.CreateCatalog(ctx, who, governance.Catalog{DisplayName: "mine", Description: "d"})
 	s.refused(err, governance.CodeForbidden)
 	_, err = s.app.ListAudit(ctx, who, "catalogs", ledger.ListOptions{})
 	s.refused(err, governance.CodeForbidden)

@@ -43,10 +43,10 @@ func TestCatalogsHaveNames(t *testing.T) {
 	first := s.catalog("Marketing")
 	second := s.catalog("Sales")
 	for _, name := range []string{"", "  ", strings.Repeat("x", governance.MaxDisplayName+1)} {
-		_, err := s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: name})
+		_, err := s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: name, Description: "d"})
 		s.refused(err, governance.CodeInvalid, "displayName")
 	}
-	_, err := s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "MARKETING"})
+	_, err := s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "MARKETING", Description: "d"})
 	s.refused(err, governance.CodeConflict, "displayName")
 	rename := func(id, name string) error {
 		_, err := s.app.UpdateCatalog(t.Context(), admin(), id, "", func(c *governance.Catalog) error {
@@ -64,7 +64,7 @@ func TestCatalogsHaveNames(t *testing.T) {
 // TestACatalogIsChanged: who names a version changes that one or nothing; what the service keeps stays. rules: OBJ-07.
 func TestACatalogIsChanged(t *testing.T) {
 	s := newStand(t)
-	made, err := s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Marketing"})
+	made, err := s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Marketing", Description: "d"})
 	s.must(err)
 	edit := func(ifMatch string) (ledger.Versioned[governance.Catalog], error) {
 		return s.app.UpdateCatalog(t.Context(), admin(), made.Value.ID, ifMatch, func(c *governance.Catalog) error {
@@ -84,6 +84,53 @@ func TestACatalogIsChanged(t *testing.T) {
 	s.must(err)
 	_, err = s.app.UpdateCatalog(t.Context(), admin(), made.Value.ID, "", func(*governance.Catalog) error { return governance.Invalid("x", "no") })
 	s.refused(err, governance.CodeInvalid, "no")
+}
+
+// TestWhatWasStoredWithoutADescription is read and changed in all else; a description that it is given stays. rules: CAT-01 OBJ-07.
+func TestWhatWasStoredWithoutADescription(t *testing.T) {
+	s := newStand(t)
+	catalogID := s.catalog("Marketing")
+	packageID := s.pack(catalogID, "package")
+	catalog, err := s.app.Catalog(t.Context(), admin(), catalogID)
+	s.must(err)
+	pack, err := s.app.Package(t.Context(), admin(), packageID)
+	s.must(err)
+	catalog.Value.Description, pack.Value.Description = "", ""
+	pack.Value.Catalog = &governance.Catalog{ID: catalogID}
+	s.Put(ledger.CatalogPlace(catalogID), catalog.Value, pack.Value)
+	both := func(description func(*string)) (of [2]string, failed [2]error) {
+		changed, err := s.app.UpdateCatalog(t.Context(), admin(), catalogID, "", func(c *governance.Catalog) error {
+			c.State = governance.CatalogUnpublished
+			description(&c.Description)
+			return nil
+		})
+		altered, other := s.app.UpdatePackage(t.Context(), admin(), packageID, "", func(p *governance.AccessPackage) error {
+			p.IsHidden = true
+			description(&p.Description)
+			return nil
+		})
+		return [2]string{changed.Value.Description, altered.Value.Description}, [2]error{err, other}
+	}
+	to := func(text string) func(*string) { return func(description *string) { *description = text } }
+	for _, step := range []struct {
+		description func(*string)
+		want        string
+		refused     bool
+	}{
+		{func(*string) {}, "", false}, {to("\u200b"), "", true}, {to("d"), "d", false}, {func(*string) {}, "d", false}, {to(""), "", true},
+	} {
+		texts, errs := both(step.description)
+		for i, err := range errs {
+			if step.refused {
+				s.refused(err, governance.CodeInvalid, "description is missing")
+				continue
+			}
+			s.must(err)
+			if texts[i] != step.want {
+				t.Errorf("the description is %q, want %q", texts[i], step.want)
+			}
+		}
+	}
 }
 
 // TestACatalogIsDeletedWhenItIsEmpty, with its resources; its audit chain stays. rules: OBJ-18.
@@ -199,7 +246,7 @@ func repeatedly(s *stand, key string, do func(context.Context) error) {
 // TestResourceRequestsAreRepeatable: the same request under the same key is done once and answered again.
 func TestResourceRequestsAreRepeatable(t *testing.T) {
 	s := newStand(t)
-	made, err := s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Marketing"})
+	made, err := s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Marketing", Description: "d"})
 	s.must(err)
 	for _, kind := range []governance.ResourceRequestType{governance.ResourceAdminAdd, governance.ResourceAdminRemove} {
 		draft := governance.ResourceRequest{RequestType: kind, Catalog: &governance.Catalog{ID: made.Value.ID}, Resource: &governance.Resource{OriginID: g1, OriginSystem: governance.OriginGroup}}
@@ -269,7 +316,7 @@ func TestARepeatedChangeIsAnsweredAlike(t *testing.T) {
 			return made.Value.ID + made.Value.DisplayName, err
 		}, func() error { return s.app.DeletePackage(t.Context(), admin(), packageID, "") }},
 		{"CreatePackage", func(ctx context.Context) (string, error) {
-			made, err := s.app.CreatePackage(ctx, admin(), governance.AccessPackage{DisplayName: "x", Catalog: &governance.Catalog{ID: catalogID}})
+			made, err := s.app.CreatePackage(ctx, admin(), governance.AccessPackage{DisplayName: "x", Description: "d", Catalog: &governance.Catalog{ID: catalogID}})
 			packageID = made.Value.ID
 			return made.Value.ID, err
 		}, nil},
@@ -282,7 +329,7 @@ func TestARepeatedChangeIsAnsweredAlike(t *testing.T) {
 		}, func() error { return s.directory.Delete(directorymemory.KindGroup, helpdesk) }},
 		{"DeleteCatalog", gone(func(ctx context.Context) error { return s.app.DeleteCatalog(ctx, admin(), catalogID, "") }), nil},
 		{"CreateCatalog, whose name another has by now", func(ctx context.Context) (string, error) {
-			made, err := s.app.CreateCatalog(ctx, admin(), governance.Catalog{DisplayName: "Name"})
+			made, err := s.app.CreateCatalog(ctx, admin(), governance.Catalog{DisplayName: "Name", Description: "d"})
 			created = made.Value.ID
 			return made.Value.ID, err
 		}, func() error {
@@ -291,7 +338,7 @@ func TestARepeatedChangeIsAnsweredAlike(t *testing.T) {
 				return nil
 			})
 			s.must(err)
-			_, err = s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Name"})
+			_, err = s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Name", Description: "d"})
 			return err
 		}},
 	} {
@@ -325,17 +372,17 @@ func TestPackages(t *testing.T) {
 	catalogID, otherID := s.catalog("one"), s.catalog("two")
 	packageID := s.pack(catalogID, "Package")
 	s.pack(otherID, "Package")
-	_, err := s.app.CreatePackage(t.Context(), admin(), governance.AccessPackage{DisplayName: "PACKAGE", Catalog: &governance.Catalog{ID: catalogID}})
+	_, err := s.app.CreatePackage(t.Context(), admin(), governance.AccessPackage{DisplayName: "PACKAGE", Description: "d", Catalog: &governance.Catalog{ID: catalogID}})
 	s.refused(err, governance.CodeConflict, "displayName")
-	_, err = s.app.CreatePackage(t.Context(), admin(), governance.AccessPackage{DisplayName: "", Catalog: &governance.Catalog{ID: catalogID}})
+	_, err = s.app.CreatePackage(t.Context(), admin(), governance.AccessPackage{DisplayName: "", Description: "d", Catalog: &governance.Catalog{ID: catalogID}})
 	s.refused(err, governance.CodeInvalid, "displayName")
-	_, err = s.app.CreatePackage(t.Context(), admin(), governance.AccessPackage{DisplayName: "x"})
+	_, err = s.app.CreatePackage(t.Context(), admin(), governance.AccessPackage{DisplayName: "x", Description: "d"})
 	s.refused(err, governance.CodeInvalid, "catalog/id")
-	_, err = s.app.CreatePackage(t.Context(), admin(), governance.AccessPackage{DisplayName: "x", Catalog: &governance.Catalog{ID: id("none")}})
+	_, err = s.app.CreatePackage(t.Context(), admin(), governance.AccessPackage{DisplayName: "x", Description: "d", Catalog: &governance.Catalog{ID: id("none")}})
 	s.refused(err, governance.CodeInvalid, "catalog/id")
 	var twice []string
 	repeatedly(s, "package", func(ctx context.Context) error {
-		made, err := s.app.CreatePackage(ctx, admin(), governance.AccessPackage{DisplayName: "Once", Catalog: &governance.Catalog{ID: catalogID}})
+		made, err := s.app.CreatePackage(ctx, admin(), governance.AccessPackage{DisplayName: "Once", Description: "d", Catalog: &governance.Catalog{ID: catalogID}})
 		twice = append(twice, made.Value.ID)
 		return err
 	})
@@ -571,7 +618,7 @@ func TestWhatIsLargeIsDeletedToo(t *testing.T) {
 func TestANameIsGivenToOneAtATime(t *testing.T) {
 	s := newStand(t)
 	s.Faults(storememory.OpCommit, storememory.Conflict)
-	_, err := s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Sales"})
+	_, err := s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Sales", Description: "d"})
 	s.must(err)
 	if held := s.Documents(store.Catalogs, "nameClaim"); len(held) != 0 {
 		t.Errorf("%d names are held", len(held))
@@ -579,12 +626,12 @@ func TestANameIsGivenToOneAtATime(t *testing.T) {
 	claim := store.Document{ID: "nameClaim:" + governance.NameID("catalog:marketing"), Kind: "nameClaim", Body: []byte(`{"catalogId":"` + id("another") + `"}`)}
 	_, err = s.Store.Commit(t.Context(), store.Catalogs, "tenant", []store.Operation{{Verb: store.Create, Document: claim}})
 	s.must(err)
-	_, err = s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Marketing"})
+	_, err = s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Marketing", Description: "d"})
 	s.refused(err, governance.CodeConflict, "is being given the name")
 	claim.Body = []byte(`{"catalogId":5}`)
 	_, err = s.Store.Commit(t.Context(), store.Catalogs, "tenant", []store.Operation{{Verb: store.Replace, Document: claim}})
 	s.must(err)
-	if _, err = s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Marketing"}); err == nil {
+	if _, err = s.app.CreateCatalog(t.Context(), admin(), governance.Catalog{DisplayName: "Marketing", Description: "d"}); err == nil {
 		t.Error("a claim that cannot be read is nobody's")
 	}
 }

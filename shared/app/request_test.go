@@ -392,7 +392,7 @@ func TestWhatOneMayRequest(t *testing.T) {
 	catalogID := s.catalog("catalog")
 	everybody := s.pack(catalogID, "everybody")
 	s.policy(openPolicy(everybody))
-	hidden, err := s.app.CreatePackage(t.Context(), admin(), governance.AccessPackage{DisplayName: "hidden", IsHidden: true, Catalog: &governance.Catalog{ID: catalogID}})
+	hidden, err := s.app.CreatePackage(t.Context(), admin(), governance.AccessPackage{DisplayName: "hidden", Description: "d", IsHidden: true, Catalog: &governance.Catalog{ID: catalogID}})
 	s.must(err)
 	s.policy(openPolicy(hidden.Value.ID))
 	desk := s.pack(catalogID, "desk")

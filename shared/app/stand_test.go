@@ -124,7 +124,7 @@ func system() governance.Caller { return governance.System() }
 // catalog makes a catalog with g1 and g2 in it.
 func (s *stand) catalog(name string) string {
 	s.Helper()
-	catalog, err := s.app.CreateCatalog(s.Context(), admin(), governance.Catalog{DisplayName: name})
+	catalog, err := s.app.CreateCatalog(s.Context(), admin(), governance.Catalog{DisplayName: name, Description: "d"})
 	s.must(err)
 	for _, group := range []string{g1, g2} {
 		s.must(s.addResource(catalog.Value.ID, group))
@@ -142,7 +142,7 @@ func (s *stand) addResource(catalogID, group string) error {
 // pack makes a package that grants these roles, such as Member_{group}.
 func (s *stand) pack(catalogID, name string, roles ...string) string {
 	s.Helper()
-	pack, err := s.app.CreatePackage(s.Context(), admin(), governance.AccessPackage{DisplayName: name, Catalog: &governance.Catalog{ID: catalogID}})
+	pack, err := s.app.CreatePackage(s.Context(), admin(), governance.AccessPackage{DisplayName: name, Description: "d", Catalog: &governance.Catalog{ID: catalogID}})
 	s.must(err)
 	for _, role := range roles {
 		_, err := s.app.AddRoleScope(s.Context(), admin(), pack.Value.ID, governance.ResourceRoleScope{Role: &governance.ResourceRole{OriginID: role}})

@@ -132,7 +132,7 @@ func NewCatalog(draft governance.Catalog, now time.Time) (governance.Catalog, er
 		visible := true
 		catalog.IsExternallyVisible = &visible
 	}
-	return catalog, catalog.Validate()
+	return catalog, catalog.Validate(nil)
 }
 
 // GeneralName is the name that the catalog General has from the start.
@@ -161,7 +161,7 @@ func UpdateCatalog(s State, edit func(*governance.Catalog) error, by Edit) (Chan
 		return Change{}, err
 	}
 	catalog.ID, catalog.CatalogType, catalog.CreatedDateTime, catalog.ModifiedDateTime = c.Catalog.ID, c.Catalog.CatalogType, c.Catalog.CreatedDateTime, governance.At(by.Now)
-	if err := catalog.Validate(); err != nil {
+	if err := catalog.Validate(&c.Catalog); err != nil {
 		return Change{}, err
 	}
 	return by.Put(c.Catalog, catalog, governance.ActivityUpdateCatalog, catalog.ID, catalog.DisplayName), nil
@@ -245,7 +245,7 @@ func CreatePackage(s State, draft governance.AccessPackage, by Edit) (Change, er
 		ID: draft.ID, DisplayName: draft.DisplayName, Description: draft.Description, IsHidden: draft.IsHidden, RoleScopesShown: draft.RoleScopesShown,
 		Catalog: &governance.Catalog{ID: c.Catalog.ID}, CreatedDateTime: governance.At(by.Now), ModifiedDateTime: governance.At(by.Now),
 	}
-	if err := pack.Validate(); err != nil {
+	if err := pack.Validate(nil); err != nil {
 		return Change{}, err
 	}
 	if err := nameIsFree(s, pack); err != nil {
@@ -287,7 +287,7 @@ func UpdatePackage(s State, id string, edit func(*governance.AccessPackage) erro
 	}
 	pack.DisplayName, pack.Description, pack.IsHidden, pack.RoleScopesShown = edited.DisplayName, edited.Description, edited.IsHidden, edited.RoleScopesShown
 	pack.ModifiedDateTime = governance.At(by.Now)
-	if err := pack.Validate(); err != nil {
+	if err := pack.Validate(&present); err != nil {
 		return Change{}, err
 	}
 	if err := nameIsFree(s, pack); err != nil {

@@ -56,9 +56,9 @@ const (
 	MaxJustification = 2048
 )
 
-// Validate checks a catalog that is about to be stored, and makes its name what is stored. Errors: CodeInvalid.
-func (c *Catalog) Validate() error {
-	return validateName(&c.DisplayName, c.Description)
+// Validate checks a catalog that is about to be stored, and makes its name what is stored; before is what it replaces (nil: it is made). Errors: CodeInvalid.
+func (c *Catalog) Validate(before *Catalog) error {
+	return cmp.Or(validateName(&c.DisplayName, c.Description), described(c.Description, before != nil && before.Description == c.Description))
 }
 
 func validateName(displayName *string, description string) error {
@@ -69,6 +69,14 @@ func validateName(displayName *string, description string) error {
 		return Invalid("description", "description is longer than %d characters.", MaxDescription)
 	}
 	return nil
+}
+
+// described refuses a description that says nothing. One that is kept may: it was stored when none was needed.
+func described(description string, kept bool) error {
+	if kept || Says(description) {
+		return nil
+	}
+	return Invalid("description", "description is missing; say in 1 to %d characters what this is for.", MaxDescription)
 }
 
 // Resource is Graph's accessPackageResource: something in a catalog that roles can be given in.
@@ -244,9 +252,9 @@ const (
 	MaxPolicies   = 50
 )
 
-// Validate checks a package that is about to be stored, and makes its name what is stored. Errors: CodeInvalid.
-func (p *AccessPackage) Validate() error {
-	return validateName(&p.DisplayName, p.Description)
+// Validate checks a package that is about to be stored, and makes its name what is stored; before is what it replaces (nil: it is made). Errors: CodeInvalid.
+func (p *AccessPackage) Validate(before *AccessPackage) error {
+	return cmp.Or(validateName(&p.DisplayName, p.Description), described(p.Description, before != nil && before.Description == p.Description))
 }
 
 // RoleScope finds a role scope of the package by id.

@@ -47,7 +47,7 @@ func TestTextsThatSayNothing(t *testing.T) {
 		}
 	}
 	catalog := governance.Catalog{DisplayName: "\u3164"}
-	refuses(t, catalog.Validate(), "displayName", "is missing")
+	refuses(t, catalog.Validate(nil), "displayName", "is missing")
 }
 
 func enum[T ~string](t *testing.T, property string, values ...T) {

@@ -216,9 +216,40 @@ func TestExpirationEnds(t *testing.T) {
 func TestCatalogsAndPackagesNeedAName(t *testing.T) {
 	t.Parallel()
 	for name, refused := range map[string]string{"Licences": "", "": "is missing", " \n": "is missing", strings.Repeat("x", 257): "longer than"} {
-		refuses(t, (&governance.Catalog{DisplayName: name}).Validate(), "displayName", refused)
-		refuses(t, (&governance.AccessPackage{DisplayName: name}).Validate(), "displayName", refused)
+		refuses(t, (&governance.Catalog{DisplayName: name, Description: "d"}).Validate(nil), "displayName", refused)
+		refuses(t, (&governance.AccessPackage{DisplayName: name, Description: "d"}).Validate(nil), "displayName", refused)
 	}
+}
+
+// One that was stored when no description was needed keeps what it has, and is given none that says as little; a policy needs none.
+//
+// rules: OBJ-07 CAT-01
+func TestCatalogsAndPackagesNeedADescription(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ before, now, refused string }{
+		{"d", "d", ""},
+		{"d", "?", ""},
+		{"d", "", "is missing"},
+		{"d", " \u200b\u3164\n", "is missing"},
+		{"d", strings.Repeat("x", 1025), "longer than"},
+		{"", "", ""},
+		{"\u2800", "\u2800", ""},
+		{"", " ", "is missing"},
+		{"\u2800", "", "is missing"},
+		{"", "d", ""},
+	} {
+		catalog, pack := governance.Catalog{DisplayName: "x", Description: test.now}, governance.AccessPackage{DisplayName: "x", Description: test.now}
+		refuses(t, catalog.Validate(&governance.Catalog{Description: test.before}), "description", test.refused)
+		refuses(t, pack.Validate(&governance.AccessPackage{Description: test.before}), "description", test.refused)
+		made := test.refused
+		if !governance.Says(test.now) {
+			made = "is missing"
+		}
+		refuses(t, catalog.Validate(nil), "description", made)
+		refuses(t, pack.Validate(nil), "description", made)
+	}
+	policy := governance.AssignmentPolicy{DisplayName: "x", AllowedTargetScope: governance.ScopeAllMemberUsers}
+	refuses(t, policy.Validate(time.Now(), time.Time{}, func() string { return "" }), "", "")
 }
 
 func TestRoleScopeIsFoundByID(t *testing.T) {

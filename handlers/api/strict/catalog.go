@@ -10,7 +10,7 @@ func init() {
 	Catalog.Members = append([]Member{
 		{Name: "id", Kind: Key},
 		{Name: "displayName", Kind: Text},
-		{Name: "description", Kind: Text},
+		{Name: "description", Kind: Text, NeverNull: true},
 		{Name: "state", Beta: []string{"catalogStatus"}, Kind: Enum, Values: []string{"published", "unpublished"},
 			Is: "accessPackageCatalogState", Default: "published", NeverNull: true},
 		{Name: "isExternallyVisible", Kind: Bool, NeverNull: true},

@@ -13,7 +13,7 @@ func init() {
 	Package.Members = append([]Member{
 		{Name: "id", Kind: Key},
 		{Name: "displayName", Kind: Text},
-		{Name: "description", Kind: Text},
+		{Name: "description", Kind: Text, NeverNull: true},
 		{Name: "isHidden", Kind: Bool},
 		{Name: "catalog", Beta: []string{"accessPackageCatalog"}, Kind: Ref, Of: Catalog, Sets: catalogSets},
 		{Name: "catalogId", Kind: Noise}, // told to catalog before

@@ -320,10 +320,11 @@ func (r *reading) member(m *Member, n *node, value map[string]any) error {
 		return r.owned(m, n, value)
 	case Text, Bool, Int, GUID, DateTime, Duration, Enum, Texts, Object, List, Open:
 	}
-	if n.kind == isNull || r.off && m.Kind == Enum && n.kind == isText && n.text == "" {
-		if r.change && m.NeverNull {
-			return n.invalid("cannot be null; say which value it is to have")
-		}
+	empty := n.kind == isText && n.text == ""
+	if r.change && !r.echoed && m.NeverNull && (n.kind == isNull || empty) {
+		return n.invalid("cannot be taken away, as null or as an empty text; say what it is to be, or leave it out")
+	}
+	if n.kind == isNull || r.off && m.Kind == Enum && empty {
 		value[m.Name] = nil
 		return nil
 	}

@@ -60,7 +60,7 @@ type Member struct {
 	Decided   bool              // by the service: it is read, and counts for nothing but as a repetition
 	Most      int               // of an Int: it is 1 to that
 	Needed    bool              // an object without it means nothing
-	NeverNull bool              // a change cannot set it to null: the default would give more than is there
+	NeverNull bool              // a change cannot set it to null, or to no text: it is needed, or its default would give more than is there
 	Sets      []string          // of a Ref: the collections that an @odata.id or @odata.bind may point into
 }
 

@@ -511,9 +511,15 @@ func TestReplace(t *testing.T) {
 	}
 	_, err = stages.Merge([]byte(strings.Replace(stored, `"isApprovalRequiredForAdd":true`, `"isApprovalRequiredForAdd":false`, 1)))
 	refuses(t, err, "requestApprovalSettings/isApprovalRequiredForAdd", "true or false")
-	for _, name := range []string{"state", "isExternallyVisible"} {
+	for _, name := range []string{"state", "isExternallyVisible", "description"} {
 		_, err := Catalog.Change([]byte(`{"` + name + `":null}`))
 		refuses(t, err, name, "null")
+	}
+	for _, nothing := range []string{`null`, `""`} {
+		for _, of := range []*Type{Catalog, Package} {
+			_, err := of.Change([]byte(`{"description":` + nothing + `}`))
+			refuses(t, err, "description", "taken away")
+		}
 	}
 }
 
@@ -527,10 +533,11 @@ func TestEchoes(t *testing.T) {
 	}
 	for body, target := range map[string]string{
 		role(`"role":{"id":"ro","displayName":"member","originId":"Member_g"},"scope":{"id":"sc","isRootScope":true,"description":"x"}`): "",
-		pack:                          "",
-		`{"catalog":{"id":"C"}}`:      "",
-		`{"resourceRoleScopes":null}`: "resourceRoleScopes",
-		role(`"role":null`):           "resourceRoleScopes/0/role",
+		pack:                     "",
+		`{"catalog":{"id":"C"}}`: "",
+		`{"catalog":{"id":"C","description":null,"state":null,"isExternallyVisible":null}}`: "",
+		`{"resourceRoleScopes":null}`:                                                    "resourceRoleScopes",
+		role(`"role":null`):                                                              "resourceRoleScopes/0/role",
 		role(`"role":{"id":"ro","displayName":"Owner"}`):                                 "resourceRoleScopes/0/role/displayName",
 		`{"assignmentPolicies":[{"id":"po","expiration":null}]}`:                         "assignmentPolicies/0/expiration",
 		`{"assignmentPolicies":[{"id":"po","displayName":"old","reviewSettings":null}]}`: "",

@@ -194,7 +194,7 @@ func (r *runner) offer(ctx context.Context) error {
 		return err
 	}
 	var catalog client.Made
-	if err := admin.Do(ctx, http.MethodPost, "/catalogs", map[string]any{"displayName": "Benchmark " + time.Now().Format(time.RFC3339Nano)}, &catalog); err != nil {
+	if err := admin.Do(ctx, http.MethodPost, "/catalogs", map[string]any{"displayName": "Benchmark " + time.Now().Format(time.RFC3339Nano), "description": "What the benchmark makes."}, &catalog); err != nil {
 		return err
 	}
 	for i := range packages {
@@ -206,7 +206,7 @@ func (r *runner) offer(ctx context.Context) error {
 			return err
 		}
 		var pack client.Made
-		if err := admin.Do(ctx, http.MethodPost, "/accessPackages", map[string]any{"displayName": fmt.Sprintf("Package %d", i), "catalog": map[string]any{"id": catalog.ID}}, &pack); err != nil {
+		if err := admin.Do(ctx, http.MethodPost, "/accessPackages", map[string]any{"displayName": fmt.Sprintf("Package %d", i), "description": "A group.", "catalog": map[string]any{"id": catalog.ID}}, &pack); err != nil {
 			return err
 		}
 		if err := admin.Do(ctx, http.MethodPost, "/accessPackages/"+pack.ID+"/resourceRoleScopes", map[string]any{

@@ -205,7 +205,7 @@ func (s *stand) offer(count int, policy func(packageID string) map[string]any) [
 	s.t.Helper()
 	admin := s.as("ida")
 	var catalog client.Made
-	s.do(admin, http.MethodPost, "/catalogs", map[string]any{"displayName": "Endurance " + time.Now().Format(time.RFC3339Nano)}, &catalog)
+	s.do(admin, http.MethodPost, "/catalogs", map[string]any{"displayName": "Endurance " + time.Now().Format(time.RFC3339Nano), "description": "What the test makes."}, &catalog)
 	offers := make([]offer, count)
 	for i := range offers {
 		group := governance.Group{ID: governance.NameID(fmt.Sprintf("endurance %s %d", catalog.ID, i)), DisplayName: fmt.Sprintf("Group %d of %s", i, catalog.ID), SecurityEnabled: true}
@@ -214,7 +214,7 @@ func (s *stand) offer(count int, policy func(packageID string) map[string]any) [
 			"requestType": "adminAdd", "catalog": map[string]any{"id": catalog.ID}, "resource": map[string]any{"originId": group.ID, "originSystem": "AadGroup"},
 		}, nil)
 		var pack, made client.Made
-		s.do(admin, http.MethodPost, "/accessPackages", map[string]any{"displayName": fmt.Sprintf("Package %d", i), "catalog": map[string]any{"id": catalog.ID}}, &pack)
+		s.do(admin, http.MethodPost, "/accessPackages", map[string]any{"displayName": fmt.Sprintf("Package %d", i), "description": "A group.", "catalog": map[string]any{"id": catalog.ID}}, &pack)
 		s.do(admin, http.MethodPost, "/accessPackages/"+pack.ID+"/resourceRoleScopes", map[string]any{
 			"role":  map[string]any{"originId": "Member_" + group.ID, "originSystem": "AadGroup", "resource": map[string]any{"originId": group.ID}},
 			"scope": map[string]any{"originId": group.ID, "originSystem": "AadGroup"},

@@ -405,6 +405,7 @@ func pages(t *testing.T, ida sdk, catalogID string) {
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
 		one := models.NewAccessPackage()
 		one.SetDisplayName(to("page " + name))
+		one.SetDescription(to("d"))
 		one.SetCatalog(in)
 		must[models.AccessPackageable](t)(ida.AccessPackages().Post(t.Context(), one, nil))
 		names = append(names, "page "+name)

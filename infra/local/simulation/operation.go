@@ -662,7 +662,7 @@ func (w *world) deleteWanted(o op) {
 	admin, pack := w.tenant.admin.caller, place{name: name, catalog: catalog}
 	o.partial = true
 	w.call(o, "ada", 1, func(ctx context.Context, a *process) error {
-		made, err := a.CreatePackage(ctx, admin, governance.AccessPackage{DisplayName: name, Catalog: &governance.Catalog{ID: catalog}})
+		made, err := a.CreatePackage(ctx, admin, governance.AccessPackage{DisplayName: name, Description: "simulated", Catalog: &governance.Catalog{ID: catalog}})
 		if err != nil {
 			return err
 		}

@@ -142,7 +142,7 @@ func (w *world) makeCatalog(luck *luck, name string) {
 	t := &w.tenant
 	w.do(name, func(ctx context.Context, a *process) error {
 		visible := luck.odds(0.7)
-		catalog, err := a.CreateCatalog(ctx, t.admin.caller, governance.Catalog{DisplayName: name, IsExternallyVisible: &visible})
+		catalog, err := a.CreateCatalog(ctx, t.admin.caller, governance.Catalog{DisplayName: name, Description: "simulated", IsExternallyVisible: &visible})
 		if err != nil {
 			return err
 		}
@@ -163,7 +163,7 @@ func (w *world) makePackage(luck *luck, name string) {
 	t := &w.tenant
 	w.do(name, func(ctx context.Context, a *process) error {
 		catalog := one(luck, t.catalogs)
-		made, err := a.CreatePackage(ctx, t.admin.caller, governance.AccessPackage{DisplayName: name, Catalog: &governance.Catalog{ID: catalog}})
+		made, err := a.CreatePackage(ctx, t.admin.caller, governance.AccessPackage{DisplayName: name, Description: "simulated", Catalog: &governance.Catalog{ID: catalog}})
 		if err != nil {
 			return err
 		}

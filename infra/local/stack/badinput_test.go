@@ -41,9 +41,9 @@ func TestBadInput(t *testing.T) {
 	big := `{"displayName":"big","description":"` + strings.Repeat("x", 1<<20) + `"}`
 	bomb := zipped(t, `{"displayName":"bomb","description":"`+strings.Repeat(" ", 64<<20)+`"}`)
 	nested := func(depth int) string {
-		return `{"displayName":"deep","@odata.context":` + strings.Repeat("[", depth-1) + strings.Repeat("]", depth-1) + `}`
+		return `{"displayName":"deep","description":"d","@odata.context":` + strings.Repeat("[", depth-1) + strings.Repeat("]", depth-1) + `}`
 	}
-	catalog := func(name string) object { return object{"displayName": name} }
+	catalog := func(name string) object { return object{"displayName": name, "description": "d"} }
 	policy := func(change object) object {
 		body := policyFor(o.pack, nil)
 		for name, value := range change {
@@ -136,8 +136,8 @@ func TestBadInput(t *testing.T) {
 		"a null name":              {ida, "PATCH", "/catalogs/" + o.catalog, object{"displayName": nil}, 400, []string{"displayName"}, nil},
 		"no such catalog":          {ida, "PATCH", "/catalogs/" + absent, catalog("x"), 404, []string{absent}, nil},
 		"no id":                    {ida, "GET", "/catalogs/1", nil, 404, nil, nil},
-		"package without catalog":  {ida, "POST", "/accessPackages", object{"displayName": "x"}, 400, []string{"catalog/id"}, nil},
-		"package of no catalog":    {ida, "POST", "/accessPackages", object{"displayName": "x", "catalog": object{"id": absent}}, 400, []string{"catalog/id", absent}, nil},
+		"package without catalog":  {ida, "POST", "/accessPackages", object{"displayName": "x", "description": "d"}, 400, []string{"catalog/id"}, nil},
+		"package of no catalog":    {ida, "POST", "/accessPackages", object{"displayName": "x", "description": "d", "catalog": object{"id": absent}}, 400, []string{"catalog/id", absent}, nil},
 		"catalog as text":          {ida, "POST", "/accessPackages", object{"displayName": "x", "catalog": absent}, 400, []string{"catalog", "object"}, nil},
 		"package with a long name": {ida, "PATCH", "/accessPackages/" + o.pack, object{"displayName": long}, 400, []string{"displayName"}, nil},
 		"resource of no catalog":   {ida, "POST", "/resourceRequests", object{"requestType": "adminAdd", "catalog": object{"id": absent}, "resource": object{"originId": o.group, "originSystem": "AadGroup"}}, 400, []string{"catalog/id"}, nil},
@@ -254,9 +254,9 @@ func TestBadInput(t *testing.T) {
 		self.call("POST", "/accessPackages/"+o.pack+"/getApplicablePolicyRequirements", body).want(http.StatusOK)
 	}
 	// At the limits it is taken.
-	ida.call("POST", "/catalogs", "\xef\xbb\xbf"+`{"displayName":"`+unique("marked")+`\ud83d\ude00"}`).want(http.StatusCreated)
+	ida.call("POST", "/catalogs", "\xef\xbb\xbf"+`{"displayName":"`+unique("marked")+`\ud83d\ude00","description":"d"}`).want(http.StatusCreated)
 	ida.call("POST", "/catalogs", nested(32), "Prefer", "x").want(http.StatusCreated)
-	ida.call("POST", "/catalogs", object{"displayName": strings.Repeat("ü", 252) + unique("")[:4]}).want(http.StatusCreated)
+	ida.call("POST", "/catalogs", object{"displayName": strings.Repeat("ü", 252) + unique("")[:4], "description": "d"}).want(http.StatusCreated)
 	ida.call("PATCH", "/catalogs/"+o.catalog, object{"description": "a\nb\tc \"\\u0000\" 🙂"}).want(http.StatusNoContent)
 	same(t, ida.get("/catalogs/"+o.catalog), "description", "a\nb\tc \"\\u0000\" 🙂")
 	chief.call("PATCH", stage, object{"reviewResult": "Approve", "justification": strings.Repeat("ü", governance.MaxJustification)}).want(http.StatusNoContent)

@@ -28,7 +28,7 @@ func TestCatalogs(t *testing.T) {
 		t.Errorf("ETag %q, @odata.etag %v", etag, catalog["@odata.etag"])
 	}
 
-	ida.call("POST", "/catalogs", object{"displayName": strings.ToUpper(name)}).refused(http.StatusConflict, "displayName")
+	ida.call("POST", "/catalogs", object{"displayName": strings.ToUpper(name), "description": "d"}).refused(http.StatusConflict, "displayName")
 
 	// The key in parentheses, quoted or not, is the same resource.
 	for _, path := range []string{"/catalogs/" + id, "/catalogs('" + id + "')", "/catalogs(" + id + ")", "/catalogs/" + strings.ToUpper(id), "/catalogs/" + id + "/"} {
@@ -50,12 +50,10 @@ func TestCatalogs(t *testing.T) {
 	same(t, read, "description", "patched")
 	same(t, read, "displayName", name)
 	same(t, read, "@odata.etag", patched.header.Get("ETag"))
-	whole := ida.call("PATCH", "/catalogs/"+id, object{"state": "UNPUBLISHED", "isExternallyVisible": false, "description": nil}, "If-Match", "*", "Prefer", "return=representation").want(http.StatusOK).object()
+	whole := ida.call("PATCH", "/catalogs/"+id, object{"state": "UNPUBLISHED", "isExternallyVisible": false}, "If-Match", "*", "Prefer", "return=representation").want(http.StatusOK).object()
 	same(t, whole, "state", "unpublished")
 	same(t, whole, "isExternallyVisible", false)
-	if _, ok := whole["description"]; ok {
-		t.Errorf("null did not take the description away: %v", whole)
-	}
+	same(t, whole, "description", "patched")
 
 	pack := newPackage(t, id)
 	ida.call("DELETE", "/catalogs/"+id, nil).refused(http.StatusConflict, "access packages")
@@ -141,7 +139,7 @@ func TestPackages(t *testing.T) {
 	name := unique("Package")
 	created := ida.call("POST", "/accessPackages", object{"displayName": name, "description": "d", "isHidden": false, "catalog": object{"id": catalog}}).want(http.StatusCreated)
 	pack := text(t, created.object(), "id")
-	ida.call("POST", "/accessPackages", object{"displayName": strings.ToLower(name), "catalog": object{"id": catalog}}).refused(http.StatusConflict, "displayName")
+	ida.call("POST", "/accessPackages", object{"displayName": strings.ToLower(name), "description": "d", "catalog": object{"id": catalog}}).refused(http.StatusConflict, "displayName")
 
 	ida.call("POST", "/accessPackages/"+pack+"/resourceRoleScopes", roleScope(group)).refused(http.StatusBadRequest, "role/originId")
 	ida.post("/resourceRequests", object{"requestType": "adminAdd", "catalog": object{"id": catalog}, "resource": object{"originId": group, "originSystem": "AadGroup"}})
@@ -252,6 +250,32 @@ func TestNamesAreWhatTheyLookLike(t *testing.T) {
 				body = object{"displayName": unseen, "kind": "webhook", "settings": object{"url": "https://example.com/"}}
 			}
 			ida.call(write[0], write[1], body).refused(http.StatusBadRequest, "displayName")
+		}
+	}
+	unchanged(t, before)
+}
+
+// A catalog and a package say what they are for; a policy need not.
+//
+// rules: OBJ-07 CAT-01
+func TestDescriptionsAreNeeded(t *testing.T) {
+	ida := administrator(t)
+	catalog := newCatalog(t)
+	pack := newPackage(t, catalog)
+	policy := text(t, ida.post("/assignmentPolicies", policyFor(pack, func(p object) { p["description"] = "" })), "id")
+	ida.call("PATCH", "/assignmentPolicies/"+policy, object{"description": nil}).want(http.StatusNoContent)
+	ida.call("PATCH", "/assignmentPolicies/"+policy, object{"accessPackage": object{"id": pack, "description": nil}}).want(http.StatusNoContent) // said of another
+	before := documents(t)
+	for set, path := range map[string]string{"/catalogs": "/catalogs/" + catalog, "/accessPackages": "/accessPackages/" + pack} {
+		for _, nothing := range []any{nil, "", "  ", "\n\t", "\u200b", "\u3164\u00a0", "\u2800", 5} {
+			draft := object{"displayName": unique("Described"), "description": nothing}
+			if set == "/accessPackages" {
+				draft["catalog"] = object{"id": catalog}
+			}
+			ida.call("POST", set, draft).refused(http.StatusBadRequest, "description")
+			ida.call("PATCH", path, object{"description": nothing}).refused(http.StatusBadRequest, "description")
+			delete(draft, "description")
+			ida.call("POST", set, draft).refused(http.StatusBadRequest, "description")
 		}
 	}
 	unchanged(t, before)
@@ -380,7 +404,7 @@ func TestGeneralIsThere(t *testing.T) {
 	same(t, only[0], "catalogType", "serviceDefault")
 	path := "/catalogs/" + text(t, only[0], "id")
 	ida.call("DELETE", path, nil).refused(http.StatusConflict, "built in")
-	ida.call("POST", "/catalogs", object{"displayName": "GENERAL"}).refused(http.StatusConflict, "displayName")
+	ida.call("POST", "/catalogs", object{"displayName": "GENERAL", "description": "d"}).refused(http.StatusConflict, "displayName")
 	newPackage(t, text(t, only[0], "id"), newGroup(t))
 	ida.call("PATCH", path, object{"description": "ours"}).want(http.StatusNoContent)
 	same(t, ida.get(path), "description", "ours")

@@ -50,7 +50,7 @@ func commands(t *testing.T) []command {
 
 	group, bare := newGroup(t), newPackage(t, o.catalog)
 	named := func(body object) object {
-		other := object{"displayName": unique("Other")}
+		other := object{"displayName": unique("Other"), "description": "d"}
 		for name, value := range body {
 			if name != "displayName" {
 				other[name] = value
@@ -58,8 +58,8 @@ func commands(t *testing.T) []command {
 		}
 		return other
 	}
-	catalog := object{"displayName": unique("Once")}
-	pack := object{"displayName": unique("Once"), "catalog": object{"id": o.catalog}}
+	catalog := object{"displayName": unique("Once"), "description": "d"}
+	pack := object{"displayName": unique("Once"), "description": "d", "catalog": object{"id": o.catalog}}
 	policy := policyFor(bare, nil)
 	policy["questions"] = list{object{"@odata.type": "#microsoft.graph.accessPackageTextInputQuestion", "text": "why?"}}
 	adding := object{"requestType": "adminAdd", "catalog": object{"id": o.catalog}, "resource": object{"originId": group, "originSystem": "AadGroup"}}
@@ -122,7 +122,7 @@ func TestRetryAttempt(t *testing.T) {
 		})
 	}
 	ida := administrator(t)
-	body := object{"displayName": unique("Late")}
+	body := object{"displayName": unique("Late"), "description": "d"}
 	ida.call("POST", "/catalogs", body).want(http.StatusCreated)
 	ida.call("POST", "/catalogs", body, "Retry-Attempt", "0").refused(http.StatusConflict, "displayName")
 	application(t, "Automation").call("POST", "/catalogs", body, "Retry-Attempt", "1").refused(http.StatusConflict, "displayName")
@@ -139,7 +139,7 @@ func TestRetryAttempt(t *testing.T) {
 func TestIdempotencyKeyIsNoPermission(t *testing.T) {
 	fresh(t)
 	ida := administrator(t)
-	key, body := unique("key"), object{"displayName": unique("Mine")}
+	key, body := unique("key"), object{"displayName": unique("Mine"), "description": "d"}
 	ida.call("POST", "/catalogs", body, "Idempotency-Key", key).want(http.StatusCreated)
 	person(t, "ida", governance.PermissionReadAll).call("POST", "/catalogs", body, "Idempotency-Key", key).refused(http.StatusForbidden)
 	person(t, "ida", governance.PermissionReadWriteAll).call("POST", "/catalogs", body, "Idempotency-Key", key).refused(http.StatusConflict, "Idempotency-Key")
@@ -191,7 +191,7 @@ func TestIdempotencyKey(t *testing.T) {
 		})
 	}
 	// A key is the caller's own: another's says nothing about it.
-	key, body := unique("key"), object{"displayName": unique("Mine")}
+	key, body := unique("key"), object{"displayName": unique("Mine"), "description": "d"}
 	administrator(t).call("POST", "/catalogs", body, "Idempotency-Key", key).want(http.StatusCreated)
 	application(t, "Automation").call("POST", "/catalogs", body, "Idempotency-Key", key).refused(http.StatusConflict, "displayName")
 	// A command that failed frees its key.
@@ -204,10 +204,10 @@ func TestIdempotencyKey(t *testing.T) {
 	requestor.call("POST", "/assignmentRequests", add("userAdd", o.pack, object{"justification": "now"}), "Idempotency-Key", key).want(http.StatusCreated)
 	// The key is forgotten after a day, and then the request is a new one.
 	key = unique("key")
-	body = object{"displayName": unique("Daily")}
+	body = object{"displayName": unique("Daily"), "description": "d"}
 	administrator(t).call("POST", "/catalogs", body, "Idempotency-Key", key).want(http.StatusCreated)
 	advance(t, governance.Duration{Time: 25 * time.Hour})
-	administrator(t).call("POST", "/catalogs", object{"displayName": unique("Daily")}, "Idempotency-Key", key).want(http.StatusCreated)
+	administrator(t).call("POST", "/catalogs", object{"displayName": unique("Daily"), "description": "d"}, "Idempotency-Key", key).want(http.StatusCreated)
 
 	for _, bad := range []string{"", strings.Repeat("k", 256)} {
 		administrator(t).call("POST", "/catalogs", body, "Idempotency-Key", bad).refused(http.StatusBadRequest, "Idempotency-Key")

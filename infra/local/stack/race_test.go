@@ -228,7 +228,7 @@ func TestOtherRaces(t *testing.T) {
 		name := unique("Twin")
 		twin := func(who *actor) func() answer {
 			return func() answer {
-				return who.try("POST", "/accessPackages", object{"displayName": name, "catalog": object{"id": plain.catalog}})
+				return who.try("POST", "/accessPackages", object{"displayName": name, "description": "d", "catalog": object{"id": plain.catalog}})
 			}
 		}
 		if got := statuses(atOnce(twin(ida), twin(application(t, "Automation")))); !slices.Equal(got, []int{http.StatusCreated, http.StatusConflict}) {
@@ -248,7 +248,7 @@ func TestRaceOfTwoCatalogs(t *testing.T) {
 	for range 20 {
 		name := unique("Twin")
 		post := func(who *actor) func() answer {
-			return func() answer { return who.try("POST", "/catalogs", object{"displayName": name}) }
+			return func() answer { return who.try("POST", "/catalogs", object{"displayName": name, "description": "d"}) }
 		}
 		if got := statuses(atOnce(post(ida), post(automation))); !slices.Equal(got, []int{http.StatusCreated, http.StatusConflict}) {
 			both++

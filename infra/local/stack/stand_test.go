@@ -462,7 +462,7 @@ func manager() object {
 // newCatalog makes an empty catalog.
 func newCatalog(t testing.TB) string {
 	t.Helper()
-	return text(t, administrator(t).post("/catalogs", object{"displayName": unique("Catalog")}), "id")
+	return text(t, administrator(t).post("/catalogs", object{"displayName": unique("Catalog"), "description": "by a test"}), "id")
 }
 
 // newOffer makes a catalog with a package of membership in a new group, and its policy.
@@ -478,7 +478,7 @@ func newOffer(t testing.TB, change func(object)) offer {
 func newPackage(t testing.TB, catalog string, groups ...string) string {
 	t.Helper()
 	ida := administrator(t)
-	pack := text(t, ida.post("/accessPackages", object{"displayName": unique("Package"), "catalog": object{"id": catalog}}), "id")
+	pack := text(t, ida.post("/accessPackages", object{"displayName": unique("Package"), "description": "by a test", "catalog": object{"id": catalog}}), "id")
 	for _, group := range groups {
 		ida.call("POST", "/resourceRequests", object{"requestType": "adminAdd", "catalog": object{"id": catalog}, "resource": object{"originId": group, "originSystem": "AadGroup"}})
 		ida.post("/accessPackages/"+pack+"/resourceRoleScopes", roleScope(group))

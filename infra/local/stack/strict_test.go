@@ -96,7 +96,7 @@ func TestReferencesAreTrue(t *testing.T) {
 			"catalog/resources": list{object{"originId": "x"}}, "catalog/state": "unpublished", "resourceRoleScopes/0/role/resource/roles": list{object{"originId": owner}},
 		}},
 		{catalog, "PATCH", "/catalogs/" + o.catalog, map[string]any{"resources": nil, "accessPackages/0/resourceRoleScopes/0/role/originId": owner}},
-		{object{"displayName": unique("Package"), "catalog": catalog}, "POST", "/accessPackages", map[string]any{"catalog/resources": list{object{"originId": newGroup(t), "originSystem": "AadGroup"}}, "catalog/resources/0/originId": other.group}},
+		{object{"displayName": unique("Package"), "description": "d", "catalog": catalog}, "POST", "/accessPackages", map[string]any{"catalog/resources": list{object{"originId": newGroup(t), "originSystem": "AadGroup"}}, "catalog/resources/0/originId": other.group}},
 		{policyFor(o.pack, func(policy object) { policy["accessPackage"] = pack }), "POST", "/assignmentPolicies", map[string]any{
 			"accessPackage/resourceRoleScopes": bogus, "accessPackage/assignmentPolicies/0/requestApprovalSettings/isApprovalRequiredForAdd": false, "accessPackage/assignmentPolicies": list{object{"displayName": "x"}},
 			"accessPackage/catalog/accessPackages": list{object{"id": o.pack, "catalog": object{"id": other.catalog}}}, "accessPackage/isHidden": true,
@@ -145,7 +145,7 @@ func TestReferencesAreTrue(t *testing.T) {
 // What asks for nothing is read back, and whose names they are the directory says.
 func TestWhatIsTakenIsReadBack(t *testing.T) {
 	ida := administrator(t)
-	pack := text(t, ida.post("/accessPackages", object{"displayName": unique("Package"), "catalog": object{"id": newCatalog(t)}, "isRoleScopesVisible": false}), "id")
+	pack := text(t, ida.post("/accessPackages", object{"displayName": unique("Package"), "description": "d", "catalog": object{"id": newCatalog(t)}, "isRoleScopesVisible": false}), "id")
 	ida.call("PATCH", "/accessPackages/"+pack, object{"description": "d"}).want(http.StatusNoContent)
 	same(t, ida.get("/accessPackages/"+pack), "isRoleScopesVisible", false)
 	policy := "/assignmentPolicies/" + text(t, ida.post("/assignmentPolicies", policyFor(pack, func(policy object) {

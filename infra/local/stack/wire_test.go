@@ -26,9 +26,9 @@ func zipped(t testing.TB, text string) []byte {
 // rules: OBJ-20
 func TestWire(t *testing.T) {
 	ida := administrator(t)
-	body := `{"displayName":"` + unique("Zipped") + `"}`
+	body := `{"displayName":"` + unique("Zipped") + `","description":"d"}`
 	ida.call("POST", "/catalogs", zipped(t, body), "Content-Encoding", "gzip").want(http.StatusCreated)
-	ida.call("POST", "/catalogs", `{"displayName":"`+unique("Odd")+`"}`, "Content-Type", "Application/JSON; charset=utf-8; IEEE754Compatible=false", "Accept", "*/*").want(http.StatusCreated)
+	ida.call("POST", "/catalogs", `{"displayName":"`+unique("Odd")+`","description":"d"}`, "Content-Type", "Application/JSON; charset=utf-8; IEEE754Compatible=false", "Accept", "*/*").want(http.StatusCreated)
 
 	named := ida.call("GET", "/catalogs?$top=1", nil, "Client-Request-Id", "a6d8-my-id").want(http.StatusOK)
 	if named.header.Get("Client-Request-Id") != "a6d8-my-id" {

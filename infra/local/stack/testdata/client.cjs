@@ -27,7 +27,7 @@ const drain = async () => assert.ok((await fetch(control + "/drain", { method: "
 
 async function main() {
   const catalog = await admin.api(root + "/catalogs").post({ displayName: "JavaScript's catalog", description: "Zoë & co" });
-  await refused(409, "conflict", admin.api(root + "/catalogs").post({ displayName: "JavaScript's catalog" }));
+  await refused(409, "conflict", admin.api(root + "/catalogs").post({ displayName: "JavaScript's catalog", description: "d" }));
   const found = await admin.api(root + "/catalogs").filter("displayName eq 'JavaScript''s catalog'").select("id,displayName").orderby("displayName").count(true).get();
   assert.strictEqual(found["@odata.count"], 1);
   assert.deepStrictEqual(Object.keys(found.value[0]).filter((name) => !name.startsWith("@")).sort(), ["displayName", "id"]);
@@ -38,7 +38,7 @@ async function main() {
   await refused(412, "preconditionFailed", admin.api(`${root}/catalogs/${catalog.id}`).header("If-Match", etag).patch({ description: "lost" }));
 
   await admin.api(root + "/resourceRequests").post({ requestType: "adminAdd", catalog: { id: catalog.id }, resource: { originId: group, originSystem: "AadGroup" } });
-  const pack = await admin.api(root + "/accessPackages").post({ displayName: "Package", catalog: { id: catalog.id } });
+  const pack = await admin.api(root + "/accessPackages").post({ displayName: "Package", description: "d", catalog: { id: catalog.id } });
   const resource = { originId: group, originSystem: "AadGroup" };
   await admin.api(`${root}/accessPackages/${pack.id}/resourceRoleScopes`).post({
     role: { originId: "Member_" + group, displayName: "Member", originSystem: "AadGroup", resource }, scope: { originId: group, originSystem: "AadGroup", isRootScope: true },
@@ -78,7 +78,7 @@ async function main() {
   assert.strictEqual((await requestor.api(`${root}/assignments/${mine.id}`).get()).state, "expired");
   await refused(409, "conflict", requestor.api(`${root}/assignmentRequests/${asked.id}/cancel`).post(null));
 
-  for (let i = 0; i < 5; i++) await admin.api(root + "/accessPackages").post({ displayName: "Page " + i, catalog: { id: catalog.id } });
+  for (let i = 0; i < 5; i++) await admin.api(root + "/accessPackages").post({ displayName: "Page " + i, description: "d", catalog: { id: catalog.id } });
   const names = [];
   const first = await admin.api(root + "/accessPackages").filter(`catalog/id eq '${catalog.id}' and startswith(displayName,'Page')`).top(2).get();
   await new PageIterator(admin, first, (one) => names.push(one.displayName) > 0).iterate();
