@@ -483,6 +483,7 @@ func newPackage(t testing.TB, catalog string, groups ...string) string {
 		ida.call("POST", "/resourceRequests", object{"requestType": "adminAdd", "catalog": object{"id": catalog}, "resource": object{"originId": group, "originSystem": "AadGroup"}})
 		ida.post("/accessPackages/"+pack+"/resourceRoleScopes", roleScope(group))
 	}
+	drain(t) // the roles have reached nobody
 	return pack
 }
 
