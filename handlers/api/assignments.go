@@ -10,7 +10,7 @@ import (
 var (
 	assignmentKind = &kind{
 		set: "assignments", beta: "accessPackageAssignments", of: reflect.TypeFor[governance.Assignment](),
-		navigation: []string{"accessPackage", "assignmentPolicy", "target", "deliveries"},
+		navigation: []string{"accessPackage", "assignmentPolicy", "target", "@latchkey.deliveries"},
 		internal:   []string{"requestId", "removing", "attempt", "nextAttemptDateTime", "targetId", "accessPackageId", "assignmentPolicyId"},
 		fields: map[string]field{
 			"id": identifier, "state": named(governance.AssignmentStates()...), "status": saidOf("state", governance.AssignmentStatuses()),
@@ -25,7 +25,7 @@ var (
 )
 
 var assignments = &descriptor{
-	kind:    assignmentKind.expanding(map[string]*kind{"accessPackage": namedPackage, "assignmentPolicy": namedPolicy, "target": subjectKind, "deliveries": deliveryKind}),
+	kind:    assignmentKind.expanding(map[string]*kind{"accessPackage": namedPackage, "assignmentPolicy": namedPolicy, "target": subjectKind, "@latchkey.deliveries": deliveryKind}),
 	instead: " An assignment is removed by a request: POST assignmentRequests with the requestType adminRemove, or userRemove for one's own.",
 	verbs: func(s *Server) []verb {
 		// resolve shows assignments with what they only refer to, where that is asked for.

@@ -109,7 +109,7 @@ func (c *call) fail(err error) {
 			"status", status, "error", err)
 	}
 	body.Error.InnerError = innerError{
-		Date: c.server.clock.Now().UTC().Format("2006-01-02T15:04:05"), RequestID: c.requestID,
+		Date: c.server.clock.Now().UTC().Format("2006-01-02T15:04:05Z"), RequestID: c.requestID,
 		ClientRequestID: cmp.Or(c.clientRequestID, c.requestID),
 	}
 	header := c.w.Header()

@@ -31,6 +31,9 @@ func (r *route) derived() []verb {
 		return verbs
 	}
 	for _, name := range sortedKeys(r.kind.expandable) {
+		if strings.HasPrefix(name, "@") { // an annotation is at no path
+			continue
+		}
 		path, inner := r.path+"/"+name, *r.kind.expandable[name]
 		if !isCollection(name) {
 			add(reading(path, func(c *call) (ledger.Versioned[any], error) {

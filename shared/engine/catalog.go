@@ -242,7 +242,7 @@ func CreatePackage(s State, draft governance.AccessPackage, by Edit) (Change, er
 		return Change{}, err
 	}
 	pack := governance.AccessPackage{
-		ID: draft.ID, DisplayName: draft.DisplayName, Description: draft.Description, IsHidden: draft.IsHidden, RoleScopesShown: draft.RoleScopesShown,
+		ID: draft.ID, DisplayName: draft.DisplayName, Description: draft.Description, IsHidden: draft.IsHidden,
 		Catalog: &governance.Catalog{ID: c.Catalog.ID}, CreatedDateTime: governance.At(by.Now), ModifiedDateTime: governance.At(by.Now),
 	}
 	if err := pack.Validate(nil); err != nil {
@@ -285,7 +285,7 @@ func UpdatePackage(s State, id string, edit func(*governance.AccessPackage) erro
 	if err := edit(&edited); err != nil {
 		return Change{}, err
 	}
-	pack.DisplayName, pack.Description, pack.IsHidden, pack.RoleScopesShown = edited.DisplayName, edited.Description, edited.IsHidden, edited.RoleScopesShown
+	pack.DisplayName, pack.Description, pack.IsHidden = edited.DisplayName, edited.Description, edited.IsHidden
 	pack.ModifiedDateTime = governance.At(by.Now)
 	if err := pack.Validate(&present); err != nil {
 		return Change{}, err

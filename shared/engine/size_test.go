@@ -71,7 +71,6 @@ var limits = map[string]limit{
 	"ApprovalStage.AlternateGroupIDs":    {bytes: id, count: governance.MaxSubjectSets, reached: true},
 	"Identity.ID":                        {bytes: id},
 	"Identity.DisplayName":               {bytes: name, reached: true}, // engine.Decide
-	"Identity.UserPrincipalName":         {},                           // not filled
 
 	"AuditEntry.ID":               {bytes: id + 20},
 	"AuditEntry.Result":           {bytes: keyword},

@@ -61,7 +61,7 @@ type Assignment struct {
 
 	RequestID  string     `json:"requestId,omitempty"` // the request that is being carried out on it
 	Removing   bool       `json:"removing,omitempty"`  // access is being taken away
-	Deliveries []Delivery `json:"deliveries,omitempty"`
+	Deliveries []Delivery `json:"@latchkey.deliveries,omitempty"`
 	Attempt    int        `json:"attempt,omitempty"` // failed tries of the delivery in hand
 	// NextAttempt is when a timer looks after a delivery that is not done: a net below the messages that drive it.
 	NextAttempt *DateTime `json:"nextAttemptDateTime,omitempty"`

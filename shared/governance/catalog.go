@@ -237,7 +237,6 @@ type AccessPackage struct {
 	DisplayName      string    `json:"displayName,omitempty"`
 	Description      string    `json:"description,omitempty"`
 	IsHidden         bool      `json:"isHidden"`
-	RoleScopesShown  *bool     `json:"isRoleScopesVisible,omitempty"` // false, if it was sent
 	CreatedDateTime  *DateTime `json:"createdDateTime,omitempty"`
 	ModifiedDateTime *DateTime `json:"modifiedDateTime,omitempty"`
 

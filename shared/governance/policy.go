@@ -40,13 +40,6 @@ type AssignmentPolicy struct {
 	NotificationSettings    *NotificationSettings `json:"notificationSettings,omitempty"`
 	AutomaticRequest        *AutomaticSettings    `json:"automaticRequestSettings,omitempty"`
 
-	// Of these there is only what asks for nothing, as it was sent.
-	Credentials *struct {
-		Types collection[struct{}] `json:"credentialTypes"`
-	} `json:"verifiableCredentialSettings,omitempty"`
-	IsDenied  *bool `json:"isDenied,omitempty"`
-	CanExtend *bool `json:"canExtend,omitempty"`
-
 	AccessPackage *AccessPackage `json:"accessPackage,omitempty"` // stored as its id
 	Catalog       *Catalog       `json:"catalog,omitempty"`       // stored as its id
 }

@@ -150,11 +150,10 @@ func (r *ReviewResult) UnmarshalJSON(data []byte) error {
 // NobodyID is the reviewedBy of a stage that nobody has decided (APR-14).
 const NobodyID = "00000000-0000-0000-0000-000000000000"
 
-// Identity is Graph's identity and userIdentity.
+// Identity is Graph's identity.
 type Identity struct {
-	ID                string `json:"id"`
-	DisplayName       string `json:"displayName,omitempty"`
-	UserPrincipalName string `json:"userPrincipalName,omitempty"`
+	ID          string `json:"id"`
+	DisplayName string `json:"displayName,omitempty"`
 }
 
 // ApprovalStage is Graph's approvalStage, with who may decide it and until when.

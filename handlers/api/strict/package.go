@@ -18,7 +18,7 @@ func init() {
 		{Name: "catalog", Beta: []string{"accessPackageCatalog"}, Kind: Ref, Of: Catalog, Sets: catalogSets},
 		{Name: "catalogId", Kind: Noise}, // told to catalog before
 		{Name: "uniqueName", Waits: waitsKeys},
-		{Name: "isRoleScopesVisible", Kind: Bool, Waits: waitsVisibility},
+		{Name: "isRoleScopesVisible", Kind: Bool, Decided: true, Waits: waitsVisibility},
 		{Name: "resourceRoleScopes", Beta: []string{"accessPackageResourceRoleScopes"}, Kind: Owned, Of: RoleScope},
 		{Name: "assignmentPolicies", Beta: []string{"accessPackageAssignmentPolicies"}, Kind: Owned, Of: Policy},
 		{Name: "incompatibleAccessPackages", Waits: waitsSeparation},

@@ -6,19 +6,19 @@ import "latchkey/shared/governance"
 var subjectSet = &Type{Name: "subjectSet", Synonyms: []string{"userSet"}, Derived: []*Type{
 	{Name: "singleUser", Members: []Member{{Name: "userId", Beta: []string{"id"}, Kind: GUID, Needed: true}, directoryName, backup}},
 	{Name: "groupMembers", Members: []Member{{Name: "groupId", Beta: []string{"id"}, Kind: GUID, Needed: true}, directoryName, backup}},
-	{Name: "requestorManager", Members: []Member{{Name: "managerLevel", Kind: Int, Most: governance.MaxManagerLevel}, backup}},
-	{Name: "targetManager", Waits: waitsBehalf},
+	{Name: "requestorManager", Members: []Member{managerLevel, backup}},
+	{Name: "targetManager", Waits: waitsBehalf, Members: []Member{managerLevel}},
 	{Name: "internalSponsors", Waits: waitsOutside},
 	{Name: "externalSponsors", Waits: waitsOutside},
 	{Name: "targetUserSponsors", Waits: waitsApprovers},
 	{Name: "targetApplicationOwners", Waits: waitsPrincipals},
 	{Name: "targetAgentIdentitySponsorsOrOwners", Waits: waitsPrincipals},
-	{Name: "singleServicePrincipal", Waits: waitsPrincipals},
-	{Name: "connectedOrganizationMembers", Waits: waitsOutside},
-	{Name: "attributeRuleMembers", Waits: waitsAutomatic},
-	{Name: "ruleBasedSubjectSet", Waits: waitsAutomatic},
-	{Name: "groupBasedSubjectSet", Waits: waitsAutomatic},
+	{Name: "singleServicePrincipal", Waits: waitsPrincipals, Members: []Member{{Name: "servicePrincipalId", Beta: []string{"id"}, Kind: GUID, Needed: true}, directoryName}},
+	{Name: "connectedOrganizationMembers", Waits: waitsOutside, Members: []Member{{Name: "connectedOrganizationId", Beta: []string{"id"}, Kind: GUID, Needed: true}, directoryName}},
+	{Name: "attributeRuleMembers", Waits: waitsAutomatic, Members: []Member{{Name: "membershipRule", Kind: Text}, directoryName}},
 }}
+
+var managerLevel = Member{Name: "managerLevel", Kind: Int, Most: governance.MaxManagerLevel}
 
 // directoryName is whom an id is of, in the words of a client; what they were might be another's name, so they are not kept.
 var directoryName = Member{Name: "description", Kind: Noise}

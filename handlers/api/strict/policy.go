@@ -38,16 +38,16 @@ func init() {
 		{Name: "customExtensionStageSettings", Waits: waitsExtensions},
 		{Name: "customExtensionHandlers", Waits: waitsExtensions},
 		{
-			Name: "verifiableCredentialSettings", Kind: Object, Waits: waitsCredentials,
+			Name: "verifiableCredentialSettings", Kind: Object, Decided: true, Waits: waitsCredentials,
 			Of: &Type{Name: "verifiableCredentialSettings", Members: []Member{{Name: "credentialTypes", Kind: Open, Waits: waitsCredentials}}},
 		},
-		{Name: "isDenied", Kind: Bool, Waits: waitsDenials},
+		{Name: "isDenied", Kind: Bool, Decided: true, Waits: waitsDenials},
 		{Name: "accessPackage", Kind: Ref, Of: Package, Sets: packageSets},
 		{Name: "catalog", Beta: []string{"accessPackageCatalog"}, Kind: Ref, Of: Catalog, Sets: catalogSets},
 		// Beta's, told to others before. They are here for who misspells them.
 		{Name: "accessPackageId", Kind: Noise},
 		{Name: "catalogId", Kind: Noise},
-		{Name: "canExtend", Kind: Bool, Waits: waitsUpdates},
+		{Name: "canExtend", Kind: Bool, Decided: true, Waits: waitsUpdates},
 		{Name: "durationInDays", Never: "is the policy's expiration"},
 		{Name: "expirationDateTime", Never: "is the policy's expiration"},
 	}, noise("createdDateTime", "modifiedDateTime", "createdBy", "modifiedBy")...)

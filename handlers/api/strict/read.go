@@ -2,7 +2,6 @@ package strict
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,12 +84,6 @@ func (r *reading) object(declared *Type, n *node) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.Waits != "" { // of a kind that nobody looks into
-		object, _ := n.any().(map[string]any)
-		maps.DeleteFunc(object, func(name string, _ any) bool { return isAnnotation(name) })
-		object["@odata.type"] = "#" + prefix + t.Name
-		return object, nil
-	}
 	if t.Adapt != nil {
 		if err := t.Adapt(r, n); err != nil {
 			return nil, err
@@ -146,7 +139,7 @@ func (r *reading) annotated(declared *Type, n *node) (*Type, error) {
 			if t.member(one.as) == nil {
 				return nil, one.invalid("is no annotation of Latchkey's")
 			}
-		case of != "" && m == nil && t.Waits == "":
+		case of != "" && m == nil:
 			return nil, t.unknown(one)
 		case what == "type" && m != nil:
 			err = m.typed(one)

@@ -70,7 +70,7 @@ var (
 		deliveries,
 	}, noise("status", "assignmentState", "assignmentStatus", "expiredDateTime", "isExtended")...)}
 
-	deliveries = Member{Name: "deliveries", Kind: Owned, Of: &Type{Words: "a delivery", Members: append([]Member{
+	deliveries = Member{Name: "@latchkey.deliveries", Kind: Owned, Of: &Type{Words: "a delivery", Members: append([]Member{
 		{Name: "grant", Kind: Object, Of: &Type{Words: "a grant", Members: []Member{
 			{Name: "originSystem", Kind: Text}, {Name: "resourceOriginId", Kind: Text}, {Name: "role", Kind: Text},
 		}}},

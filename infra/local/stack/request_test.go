@@ -46,7 +46,7 @@ func TestRequests(t *testing.T) {
 		t.Fatalf("members: %v", members(t, o.group))
 	}
 	assignment := text(t, done, "assignment/id")
-	held := self.get("/assignments/" + assignment + "?$expand=target,accessPackage,assignmentPolicy,deliveries")
+	held := self.get("/assignments/" + assignment + "?$expand=target,accessPackage,assignmentPolicy,@latchkey.deliveries")
 	same(t, held, "state", "delivered")
 	same(t, held, "status", "Delivered")
 	shown := object{"id": assignment, "state": "delivered", "status": "Delivered", "schedule": held["schedule"]}
@@ -67,7 +67,7 @@ func TestRequests(t *testing.T) {
 	ida.call("GET", query("/assignments", "filter", "status eq 'Fulfilled'"), nil).refused(http.StatusBadRequest, "status", "Delivered")
 	same(t, held, "target/objectId", requestor.ID)
 	same(t, held, "accessPackage/id", o.pack)
-	same(t, held, "deliveries/0/state", "delivered")
+	same(t, held, "@latchkey.deliveries/0/state", "delivered")
 	for _, hidden := range []string{"requestId", "removing", "attempt", "nextAttemptDateTime"} {
 		if _, shown := held[hidden]; shown {
 			t.Errorf("%s is shown: %v", hidden, held)
@@ -142,11 +142,11 @@ func TestRolesReachWhoHasThePackage(t *testing.T) {
 		t.Fatalf("members: of the first %v, of the second %v", members(t, o.group), members(t, second))
 	}
 	assignment := text(t, self.get("/assignmentRequests/"+text(t, made, "id")+"?$expand=assignment"), "assignment/id")
-	held := self.get("/assignments/" + assignment + "?$expand=deliveries")
+	held := self.get("/assignments/" + assignment + "?$expand=@latchkey.deliveries")
 	same(t, held, "state", "delivered")
-	same(t, held, "deliveries/0/grant/resourceOriginId", second)
-	if _, more := held["deliveries"].([]any); !more || len(held["deliveries"].([]any)) != 1 {
-		t.Errorf("the assignment has %v", held["deliveries"])
+	same(t, held, "@latchkey.deliveries/0/grant/resourceOriginId", second)
+	if _, more := held["@latchkey.deliveries"].([]any); !more || len(held["@latchkey.deliveries"].([]any)) != 1 {
+		t.Errorf("the assignment has %v", held["@latchkey.deliveries"])
 	}
 	updates := ida.values("/assignmentRequests?$filter=requestType%20eq%20%27systemUpdate%27%20and%20accessPackage%2Fid%20eq%20%27" + o.pack + "%27")
 	if len(updates) != 2 || text(t, updates[0], "state") != "delivered" {
@@ -224,9 +224,9 @@ func TestReprocess(t *testing.T) {
 	if len(shared.log.alerts(id)) == 0 {
 		t.Error("no alert tells of the delivery that failed")
 	}
-	deliveries := ida.get("/assignments/" + text(t, failed, "assignment/id") + "?$expand=deliveries")
-	same(t, deliveries, "deliveries/0/state", "failed")
-	text(t, deliveries, "deliveries/0/reason")
+	deliveries := ida.get("/assignments/" + text(t, failed, "assignment/id") + "?$expand=@latchkey.deliveries")
+	same(t, deliveries, "@latchkey.deliveries/0/state", "failed")
+	text(t, deliveries, "@latchkey.deliveries/0/reason")
 	s.Graph.Directory().PutGroup(governance.Group{ID: o.group, DisplayName: "By hand again", SecurityEnabled: true})
 	ida.call("POST", "/assignmentRequests/"+id+"/reprocess", nil).want(http.StatusAccepted)
 	drain(t)

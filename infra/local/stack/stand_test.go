@@ -248,7 +248,11 @@ func (r answer) send(request *http.Request) answer {
 	}
 	defer func() { _ = response.Body.Close() }()
 	r.status, r.header = response.StatusCode, response.Header
-	r.body, r.err = io.ReadAll(response.Body)
+	if r.body, r.err = io.ReadAll(response.Body); r.err == nil && len(r.body) > 0 && strings.HasPrefix(r.header.Get("Content-Type"), "application/json") {
+		if err := types().typed(request.URL.Path, r.status, r.body); err != nil {
+			r.t.Errorf("%s: %v: %s", r.what, err, r.body)
+		}
+	}
 	return r
 }
 
