@@ -293,20 +293,19 @@ func (l *pages) read(continuation string, size int) (ledger.Page[any], error) {
 	return l.page(l.call, ledger.ListOptions{Filter: l.filter, PageSize: size, Continuation: continuation, Catalogs: l.catalogs})
 }
 
-// each reads the store's pages from a continuation on, the first of a size, until take wants none or there are no more, and says where it
-// stopped.
-func (l *pages) each(continuation string, size, most int, take func([]ledger.Versioned[any]) (next int, err error)) (string, error) {
-	for ; size > 0 && most > 0; most-- {
-		page, err := l.read(continuation, size)
+// each reads the store's pages from a continuation on, so many at most, until take wants no more or there are none.
+func (l *pages) each(continuation string, most int, take func([]ledger.Versioned[any]) (more bool, err error)) error {
+	for ; most > 0; most-- {
+		page, err := l.read(continuation, ledger.MaxPageSize)
 		if err != nil {
-			return "", err
+			return err
 		}
-		if size, err = take(page.Items); err != nil || page.Continuation == "" {
-			return "", err
+		more, err := take(page.Items)
+		if continuation = page.Continuation; err != nil || !more || continuation == "" {
+			return err
 		}
-		continuation = page.Continuation
 	}
-	return continuation, nil
+	return nil
 }
 
 // streamed follows the store's continuation until the page is full: of resources, or of bytes.
@@ -362,11 +361,11 @@ func (l *pages) streamed() error {
 
 // counted is how many there are, of which some have been read up to a continuation.
 func (l *pages) counted(count int, continuation string) (int, error) {
-	_, err := l.each(continuation, ledger.MaxPageSize, math.MaxInt, func(items []ledger.Versioned[any]) (int, error) {
+	err := l.each(continuation, math.MaxInt, func(items []ledger.Versioned[any]) (bool, error) {
 		if count += len(items); count > maxCounted {
-			return 0, governance.Invalid("$count", "There are more than %d; narrow $filter to count them.", maxCounted)
+			return false, governance.Invalid("$count", "There are more than %d; narrow $filter to count them.", maxCounted)
 		}
-		return ledger.MaxPageSize, nil
+		return true, nil
 	})
 	return count, err
 }
@@ -391,11 +390,11 @@ type place struct {
 func (l *pages) collected() error {
 	var places []place
 	bytes := 0
-	_, err := l.each("", ledger.MaxPageSize, math.MaxInt, func(items []ledger.Versioned[any]) (int, error) {
+	err := l.each("", math.MaxInt, func(items []ledger.Versioned[any]) (bool, error) {
 		for _, item := range items {
 			one, err := placeOf(item.Value, l.orderBy)
 			if err != nil {
-				return 0, err
+				return false, err
 			}
 			places, bytes = append(places, one), bytes+one.size
 		}
@@ -404,10 +403,10 @@ func (l *pages) collected() error {
 			if len(l.orderBy) == 0 {
 				option = "$skip"
 			}
-			return 0, governance.Invalid(option,
+			return false, governance.Invalid(option,
 				"%s cannot be honoured for more than %d resources, or %d MB of them; narrow $filter, or leave it out and follow @odata.nextLink.", option, maxCollected, maxCollectedBytes>>20)
 		}
-		return ledger.MaxPageSize, nil
+		return true, nil
 	})
 	if err != nil {
 		return err
@@ -446,11 +445,11 @@ func (l *pages) part(places []place) (int, error) {
 		return end, nil
 	}
 	parts := make([]json.RawMessage, end-begin)
-	_, err := l.each("", ledger.MaxPageSize, math.MaxInt, func(items []ledger.Versioned[any]) (int, error) {
+	err := l.each("", math.MaxInt, func(items []ledger.Versioned[any]) (bool, error) {
 		for _, item := range items {
 			one, err := placeOf(item.Value, nil)
 			if err != nil {
-				return 0, err
+				return false, err
 			}
 			at, is := wanted[one.id]
 			if !is {
@@ -458,10 +457,10 @@ func (l *pages) part(places []place) (int, error) {
 			}
 			delete(wanted, one.id)
 			if parts[at], err = l.encoded(item); err != nil {
-				return 0, err
+				return false, err
 			}
 		}
-		return min(len(wanted), 1) * ledger.MaxPageSize, nil
+		return len(wanted) > 0, nil
 	})
 	for at, one := range parts {
 		if one == nil {

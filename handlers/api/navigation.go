@@ -97,18 +97,18 @@ func inPages(page using[ledger.ListOptions, ledger.Page[any]], of *kind, at int)
 		if of.fields["id"].kind == idField {
 			c.filter = ledger.Compare{Path: []string{"id"}, Comparison: ledger.Equal, Value: governance.Fold(id)}
 		}
-		_, err = c.reads(page).each("", ledger.MaxPageSize, maxEmptyPages, func(items []ledger.Versioned[any]) (int, error) {
+		err = c.reads(page).each("", maxEmptyPages, func(items []ledger.Versioned[any]) (bool, error) {
 			for _, item := range items {
 				var is struct{ ID string }
 				if err := copied(item.Value, &is); err != nil {
-					return 0, err
+					return false, err
 				}
 				if strings.EqualFold(is.ID, id) {
 					found = item
-					return 0, nil
+					return false, nil
 				}
 			}
-			return ledger.MaxPageSize, nil
+			return true, nil
 		})
 		if err == nil && found.Value == nil {
 			err = governance.NotFound("There is no %q among these %s.", shorten(id), of.set)

@@ -142,7 +142,7 @@ var kinds = map[string]struct {
 	},
 }
 
-// Every kind that declares itself goes through the same contract. rules: BEY-24
+// Every kind that declares itself goes through the same contract. rules: BEY-24.
 func TestEveryKindOfActionHasItsContract(t *testing.T) {
 	t.Parallel()
 	found, err := newTaskWorld(t).actions.ActionKinds(t.Context(), taskAdministrator)

@@ -213,13 +213,12 @@ func (n *Notifier) putOff(ctx context.Context, notice engine.Notice, kept ledger
 	code := ledger.CodeOf(cause)
 	refused := errors.Is(cause, directory.ErrRefused) || errors.Is(cause, directory.ErrNotFound) // waiting does not mend a missing sender
 	exhausted := kept.Attempt > last
-	if refused || kept.Attempt == last+1 {
-		told := "a notification could not be sent"
-		if refused {
-			told = "a notification was refused"
-		}
-		n.Log.ErrorContext(ctx, told, "alert", true, "effectId", kept.ID, "requestId", kept.RequestID, "notification", kept.Notification, "error", cause,
-			"stops", "this mail", "mend", "docs/operate/dead-letters.md#mail")
+	attributes := []any{"alert", true, "effectId", kept.ID, "requestId", kept.RequestID, "notification", kept.Notification, "error", cause, "stops", "this mail", "mend", "docs/operate/dead-letters.md#mail"}
+	switch {
+	case refused:
+		n.Log.ErrorContext(ctx, "a notification was refused", attributes...)
+	case kept.Attempt == last+1:
+		n.Log.ErrorContext(ctx, "a notification could not be sent", attributes...)
 	}
 	passing := code == governance.CodeThrottled || code == governance.CodeUnavailable
 	if refused || exhausted && !(notice.Asks && passing && !errors.Is(cause, ledger.ErrNoDocument)) {

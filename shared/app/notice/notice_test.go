@@ -135,7 +135,7 @@ func happened(kind governance.NotificationKind) governance.AssignmentRequest {
 	return as(governance.StatePendingApproval, governance.StageInProgress, governance.ResultNotReviewed)
 }
 
-// TestNotices: each goes to whom it is for, in its words. rules: NOT-01 NOT-02 NOT-03 NOT-04 NOT-05 NOT-06 NOT-08
+// TestNotices: each goes to whom it is for, in its words. rules: NOT-01 NOT-02 NOT-03 NOT-04 NOT-05 NOT-06 NOT-08.
 func TestNotices(t *testing.T) {
 	bob, alice, desk := []string{"bob@example.com"}, []string{"alice@example.com"}, []string{"hanna@example.com", "henk@example.com"}
 	asks := "Alice asks for access to the package.\nJustification: because\nRequested on 20 November 2026 12:00 UTC.\nWithout a decision the request is denied on 4 December 2026 12:00 UTC."
@@ -189,7 +189,7 @@ func TestNotices(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotSo is told to nobody, whatever was committed: each notice is held against each state that others are true in. rules: NOT-06
+// TestWhatIsNotSo is told to nobody, whatever was committed: each notice is held against each state that others are true in. rules: NOT-06.
 func TestWhatIsNotSo(t *testing.T) {
 	for _, kind := range engine.NoticeKinds() {
 		notice, _ := engine.NoticeOf(kind)
