@@ -333,7 +333,7 @@ func (s *siege) wait() {
 	s.t.Logf("quiet after %v", time.Since(began).Round(time.Second))
 }
 
-// handOver ends the stack, takes its state up in another one, and lets the minute pass there after which the outbox is looked after.
+// handOver ends the stack, takes its state up in another one, and lets the time pass there after which the outbox, and each mail in it, is looked after.
 func (s *siege) handOver(data string) {
 	ctx, cancel := context.WithTimeout(context.Background(), answerPatience)
 	defer cancel()
@@ -343,7 +343,7 @@ func (s *siege) handOver(data string) {
 	s.Close(ctx)
 	s.changed = s.edges()
 	s.stand = launch(s.t, stack.Options{DataDir: data, ManualTimers: true})
-	s.pass("PT5M")
+	s.pass("PT1H") // and a mail that may not have arrived is looked after again
 }
 
 // verify holds everything that can be seen from outside against what was accepted.
