@@ -219,9 +219,10 @@ func (c *Catalog) PoliciesRead(packageID string) bool {
 
 // nameIsFree refuses a name that another package of the catalog has.
 func nameIsFree(s State, pack governance.AccessPackage) error {
+	key := governance.NameKey(pack.DisplayName)
 	for _, document := range s.Documents {
 		other, ok := document.(governance.AccessPackage)
-		if ok && other.ID != pack.ID && governance.NameKey(other.DisplayName) == governance.NameKey(pack.DisplayName) {
+		if ok && other.ID != pack.ID && governance.NameKey(other.DisplayName) == key {
 			return &governance.Error{Code: governance.CodeConflict, Target: "displayName",
 				Message: fmt.Sprintf("The catalog already has an access package named %q; choose another displayName.", pack.DisplayName)}
 		}
@@ -290,8 +291,10 @@ func UpdatePackage(s State, id string, edit func(*governance.AccessPackage) erro
 	if err := pack.Validate(&present); err != nil {
 		return Change{}, err
 	}
-	if err := nameIsFree(s, pack); err != nil {
-		return Change{}, err
+	if pack.DisplayName != present.DisplayName {
+		if err := nameIsFree(s, pack); err != nil {
+			return Change{}, err
+		}
 	}
 	return by.Put(present, pack, governance.ActivityUpdatePackage, pack.ID, pack.DisplayName), nil
 }
