@@ -348,7 +348,8 @@ func TestAnApproverWithoutAMailbox(t *testing.T) {
 					t.Errorf("%s sees %v", who, approval.Stages[0].Unreached)
 				}
 			}
-			if told := s.Lines("somebody cannot be told: there is no address, or none that takes mail"); len(told) == 0 || told[0]["alert"] != true || !strings.Contains(s.Log(), mia) || strings.Contains(s.Log(), "mia at example") {
+			told := s.Lines("somebody cannot be told: there is no address, or none that takes mail") // before the fallback is asked, it is nobody
+			if told = append(told, s.Lines("nobody can be told: there is no address, or none that takes mail")...); len(told) != 1 || told[0]["alert"] != true || !strings.Contains(s.Log(), mia) || strings.Contains(s.Log(), "mia at example") {
 				t.Errorf("told: %v", told)
 			}
 			if untold, err := s.app.ledger.SomebodyIsUntold(t.Context()); err != nil || !untold {
@@ -400,5 +401,103 @@ func TestAskingInALoop(t *testing.T) {
 	}
 	if s.mails("alice") != nil {
 		t.Errorf("alice got %q for what she did herself", s.mails("alice"))
+	}
+}
+
+// TestAMailWithoutAnOutcome: who may have got neither of two mails counts as untold, so that an operator sees it and the fallback is told; nobody gets three. rules: APR-02 APR-10
+func TestAMailWithoutAnOutcome(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind  directorymemory.FaultKind
+		mails int
+	}{"nobody knows": {directorymemory.FaultUnavailable, 0}, "its answer is lost": {directorymemory.FaultLostResponse, 2}} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t)
+			failures := 2
+			s.directory.SetFault(func(one directorymemory.Operation) directorymemory.Fault {
+				if one != directorymemory.OperationSendMail || failures == 0 {
+					return directorymemory.Fault{}
+				}
+				failures--
+				return directorymemory.Fault{Kind: c.kind}
+			})
+			packageID := s.pack(s.catalog("catalog"), "package", member(g1))
+			s.policy(approvedPolicy(packageID, manager()))
+			made := s.submit(user(alice), request(packageID))
+			s.drain()
+			for range 8 {
+				s.pass(10 * time.Minute)
+			}
+			if len(s.mails("hanna")) != 1 || len(s.mails("henk")) != 1 || len(s.mails("mia")) != c.mails {
+				t.Errorf("hanna got %q, henk %q, mia %q", s.mails("hanna"), s.mails("henk"), s.mails("mia"))
+			}
+			if stage := s.is(made.ID, governance.StatePendingApproval).Approval.Stages[0]; !slices.Equal(stage.Unreached, []string{mia}) {
+				t.Errorf("unreached are %v", stage.Unreached)
+			}
+			if told := s.Lines("nobody can be told: there is no address, or none that takes mail"); len(told) != 1 || told[0]["alert"] != true {
+				t.Errorf("told: %v", told)
+			}
+			if untold, err := s.app.ledger.SomebodyIsUntold(t.Context()); err != nil || !untold {
+				t.Errorf("health does not know: %v", err)
+			}
+		})
+	}
+}
+
+// TestAnAlternateWithoutAMailbox: when whom a stage is forwarded to cannot be told, the fallback of the escalation is, and the approvers who know are not told again. rules: APR-10 APR-11
+func TestAnAlternateWithoutAMailbox(t *testing.T) {
+	for name, mute := range map[string]func(*stand){
+		"no address":        func(s *stand) { s.address(carl, "") },
+		"a refused address": func(s *stand) { s.directory.PutRefused("carl@example.com") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t)
+			packageID := s.pack(s.catalog("catalog"), "package", member(g1))
+			policy := approvedPolicy(packageID, manager())
+			stage := &policy.RequestApprovalSettings.Stages[0]
+			stage.IsEscalationEnabled, stage.DurationBeforeEscalation = true, days(3)
+			stage.EscalationApprovers, stage.FallbackEscalationApprovers = people(carl), members(helpdesk)
+			s.policy(policy)
+			made := s.submit(user(alice), request(packageID))
+			s.drain()
+			mute(s) // after it was asked who can be told
+			s.pass(71 * time.Hour)
+			before := len(s.mails("mia"))
+			s.pass(2 * time.Hour)
+			for range 3 {
+				s.pass(2 * time.Minute)
+			}
+			if len(s.mails("hanna")) != 1 || len(s.mails("henk")) != 1 || len(s.mails("carl")) != 0 || len(s.mails("mia")) != before {
+				t.Errorf("hanna got %q, henk %q, carl %q, mia %q", s.mails("hanna"), s.mails("henk"), s.mails("carl"), s.mails("mia")[before:])
+			}
+			if stage := s.is(made.ID, governance.StatePendingApproval).Approval.Stages[0]; !slices.Equal(stage.Unreached, []string{carl}) {
+				t.Errorf("unreached are %v", stage.Unreached)
+			}
+			s.must(s.decide(made.ID, hanna, governance.ResultApprove, ""))
+		})
+	}
+}
+
+// TestAskingUnderAnotherPolicy: who was not told of late is told at once, whatever others were.
+func TestAskingUnderAnotherPolicy(t *testing.T) {
+	s := newStand(t)
+	packageID := s.pack(s.catalog("catalog"), "package", member(g1))
+	first := s.policy(approvedPolicy(packageID, manager()))
+	other := approvedPolicy(packageID, people(carl))
+	other.DisplayName = "another"
+	second := s.policy(other)
+	for _, policy := range []string{first, second, first, second} {
+		ask := request(packageID)
+		ask.Assignment.AssignmentPolicyID = policy
+		made := s.submit(user(alice), ask)
+		s.drain()
+		if mails := s.mails("carl"); policy == second && len(mails) != 1 {
+			t.Errorf("carl got %q", mails)
+		}
+		s.must(s.app.CancelRequest(t.Context(), user(alice), made.ID))
+		s.drain()
+		s.pass(time.Minute)
+	}
+	if len(s.mails("mia")) != 1 || len(s.mails("carl")) != 1 {
+		t.Errorf("mia got %q, carl %q", s.mails("mia"), s.mails("carl"))
 	}
 }

@@ -86,7 +86,13 @@ func (d *Delivery) standIns(ctx context.Context, request governance.AssignmentRe
 	if stage.Escalated {
 		users, groups = slices.Concat(users, stage.AlternateUserIDs), slices.Concat(groups, stage.AlternateGroupIDs)
 	}
-	able, err := canDecide(ctx, d.Directory, request.Assignment.Target.ObjectID, stage.Unreached...)(users, groups)
+	can := canDecide(ctx, d.Directory, request.Assignment.Target.ObjectID, stage.Unreached...)
+	able, err := can(stage.ApproverUserIDs, stage.ApproverGroupIDs)
+	if err == nil && stage.Escalated { // whom it was forwarded to must hear of it, whoever knew before
+		var alternates engine.Able
+		alternates, err = can(stage.AlternateUserIDs, stage.AlternateGroupIDs)
+		able = engine.Able{Decide: able.Decide || alternates.Decide, Hear: alternates.Hear}
+	}
 	if able.Hear || err != nil {
 		return nil, err
 	}
