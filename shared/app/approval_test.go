@@ -2,12 +2,14 @@ package app_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"latchkey/shared/directory"
 	directorymemory "latchkey/shared/directory/memory"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
@@ -499,5 +501,102 @@ func TestAskingUnderAnotherPolicy(t *testing.T) {
 	}
 	if len(s.mails("mia")) != 1 || len(s.mails("carl")) != 1 {
 		t.Errorf("mia got %q, carl %q", s.mails("mia"), s.mails("carl"))
+	}
+}
+
+// TestALargeGroupOfApprovers: whoever is blocked or without an address in it, somebody further on can decide, and as many as are told are; that others are left out is an alert, and shows on the stage. rules: APR-02 APR-03
+func TestALargeGroupOfApprovers(t *testing.T) {
+	for name, c := range map[string]struct {
+		members, useless int
+		blocked          bool
+		told, leftOut    int
+	}{
+		"more than are told":             {members: 620, told: 500, leftOut: 120},
+		"the first are blocked":          {members: 620, useless: 510, blocked: true, told: 110},
+		"the first have no address":      {members: 620, useless: 510, told: 110},
+		"as many as are told":            {members: 500, told: 500},
+		"more are left with the blocked": {members: 1130, useless: 510, blocked: true, told: 500, leftOut: 120},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t)
+			crowd := id("crowd")
+			s.directory.PutGroup(governance.Group{ID: crowd, DisplayName: "crowd", SecurityEnabled: true})
+			for i := range c.members {
+				one := governance.User{ID: id(fmt.Sprintf("member%d", i)), Mail: fmt.Sprintf("member%d@example.com", i), AccountEnabled: true}
+				switch {
+				case i < c.useless && c.blocked:
+					one.AccountEnabled = false
+				case i < c.useless:
+					one.Mail = ""
+				}
+				s.directory.PutUser(one)
+				s.must(s.directory.PutMember(crowd, one.ID))
+			}
+			packageID := s.pack(s.catalog("catalog"), "package", member(g1))
+			s.policy(approvedPolicy(packageID, members(crowd)))
+			made := s.submit(user(alice), request(packageID))
+			s.drain()
+			s.pass(2 * time.Minute)
+			told := map[string]bool{}
+			for _, sent := range s.directory.Sent() {
+				for _, to := range sent.To {
+					told[to] = true
+				}
+			}
+			if len(told) != c.told || told["hanna@example.com"] {
+				t.Errorf("%d were told, want %d", len(told), c.told)
+			}
+			stage := s.is(made.ID, governance.StatePendingApproval).Approval.Stages[0]
+			lines := s.Lines("a group has more members than are told")
+			if slices.Contains(stage.Unreached, crowd) != (c.leftOut > 0) || (len(lines) == 1) != (c.leftOut > 0) {
+				t.Errorf("unreached are %d, %v", len(stage.Unreached), lines)
+			}
+			for _, line := range lines {
+				if line["alert"] != true || line["groupId"] != crowd || line["leftOut"] != float64(c.leftOut) {
+					t.Errorf("told: %v", line)
+				}
+			}
+		})
+	}
+}
+
+// TestApproversWhoAreHidden after the policy was made: the group is among those who cannot be told, and if nobody else is, the fallback is told. rules: APR-02 APR-03
+func TestApproversWhoAreHidden(t *testing.T) {
+	for name, c := range map[string]struct{ hides, fallback bool }{"the group itself": {true, true}, "a group in it": {false, false}, "nothing": {}} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t)
+			crowd, inner := id("crowd"), id("inner")
+			for _, group := range []string{crowd, inner} {
+				s.directory.PutGroup(governance.Group{ID: group, DisplayName: "team", SecurityEnabled: true})
+			}
+			s.must(s.directory.PutMember(crowd, mia))
+			s.must(s.directory.PutMember(crowd, inner))
+			s.must(s.directory.PutMember(inner, carl))
+			packageID := s.pack(s.catalog("catalog"), "package", member(g1))
+			policy := approvedPolicy(packageID, members(crowd))
+			s.policy(policy)
+			made := s.submit(user(alice), request(packageID))
+			which := map[bool]string{true: crowd, false: inner}[c.hides]
+			if name != "nothing" {
+				_, err := s.directory.Update(which, func(o *directorymemory.Object) error {
+					o.Group.Visibility = governance.VisibilityHidden
+					return nil
+				})
+				s.must(err)
+				_, err = s.app.CreatePolicy(t.Context(), admin(), policy)
+				s.refused(err, governance.CodeInvalid, "primaryApprovers/0/groupId", "hidden", directory.PermissionHidden)
+			}
+			s.drain()
+			s.pass(2 * time.Minute)
+			s.pass(2 * time.Minute)
+			stage := s.is(made.ID, governance.StatePendingApproval).Approval.Stages[0]
+			if slices.Contains(stage.Unreached, crowd) != (name != "nothing") || (len(s.mails("hanna")) == 1) != c.fallback || (len(s.mails("mia")) == 1) == c.hides {
+				t.Errorf("unreached are %v, hanna got %q, mia %q", stage.Unreached, s.mails("hanna"), s.mails("mia"))
+			}
+			what := map[bool]string{true: "nobody can be told: ", false: "somebody cannot be told: "}[c.hides] + "there is no address, or none that takes mail"
+			if told := s.Lines(what); (len(told) == 1) != (name != "nothing") {
+				t.Errorf("told: %v", told)
+			}
+		})
 	}
 }

@@ -110,6 +110,10 @@ func (n *Notifier) tell(ctx context.Context, notice engine.Notice, kept *ledger.
 	if err := post.send(ctx, all.after(kept.Told)); err != nil {
 		return err
 	}
+	for id, count := range all.leftOut {
+		n.Log.ErrorContext(ctx, "a group has more members than are told", "alert", true, "requestId", request.ID, "notification", kept.Notification, "groupId", id, "told", maxTold, "leftOut", count,
+			"stops", "the mail to those who are left out", "mend", "docs/operate/stuck-request.md#somebody-cannot-be-told")
+	}
 	nobody := notice.Asks && !kept.Heard
 	if all.unreached = append(all.unreached, kept.Untold...); nobody || len(all.unreached) > 0 && notice.Asks || len(kept.Untold) > 0 {
 		what, stops := "somebody cannot be told: there is no address, or none that takes mail", "their mail, and nobody else's"
