@@ -2,12 +2,14 @@ package app_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"latchkey/shared/directory"
 	directorymemory "latchkey/shared/directory/memory"
 	"latchkey/shared/governance"
 	"latchkey/shared/ledger"
@@ -348,7 +350,8 @@ func TestAnApproverWithoutAMailbox(t *testing.T) {
 					t.Errorf("%s sees %v", who, approval.Stages[0].Unreached)
 				}
 			}
-			if told := s.Lines("somebody cannot be told: there is no address, or none that takes mail"); len(told) == 0 || told[0]["alert"] != true || !strings.Contains(s.Log(), mia) || strings.Contains(s.Log(), "mia at example") {
+			told := s.Lines("somebody cannot be told: there is no address, or none that takes mail") // before the fallback is asked, it is nobody
+			if told = append(told, s.Lines("nobody can be told: there is no address, or none that takes mail")...); len(told) != 1 || told[0]["alert"] != true || !strings.Contains(s.Log(), mia) || strings.Contains(s.Log(), "mia at example") {
 				t.Errorf("told: %v", told)
 			}
 			if untold, err := s.app.ledger.SomebodyIsUntold(t.Context()); err != nil || !untold {
@@ -400,5 +403,200 @@ func TestAskingInALoop(t *testing.T) {
 	}
 	if s.mails("alice") != nil {
 		t.Errorf("alice got %q for what she did herself", s.mails("alice"))
+	}
+}
+
+// TestAMailWithoutAnOutcome: who may have got neither of two mails counts as untold, so that an operator sees it and the fallback is told; nobody gets three. rules: APR-02 APR-10
+func TestAMailWithoutAnOutcome(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind  directorymemory.FaultKind
+		mails int
+	}{"nobody knows": {directorymemory.FaultUnavailable, 0}, "its answer is lost": {directorymemory.FaultLostResponse, 2}} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t)
+			failures := 2
+			s.directory.SetFault(func(one directorymemory.Operation) directorymemory.Fault {
+				if one != directorymemory.OperationSendMail || failures == 0 {
+					return directorymemory.Fault{}
+				}
+				failures--
+				return directorymemory.Fault{Kind: c.kind}
+			})
+			packageID := s.pack(s.catalog("catalog"), "package", member(g1))
+			s.policy(approvedPolicy(packageID, manager()))
+			made := s.submit(user(alice), request(packageID))
+			s.drain()
+			for range 8 {
+				s.pass(10 * time.Minute)
+			}
+			if len(s.mails("hanna")) != 1 || len(s.mails("henk")) != 1 || len(s.mails("mia")) != c.mails {
+				t.Errorf("hanna got %q, henk %q, mia %q", s.mails("hanna"), s.mails("henk"), s.mails("mia"))
+			}
+			if stage := s.is(made.ID, governance.StatePendingApproval).Approval.Stages[0]; !slices.Equal(stage.Unreached, []string{mia}) {
+				t.Errorf("unreached are %v", stage.Unreached)
+			}
+			if told := s.Lines("nobody can be told: there is no address, or none that takes mail"); len(told) != 1 || told[0]["alert"] != true {
+				t.Errorf("told: %v", told)
+			}
+			if untold, err := s.app.ledger.SomebodyIsUntold(t.Context()); err != nil || !untold {
+				t.Errorf("health does not know: %v", err)
+			}
+		})
+	}
+}
+
+// TestAnAlternateWithoutAMailbox: when whom a stage is forwarded to cannot be told, the fallback of the escalation is, and the approvers who know are not told again. rules: APR-10 APR-11
+func TestAnAlternateWithoutAMailbox(t *testing.T) {
+	for name, mute := range map[string]func(*stand){
+		"no address":        func(s *stand) { s.address(carl, "") },
+		"a refused address": func(s *stand) { s.directory.PutRefused("carl@example.com") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t)
+			packageID := s.pack(s.catalog("catalog"), "package", member(g1))
+			policy := approvedPolicy(packageID, manager())
+			stage := &policy.RequestApprovalSettings.Stages[0]
+			stage.IsEscalationEnabled, stage.DurationBeforeEscalation = true, days(3)
+			stage.EscalationApprovers, stage.FallbackEscalationApprovers = people(carl), members(helpdesk)
+			s.policy(policy)
+			made := s.submit(user(alice), request(packageID))
+			s.drain()
+			mute(s) // after it was asked who can be told
+			s.pass(71 * time.Hour)
+			before := len(s.mails("mia"))
+			s.pass(2 * time.Hour)
+			for range 3 {
+				s.pass(2 * time.Minute)
+			}
+			if len(s.mails("hanna")) != 1 || len(s.mails("henk")) != 1 || len(s.mails("carl")) != 0 || len(s.mails("mia")) != before {
+				t.Errorf("hanna got %q, henk %q, carl %q, mia %q", s.mails("hanna"), s.mails("henk"), s.mails("carl"), s.mails("mia")[before:])
+			}
+			if stage := s.is(made.ID, governance.StatePendingApproval).Approval.Stages[0]; !slices.Equal(stage.Unreached, []string{carl}) {
+				t.Errorf("unreached are %v", stage.Unreached)
+			}
+			s.must(s.decide(made.ID, hanna, governance.ResultApprove, ""))
+		})
+	}
+}
+
+// TestAskingUnderAnotherPolicy: who was not told of late is told at once, whatever others were.
+func TestAskingUnderAnotherPolicy(t *testing.T) {
+	s := newStand(t)
+	packageID := s.pack(s.catalog("catalog"), "package", member(g1))
+	first := s.policy(approvedPolicy(packageID, manager()))
+	other := approvedPolicy(packageID, people(carl))
+	other.DisplayName = "another"
+	second := s.policy(other)
+	for _, policy := range []string{first, second, first, second} {
+		ask := request(packageID)
+		ask.Assignment.AssignmentPolicyID = policy
+		made := s.submit(user(alice), ask)
+		s.drain()
+		if mails := s.mails("carl"); policy == second && len(mails) != 1 {
+			t.Errorf("carl got %q", mails)
+		}
+		s.must(s.app.CancelRequest(t.Context(), user(alice), made.ID))
+		s.drain()
+		s.pass(time.Minute)
+	}
+	if len(s.mails("mia")) != 1 || len(s.mails("carl")) != 1 {
+		t.Errorf("mia got %q, carl %q", s.mails("mia"), s.mails("carl"))
+	}
+}
+
+// TestALargeGroupOfApprovers: whoever is blocked or without an address in it, somebody further on can decide, and as many as are told are; that others are left out is an alert, and shows on the stage. rules: APR-02 APR-03
+func TestALargeGroupOfApprovers(t *testing.T) {
+	for name, c := range map[string]struct {
+		members, useless int
+		blocked          bool
+		told, leftOut    int
+	}{
+		"more than are told":             {members: 620, told: 500, leftOut: 120},
+		"the first are blocked":          {members: 620, useless: 510, blocked: true, told: 110},
+		"the first have no address":      {members: 620, useless: 510, told: 110},
+		"as many as are told":            {members: 500, told: 500},
+		"more are left with the blocked": {members: 1130, useless: 510, blocked: true, told: 500, leftOut: 120},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t)
+			crowd := id("crowd")
+			s.directory.PutGroup(governance.Group{ID: crowd, DisplayName: "crowd", SecurityEnabled: true})
+			for i := range c.members {
+				one := governance.User{ID: id(fmt.Sprintf("member%d", i)), Mail: fmt.Sprintf("member%d@example.com", i), AccountEnabled: true}
+				switch {
+				case i < c.useless && c.blocked:
+					one.AccountEnabled = false
+				case i < c.useless:
+					one.Mail = ""
+				}
+				s.directory.PutUser(one)
+				s.must(s.directory.PutMember(crowd, one.ID))
+			}
+			packageID := s.pack(s.catalog("catalog"), "package", member(g1))
+			s.policy(approvedPolicy(packageID, members(crowd)))
+			made := s.submit(user(alice), request(packageID))
+			s.drain()
+			s.pass(2 * time.Minute)
+			told := map[string]bool{}
+			for _, sent := range s.directory.Sent() {
+				for _, to := range sent.To {
+					told[to] = true
+				}
+			}
+			if len(told) != c.told || told["hanna@example.com"] {
+				t.Errorf("%d were told, want %d", len(told), c.told)
+			}
+			stage := s.is(made.ID, governance.StatePendingApproval).Approval.Stages[0]
+			lines := s.Lines("a group has more members than are told")
+			if slices.Contains(stage.Unreached, crowd) != (c.leftOut > 0) || (len(lines) == 1) != (c.leftOut > 0) {
+				t.Errorf("unreached are %d, %v", len(stage.Unreached), lines)
+			}
+			for _, line := range lines {
+				if line["alert"] != true || line["groupId"] != crowd || line["leftOut"] != float64(c.leftOut) {
+					t.Errorf("told: %v", line)
+				}
+			}
+		})
+	}
+}
+
+// TestApproversWhoAreHidden after the policy was made: the group is among those who cannot be told, and if nobody else is, the fallback is told. rules: APR-02 APR-03
+func TestApproversWhoAreHidden(t *testing.T) {
+	for name, c := range map[string]struct{ hides, fallback bool }{"the group itself": {true, true}, "a group in it": {false, false}, "nothing": {}} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t)
+			crowd, inner := id("crowd"), id("inner")
+			for _, group := range []string{crowd, inner} {
+				s.directory.PutGroup(governance.Group{ID: group, DisplayName: "team", SecurityEnabled: true})
+			}
+			s.must(s.directory.PutMember(crowd, mia))
+			s.must(s.directory.PutMember(crowd, inner))
+			s.must(s.directory.PutMember(inner, carl))
+			packageID := s.pack(s.catalog("catalog"), "package", member(g1))
+			policy := approvedPolicy(packageID, members(crowd))
+			s.policy(policy)
+			made := s.submit(user(alice), request(packageID))
+			which := map[bool]string{true: crowd, false: inner}[c.hides]
+			if name != "nothing" {
+				_, err := s.directory.Update(which, func(o *directorymemory.Object) error {
+					o.Group.Visibility = governance.VisibilityHidden
+					return nil
+				})
+				s.must(err)
+				_, err = s.app.CreatePolicy(t.Context(), admin(), policy)
+				s.refused(err, governance.CodeInvalid, "primaryApprovers/0/groupId", "hidden", directory.PermissionHidden)
+			}
+			s.drain()
+			s.pass(2 * time.Minute)
+			s.pass(2 * time.Minute)
+			stage := s.is(made.ID, governance.StatePendingApproval).Approval.Stages[0]
+			if slices.Contains(stage.Unreached, crowd) != (name != "nothing") || (len(s.mails("hanna")) == 1) != c.fallback || (len(s.mails("mia")) == 1) == c.hides {
+				t.Errorf("unreached are %v, hanna got %q, mia %q", stage.Unreached, s.mails("hanna"), s.mails("mia"))
+			}
+			what := map[bool]string{true: "nobody can be told: ", false: "somebody cannot be told: "}[c.hides] + "there is no address, or none that takes mail"
+			if told := s.Lines(what); (len(told) == 1) != (name != "nothing") {
+				t.Errorf("told: %v", told)
+			}
+		})
 	}
 }

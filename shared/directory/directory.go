@@ -53,8 +53,8 @@ func RetryAfter(err error) time.Duration {
 	return 0
 }
 
-// MaxGroupMembers bounds what GroupMembers returns: nobody notifies or lists more approvers than this.
-const MaxGroupMembers = 500
+// MaxGroupMembers bounds how many GroupMembers looks through.
+const MaxGroupMembers = 10_000
 
 // PermissionHidden is the application permission of Graph by which hidden memberships are seen.
 const PermissionHidden = "Member.Read.Hidden"
@@ -87,8 +87,10 @@ type Directory interface {
 	SeesHidden(ctx context.Context) (bool, error)
 	// MemberOf returns the ids of all groups that the user is in, nested membership included, in no order. Errors: ErrNotFound.
 	MemberOf(ctx context.Context, userID string) ([]string, error)
-	// GroupMembers returns the users in a group, nested membership included, at most MaxGroupMembers, without their managers. Errors: ErrNotFound.
-	GroupMembers(ctx context.Context, groupID string) ([]governance.User, error)
+	// GroupMembers takes the users in a group, nested membership included, without their managers and in no order, until take has enough of them: at most MaxGroupMembers. Errors: ErrNotFound.
+	GroupMembers(ctx context.Context, groupID string, take func(governance.User) bool) error
+	// HiddenIn is the id of a group whose members the identity does not see: the group itself, or one that is in it, at any depth; empty if there is none. Errors: ErrNotFound, and those of SeesHidden.
+	HiddenIn(ctx context.Context, groupID string) (string, error)
 
 	// HasMember and HasOwner say whether a user is a direct member or an owner of a group. Errors: ErrNotFound if the user or the group does not exist.
 	HasMember(ctx context.Context, groupID, userID string) (bool, error)

@@ -97,7 +97,7 @@ var approvalGate = gate{
 		}
 		openStage(request, index, now)
 		stage := &request.Approval.Stages[index]
-		at := facts.State.Head.AskAgain(request.AccessPackage.ID, index, now)
+		at := facts.State.Head.AskAgain(request.AccessPackage.ID, index, stage.Whom(), now)
 		if !at.Before(stage.EndsDateTime.Instant()) { // nobody would be told in time
 			at = now
 		}
@@ -165,23 +165,27 @@ func (c *Change) lookAgain(request *governance.AssignmentRequest, facts Facts, n
 	case facts.Asked.IsNobody() && len(facts.Asked.AlternateUsers)+len(facts.Asked.AlternateGroups) == 0:
 		c.updated(request, stage.DisplayName+": nobody can decide it any more; an administrator is told", now)
 	default:
+		before := *stage
 		stage.ApproverUserIDs, stage.ApproverGroupIDs = facts.Asked.Users, facts.Asked.Groups
 		if stage.Escalated {
 			stage.AlternateUserIDs, stage.AlternateGroupIDs = facts.Asked.AlternateUsers, facts.Asked.AlternateGroups
 		}
-		c.updated(request, stage.DisplayName+": forwarded to others, because none of those who were asked can decide any more", now)
-		c.notify(request, governance.NotifyApprovers, index)
-		if stage.Escalated {
+		c.updated(request, stage.DisplayName+": forwarded to others, because none of those who were asked can decide any more, or be told", now)
+		if !slices.Equal(before.ApproverUserIDs, stage.ApproverUserIDs) || !slices.Equal(before.ApproverGroupIDs, stage.ApproverGroupIDs) {
+			c.notify(request, governance.NotifyApprovers, index)
+		}
+		if !slices.Equal(before.AlternateUserIDs, stage.AlternateUserIDs) || !slices.Equal(before.AlternateGroupIDs, stage.AlternateGroupIDs) {
 			c.notify(request, governance.NotifyAlternates, index)
 		}
 	}
 	return nil
 }
 
-// maxUnreached is how many who cannot be told a stage names.
-const maxUnreached = 50
+// MaxUnreached is how many who cannot be told a stage names.
+const MaxUnreached = 500
 
-// Unreached notes who cannot be told that a stage waits for them. If nobody could be, it is looked for others at once. An empty change means that it does not wait any more, or that this is known.
+// Unreached notes who cannot be told that a stage waits for them, beside those of whom that is known. If nobody could be, it is looked for others at once. An empty change means that it does not wait any more,
+// or that this is known.
 func Unreached(s State, requestID string, index int, ids []string, nobody bool, now time.Time) (Change, error) {
 	request, ok := Find[governance.AssignmentRequest](s, requestID)
 	if !ok || request.State != governance.StatePendingApproval || index != nextStage(request) {
@@ -189,10 +193,12 @@ func Unreached(s State, requestID string, index int, ids []string, nobody bool, 
 	}
 	request = clone(request)
 	stage, change := &request.Approval.Stages[index], Change{}
-	if ids = ids[:min(len(ids), maxUnreached)]; slices.Equal(ids, stage.Unreached) {
+	more := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return slices.Contains(stage.Unreached, id) })
+	if looks := nobody && len(ids) == 0 && stage.LookDateTime.Instant().After(now); len(more) == 0 && !looks {
 		return change, nil
 	}
-	stage.Unreached = slices.Clone(ids)
+	known := slices.Concat(stage.Unreached, more)
+	stage.Unreached = known[:min(len(known), MaxUnreached)]
 	if nobody {
 		stage.LookDateTime = governance.At(now)
 	}

@@ -48,8 +48,8 @@ var (
 	toWhoAsks = []Suppression{direct, muted}
 
 	notices = map[governance.NotificationKind]Notice{
-		governance.NotifyApprovers:        {To: approvers, Holds: isOpen, Asks: true},
-		governance.NotifyAlternates:       {To: alternates, Holds: isEscalated, Asks: true},
+		governance.NotifyApprovers:        {To: afresh(approvers), Holds: isOpen, Asks: true},
+		governance.NotifyAlternates:       {To: afresh(alternates), Holds: isEscalated, Asks: true},
 		governance.NotifyReminded:         {To: approvers, Holds: isOpen},
 		governance.NotifyStageApproved:    {To: asked, Holds: isStage(governance.StageCompleted, governance.ResultApprove)},
 		governance.NotifyApproved:         {To: asked, Holds: isStage(governance.StageCompleted, governance.ResultApprove)},
@@ -133,6 +133,15 @@ func approvers(request governance.AssignmentRequest, stage governance.ApprovalSt
 
 func alternates(request governance.AssignmentRequest, stage governance.ApprovalStage) Audience {
 	return Audience{UserIDs: stage.AlternateUserIDs, GroupIDs: stage.AlternateGroupIDs, Without: parties(request)}
+}
+
+// afresh are those of an audience of whom it is not known that they cannot be told: who was mailed in vain is not mailed again for the sake of those who come in for them.
+func afresh(to func(governance.AssignmentRequest, governance.ApprovalStage) Audience) func(governance.AssignmentRequest, governance.ApprovalStage) Audience {
+	return func(request governance.AssignmentRequest, stage governance.ApprovalStage) Audience {
+		all := to(request, stage)
+		all.Without = append(all.Without, stage.Unreached...)
+		return all
+	}
 }
 
 // asked are all who were asked in a stage, but for who has decided it.

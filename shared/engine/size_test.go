@@ -96,6 +96,7 @@ var limits = map[string]limit{
 	"Place.Partition":    {bytes: id},
 	"Effect.TraceParent": {bytes: 55}, // W3C Trace Context
 	"Effect.Told":        {bytes: id},
+	"Effect.Untold":      {bytes: id, count: engine.MaxUnreached}, // notice.post
 
 	"Head.ID":                 {bytes: id},
 	"Head.AuditHash":          {bytes: hash},
@@ -121,9 +122,10 @@ var limits = map[string]limit{
 	"TaskClaim.Key":           {bytes: 128}, // a word of ours and two ids
 	"TaskClaim.TaskID":        {bytes: id},
 	"TaskMark.RequestID":      {bytes: id},
-	"ApprovalStage.Unreached": {bytes: id, count: 50},                         // engine.Unreached
+	"ApprovalStage.Unreached": {bytes: id, count: engine.MaxUnreached},        // engine.Unreached
 	"Head.Asked":              {count: governance.MaxInFlight, reached: true}, // Head.asked
 	"Asked.PackageID":         {bytes: id},
+	"Asked.Whom":              {bytes: id},
 	"Head.Changed":            {bytes: 64, count: governance.MaxChanged, reached: true}, // Head.Change
 }
 
@@ -470,7 +472,7 @@ func begun(t *testing.T) (*full, engine.Submission) {
 		State: stateOf(fullHead(t)),
 	}
 	for i := range governance.MaxInFlight {
-		f.Head.Asked = append(f.Head.Asked, governance.Asked{PackageID: guid("wanted", i), Stage: governance.MaxStages - 1, At: governance.At(f.now)})
+		f.Head.Asked = append(f.Head.Asked, governance.Asked{PackageID: guid("wanted", i), Whom: guid("whom", i), Stage: governance.MaxStages - 1, At: governance.At(f.now)})
 	}
 	for i := range governance.MaxInFlight - 1 {
 		f.Head.InFlight = append(f.Head.InFlight, governance.InFlight{RequestID: guid("add", i), PackageID: guid("wanted", i), AssignmentID: guid("next", i), Type: governance.RequestUserAdd, State: governance.StatePendingApproval})

@@ -52,6 +52,9 @@ type Effect struct {
 	Begun int    `json:"begun,omitempty"` // how often the telling of those who are next was begun, and has no outcome
 	Told  string `json:"told,omitempty"`  // of those who are to be told, in the order of their ids, the last who has been
 
+	Heard  bool     `json:"heard,omitempty"`  // a mail to some of them was taken
+	Untold []string `json:"untold,omitempty"` // the ids of those whose address was refused, or to whom nobody knows whether a mail went
+
 	NotBefore   time.Time `json:"notBefore,omitzero"`
 	TraceParent string    `json:"traceParent,omitempty"` // the trace that it belongs to (W3C Trace Context); empty without telemetry
 }

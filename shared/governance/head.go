@@ -143,22 +143,23 @@ func (h *Holding) HasFailed() bool {
 	return h.State == AssignmentDeliveryFailed || h.State == AssignmentPartiallyDelivered
 }
 
-// Asked is when the approvers of a package's stage are told, or were of late, that a request of the subject waits for them.
+// Asked is when some approvers of a package's stage are told, or were of late, that a request of the subject waits for them.
 type Asked struct {
 	PackageID string    `json:"packageId"`
 	Stage     int       `json:"stage,omitempty"`
+	Whom      string    `json:"whom,omitempty"` // ApprovalStage.Whom: others are told at once
 	At        *DateTime `json:"at"`
 }
 
 // AskingPause is the least time between two mails to those who decide about a subject and a package, however often it is asked for and taken back.
 const AskingPause = 10 * time.Minute
 
-// AskAgain is when the approvers of a package's stage may be told next that a request waits: now, or when the last time is long enough ago.
-func (h *Head) AskAgain(packageID string, stage int, now time.Time) time.Time {
+// AskAgain is when these approvers of a package's stage may be told next that a request waits: now, or when the last time is long enough ago.
+func (h *Head) AskAgain(packageID string, stage int, whom string, now time.Time) time.Time {
 	for _, last := range h.Asked {
 		at := last.At.Instant()
 		switch {
-		case last.PackageID != packageID || last.Stage != stage:
+		case last.PackageID != packageID || last.Stage != stage || last.Whom != whom:
 		case at.After(now): // whoever was to be told of then may have been taken back; if not, there is one mail the less
 			return at
 		case at.Add(AskingPause).After(now):
@@ -171,7 +172,7 @@ func (h *Head) AskAgain(packageID string, stage int, now time.Time) time.Time {
 // asked notes when approvers are told, and forgets what tells nothing any more.
 func (h *Head) asked(next Asked) {
 	keep := slices.DeleteFunc(slices.Clone(h.Asked), func(a Asked) bool {
-		return a.PackageID == next.PackageID && a.Stage == next.Stage || a.At.Instant().Add(AskingPause).Before(next.At.Instant())
+		return a.PackageID == next.PackageID && a.Stage == next.Stage && a.Whom == next.Whom || a.At.Instant().Add(AskingPause).Before(next.At.Instant())
 	})
 	h.Asked = append(keep[max(0, len(keep)-MaxInFlight+1):], next)
 }

@@ -2,6 +2,7 @@ package governance
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -177,7 +178,14 @@ type ApprovalStage struct {
 	LookDateTime      *DateTime `json:"lookDateTime,omitempty"` // when it is looked again whether anybody can decide
 	EndsDateTime      *DateTime `json:"endsDateTime,omitempty"` // then it is denied automatically
 	Escalated         bool      `json:"escalated,omitempty"`
-	Unreached         []string  `json:"@latchkey.unreached,omitempty"` // the ids of those who may decide, and groups of them, who cannot be told: no address, or none that takes mail
+	Unreached         []string  `json:"@latchkey.unreached,omitempty"` // the ids of those who may decide, and groups of them, who cannot be told: no address, or none that takes mail, or nobody knows
+}
+
+// Whom is a name for those who are asked first, whoever else may be: the same for the same.
+func (s ApprovalStage) Whom() string {
+	ids := slices.Concat(s.ApproverUserIDs, s.ApproverGroupIDs)
+	slices.Sort(ids)
+	return NameID("asked:" + strings.Join(ids, ":"))
 }
 
 // DocumentKind implements Document.
@@ -219,7 +227,7 @@ func (r AssignmentRequest) Enter(head *Head) {
 	if r.Approval != nil {
 		for i, stage := range r.Approval.Stages {
 			if stage.Status == StageInProgress && stage.AskedDateTime != nil {
-				head.asked(Asked{PackageID: r.AccessPackage.ID, Stage: i, At: stage.AskedDateTime})
+				head.asked(Asked{PackageID: r.AccessPackage.ID, Stage: i, Whom: stage.Whom(), At: stage.AskedDateTime})
 			}
 		}
 	}

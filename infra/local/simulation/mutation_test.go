@@ -91,12 +91,11 @@ func (d welcoming) User(ctx context.Context, id string) (governance.User, error)
 	return user, err
 }
 
-func (d welcoming) GroupMembers(ctx context.Context, id string) ([]governance.User, error) {
-	users, err := d.Directory.GroupMembers(ctx, id)
-	for i := range users {
-		users[i].AccountEnabled = true
-	}
-	return users, err
+func (d welcoming) GroupMembers(ctx context.Context, id string, take func(governance.User) bool) error {
+	return d.Directory.GroupMembers(ctx, id, func(user governance.User) bool {
+		user.AccountEnabled = true
+		return take(user)
+	})
 }
 
 // final says of what may be restored that it has gone for good.

@@ -246,8 +246,13 @@ func (p directoryPort) MemberOf(ctx context.Context, userID string) ([]string, e
 	return call(p.world, "memberOf", userID, false, func() ([]string, error) { return p.inner.MemberOf(ctx, userID) })
 }
 
-func (p directoryPort) GroupMembers(ctx context.Context, groupID string) ([]governance.User, error) {
-	return call(p.world, "members", groupID, false, func() ([]governance.User, error) { return p.inner.GroupMembers(ctx, groupID) })
+func (p directoryPort) GroupMembers(ctx context.Context, groupID string, take func(governance.User) bool) error {
+	_, err := call(p.world, "members", groupID, false, func() (struct{}, error) { return struct{}{}, p.inner.GroupMembers(ctx, groupID, take) })
+	return err
+}
+
+func (p directoryPort) HiddenIn(ctx context.Context, groupID string) (string, error) {
+	return call(p.world, "hidden", groupID, false, func() (string, error) { return p.inner.HiddenIn(ctx, groupID) })
 }
 
 func (p directoryPort) Managers(ctx context.Context, userID string, levels int) ([]string, error) {

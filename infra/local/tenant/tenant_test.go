@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"latchkey/infra/local/tenant"
+	"latchkey/shared/directory/directorytest"
 	"latchkey/shared/directory/memory"
 	"latchkey/shared/governance"
 )
@@ -253,7 +254,7 @@ func TestPopulate(t *testing.T) {
 	if crm, ok := d.ServicePrincipalByApp(sample.EnterpriseApplications[0].AppID); !ok || len(crm.ServicePrincipal.AppRoles) != 2 {
 		t.Errorf("the enterprise application: %+v", crm)
 	}
-	nested, err := d.GroupMembers(t.Context(), "20000000-0000-4000-8000-000000000007")
+	nested, err := directorytest.Members(t.Context(), d, "20000000-0000-4000-8000-000000000007")
 	if err != nil || len(nested) != 3 {
 		t.Errorf("a group with a group in it has %d people (%v), want 3", len(nested), err)
 	}

@@ -17,12 +17,10 @@ import (
 func canDecide(ctx context.Context, d directory.Directory, aboutID string, unreached ...string) func(users, groups []string) (engine.Able, error) {
 	return func(userIDs, groupIDs []string) (engine.Able, error) {
 		var able engine.Able
-		look := func(users []governance.User) {
-			for _, user := range users {
-				can := user.AccountEnabled && !strings.EqualFold(user.ID, aboutID)
-				able.Decide = able.Decide || can
-				able.Hear = able.Hear || can && directory.IsMailAddress(user.Mail) && !slices.Contains(unreached, strings.ToLower(user.ID))
-			}
+		look := func(user governance.User) {
+			can := user.AccountEnabled && !strings.EqualFold(user.ID, aboutID)
+			able.Decide = able.Decide || can
+			able.Hear = able.Hear || can && directory.IsMailAddress(user.Mail) && !slices.Contains(unreached, strings.ToLower(user.ID))
 		}
 		for _, id := range userIDs {
 			user, err := d.User(ctx, id)
@@ -30,14 +28,17 @@ func canDecide(ctx context.Context, d directory.Directory, aboutID string, unrea
 				return able, fmt.Errorf("look up an approver: %w", err)
 			}
 			if err == nil {
-				look([]governance.User{user})
+				look(user)
 			}
 			if able.Hear {
 				return able, nil
 			}
 		}
 		for _, id := range groupIDs {
-			members, err := d.GroupMembers(ctx, id)
+			err := d.GroupMembers(ctx, id, func(user governance.User) bool {
+				look(user)
+				return !able.Hear
+			})
 			if errors.Is(err, directory.ErrForbidden) || errors.Is(err, directory.ErrRefused) {
 				able.Decide = true
 				continue
@@ -45,7 +46,7 @@ func canDecide(ctx context.Context, d directory.Directory, aboutID string, unrea
 			if err != nil && !isNotFound(err) {
 				return able, fmt.Errorf("look up a group of approvers: %w", err)
 			}
-			if look(members); able.Hear {
+			if able.Hear {
 				return able, nil
 			}
 		}
@@ -86,7 +87,13 @@ func (d *Delivery) standIns(ctx context.Context, request governance.AssignmentRe
 	if stage.Escalated {
 		users, groups = slices.Concat(users, stage.AlternateUserIDs), slices.Concat(groups, stage.AlternateGroupIDs)
 	}
-	able, err := canDecide(ctx, d.Directory, request.Assignment.Target.ObjectID, stage.Unreached...)(users, groups)
+	can := canDecide(ctx, d.Directory, request.Assignment.Target.ObjectID, stage.Unreached...)
+	able, err := can(stage.ApproverUserIDs, stage.ApproverGroupIDs)
+	if err == nil && stage.Escalated { // whom it was forwarded to must hear of it, whoever knew before
+		var alternates engine.Able
+		alternates, err = can(stage.AlternateUserIDs, stage.AlternateGroupIDs)
+		able = engine.Able{Decide: able.Decide || alternates.Decide, Hear: alternates.Hear}
+	}
 	if able.Hear || err != nil {
 		return nil, err
 	}

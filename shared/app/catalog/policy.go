@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"latchkey/shared/app/authz"
@@ -100,11 +101,16 @@ func (p *Policies) peopleExist(ctx context.Context, policy governance.Assignment
 // groupTells refuses a group whose members cannot be seen: it would have nobody in it, whoever is. Errors: CodeInvalid, and those of the directory.
 func (p *Policies) groupTells(ctx context.Context, target, id string) error {
 	group, err := p.Directory.Group(ctx, id)
-	if err != nil || group.Visibility != governance.VisibilityHidden {
+	if err != nil {
 		return err
 	}
-	if sees, err := p.Directory.SeesHidden(ctx); err != nil || sees {
+	hidden, err := p.Directory.HiddenIn(ctx, id)
+	if err != nil || hidden == "" {
 		return err
+	}
+	if !strings.EqualFold(hidden, id) {
+		return governance.Invalid(target, "%s: the membership of the group %s, which is in the group %q, is hidden, so nobody of it would be found; grant the permission %s (infra/entra/setup.sh --with hidden), or name another group.",
+			target, hidden, group.DisplayName, directory.PermissionHidden)
 	}
 	return governance.Invalid(target, "%s: the membership of the group %q is hidden, so nobody would be found in it; grant the permission %s (infra/entra/setup.sh --with hidden), or name another group.",
 		target, group.DisplayName, directory.PermissionHidden)

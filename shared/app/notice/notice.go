@@ -52,7 +52,7 @@ type unread struct{}
 func (*unread) UnmarshalJSON([]byte) error { return nil }
 
 // Notify tells of one notification (NOT-01 to NOT-08). The message only says that there is something to look at: what is told is what was committed, if it still is so, and once, however many messages there
-// are. That a mail is begun is noted before it is sent; one that was begun and has no outcome is sent once more, and not again: nobody gets three. What fails for now is put off, and others are told
+// are. That a mail is begun is noted before it is sent; one that was begun and has no outcome is sent once more, and not again: nobody gets three, and those it went to count as untold. What fails for now is put off, and others are told
 // meanwhile. Errors: CodeInvalid for a notification that there is not, or that could not be told for want of its request; those after which the message may be dropped, since the timer sends another.
 func (n *Notifier) Notify(ctx context.Context, message governance.Effect) error {
 	kept, waits, err := n.Ledger.Kept(ctx, message)
@@ -110,12 +110,21 @@ func (n *Notifier) tell(ctx context.Context, notice engine.Notice, kept *ledger.
 	if err := post.send(ctx, all.after(kept.Told)); err != nil {
 		return err
 	}
-	if all.unreached = append(all.unreached, post.refused...); len(all.unreached) > 0 && (notice.Asks || len(post.refused) > 0) {
-		n.Log.ErrorContext(ctx, "somebody cannot be told: there is no address, or none that takes mail", "alert", true, "requestId", request.ID, "notification", kept.Notification,
-			"objectIds", all.unreached[:min(len(all.unreached), maxNamed)], "count", len(all.unreached), "stops", "their mail, and nobody else's", "mend", "docs/operate/stuck-request.md#somebody-cannot-be-told")
+	for id, count := range all.leftOut {
+		n.Log.ErrorContext(ctx, "a group has more members than are told", "alert", true, "requestId", request.ID, "notification", kept.Notification, "groupId", id, "told", maxTold, "leftOut", count,
+			"stops", "the mail to those who are left out", "mend", "docs/operate/stuck-request.md#somebody-cannot-be-told")
 	}
-	if notice.Asks && len(all.unreached) > 0 {
-		if err := n.note(ctx, *kept, all.unreached, len(all.readers) == len(post.refused)); err != nil {
+	nobody := notice.Asks && !kept.Heard
+	if all.unreached = append(all.unreached, kept.Untold...); nobody || len(all.unreached) > 0 && notice.Asks || len(kept.Untold) > 0 {
+		what, stops := "somebody cannot be told: there is no address, or none that takes mail", "their mail, and nobody else's"
+		if nobody {
+			what, stops = "nobody can be told: there is no address, or none that takes mail", "the decision, until the others who may decide it are told, if there are any"
+		}
+		n.Log.ErrorContext(ctx, what, "alert", true, "requestId", request.ID, "notification", kept.Notification, "objectIds", all.unreached[:min(len(all.unreached), maxNamed)],
+			"count", len(all.unreached), "stops", stops, "mend", "docs/operate/stuck-request.md#somebody-cannot-be-told")
+	}
+	if nobody || notice.Asks && len(all.unreached) > 0 {
+		if err := n.note(ctx, *kept, all.unreached, nobody); err != nil {
 			return err
 		}
 	}
@@ -148,9 +157,8 @@ func (n *Notifier) lives(ctx context.Context, kept ledger.Kept, assignmentID str
 // post is the mails of one notification on their way.
 type post struct {
 	*Notifier
-	kept    *ledger.Kept
-	mail    governance.Mail
-	refused []string // the ids of those whose address was refused
+	kept *ledger.Kept
+	mail governance.Mail
 }
 
 // send sends the mail to these, some at a time. What was sent to some, and what became of it, is noted with the beginning of the next; a mail that was refused for one of its addresses goes to half of them
@@ -159,8 +167,7 @@ func (p *post) send(ctx context.Context, to []reader) error {
 	for size := perMail; len(to) > 0; {
 		some := to[:min(size, len(to))]
 		if p.kept.Begun >= maxBegun { // by somebody who died before the outcome
-			p.doubtful(ctx, nil)
-			to = p.told(to, len(some))
+			to = p.doubtful(ctx, to, some, nil)
 			continue
 		}
 		p.kept.Begun++
@@ -176,18 +183,18 @@ func (p *post) send(ctx context.Context, to []reader) error {
 		err := p.Directory.SendMail(ctx, p.mail)
 		switch {
 		case err == nil:
+			p.kept.Heard = true
 			to = p.told(to, len(some))
 		case errors.Is(err, directory.ErrRecipient) && len(some) > 1:
 			p.kept.Begun, size = p.kept.Begun-1, (len(some)+1)/2
 		case errors.Is(err, directory.ErrRecipient):
-			p.refused, size = append(p.refused, some[0].id), perMail
-			to = p.told(to, 1)
+			size = perMail
+			to = p.untold(to, some)
 		case errors.Is(err, directory.ErrUnavailable) && !errors.Is(err, directory.ErrUndone):
 			if p.kept.Begun < maxBegun || ctx.Err() != nil {
 				return fmt.Errorf("send the mail %q: %w", p.kept.Notification, err)
 			}
-			p.doubtful(ctx, err)
-			to = p.told(to, len(some))
+			to = p.doubtful(ctx, to, some, err)
 		default:
 			p.kept.Begun--
 			return fmt.Errorf("send the mail %q: %w", p.kept.Notification, err)
@@ -202,9 +209,19 @@ func (p *post) told(to []reader, count int) []reader {
 	return to[count:]
 }
 
-func (p *post) doubtful(ctx context.Context, err error) {
+// untold goes on after those first, who have not been told.
+func (p *post) untold(to, some []reader) []reader {
+	for _, one := range some[:min(len(some), engine.MaxUnreached-len(p.kept.Untold))] {
+		p.kept.Untold = append(p.kept.Untold, one.id)
+	}
+	return p.told(to, len(some))
+}
+
+// doubtful counts those first as untold: a mail to them was begun often enough, and each time nobody knows what became of it.
+func (p *post) doubtful(ctx context.Context, to, some []reader, err error) []reader {
 	p.Log.ErrorContext(ctx, "a notification may not have arrived", "alert", true, "effectId", p.kept.ID, "requestId", p.kept.RequestID, "notification", p.kept.Notification, "error", err,
 		"stops", "this mail, if neither of the two was sent", "mend", "docs/operate/dead-letters.md#mail")
+	return p.untold(to, some)
 }
 
 // putOff has a notification tried again later. What waiting does not mend is given up, loudly, and so is what has been waited for long enough; but somebody who has to decide is told whenever it becomes possible.

@@ -16,63 +16,94 @@ import (
 // reader is somebody who can be told.
 type reader struct{ id, address string }
 
+// maxTold is how many members of one group are told at most.
+const maxTold = 500
+
 // audience is who is to be told.
 type audience struct {
-	readers   []reader // by their ids, each address once
-	unreached []string // the ids of people, and of groups, who cannot be told
+	readers   []reader       // by their ids, each address once
+	unreached []string       // the ids of groups and people who cannot be told
+	leftOut   map[string]int // how many members of a group are more than are told, by its id
 }
 
-// readers looks an audience up. Who is gone or blocked is not in it. Errors: the directory's, of what waiting may mend.
-func (n *Notifier) readers(ctx context.Context, to engine.Audience) (audience, error) {
-	var all audience
-	add := func(users []governance.User, err error) error {
-		if errors.Is(err, directory.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("look up whom to notify: %w", err)
-		}
-		for _, user := range users {
-			id := strings.ToLower(user.ID)
-			switch {
-			case !user.AccountEnabled || slices.Contains(to.Without, id):
-			case !directory.IsMailAddress(user.Mail):
-				all.unreached = append(all.unreached, id)
-			default:
-				all.readers = append(all.readers, reader{id, strings.ToLower(user.Mail)})
-			}
-		}
-		return nil
+// add adds somebody, unless they are gone or blocked, or without.
+func (a *audience) add(user governance.User, without []string) {
+	id := strings.ToLower(user.ID)
+	switch {
+	case !user.AccountEnabled || slices.Contains(without, id):
+	case !directory.IsMailAddress(user.Mail):
+		a.unreached = append(a.unreached, id)
+	default:
+		a.readers = append(a.readers, reader{id, strings.ToLower(user.Mail)})
 	}
+}
+
+func (a *audience) sort() {
+	slices.SortFunc(a.readers, func(a, b reader) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.address, b.address)) })
+}
+
+// readers looks an audience up. Who is gone or blocked is not in it. Of a group that is too large those are told who come first, whenever it is read. Errors: the directory's, of what waiting may mend.
+func (n *Notifier) readers(ctx context.Context, to engine.Audience) (audience, error) {
+	all := audience{leftOut: map[string]int{}}
 	for _, id := range to.UserIDs {
 		user, err := n.Directory.RecentUser(ctx, id)
-		if err := add([]governance.User{user}, err); err != nil {
-			return all, err
+		switch {
+		case err == nil:
+			all.add(user, to.Without)
+		case !errors.Is(err, directory.ErrNotFound):
+			return all, fmt.Errorf("look up whom to notify: %w", err)
 		}
 	}
+	var groups []string
 	for _, id := range to.GroupIDs {
-		members, err := n.Directory.GroupMembers(ctx, id)
-		if errors.Is(err, directory.ErrForbidden) || errors.Is(err, directory.ErrRefused) { // it does not tell who is in it; the others are told all the same
-			all.unreached = append(all.unreached, strings.ToLower(id))
-			continue
-		}
-		if err := add(members, err); err != nil {
+		some, whole, err := n.members(ctx, id, to.Without)
+		if err != nil {
 			return all, err
 		}
-		if len(members) >= directory.MaxGroupMembers {
-			n.Log.WarnContext(ctx, "a group has more members than are told", "groupId", id, "told", directory.MaxGroupMembers)
+		id = strings.ToLower(id)
+		some.sort()
+		if more := len(some.readers) - maxTold; more > 0 {
+			some.readers, all.leftOut[id], whole = some.readers[:maxTold], more, false
 		}
+		if !whole {
+			groups = append(groups, id)
+		}
+		all.readers, all.unreached = append(all.readers, some.readers...), append(all.unreached, some.unreached...)
 	}
-	slices.SortFunc(all.readers, func(a, b reader) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.address, b.address)) })
+	all.sort()
 	met := map[string]bool{}
 	all.readers = slices.DeleteFunc(all.readers, func(one reader) bool {
 		before := met[one.address]
 		met[one.address] = true
 		return before
 	})
-	slices.Sort(all.unreached)
-	all.unreached = slices.Compact(all.unreached)
+	for _, ids := range []*[]string{&groups, &all.unreached} {
+		slices.Sort(*ids)
+		*ids = slices.Compact(*ids)
+	}
+	all.unreached = append(groups, all.unreached...)
 	return all, nil
+}
+
+// members are those of a group; not whole: it does not tell of all who are in it, and the others are told all the same.
+func (n *Notifier) members(ctx context.Context, id string, without []string) (some audience, whole bool, err error) {
+	err = n.Directory.GroupMembers(ctx, id, func(user governance.User) bool {
+		some.add(user, without)
+		return true
+	})
+	hidden := ""
+	if err == nil {
+		hidden, err = n.Directory.HiddenIn(ctx, id)
+	}
+	switch {
+	case errors.Is(err, directory.ErrNotFound):
+		return some, true, nil
+	case errors.Is(err, directory.ErrForbidden) || errors.Is(err, directory.ErrRefused):
+		return some, false, nil
+	case err != nil:
+		return some, false, fmt.Errorf("look up whom to notify: %w", err)
+	}
+	return some, hidden == "", nil
 }
 
 // after are the readers whose ids come after one.

@@ -86,7 +86,7 @@ func absent(t *testing.T, dir directory.Directory, ids []string) {
 			if report, err := dir.User(t.Context(), userID(2)); err != nil || report.ManagerID != "" {
 				t.Errorf("the manager is %q, %v", report.ManagerID, err)
 			}
-			if members, err := dir.GroupMembers(t.Context(), groupID(1)); err == nil && len(members) != 1 {
+			if members, err := Members(t.Context(), dir, groupID(1)); err == nil && len(members) != 1 {
 				t.Errorf("a deleted person is among %v", members)
 			}
 		} else if groups, err := dir.MemberOf(t.Context(), userID(4)); err != nil || len(groups) != 0 {

@@ -225,7 +225,7 @@ func TestPermissionsAreEnoughAndEachIsNeeded(t *testing.T) {
 		_, err2 := dir.Group(ctx, team(1).ID)
 		_, errOfApp := dir.ApplicationEnabled(ctx, robot.ID)
 		_, err3 := dir.MemberOf(ctx, person(1).ID)
-		_, err4 := dir.GroupMembers(ctx, team(1).ID)
+		_, err4 := directorytest.Members(ctx, dir, team(1).ID)
 		_, err5 := dir.Managers(ctx, person(1).ID, 4)
 		_, err6 := dir.HasMember(ctx, team(1).ID, person(1).ID)
 		_, err7 := dir.HasOwner(ctx, team(1).ID, person(1).ID)

@@ -29,6 +29,8 @@ var (
 
 const applicationPath = "/servicePrincipals/{id}"
 
+const membersPage = 500 // how many members of a group one answer has
+
 const maxPages = 100 // nobody is in 99,900 groups: a service that links its pages in a circle is stopped
 
 // directoryObject is what of any object is read in a list; the type tells groups from directory roles.
@@ -132,25 +134,56 @@ func (d *Directory) MemberOf(ctx context.Context, userID string) ([]string, erro
 	return ids, nil
 }
 
-// GroupMembers returns the users in a group, nested membership included, at most directory.MaxGroupMembers. A type cast on transitive members is an advanced query, too.
-func (d *Directory) GroupMembers(ctx context.Context, groupID string) ([]governance.User, error) {
-	if !governance.IsGUID(groupID) {
-		return nil, noSuch("group", groupID)
+// GroupMembers takes the users in a group, nested membership included, page by page until take has enough.
+func (d *Directory) GroupMembers(ctx context.Context, groupID string, take func(governance.User) bool) error {
+	left := directory.MaxGroupMembers
+	return within(ctx, d, groupID, "user", userProperties, func(found []governance.User) bool {
+		for _, user := range found {
+			if left--; left < 0 || !take(user) {
+				return false
+			}
+		}
+		return left > 0
+	})
+}
+
+// HiddenIn looks at the visibility of a group and, as long as that shows who is in it, at those of the groups in it. A group is seen in another whatever it hides itself.
+func (d *Directory) HiddenIn(ctx context.Context, groupID string) (string, error) {
+	group, err := d.Group(ctx, groupID)
+	if err != nil {
+		return "", err
 	}
-	path := fmt.Sprintf("/groups/{id}/transitiveMembers/microsoft.graph.user?$select=%s&$top=%d&$count=true", strings.Join(userProperties, ","), directory.MaxGroupMembers)
+	hidden := ""
+	look := func(found []governance.Group) bool {
+		at := slices.IndexFunc(found, func(one governance.Group) bool { return one.Visibility == governance.VisibilityHidden })
+		if at >= 0 {
+			hidden = strings.ToLower(found[at].ID)
+		}
+		return at < 0
+	}
+	if look([]governance.Group{group}) {
+		err = within(ctx, d, groupID, "group", []string{"id", "visibility"}, look)
+	}
+	if err != nil || hidden == "" {
+		return "", err
+	}
+	if sees, err := d.SeesHidden(ctx); err != nil || sees {
+		return "", err
+	}
+	return hidden, nil
+}
+
+// within reads what of a type is in a group, nested membership included. A type cast on transitive members is an advanced query, too.
+func within[T any](ctx context.Context, d *Directory, groupID, kind string, properties []string, take func([]T) bool) error {
+	if !governance.IsGUID(groupID) {
+		return noSuch("group", groupID)
+	}
+	path := fmt.Sprintf("/groups/{id}/transitiveMembers/microsoft.graph.%s?$select=%s&$top=%d&$count=true", kind, strings.Join(properties, ","), membersPage)
 	request, err := d.request(abstractions.GET, path, map[string]string{"id": groupID}, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var members []governance.User
-	err = pages(ctx, d, OperationGroupMembers, request, func(found []governance.User) bool {
-		members = append(members, found[:min(len(found), directory.MaxGroupMembers-len(members))]...)
-		return len(members) < directory.MaxGroupMembers
-	})
-	if err != nil {
-		return nil, err
-	}
-	return members, nil
+	return pages(ctx, d, OperationGroupMembers, request, take)
 }
 
 var errTooManyPages = errors.New("graph: the list does not end")

@@ -286,9 +286,9 @@ func (d *Directory) MemberOf(ctx Context, userID string) ([]string, error) {
 	})
 }
 
-// GroupMembers returns the users in a group, nested membership included, at most directory.MaxGroupMembers.
-func (d *Directory) GroupMembers(ctx Context, groupID string) ([]governance.User, error) {
-	return strike(ctx, d, OperationGroupMembers, d.mu.RLocker(), func() ([]governance.User, error) {
+// GroupMembers takes the users in a group, nested membership included, at most directory.MaxGroupMembers. They are those who are in it when it is called.
+func (d *Directory) GroupMembers(ctx Context, groupID string, take func(governance.User) bool) error {
+	users, err := strike(ctx, d, OperationGroupMembers, d.mu.RLocker(), func() ([]governance.User, error) {
 		r := d.group(groupID)
 		if r == nil {
 			return nil, notFound(KindGroup, groupID)
@@ -306,6 +306,38 @@ func (d *Directory) GroupMembers(ctx Context, groupID string) ([]governance.User
 		}
 		return users, nil
 	})
+	for _, user := range users {
+		if err != nil || !take(user) {
+			break
+		}
+	}
+	return err
+}
+
+// HiddenIn is a group, the one or in it, whose members are not seen; empty if there is none.
+func (d *Directory) HiddenIn(ctx Context, groupID string) (string, error) {
+	hidden, err := strike(ctx, d, OperationGroupMembers, d.mu.RLocker(), func() (string, error) {
+		r := d.group(groupID)
+		if r == nil {
+			return "", notFound(KindGroup, groupID)
+		}
+		if hides(r.object) {
+			return r.object.ID(), nil
+		}
+		for object := range d.transitiveMembers(r, false) {
+			if object.Kind == KindGroup && hides(object) {
+				return object.ID(), nil
+			}
+		}
+		return "", nil
+	})
+	if err != nil || hidden == "" {
+		return "", err
+	}
+	if sees, err := d.SeesHidden(ctx); err != nil || sees {
+		return "", err
+	}
+	return hidden, nil
 }
 
 // HasMember says whether the user is a direct member of the group.
