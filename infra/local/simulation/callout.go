@@ -61,10 +61,10 @@ var configured = []struct {
 	{"mail", kindMail, []string{"mail"}, []string{`{"subject":"{{calloutId}}","lines":["{{target.displayName}}"]}`, `{"to":"requestor","subject":"{{calloutId}}","lines":["x"]}`}},
 	{"hook", kindWebhook, []string{"webhook"}, []string{`{"url":"` + hookURL + `","secret":"key"}`}},
 	{"hook-gone", kindWebhook, []string{"webhook"}, []string{`{"url":"` + brokenURL + `","secret":"key"}`}},
-	{"ticket", kindTicket, []string{"ticket with answer", "answer"}, []string{`{"url":"` + deskURL + `","answerSecret":"answers","numberPath":"result.number","body":{"id":"{{ticket.id}}","key":"{{ticket.key}}"},"find":{"url":"` + deskURL + `?id={{ticket.id}}","numberPath":"result.0.number"}}`, `{"url":"` + brokenURL + `","answerSecret":"answers","body":{}}`}},
-	{"ticket-lost", kindTicket, []string{"ticket with answer"}, []string{`{"url":"` + brokenURL + `","answerSecret":"answers","body":{}}`}},
-	{"ticket-gone", kindTicket, []string{"ticket"}, []string{`{"url":"` + brokenURL + `","waitForAnswer":false,"body":{}}`}},
-	{"ticket-only", kindTicket, []string{"ticket"}, []string{`{"url":"` + deskURL + `","waitForAnswer":false,"body":{"id":"{{ticket.id}}","key":"{{ticket.key}}"}}`}},
+	{"ticket", kindTicket, []string{"ticket with answer", "answer"}, []string{`{"url":"` + deskURL + `","answerSecret":"answers","numberPath":"result.number","body":{"id":"{{ticket.id}}","key":"{{ticket.key}}"},"find":{"url":"` + deskURL + `?id={{ticket.id}}","numberPath":"result.0.number"}}`, `{"url":"` + brokenURL + `","answerSecret":"answers","numberPath":"result.number","body":{}}`}},
+	{"ticket-lost", kindTicket, []string{"ticket with answer"}, []string{`{"url":"` + brokenURL + `","answerSecret":"answers","numberPath":"result.number","body":{}}`}},
+	{"ticket-gone", kindTicket, []string{"ticket"}, []string{`{"url":"` + brokenURL + `","waitForAnswer":false,"numberPath":"result.number","body":{}}`}},
+	{"ticket-only", kindTicket, []string{"ticket"}, []string{`{"url":"` + deskURL + `","waitForAnswer":false,"numberPath":"result.number","body":{"id":"{{ticket.id}}","key":"{{ticket.key}}"}}`}},
 }
 
 // makeActions puts groups, an app and people for the actions into the directory, and configures them.

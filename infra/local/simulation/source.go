@@ -211,7 +211,7 @@ func (r receiver) Send(ctx context.Context, call platform.OutboundCall) (platfor
 	if id, asked := strings.CutPrefix(call.URL, deskURL+"?id="); asked {
 		found := []map[string]string{}
 		if slices.ContainsFunc(l.tickets, func(t *ticket) bool { return t.id == id }) {
-			found = append(found, map[string]string{"number": "INC1"})
+			found = append(found, map[string]string{"number": "INC1", "correlation_id": id})
 		}
 		return platform.OutboundReply{Status: http.StatusOK, Body: []byte(text(map[string]any{"result": found}))}, nil
 	}

@@ -66,6 +66,9 @@ type personless interface {
 	withoutPerson()
 }
 
+// wholesome is a plan that asks more of settings that are saved than of those that were: whole says what is missing, CodeInvalid naming the setting.
+type wholesome interface{ whole() error }
+
 // outcome is what came of a run that did not fail.
 type outcome struct {
 	detail string

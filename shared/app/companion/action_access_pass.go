@@ -374,10 +374,17 @@ func (p *passPlan) deliver(ctx context.Context, w *work, ordered passOrder, pass
 	return blandly(err, "Sending the pass by mail")
 }
 
-// postedInTeams says whether an answer is one of success: a connector says 1, and puts its errors into words with the status 200; a workflow says nothing, or answers in JSON.
+// postedInTeams says whether an answer is one of success: a connector says 1, and puts its errors into words with the status 200; a workflow says nothing, with 202, or what it was made to answer,
+// which is nothing or an object whose ok or success is true.
 func postedInTeams(reply platform.OutboundReply) bool {
-	said := strings.TrimSpace(string(reply.Body))
-	return wrongWith(reply) == "" && (said == "" || said == "1" || reply.Status == http.StatusAccepted || answerOf(reply) != nil)
+	switch string(answerText(reply)) {
+	case "":
+		return reply.Status == http.StatusOK || reply.Status == http.StatusAccepted || reply.Status == http.StatusNoContent
+	case "1":
+		return true
+	}
+	object, _ := answerOf(reply).(map[string]any)
+	return (object["ok"] == true || object["success"] == true) && wrongUnproven(reply) == ""
 }
 
 // blandly keeps of an error only its kind.

@@ -33,7 +33,7 @@ func TestWhatTheCheckFinds(t *testing.T) {
 		webhook = `{"url":"https://hooks.example/","secret":"SECRET"}`
 		teams   = `{"deliverTo":"teams","teamsSecret":"SECRET"}`
 		mail    = `{"subject":"x","lines":["x"]}`
-		desk    = `{"url":"https://desk.example/","waitForAnswer":WAIT,"authorizationSecret":"AUTH","answerSecret":"ANSWER","body":{"id":"{{ticket.id}}"}}`
+		desk    = `{"url":"https://desk.example/","waitForAnswer":WAIT,"authorizationSecret":"AUTH","answerSecret":"ANSWER","numberPath":"result.number","body":{"id":"{{ticket.id}}"}}`
 	)
 	secrets, err := platform.ReadSecrets(`{"key":{"use":"signature","hosts":["hooks.example"],"value":"` + taskSecret + `"},"public":{"use":"address","value":"https://teams.example/` + taskSecret + `"},
 		"within":{"use":"address","value":"https://10.0.0.1/` + taskSecret + `"},"desk":{"use":"authorization","hosts":["desk.example"],"value":"` + deskSecret + `"},

@@ -26,15 +26,15 @@ var _ = declare(ActionKind{
 	DisplayName: "Open a ticket",
 	Description: "Opens a ticket by REST and, if set, waits for its answer at /api/callouts/tickets/{id}, which the request then goes " +
 		"on with. docs/companion/ticket.md has templates for ServiceNow and Jira.",
-	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["url","body"],"properties":{
+	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["url","body","numberPath"],"properties":{
 		"url":{"type":"string","format":"uri"},
 		"authorizationSecret":{"type":"string","description":"The name of the secret that holds the Authorization header, such as Basic … or Bearer …, one for authorization at this host."},
 		"headers":{"type":"object","additionalProperties":{"type":"string"}},
 		"body":{"type":"object","description":"JSON whose texts may hold placeholders, among them {{ticket.id}}, {{ticket.url}} and {{ticket.key}} for the answer."},
-		"numberPath":{"type":"string","description":"Where the answer has the ticket's number, such as result.number; without it there no ticket was opened. If it is not set, any JSON object that tells of no failure is a ticket."},
+		"numberPath":{"type":"string","description":"Where the answer has the ticket's number, such as result.number; without it there no ticket was opened."},
 		"find":{"type":"object","additionalProperties":false,"required":["url","numberPath"],"description":"How to look for the ticket before it is opened again, when it is not known whether an earlier attempt has arrived.","properties":{
 			"url":{"type":"string","format":"uri","description":"An address of the same host that lists the tickets with {{ticket.id}}."},
-			"numberPath":{"type":"string","description":"Where the answer has the number of the first, such as result.0.number; nothing there means that there is none."}}},
+			"numberPath":{"type":"string","description":"Where the answer has the number of the first, such as result.0.number. What it is in must hold {{ticket.id}} in one of its texts; nothing there, and nothing with that id, means that there is none."}}},
 		"waitForAnswer":{"type":"boolean","default":true},
 		"answerSecret":{"type":"string","description":"The name of the secret that the key for the answer is made with, one for answer keys at this host; needed to wait."}}}`),
 }, func() plan { return &ticketPlan{Wait: true} })
@@ -106,10 +106,21 @@ func (p *ticketPlan) validate() error {
 	return checkJSONTemplate("body", p.Body, ticketPlaceholders(governance.Task{}, "", "", ""))
 }
 
+// whole refuses settings without what tells a ticket from another answer. What was stored before that was asked for is read all the same: its open tickets are answered.
+func (p *ticketPlan) whole() error {
+	if p.NumberPath == "" {
+		return governance.Invalid("numberPath", "numberPath is missing: where the service desk's answer has the ticket's number, such as result.number; nothing else proves that a ticket was opened.")
+	}
+	return nil
+}
+
 func (p *ticketPlan) withoutPerson() {}
 
 func (p *ticketPlan) preflight(_ context.Context, c *checkup) {
 	c.address(p.URL)
+	if p.NumberPath == "" {
+		c.wrong("numberPath", "numberPath is not set, so no ticket is opened.")
+	}
 }
 
 func (p *ticketPlan) authorization() need {
@@ -156,6 +167,9 @@ const (
 
 func (p *ticketPlan) run(ctx context.Context, w *work) (outcome, error) {
 	err := w.once(ctx, stepOpened, func() (string, error) {
+		if p.NumberPath == "" {
+			return "", giveUpf(nil, "No ticket was opened: the action does not say where the service desk's answer has its number. Set numberPath in the action's settings.")
+		}
 		header := headerOf(w.task.ID, p.Headers)
 		if p.Authorization != "" {
 			secret, err := p.authorization().inWork(w)
@@ -221,19 +235,16 @@ func (p *ticketPlan) open(ctx context.Context, w *work, header http.Header, body
 	return p.open(ctx, w, header, body) // which only looks for it now
 }
 
-// opened says whether an answer is a ticket: JSON that tells of no failure, with the number where it is said to be; where that is not said, an object that holds something.
+// opened says whether an answer is a ticket: JSON that tells of no failure, with the number where it is said to be.
 func (p *ticketPlan) opened(reply platform.OutboundReply) (number string, opened bool) {
-	ticket, isObject := answerOf(reply).(map[string]any)
-	switch {
-	case !isObject || len(ticket) == 0 || wrongWith(reply) != "":
+	ticket := answerOf(reply)
+	if !isObject(ticket) || wrongWith(reply) != "" {
 		return "", false
-	case p.NumberPath == "":
-		return "", reply.Status == http.StatusOK || reply.Status == http.StatusCreated
 	}
 	return textAt(ticket, p.NumberPath)
 }
 
-// look asks for the ticket. Errors: those of post, a giveUp for an answer that says neither that it is there nor that it is not.
+// look asks for the ticket. It is there when what was found has its id and was not taken back: a desk that does not know what it is asked for lists any. Errors: those of post, a giveUp for an answer that says neither that it is there nor that it is not.
 func (p *ticketPlan) look(ctx context.Context, w *work, header http.Header) (number string, found bool, err error) {
 	header = header.Clone()
 	header.Set("Accept", "application/json")
@@ -248,8 +259,9 @@ func (p *ticketPlan) look(ctx context.Context, w *work, header http.Header) (num
 	if list == nil || wrongWith(reply) != "" { // a page to sign in, or more than is read
 		return "", false, giveUpf(nil, "The ticket may have been opened: looking for it was answered with something else than a short JSON of what was found.")
 	}
+	row := rowAt(list, p.Find.NumberPath)
 	number, found = textAt(list, p.Find.NumberPath)
-	return number, found, nil
+	return number, found && holdsText(row, ticketID(w.place.Partition, w.task.ID), 0) && !isGone(row, false, 0), nil
 }
 
 func (p *ticketPlan) rehearse(_ context.Context, w *work) ([]string, error) {

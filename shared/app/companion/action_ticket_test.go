@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -28,9 +29,9 @@ func TestWhoMayAnswerATicket(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ kind, settings, secret string }{
 		"another kind of work":          {"webhook", kinds["webhook"].good, answersSecret},
-		"a ticket that nobody waits on": {"ticket", `{"url":"https://desk.example/","answerSecret":"answers","waitForAnswer":false,"body":{}}`, answersSecret},
-		"a secret that is gone":         {"ticket", `{"url":"https://desk.example/","answerSecret":"other","body":{}}`, ""},
-		"another secret":                {"ticket", `{"url":"https://desk.example/","answerSecret":"answers","body":{}}`, "guessed"},
+		"a ticket that nobody waits on": {"ticket", `{"url":"https://desk.example/","answerSecret":"answers","waitForAnswer":false,"numberPath":"result.number","body":{}}`, answersSecret},
+		"a secret that is gone":         {"ticket", `{"url":"https://desk.example/","answerSecret":"other","numberPath":"result.number","body":{}}`, ""},
+		"another secret":                {"ticket", `{"url":"https://desk.example/","answerSecret":"answers","numberPath":"result.number","body":{}}`, "guessed"},
 	} {
 		w := newTaskWorld(t)
 		w.configure("act", test.kind, test.settings)
@@ -57,7 +58,7 @@ func TestATicketThatIsNotCompleted(t *testing.T) {
 	t.Parallel()
 	for status, failed := range map[string]bool{"completed": false, "failed": true} {
 		w := newTaskWorld(t)
-		w.configure("act", "ticket", `{"url":"https://desk.example/","answerSecret":"answers","body":{}}`)
+		w.configure("act", "ticket", `{"url":"https://desk.example/","answerSecret":"answers","numberPath":"result.number","body":{}}`)
 		task := w.task(w.accept("act", payload("assignmentRequestApproved", taskHire, nil)))
 		w.settle(0)
 		id := task.Target.ID + "." + task.ID
@@ -110,33 +111,36 @@ var numberless = map[string]platform.OutboundReply{
 func TestATicketIsOpenedOnlyWhenItWas(t *testing.T) {
 	t.Parallel()
 	const find = `,"find":{"url":"https://desk.example/x?q={{ticket.id}}","numberPath":"result.0.number"}`
-	for _, number := range []string{"", `,"numberPath":"result.number"`} {
-		replies := maps.Clone(odd)
-		if number != "" {
-			maps.Copy(replies, numberless)
-		}
-		for name, reply := range replies {
-			for _, wait := range []string{"true", "false"} {
-				for _, found := range []string{"", `{"result":[]}`, `{"result":[{"number":"INC7"}]}`} {
-					w := newTaskWorld(t)
-					settings := `{"url":"https://desk.example/","answerSecret":"answers","waitForAnswer":` + wait + number + `,"body":{"id":"{{ticket.id}}","key":"{{ticket.key}}"}`
-					if found != "" {
-						settings += find
-						w.look = func() (platform.OutboundReply, error) {
-							return platform.OutboundReply{Status: 200, Body: []byte(found)}, nil
-						}
-					}
-					w.configure("act", "ticket", settings+"}")
-					w.replies = []platform.OutboundReply{reply}
-					id := w.accept("act", payload("assignmentRequestRemoved", taskHire, nil))
-					w.settle(30 * time.Minute)
-					task := w.task(id)
-					isThere := strings.Contains(found, "INC7")
-					want := map[bool]governance.TaskState{true: governance.TaskResumed, false: governance.TaskWaiting}[!isThere || wait == "false"]
-					if len(w.posts) != 1 || task.State != want || isThere != strings.Contains(task.Detail, "The ticket INC7 was opened.") || isThere == strings.Contains(task.Detail, "may have been opened") ||
-						isThere == strings.Contains(w.logs.String(), `"alert":true`) || task.Succeeded != (isThere && wait == "false") {
-						t.Errorf("%s, %s, %s, wait %s: %d posts, %s, %v: %s", name, number, found, wait, len(w.posts), task.State, task.Succeeded, task.Detail)
-					}
+	replies := maps.Clone(odd)
+	maps.Copy(replies, numberless)
+	for _, number := range []string{`-1`, `"-1"`, `"null"`, `"undefined"`, `0`, `0.0`, `"0.0"`, `"00000000-0000-0000-0000-000000000000"`, `"  "`, `"N/A"`, `"None"`, `"ERROR"`, `false`, `[]`} {
+		replies["the number "+number] = platform.OutboundReply{Status: 201, Body: []byte(`{"result":{"number":` + number + `}}`)}
+	}
+	for _, beside := range []string{`"success":0`, `"success":"0"`, `"success":"no"`, `"success":null`, `"Success":"False"`, `"ok":"N"`, `"failed":true`, `"isError":true`, `"is_error":1`, `"hasErrors":true`, `"error_message":"x"`,
+		`"status":"FAILED_VALIDATION"`, `"status":"failedValidation"`, `"response":{"status_code":401}`, `"response":[{"http_status":"503"}]`, `"meta":{"a":{"b":{"c":{"error":"x"}}}}`, `"status":"HTTP/1.1 403 No"`,
+		`"message":"User Not Authenticated"`, `"message":"Unauthorized"`, `"code":"Forbidden"`, `"errors":{"a":{"b":["x"]}}`, `"fault_string":"x"`, `"data":` + strings.Repeat("[", 40) + strings.Repeat("]", 40)} {
+		replies["beside a number: "+beside] = platform.OutboundReply{Status: 201, Body: []byte(`{"result":{"number":"INC1"},` + beside + `}`)}
+		replies["below, beside a number: "+beside] = platform.OutboundReply{Status: 201, Body: []byte(`{"result":{"number":"INC1",` + beside + `}}`)}
+	}
+	for name, reply := range replies {
+		for _, wait := range []string{"true", "false"} {
+			for _, found := range []string{"", `{"result":[]}`, `{"result":[{"number":"INC7","correlation_id":"ID"}]}`} {
+				w := newTaskWorld(t)
+				settings := `{"url":"https://desk.example/","answerSecret":"answers","waitForAnswer":` + wait + `,"numberPath":"result.number","body":{"id":"{{ticket.id}}","key":"{{ticket.key}}"}`
+				if found != "" {
+					settings += find
+				}
+				w.configure("act", "ticket", settings+"}")
+				w.replies = []platform.OutboundReply{reply}
+				id := w.accept("act", payload("assignmentRequestRemoved", taskHire, nil))
+				w.look = w.listing(found, id)
+				w.settle(30 * time.Minute)
+				task := w.task(id)
+				isThere := strings.Contains(found, "INC7")
+				want := map[bool]governance.TaskState{true: governance.TaskResumed, false: governance.TaskWaiting}[!isThere || wait == "false"]
+				if len(w.posts) != 1 || task.State != want || isThere != strings.Contains(task.Detail, "The ticket INC7 was opened.") || isThere == strings.Contains(task.Detail, "may have been opened") ||
+					isThere == strings.Contains(w.logs.String(), `"alert":true`) || task.Succeeded != (isThere && wait == "false") {
+					t.Errorf("%s, %s, wait %s: %d posts, %s, %v: %s", name, found, wait, len(w.posts), task.State, task.Succeeded, task.Detail)
 				}
 			}
 		}
@@ -144,6 +148,8 @@ func TestATicketIsOpenedOnlyWhenItWas(t *testing.T) {
 	for name, reply := range map[string]platform.OutboundReply{ // and these are tickets
 		"ServiceNow": {Status: 201, Body: []byte(`{"result":{"number":"INC0010023","state":"1","active":"true","error":"","status":"new"}}`)},
 		"a number":   {Status: 200, Body: []byte(`{"result":{"number":10010023},"errors":[],"success":true,"status":"success"}`)},
+		"Jira":       {Status: 201, Body: []byte(`{"result":{"number":"NO-1"},"id":"10000","transition":{"status":204,"errorCollection":{"errorMessages":[],"errors":{}}},"message":"Created without errors."}`)},
+		"a title":    {Status: 201, Body: []byte(`{"result":{"number":"7","title":"Error tracking for Rui","description":"Access was denied before.","failed":false,"error_code":0,"close_code":""}}`)},
 		"taken on":   {Status: 202, Body: []byte("\ufeff{\"result\":{\"number\":\"7\"}}\n")},
 	} {
 		w := newTaskWorld(t)
@@ -157,6 +163,69 @@ func TestATicketIsOpenedOnlyWhenItWas(t *testing.T) {
 	}
 }
 
+// listing is a service desk that lists what is found, with the id of a task's ticket for ID.
+func (w *taskWorld) listing(found, id string) func() (platform.OutboundReply, error) {
+	task := w.task(id)
+	body := strings.ReplaceAll(found, "ID", task.Target.ID+"."+task.ID)
+	return func() (platform.OutboundReply, error) {
+		return platform.OutboundReply{Status: 200, Body: []byte(body)}, nil
+	}
+}
+
+// What a look finds is the ticket when it has the ticket's id and was not taken back: a desk that does not know a member of the query lists what it likes.
+// rules: BEY-28 EXT-26
+func TestWhatIsFoundIsHeldAgainstTheTicket(t *testing.T) {
+	t.Parallel()
+	for found, isThere := range map[string]bool{
+		`{"result":[{"number":"INC7","correlation_id":"ID"}]}`:                              true,
+		`{"result":[{"number":"INC7","fields":{"labels":["a","ID"]}}]}`:                     true,
+		`{"result":[{"number":"INC7","description":"Please (ID)."}]}`:                       true,
+		`{"result":[{"number":"INC7","at":"https://app.example/api/callouts/tickets/ID"}]}`: true,
+		`{"result":[{"number":"INC7","correlation_id":"ID","active":"false","state":"7"}]}`: true,
+		`{"result":[{"number":"INC7"}]}`:                                                    false,
+		`{"result":[{"number":"INC7","correlation_id":"IDx"}]}`:                             false,
+		`{"result":[{"number":"INC7","correlation_id":"x.ID"}]}`:                            false,
+		`{"result":[{"number":"INC7","link":"https://desk.example/x?q=ID"}]}`:               false,
+		`{"query":"ID","result":[{"number":"INC7"}]}`:                                       false,
+		`{"result":[{"number":"INC7"},{"number":"INC8","correlation_id":"ID"}]}`:            false,
+		`{"result":[{"number":"INC7","correlation_id":"ID","state":"Deleted"}]}`:            false,
+		`{"result":[{"number":"INC7","correlation_id":"ID","is_deleted":true}]}`:            false,
+		`{"result":[{"number":"INC7","correlation_id":"ID","status":{"name":"Canceled"}}]}`: false,
+		`{"result":[{"number":"INC7","correlation_id":"ID","deletedAt":"2026-01-01"}]}`:     false,
+		`{"result":[{"number":"undefined","correlation_id":"ID"}]}`:                         false,
+	} {
+		w := newTaskWorld(t)
+		w.configure("act", "ticket", `{"url":"https://desk.example/","waitForAnswer":false,"numberPath":"result.number","body":{},"find":{"url":"https://desk.example/x?q={{ticket.id}}","numberPath":"result.0.number"}}`)
+		w.replies = []platform.OutboundReply{{Status: 200}}
+		id := w.accept("act", payload("assignmentRequestRemoved", taskHire, nil))
+		w.look = w.listing(found, id)
+		w.settle(30 * time.Minute)
+		if task := w.task(id); w.looks == 0 || len(w.posts) != 1 || task.Succeeded != isThere || isThere == strings.Contains(w.logs.String(), `"alert":true`) {
+			t.Errorf("%s: %d posts, %v: %s", found, len(w.posts), task.Succeeded, task.Detail)
+		}
+	}
+}
+
+// Without the number's place nothing proves that a ticket was opened: such an action is not saved; one that was before opens none, and says what to set.
+// rules: BEY-28
+func TestATicketNeedsAProof(t *testing.T) {
+	t.Parallel()
+	w := newTaskWorld(t)
+	var coded *governance.Error
+	const settings = `{"url":"https://desk.example/","waitForAnswer":false,"body":{}}`
+	_, err := w.actions.PutAction(t.Context(), taskAdministrator, "act", "", as(governance.CalloutAction{Kind: "ticket", Settings: []byte(settings)}))
+	if !errors.As(err, &coded) || coded.Code != governance.CodeInvalid || coded.Target != "settings/numberPath" {
+		t.Errorf("%v", err)
+	}
+	w.configure("act", "ticket", strings.Replace(settings, `"body"`, `"numberPath":"result.number","body"`, 1))
+	id := w.accept("act", payload("assignmentRequestApproved", taskHire, nil))
+	w.rewrite("task", `"numberPath":"result.number",`, "")
+	w.settle(30 * time.Minute)
+	if task := w.task(id); len(w.posts) != 0 || task.Succeeded || !strings.Contains(task.Detail, "Set numberPath") || !strings.Contains(w.logs.String(), `"alert":true`) {
+		t.Errorf("%d posts, %v: %s", len(w.posts), task.Succeeded, task.Detail)
+	}
+}
+
 // A webhook or a channel that answers with a page or tells of a failure was not told, whatever its status; where the answer is declared, it must be there.
 // rules: BEY-24 BEY-26
 func TestASuccessIsNotAStatusAlone(t *testing.T) {
@@ -166,19 +235,27 @@ func TestASuccessIsNotAStatusAlone(t *testing.T) {
 	said := func(status int, body string) platform.OutboundReply {
 		return platform.OutboundReply{Status: status, Body: []byte(body)}
 	}
-	for _, test := range []struct {
+	type told struct {
 		kind, settings string
 		reply          platform.OutboundReply
 		well           bool
-	}{
+	}
+	tests := []told{
 		{"webhook", hook, odd["a page"], false}, {"webhook", hook, odd["a failure in JSON"], false}, {"webhook", hook, odd["a failure that is wrapped"], false},
 		{"webhook", hook, said(204, ""), true}, {"webhook", hook, said(200, "ok"), true}, {"webhook", hook, said(202, `{"id":1,"status":"accepted"}`), true},
 		{"webhook", declared, said(204, ""), false}, {"webhook", declared, said(200, "ok"), false}, {"webhook", declared, said(200, `{"result":{"id":""}}`), false},
 		{"webhook", declared, odd["a page"], false}, {"webhook", declared, said(200, `{"result":{"id":7}}`), true},
 		{"temporaryAccessPass", teams, odd["a page"], false}, {"temporaryAccessPass", teams, odd["a failure in JSON"], false},
 		{"temporaryAccessPass", teams, said(200, "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429"), false},
+		{"temporaryAccessPass", teams, said(202, "not now"), false}, {"temporaryAccessPass", teams, said(206, ""), false}, {"temporaryAccessPass", teams, said(200, `{"id":7}`), false},
+		{"temporaryAccessPass", teams, said(200, `{"ok":true,"error":"x"}`), false},
 		{"temporaryAccessPass", teams, said(200, "1"), true}, {"temporaryAccessPass", teams, said(202, ""), true}, {"temporaryAccessPass", teams, said(200, `{"ok":true}`), true},
-	} {
+	}
+	for _, body := range []string{"false", "0", "null", `"error"`, `["error"]`, "Please sign in", "ERROR", `{"id":`, "\ufeff\ufeff<html>", "\x1f\x8b\x08\x00\x00", "[", `{"message":"User Not Authenticated"}`,
+		`{"session":"expired"}`, `{"redirect":"/login.do"}`, `{"hasErrors":true}`, `{"code":"Forbidden"}`, `{"a":{"b":{"status_code":401}}}`} {
+		tests = append(tests, told{"webhook", hook, said(200, body), false}, told{"temporaryAccessPass", teams, said(200, body), false}, told{"temporaryAccessPass", teams, said(202, body), false})
+	}
+	for _, test := range tests {
 		w := newTaskWorld(t)
 		w.configure("act", test.kind, test.settings)
 		w.replies = []platform.OutboundReply{test.reply}
@@ -206,9 +283,9 @@ func TestTicketsAreCheckedAndRehearsed(t *testing.T) {
 		waits    bool
 		missing  []string
 	}{
-		"waits":     {`{"url":"https://desk.example/","authorizationSecret":"none","answerSecret":"neither","body":{}}`, true, []string{"none", "neither"}},
-		"goes on":   {`{"url":"https://desk.example/","authorizationSecret":"none","waitForAnswer":false,"body":{}}`, false, []string{"none"}},
-		"unguarded": {`{"url":"https://desk.example/","waitForAnswer":false,"body":{}}`, false, nil},
+		"waits":     {`{"url":"https://desk.example/","authorizationSecret":"none","answerSecret":"neither","numberPath":"result.number","body":{}}`, true, []string{"none", "neither"}},
+		"goes on":   {`{"url":"https://desk.example/","authorizationSecret":"none","waitForAnswer":false,"numberPath":"result.number","body":{}}`, false, []string{"none"}},
+		"unguarded": {`{"url":"https://desk.example/","waitForAnswer":false,"numberPath":"result.number","body":{}}`, false, nil},
 	} {
 		name = strings.ReplaceAll(name, " ", "-")
 		w.configure(name, "ticket", test.settings)

@@ -27,7 +27,7 @@ var _ = declare(ActionKind{
 		"secret":{"type":"string","description":"The name of the secret that the call is signed with, one for signatures at this host."},
 		"headers":{"type":"object","additionalProperties":{"type":"string"}},
 		"body":{"type":"object","description":"JSON whose texts may hold placeholders. Without it: everything about the callout."},
-		"answerPath":{"type":"string","description":"Where the JSON of the answer has a text or number if the call was a success, such as result.id. Without it every answer will do that is no page and tells of no failure."}}}`),
+		"answerPath":{"type":"string","description":"Where the JSON of the answer has a text or number if the call was a success, such as result.id. Without it an answer will do that is empty, or a text or JSON that is whole and tells of no failure."}}}`),
 }, func() plan { return &webhookPlan{} })
 
 type webhookPlan struct {
@@ -127,9 +127,13 @@ func (p *webhookPlan) run(ctx context.Context, w *work) (outcome, error) {
 
 // success is the error of an answer that is none of success, though its status is.
 func (p *webhookPlan) success(reply platform.OutboundReply) error {
-	wrong := wrongWith(reply)
-	if _, there := textAt(answerOf(reply), p.Answer); wrong == "" && p.Answer != "" && !there {
-		wrong = "without what answerPath names"
+	wrong := ""
+	if p.Answer == "" {
+		wrong = wrongUnproven(reply)
+	} else if wrong = wrongWith(reply); wrong == "" {
+		if _, there := textAt(answerOf(reply), p.Answer); !there {
+			wrong = "without what answerPath names"
+		}
 	}
 	if wrong != "" {
 		return giveUpf(nil, "The called service answered %d %s, which is no success.", reply.Status, wrong)

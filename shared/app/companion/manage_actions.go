@@ -97,6 +97,9 @@ func (a Actions) PutAction(ctx context.Context, caller governance.Caller, name, 
 		next.Name, next.ModifiedDateTime = name, governance.At(by.Now)
 		err = cmp.Or(err, next.Validate())
 		p, wrong := planOf(next.Kind, next.Settings)
+		if asked, ok := p.(wholesome); ok && wrong == nil {
+			wrong = governance.Within("settings", asked.whole())
+		}
 		for _, n := range needsOf(p) {
 			if elsewhere := n.binding(a.Secrets); elsewhere != "" {
 				wrong = cmp.Or(wrong, governance.Within("settings", governance.Invalid(n.setting, "%s", elsewhere)))

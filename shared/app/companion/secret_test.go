@@ -15,7 +15,7 @@ import (
 // rules: BEY-24 BEY-28
 func TestASecretServesNothingElse(t *testing.T) {
 	t.Parallel()
-	const ticket = `"waitForAnswer":false,"body":{}}`
+	const ticket = `"waitForAnswer":false,"numberPath":"result.number","body":{}}`
 	for _, test := range []struct{ kind, settings, target string }{
 		{"ticket", `{"url":"https://desk.example/","authorizationSecret":"answers",` + ticket, "settings/authorizationSecret"}, // the key that all answers prove themselves with
 		{"ticket", `{"url":"https://desk.example/","authorizationSecret":"key",` + ticket, "settings/authorizationSecret"},
@@ -24,8 +24,8 @@ func TestASecretServesNothingElse(t *testing.T) {
 		{"ticket", `{"url":"https://desk.example:8443/","authorizationSecret":"desk",` + ticket, "settings/authorizationSecret"},
 		{"ticket", `{"url":"http://desk.example/","authorizationSecret":"desk",` + ticket, "settings/authorizationSecret"},
 		{"ticket", `{"url":"https://desk.example.evil.example/","authorizationSecret":"desk",` + ticket, "settings/authorizationSecret"},
-		{"ticket", `{"url":"https://desk.example/","answerSecret":"desk","body":{}}`, "settings/answerSecret"},
-		{"ticket", `{"url":"https://evil.example/","answerSecret":"answers","body":{}}`, "settings/answerSecret"},
+		{"ticket", `{"url":"https://desk.example/","answerSecret":"desk","numberPath":"result.number","body":{}}`, "settings/answerSecret"},
+		{"ticket", `{"url":"https://evil.example/","answerSecret":"answers","numberPath":"result.number","body":{}}`, "settings/answerSecret"},
 		{"webhook", `{"url":"https://evil.example/","secret":"key"}`, "settings/secret"},
 		{"webhook", `{"url":"https://desk.example/","secret":"answers"}`, "settings/secret"},
 		{"webhook", `{"url":"https://hooks.example/","secret":"teams"}`, "settings/secret"},
@@ -41,7 +41,7 @@ func TestASecretServesNothingElse(t *testing.T) {
 		}
 	}
 	for kind, settings := range map[string]string{
-		"ticket":              `{"url":"https://desk.example/","authorizationSecret":"desk","answerSecret":"answers","body":{"key":"{{ticket.key}}"}}`,
+		"ticket":              `{"url":"https://desk.example/","authorizationSecret":"desk","answerSecret":"answers","numberPath":"result.number","body":{"key":"{{ticket.key}}"}}`,
 		"webhook":             kinds["webhook"].good,
 		"temporaryAccessPass": `{"deliverTo":"teams","teamsSecret":"teams"}`,
 	} {
@@ -81,7 +81,7 @@ func TestASecretServesNothingElse(t *testing.T) {
 func TestATicketsKeyProvesItself(t *testing.T) {
 	t.Parallel()
 	w := newTaskWorld(t)
-	w.configure("act", "ticket", `{"url":"https://desk.example/","answerSecret":"answers","body":{"id":"{{ticket.id}}","key":"{{ticket.key}}"}}`)
+	w.configure("act", "ticket", `{"url":"https://desk.example/","answerSecret":"answers","numberPath":"result.number","body":{"id":"{{ticket.id}}","key":"{{ticket.key}}"}}`)
 	open := func(request string) (ticket struct{ ID, Key string }) {
 		w.accept("act", payload("assignmentRequestApproved", taskHire, map[string]any{"AccessPackageAssignmentRequestId": request, "CallbackUriPath": nil}))
 		w.settle(0)

@@ -536,7 +536,7 @@ func (w *taskWorld) ticketsWith(address string) []byte {
 	list := []string{}
 	for n, post := range w.posts {
 		if strings.Contains(string(post.Body), id) {
-			list = append(list, fmt.Sprintf(`{"number":"INC%d"}`, n+1))
+			list = append(list, fmt.Sprintf(`{"number":"INC%d","correlation_id":%q}`, n+1, id))
 		}
 	}
 	return []byte(`{"result":[` + strings.Join(list, ",") + `]}`)

@@ -123,14 +123,14 @@ var kinds = map[string]struct {
 	"ticket": {
 		good: `{"url":"https://desk.example/x","authorizationSecret":"desk","waitForAnswer":false,"numberPath":"result.number","body":{"short_description":"For {{target.displayName}} {{ticket.id}}"},
 			"find":{"url":"https://desk.example/x?q=correlation_id={{ticket.id}}","numberPath":"result.0.number"}}`,
-		bad: []string{`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"find":{"url":"https://desk.example/x?q={{ticket.id}}"}}`,
-			`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"find":{"url":"https://other.example/x?q={{ticket.id}}","numberPath":"a"}}`,
-			`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"find":{"url":"https://desk.example.{{ticket.id}}/","numberPath":"a"}}`,
-			`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"find":{"url":"http://desk.example/x?q={{ticket.id}}","numberPath":"a"}}`,
-			`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"find":{"url":"https://desk.example/x?q=all","numberPath":"a"}}`,
-			`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"find":{"url":"https://desk.example/x?q={{ticket.id}}{{ticket.key}}","numberPath":"a"}}`,
-			`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"find":{"url":"https://u:p@desk.example/x?q={{ticket.id}}","numberPath":"a"}}`,
-			`{"url":"https://desk.example/x","body":{}}`, `{"url":"https://desk.example/x","waitForAnswer":false}`, `{"url":"https://desk.example/x","waitForAnswer":false,"body":{"a":"{{ticket.secret}}"}}`,
+		bad: []string{`{"url":"https://desk.example/x","waitForAnswer":false,"numberPath":"n","body":{},"find":{"url":"https://desk.example/x?q={{ticket.id}}"}}`,
+			`{"url":"https://desk.example/x","waitForAnswer":false,"numberPath":"n","body":{},"find":{"url":"https://other.example/x?q={{ticket.id}}","numberPath":"a"}}`,
+			`{"url":"https://desk.example/x","waitForAnswer":false,"numberPath":"n","body":{},"find":{"url":"https://desk.example.{{ticket.id}}/","numberPath":"a"}}`,
+			`{"url":"https://desk.example/x","waitForAnswer":false,"numberPath":"n","body":{},"find":{"url":"http://desk.example/x?q={{ticket.id}}","numberPath":"a"}}`,
+			`{"url":"https://desk.example/x","waitForAnswer":false,"numberPath":"n","body":{},"find":{"url":"https://desk.example/x?q=all","numberPath":"a"}}`,
+			`{"url":"https://desk.example/x","waitForAnswer":false,"numberPath":"n","body":{},"find":{"url":"https://desk.example/x?q={{ticket.id}}{{ticket.key}}","numberPath":"a"}}`,
+			`{"url":"https://desk.example/x","waitForAnswer":false,"numberPath":"n","body":{},"find":{"url":"https://u:p@desk.example/x?q={{ticket.id}}","numberPath":"a"}}`,
+			`{"url":"https://desk.example/x","numberPath":"n","body":{}}`, `{"url":"https://desk.example/x","numberPath":"n","waitForAnswer":false}`, `{"url":"https://desk.example/x","numberPath":"n","waitForAnswer":false,"body":{"a":"{{ticket.secret}}"}}`,
 			`{"url":"https://desk.example/x","waitForAnswer":false,"body":{},"numberPath":"a[0]"}`},
 		stage: "assignmentRequestGranted",
 		done: func(w *taskWorld) error {
@@ -204,7 +204,7 @@ func TestSettingsAreSpelledAsAllMembersAre(t *testing.T) {
 	for i, test := range []struct{ body, want string }{
 		{`{"KIND":"TemporaryAccessPass","Settings":{"LifetimeInMinutes":"480","isUsableOnce":"False","DELIVERTO":"Requestor"}}`, `{"lifetimeInMinutes":480,"isUsableOnce":false,"deliverTo":"requestor"}`},
 		{`{"settings":{"groupID":"` + strings.ToUpper(taskIn) + `","direction":"Add"},"kind":"groupMembership"}`, `{"groupId":"` + taskIn + `","direction":"add"}`},
-		{`{"kind":"ticket","settings":{"url":"https://desk.example/","WaitForAnswer":"0","Body":{"Group":null,"open":"true"}}}`, `{"url":"https://desk.example/","body":{"Group":null,"open":"true"},"waitForAnswer":false}`},
+		{`{"kind":"ticket","settings":{"url":"https://desk.example/","WaitForAnswer":"0","NumberPath":"result.number","Body":{"Group":null,"open":"true"}}}`, `{"url":"https://desk.example/","body":{"Group":null,"open":"true"},"numberPath":"result.number","waitForAnswer":false}`},
 	} {
 		made, err := w.actions.PutAction(t.Context(), taskAdministrator, fmt.Sprint("act-", i), "", sent(test.body))
 		if w.must(err); string(made.Value.Settings) != test.want {
@@ -480,7 +480,7 @@ func TestActionsCallNothingWithin(t *testing.T) {
 	} {
 		for kind, settings := range map[string]map[string]any{
 			"webhook": {"url": address, "secret": "key"},
-			"ticket":  {"url": address, "waitForAnswer": false, "body": map[string]any{"id": "{{ticket.id}}"}},
+			"ticket":  {"url": address, "waitForAnswer": false, "numberPath": "result.number", "body": map[string]any{"id": "{{ticket.id}}"}},
 		} {
 			w := newTaskWorld(t)
 			before := w.everywhere()
@@ -834,7 +834,7 @@ func TestATicketsAnswer(t *testing.T) {
 		t.Errorf("told was %+v", told)
 	}
 	late := newTaskWorld(t)
-	late.configure("act", "ticket", `{"url":"https://desk.example/","answerSecret":"answers","body":{"id":"{{ticket.id}}","key":"{{ticket.key}}"}}`)
+	late.configure("act", "ticket", `{"url":"https://desk.example/","answerSecret":"answers","numberPath":"result.number","body":{"id":"{{ticket.id}}","key":"{{ticket.key}}"}}`)
 	id = late.accept("act", payload("assignmentRequestApproved", taskHire, nil))
 	late.settle(3 * time.Hour)
 	if task := late.task(id); task.State != governance.TaskTimedOut || len(late.directory.Resumes()) != 0 {
@@ -874,6 +874,10 @@ func TestATicketIsLookedFor(t *testing.T) {
 		"JSON that tells of a failure": {find: find, replies: []platform.OutboundReply{{Status: 504}}, posts: 1, looks: 1, want: "may have been opened",
 			answer: func() (platform.OutboundReply, error) {
 				return platform.OutboundReply{Status: 200, Body: []byte(`{"error":{"message":"Transaction cancelled"},"result":[]}`)}, nil
+			}},
+		"a ticket of somebody else": {find: find, replies: []platform.OutboundReply{{Status: 504}}, posts: 2, looks: 1, want: "The ticket INC2 was opened.",
+			answer: func() (platform.OutboundReply, error) {
+				return platform.OutboundReply{Status: 200, Body: []byte(`{"result":[{"number":"INC1","correlation_id":"another"}]}`)}, nil
 			}},
 		"a redirect": {find: find, replies: []platform.OutboundReply{{Status: 504}}, posts: 1, looks: 1, want: "redirects",
 			answer: func() (platform.OutboundReply, error) { return platform.OutboundReply{Status: 302}, nil }},
