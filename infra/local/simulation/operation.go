@@ -63,7 +63,7 @@ func operations() []operation {
 		{"rename", 2, (*world).rename},
 		{"delete", 1, (*world).deleteOne},
 		{"insist", 1, (*world).insist},
-		{"deleteWanted", 3, (*world).deleteWanted},
+		{"deleteWanted", 9, (*world).deleteWanted},
 		{"callOut", 32, (*world).callOut},
 		{"repeatCallout", 4, (*world).repeatCallout},
 		{"answerTicket", 9, (*world).answerTicket},
