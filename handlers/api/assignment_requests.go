@@ -51,6 +51,33 @@ var assignmentRequests = &descriptor{
 				return found, err
 			}
 		}
+		one := read("/assignmentRequests/{id}", func(c *call, id string) (ledger.Versioned[governance.AssignmentRequest], error) {
+			found, err := s.use.Requests.Request(c.ctx(), c.caller, id)
+			if err != nil {
+				return found, err
+			}
+			items := []ledger.Versioned[governance.AssignmentRequest]{found}
+			err = resolve(c, items...)
+			return items[0], err
+		})
+		// What was asked for stands while the request waits, and then while what it brought about is so.
+		one.stands = func(c *call, value any) (bool, error) {
+			items := []ledger.Versioned[governance.AssignmentRequest]{{Value: value.(governance.AssignmentRequest)}} //nolint:forcetypeassert // of its own reader
+			if items[0].Value.State.IsInFlight() {
+				return true, nil
+			}
+			if err := s.use.Requests.Resolve(c.ctx(), items); err != nil {
+				return false, err
+			}
+			request := items[0].Value
+			switch lives := request.Assignment.State != "" && request.Assignment.State != governance.AssignmentExpired; request.State {
+			case governance.StateDelivered, governance.StatePartiallyDelivered, governance.StateDeliveryFailed:
+				if lives != request.RequestType.IsRemoval() {
+					return true, nil
+				}
+			}
+			return false, governance.NotFound("The request %s is over.", request.ID)
+		}
 		return []verb{
 			list("/assignmentRequests", resolved(use(s.use.Requests.ListRequests))),
 			list("/assignmentRequests.filterByCurrentUser/{on}", resolved(mine(s.use.Requests.RequestsByCurrentUser))),
@@ -63,15 +90,7 @@ var assignmentRequests = &descriptor{
 				err = resolve(c, items...)
 				return items[0], err
 			}),
-			read("/assignmentRequests/{id}", func(c *call, id string) (ledger.Versioned[governance.AssignmentRequest], error) {
-				found, err := s.use.Requests.Request(c.ctx(), c.caller, id)
-				if err != nil {
-					return found, err
-				}
-				items := []ledger.Versioned[governance.AssignmentRequest]{found}
-				err = resolve(c, items...)
-				return items[0], err
-			}),
+			one,
 			answering(http.MethodPost, "/assignmentRequests/{id}/cancel", http.StatusOK,
 				func(c *call) (any, error) { return nil, s.use.Requests.CancelRequest(c.ctx(), c.caller, c.ids[0]) }).within(ofRequest),
 			answering(http.MethodPost, "/assignmentRequests/{id}/reprocess", http.StatusAccepted,

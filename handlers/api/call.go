@@ -129,15 +129,45 @@ func (c *call) once() (response, error) {
 		return ledger.Answer{Status: made.status, ETag: made.etag, Body: encoded}, err
 	}
 	var answer ledger.Answer
-	if len(keys) == 1 {
+	switch {
+	case len(keys) == 1:
 		answer, err = c.server.use.Ledger.Once(c.ctx(), c.caller, keys[0], what, do)
-	} else {
-		answer, err = c.server.use.Ledger.Again(c.ctx(), c.caller, append(what, "\n"+c.r.Header.Get("If-Match")...), again, do)
+	case c.route.version && c.r.Method != http.MethodDelete: // to set the same again is to set it
+		answer, err = do(c.ctx())
+	default:
+		command := ledger.Repeatable{What: append(what, "\n"+c.r.Header.Get("If-Match")...), Again: again, Do: do}
+		if c.route.body == creating {
+			command.Found = c.found
+		}
+		answer, err = c.server.use.Ledger.Again(c.ctx(), c.caller, command)
 	}
 	if err != nil {
 		return response{}, err
 	}
 	return response{status: answer.Status, etag: answer.ETag, encoded: answer.Body}, nil
+}
+
+// found says whether what an earlier attempt of the call made is still what the call asks for. Errors: CodeNotFound if it is gone or over.
+func (c *call) found(ctx context.Context, answer ledger.Answer) (bool, error) {
+	var made struct{ ID string }
+	if err := json.Unmarshal(answer.Body, &made); err != nil {
+		return false, err
+	}
+	segments := append(strings.Split(c.path, "/"), made.ID)
+	for _, one := range c.server.routes {
+		ids, ok := one.match(segments)
+		if !ok || one.one == nil {
+			continue
+		}
+		reads := *c
+		reads.r, reads.ids, reads.route = c.r.WithContext(ctx), ids, one
+		is, err := one.one(&reads)
+		if err != nil || one.stands == nil {
+			return err == nil, err
+		}
+		return one.stands(&reads, is.Value)
+	}
+	return false, governance.Missing(c.route.of.set, made.ID)
 }
 
 // preference is what the client wishes of something by Prefer, as RFC 7240 has it: a list, over several lines, of names in any letter case,

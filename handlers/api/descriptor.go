@@ -95,8 +95,9 @@ type verb struct {
 	upsert  bool                            // a PUT without If-Match makes a new one
 	run     endpoint
 
-	one  reader                                      // of one resource: how it is read
-	page using[ledger.ListOptions, ledger.Page[any]] // of a list: how a page of it is
+	one    reader                                      // of one resource: how it is read
+	stands func(c *call, value any) (bool, error)      // of one that may be over while it is there: as ledger.Repeatable's Found; nil: it stands while it is there
+	page   using[ledger.ListOptions, ledger.Page[any]] // of a list: how a page of it is
 }
 
 // endpoint answers a request: with a response or an error.

@@ -19,10 +19,12 @@ var resourceRequests = &descriptor{
 	}).expanding(map[string]*kind{"catalog": namedCatalog, "resource": catalogResources.kind}),
 	body: strict.ResourceRequest,
 	verbs: func(s *Server) []verb {
+		one := read("/resourceRequests/{id}", use(s.use.Resources.ResourceRequest))
+		one.stands = func(*call, any) (bool, error) { return false, nil } // it is kept, whatever has become of the resource since: asking for the same again tells
 		return []verb{
 			list("/resourceRequests", use(s.use.Resources.ListResourceRequests)),
 			create("/resourceRequests", unversioned(s.use.Resources.RequestResource)),
-			read("/resourceRequests/{id}", use(s.use.Resources.ResourceRequest)),
+			one,
 		}
 	},
 }

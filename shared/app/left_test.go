@@ -35,7 +35,7 @@ func TestARepetitionSendsWhatTheFirstLeft(t *testing.T) {
 			if keyed {
 				_, err = app.ledger.Once(t.Context(), user(alice), "key", []byte("request"), do)
 			} else {
-				_, err = app.ledger.Again(t.Context(), user(alice), []byte("request"), again, do)
+				_, err = app.ledger.Again(t.Context(), user(alice), ledger.Repeatable{What: []byte("request"), Again: again, Do: do, Found: func(context.Context, ledger.Answer) (bool, error) { return true, nil }})
 			}
 			s.must(err)
 		}

@@ -69,9 +69,9 @@ func (l *Ledger) Now() time.Time { return l.options.Clock.Now().UTC().Truncate(t
 type command struct {
 	name         string
 	ids, commits int
-	begin        func(context.Context) // before the first commit; nil: nothing
-	first        bool                  // nothing can have been made under the name before
-	replayed     bool                  // it is over: whoever sends it again is only to be let through to its answer, and nothing is changed
+	begin        func(context.Context) error // before the first commit; nil: nothing
+	first        bool                        // nothing can have been made under the name before
+	replayed     bool                        // it is over: whoever sends it again is only to be let through to its answer, and nothing is changed
 }
 
 type commandKey struct{}

@@ -102,41 +102,81 @@ func keyConflict(message string) error {
 	return &governance.Error{Code: governance.CodeConflict, Target: "Idempotency-Key", Message: message}
 }
 
-// Again does a command that has no key. again says that the client has sent it before and did not hear the answer: then what the caller did last with the same content, within ten minutes, is the answer. what is
-// as in Once; do is given a context under which a repetition finds what was made. It is remembered before the first commit, so that what is refused costs nothing. Errors: those of do.
-func (l *Ledger) Again(ctx context.Context, caller governance.Caller, what []byte, again bool, do func(context.Context) (Answer, error)) (Answer, error) {
-	place := claimPlace("retry", caller, hashed(what)+rightsOf(caller))
-	if again {
-		before, etag, err := GetNote[claim](ctx, l, place, kindIdempotency)
-		if err != nil {
+// Repeatable is a command without a key that its client may send again when it did not hear the answer.
+type Repeatable struct {
+	What  []byte // as in Once
+	Again bool   // the client says that it has sent it before
+	Do    func(context.Context) (Answer, error)
+	// Found looks at what an earlier attempt made: whether its answer still holds. Otherwise it is made anew, and the earlier answer given only if that is refused; where it is gone, the error is CodeNotFound. nil: nothing is
+	// made that could be made twice, so the command is done anew first, and only what is refused for what it has done itself is answered as before.
+	Found func(context.Context, Answer) (bool, error)
+}
+
+// Again does a command that has no key. It is remembered for ten minutes, from before its first commit on, so that what is refused costs nothing; what its client sends again is done under a context in which it finds what was
+// made, if that still stands. What does not come again voids what was remembered of the same content before. Errors: those of Do; the store's, when it cannot be remembered: then nothing is done.
+func (l *Ledger) Again(ctx context.Context, caller governance.Caller, r Repeatable) (Answer, error) {
+	place := claimPlace("retry", caller, hashed(r.What)+rightsOf(caller))
+	before, etag, err := GetNote[claim](ctx, l, place, kindIdempotency)
+	if err != nil {
+		return Answer{}, err
+	}
+	name, earlier := l.options.NewID(), etag != ""
+	remembered := false
+	remember := func(ctx context.Context) error {
+		if remembered {
+			return nil
+		}
+		_, err := l.SetNote(ctx, place, kindIdempotency, claim{Name: name}, etag, retryTTL)
+		if errors.Is(err, store.ErrConflict) { // another call was faster, or the answer to this one was lost
+			_, present, getErr := GetNote[claim](ctx, l, place, kindIdempotency)
+			etag, err = present, errors.Join(err, getErr)
+		}
+		remembered = err == nil
+		return err
+	}
+	anew := func() (Answer, error) {
+		return r.Do(withCommand(ctx, command{name: name, first: true, begin: remember}))
+	}
+	asBefore := func() (Answer, error) { return r.Do(withCommand(ctx, command{name: before.Name})) }
+	switch {
+	case !earlier, !r.Again && r.Found == nil:
+		return anew()
+	case !r.Again: // whatever becomes of it, what was made before is no answer to it
+		if _, err := l.retry(ctx, passing, func() (bool, error) { return true, remember(ctx) }); err != nil {
 			return Answer{}, err
 		}
-		if etag != "" {
-			return do(withCommand(ctx, command{name: before.Name}))
+		return anew()
+	case r.Found == nil:
+		answer, err := anew()
+		if refused(err) {
+			if was, lost := asBefore(); lost == nil {
+				return was, nil
+			}
 		}
+		return answer, err
 	}
-	name := l.options.NewID()
-	remembered := false
-	return do(withCommand(ctx, command{name: name, first: true, begin: func(ctx context.Context) {
-		if remembered {
-			return
-		}
-		remembered = true
-		_, err := l.retry(ctx, []error{store.ErrConflict}, func() (bool, error) {
-			_, err := l.SetNote(ctx, place, kindIdempotency, claim{Name: name}, "", retryTTL)
-			if !errors.Is(err, store.ErrConflict) {
-				return err == nil, err
-			}
-			_, etag, err := GetNote[claim](ctx, l, place, kindIdempotency)
-			if err == nil {
-				_, err = l.SetNote(ctx, place, kindIdempotency, claim{Name: name}, etag, retryTTL)
-			}
-			return err == nil, err
-		})
-		if err != nil { // it is done all the same: whoever sends it again is refused for what is there
-			l.options.Logger.WarnContext(ctx, "a command is not remembered for who sends it again", "error", err)
-		}
-	}}))
+	was, lost := asBefore()
+	stands := false
+	if lost == nil {
+		stands, lost = r.Found(ctx, was)
+	}
+	if stands || lost != nil && !refused(lost) {
+		return was, lost
+	}
+	answer, err := anew()
+	if refused(err) && lost == nil {
+		return was, nil
+	}
+	return answer, err
+}
+
+// refused says whether a command was refused for the state of things, which it may have brought about itself.
+func refused(err error) bool {
+	switch governance.CodeOf(err) {
+	case governance.CodeConflict, governance.CodeInvalid, governance.CodeNotFound, governance.CodePrecondition:
+		return true
+	}
+	return false
 }
 
 // claimPlace is where a claim lies: no caller sees another's.

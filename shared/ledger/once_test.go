@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -180,6 +182,53 @@ func TestLostAnswersOfTheStore(t *testing.T) {
 				t.Errorf("%s and %s, %d probes", first, second, s.probes())
 			}
 		})
+	}
+}
+
+// again writes a probe without a key, as the first attempt or a later one; texts may repeat. It answers with the id of the probe.
+func (s stand) again(later bool) (string, error) {
+	answer, err := s.Ledger.Again(context.Background(), user("alice"), ledger.Repeatable{What: []byte("body"), Again: later,
+		Do: func(ctx context.Context) (ledger.Answer, error) {
+			id, err := s.make(ctx, "text")
+			return ledger.Answer{Status: 201, Body: json.RawMessage(`"` + id + `"`)}, err
+		},
+		Found: func(context.Context, ledger.Answer) (bool, error) { return true, nil },
+	})
+	return strings.Trim(string(answer.Body), `"`), err
+}
+
+// TestANewSeriesOfAttempts: what fails before or while it is committed is done when it is sent again, and does not hear of an earlier command of the same content; what cannot be remembered is not done.
+func TestANewSeriesOfAttempts(t *testing.T) {
+	const tries = 12
+	for name, c := range map[string]struct{ good, bad int }{"it cannot be remembered": {0, tries}, "it cannot be committed": {1, tries}} {
+		for _, repeated := range []bool{false, true} { // the same was done before
+			t.Run(fmt.Sprintf("%s, repeated %t", name, repeated), func(t *testing.T) {
+				s := newStand(t)
+				before, earlier := 0, ""
+				if repeated {
+					var err error
+					earlier, err = s.again(false)
+					s.Must(err)
+					before = 1
+				}
+				s.Faults(storememory.OpCommit, slices.Concat(slices.Repeat([]storememory.Fault{storememory.NoFault}, c.good), slices.Repeat([]storememory.Fault{storememory.Unavailable}, c.bad))...)
+				_, err := s.again(false)
+				s.Refused(err, governance.CodeUnavailable)
+				if s.probes() != before {
+					t.Fatalf("%d probes after what failed", s.probes())
+				}
+				if c.good == 0 && repeated { // nothing can tell this from an earlier attempt that was heard
+					return
+				}
+				made, err := s.again(true)
+				s.Must(err)
+				same, err := s.again(true)
+				s.Must(err)
+				if made == earlier || same != made || s.probes() != before+1 {
+					t.Errorf("%q before, then %q and %q; %d probes", earlier, made, same, s.probes())
+				}
+			})
+		}
 	}
 }
 

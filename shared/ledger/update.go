@@ -98,10 +98,12 @@ func (l *Ledger) Update(ctx context.Context, place governance.Place, read Read, 
 		if err := l.stand(ctx, next, rests); err != nil {
 			return false, err
 		}
-		done = next
 		if c := commandOf(ctx); c != nil && c.begin != nil {
-			c.begin(ctx)
+			if err := c.begin(ctx); err != nil {
+				return false, err
+			}
 		}
+		done = next
 		etags, err := l.options.Store.Commit(ctx, store.Container(place.Container), place.Partition, operations)
 		for i := range etags {
 			done.etags[operations[i].Document.ID] = etags[i]
