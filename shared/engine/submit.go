@@ -178,12 +178,12 @@ func PolicyOf(cmd Submission) (governance.AssignmentPolicy, error) {
 	if cmd.PolicyID != "" && named < 0 && cmd.Doubtful {
 		return governance.AssignmentPolicy{}, errDoubtful
 	}
-	if cmd.PolicyID != "" && named < 0 {
-		return governance.AssignmentPolicy{}, governance.Invalid("assignment/assignmentPolicyId", "The access package has no policy %s.", cmd.PolicyID)
-	}
 	if cmd.Type == governance.RequestAdminAdd {
 		if cmd.PolicyID == "" {
 			return governance.AssignmentPolicy{}, governance.Invalid("assignment/assignmentPolicyId", "A direct assignment names its policy in assignment/assignmentPolicyId.")
+		}
+		if named < 0 {
+			return governance.AssignmentPolicy{}, governance.Invalid("assignment/assignmentPolicyId", "The access package has no policy %s.", governance.Clip(cmd.PolicyID))
 		}
 		policy := cmd.Policies[named]
 		if policy.AllowedTargetScope != governance.ScopeNotSpecified && !InScope(policy, cmd.Target) {
@@ -204,7 +204,8 @@ func PolicyOf(cmd Submission) (governance.AssignmentPolicy, error) {
 				return policy, nil
 			}
 		}
-		return governance.AssignmentPolicy{}, governance.Forbidden("The policy %s does not let you request this access package.", cmd.PolicyID)
+		// Whether there is one for others, who asks does not learn.
+		return governance.AssignmentPolicy{}, governance.Invalid("assignment/assignmentPolicyId", "The access package has no policy %s that lets you request it.", governance.Clip(cmd.PolicyID))
 	}
 	if len(applicable) > 1 {
 		ids := make([]string, len(applicable))
