@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"latchkey/shared/governance"
 )
@@ -36,8 +35,8 @@ var errDoubtful = governance.Conflict("A policy of this access package cannot be
 // Submit decides about a new request. Errors: CodeForbidden when no policy allows it, CodeConflict when the subject has or is getting or losing the package
 // already, CodeInvalid naming what is missing or wrong, CodeThrottled when it is asked for too often.
 func Submit(s State, cmd Submission, now time.Time) (Change, error) {
-	if utf8.RuneCountInString(cmd.Justification) > governance.MaxJustification {
-		return Change{}, governance.Invalid("justification", "justification is longer than %d characters.", governance.MaxJustification)
+	if err := governance.ValidateText("justification", cmd.Justification, governance.MaxJustification); err != nil {
+		return Change{}, err
 	}
 	switch cmd.Type {
 	case governance.RequestUserAdd, governance.RequestAdminAdd:
