@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/shared/app/authz"
 	"latchkey/shared/governance"
 	"latchkey/shared/identity"
 	"latchkey/shared/ledger"
@@ -60,14 +61,16 @@ type innerError struct {
 	ClientRequestID string `json:"client-request-id"`
 }
 
-// challenge is what a client may do about a 401 or a 403: RFC 6750, section 3. Who sent no token is not told that something is wrong with it.
+// challenge is what a client may do about a 401 or a 403: RFC 6750, section 3; empty: no token mends it. Who sent no token is not told that something is wrong with it.
 func (c *call) challenge(err error, status int) string {
 	scheme := cmp.Or(c.scheme, "Bearer")
 	switch {
 	case scheme != "Bearer", errors.Is(err, identity.ErrNoToken):
 		return scheme
-	case status == http.StatusForbidden:
+	case errors.Is(err, authz.ErrRole):
 		return scheme + ` error="insufficient_scope"`
+	case status == http.StatusForbidden:
+		return ""
 	}
 	return scheme + ` error="invalid_token"`
 }
@@ -115,7 +118,9 @@ func (c *call) fail(err error) {
 	header := c.w.Header()
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		header.Set("WWW-Authenticate", c.challenge(err, status))
+		if challenge := c.challenge(err, status); challenge != "" {
+			header.Set("WWW-Authenticate", challenge)
+		}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		wait := max(ledger.RetryAfter(err), time.Second)
 		header.Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))

@@ -124,7 +124,7 @@ func canonical(path string) string {
 	return path
 }
 
-// serve finds the route of a request and answers it. What has another method there is told which ones there are.
+// serve finds the route of a request and answers it. What has another method there is told which ones there are, once it is known who asks.
 func (s *Server) serve(c *call) (response, error) {
 	at := c.r.URL.Path
 	if len(at) > maxPath || len(at) < len(Prefix) || !strings.EqualFold(at[:len(Prefix)], Prefix) {
@@ -136,10 +136,13 @@ func (s *Server) serve(c *call) (response, error) {
 		method = http.MethodGet
 	}
 	if withoutOn.MatchString(c.path) {
+		if err := c.authenticate(); err != nil {
+			return response{}, err
+		}
 		return response{}, governance.Invalid("on", "filterByCurrentUser is called with one parameter, on, such as filterByCurrentUser(on='target').")
 	}
 	var methods []string
-	instead := ""
+	instead, open := "", false
 	segments := strings.Split(c.path, "/")
 	for _, one := range s.routes {
 		ids, ok := one.match(segments)
@@ -150,10 +153,15 @@ func (s *Server) serve(c *call) (response, error) {
 			c.ids, c.route = ids, one
 			return c.do()
 		}
-		methods, instead = append(methods, one.method), one.of.instead
+		methods, instead, open = append(methods, one.method), one.of.instead, open || one.open
 	}
 	if len(methods) == 0 {
 		return response{}, absent(at)
+	}
+	if !open {
+		if err := c.authenticate(); err != nil {
+			return response{}, err
+		}
 	}
 	allowed := strings.Join(methods, ", ")
 	c.w.Header().Set("Allow", allowed)

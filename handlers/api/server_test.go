@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/shared/app/authz"
 	"latchkey/shared/directory"
 	"latchkey/shared/governance"
 	"latchkey/shared/identity"
@@ -65,7 +66,8 @@ func TestFailures(t *testing.T) {
 	}{
 		"a token that is none": {&governance.Error{Code: governance.CodeUnauthorized, Message: "no", Err: errors.New(secret)}, 401, governance.CodeUnauthorized, "", true, `Bearer error="invalid_token"`},
 		"no token":             {&governance.Error{Code: governance.CodeUnauthorized, Message: "no", Err: identity.ErrNoToken}, 401, governance.CodeUnauthorized, "", true, "Bearer"},
-		"a token for less":     {governance.Forbidden("no"), 403, governance.CodeForbidden, "", true, `Bearer error="insufficient_scope"`},
+		"a token for less":     {authz.Rights{}.Require("", authz.OpReadCatalogs), 403, governance.CodeForbidden, "", true, `Bearer error="insufficient_scope"`},
+		"what no token mends":  {governance.Forbidden("no"), 403, governance.CodeForbidden, "", true, ""},
 		"keys that are away":   {&governance.Error{Code: governance.CodeUnavailable, Message: "The keys cannot be read.", Err: errors.New(secret)}, 503, governance.CodeUnavailable, "1", true, ""},
 		"a throttled directory": {
 			errors.Join(errors.New(secret), &directory.ThrottledError{After: 90 * time.Second}), 429, governance.CodeThrottled, "90", false, "",

@@ -2,14 +2,13 @@ package triggers
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"strconv"
 
 	"latchkey/handlers/hostwire"
 	"latchkey/shared/app/operate"
 	"latchkey/shared/governance"
+	"latchkey/shared/ledger"
 	"latchkey/shared/platform"
 )
 
@@ -32,16 +31,12 @@ func handleEffect(worker *operate.Worker, queue string) func(context.Context, ho
 			}
 			span.End(err)
 		}()
-		var effect governance.Effect
-		if err := json.Unmarshal(message.Body, &effect); err != nil {
-			return worker.ParkMessage(ctx, governance.System(), received, fmt.Errorf("the message is no effect: %w", err))
+		effect, failure := ledger.ReadMessage(message.Body)
+		if failure == nil {
+			platform.NameSubject(ctx, effect.Partition)
+			span.Set("effect", string(effect.What))
+			failure = worker.HandleEffect(ctx, governance.System(), effect)
 		}
-		if effect.ID == "" || effect.Partition == "" || effect.What == "" || effect.About == "" {
-			return worker.ParkMessage(ctx, governance.System(), received, errors.New("the message names no id, work, partition or document"))
-		}
-		platform.NameSubject(ctx, effect.Partition)
-		span.Set("effect", string(effect.What))
-		failure := worker.HandleEffect(ctx, governance.System(), effect)
 		if governance.CodeOf(failure) == governance.CodeInvalid {
 			return worker.ParkMessage(ctx, governance.System(), received, failure)
 		}

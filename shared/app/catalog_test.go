@@ -169,7 +169,7 @@ func TestTwoInstances(t *testing.T) {
 	})
 	s.must(err)
 	_, err = other.SubmitRequest(t.Context(), user(bob), request(packageID))
-	s.refused(err, governance.CodeForbidden)
+	s.refused(err, governance.CodeInvalid, "There is no access package")
 }
 
 // TestResources: a group comes into a catalog with its two roles and its one scope, and may leave when no package uses it. rules: OBJ-09 OBJ-19 RES-01 RES-02 RES-06 RES-07.

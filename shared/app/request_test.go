@@ -3,6 +3,7 @@ package app_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,7 +40,7 @@ func TestWhoMayRequest(t *testing.T) {
 			}
 			for _, who := range c.mayNot {
 				_, err := s.app.SubmitRequest(t.Context(), user(who), request(packageID))
-				s.refused(err, governance.CodeForbidden)
+				s.refused(err, governance.CodeInvalid, "There is no access package")
 			}
 			if s.requests() != len(c.may) {
 				t.Errorf("%d requests", s.requests())
@@ -57,13 +58,15 @@ func TestWhoMayRequest(t *testing.T) {
 		s.is(made.ID, governance.StateDelivered)
 		s.isMember(g1, alice, true)
 		_, err := s.app.SubmitRequest(t.Context(), user(alice), request(s.pack(s.catalog("another"), "another", member(g1))))
-		s.refused(err, governance.CodeForbidden)
+		s.refused(err, governance.CodeInvalid, "There is no access package")
 	})
 	t.Run("a catalog that is not published", func(t *testing.T) {
 		s := newStand(t)
 		packageID, policyID := s.openPackage("package", member(g1))
 		s.editCatalog(func(c *governance.Catalog) { c.State = governance.CatalogUnpublished })
 		_, err := s.app.SubmitRequest(t.Context(), user(alice), request(packageID))
+		s.refused(err, governance.CodeInvalid, "There is no access package")
+		_, err = s.app.SubmitRequest(t.Context(), admin(), request(packageID)) // who may read it learns why
 		s.refused(err, governance.CodeForbidden, "not published")
 		s.submit(admin(), assign(packageID, policyID, alice)) // an administrator still may
 	})
@@ -76,7 +79,7 @@ func TestWhoMayRequest(t *testing.T) {
 		no := false
 		s.editCatalog(func(c *governance.Catalog) { c.IsExternallyVisible = &no })
 		_, err := s.app.SubmitRequest(t.Context(), user(dora), request(packageID))
-		s.refused(err, governance.CodeForbidden, "external")
+		s.refused(err, governance.CodeInvalid, "There is no access package")
 		s.submit(user(alice), request(packageID))
 	})
 	t.Run("somebody whose account is blocked", func(t *testing.T) {
@@ -108,7 +111,7 @@ func TestWhoMayRequest(t *testing.T) {
 		draft = request(packageID)
 		draft.Assignment.AssignmentPolicyID = most
 		_, err = s.app.SubmitRequest(t.Context(), user(carl), draft)
-		s.refused(err, governance.CodeForbidden)
+		s.refused(err, governance.CodeInvalid, "no policy")
 	})
 }
 
@@ -428,18 +431,31 @@ func TestWhatOneMayRequest(t *testing.T) {
 		t.Errorf("the requirements are %+v", requirements)
 	}
 	s.submit(user(alice), request(hidden.Value.ID))
-	if requirements, err = s.app.ApplicableRequirements(t.Context(), user(alice), desk); err != nil || len(requirements) != 0 {
+	if requirements, err = s.app.ApplicableRequirements(t.Context(), admin(), desk); err != nil || len(requirements) != 0 { // who may read it is told that nothing is asked
 		t.Errorf("%v %v", requirements, err)
 	}
 	required := func(who string, wanted int) {
 		t.Helper()
-		if requirements, err := s.app.ApplicableRequirements(t.Context(), user(who), guests); err != nil || len(requirements) != wanted {
+		requirements, err := s.app.ApplicableRequirements(t.Context(), user(who), guests)
+		if wanted == 0 { // it is not there for them, in the words of what is not there at all
+			_, none := s.app.ApplicableRequirements(t.Context(), user(who), id("none"))
+			if s.refused(err, governance.CodeNotFound); strings.Replace(err.Error(), guests, id("none"), 1) != none.Error() {
+				t.Errorf("%s learns of it: %v, %v", who, err, none)
+			}
+			_, err = s.app.SubmitRequest(t.Context(), user(who), request(guests))
+			_, none = s.app.SubmitRequest(t.Context(), user(who), request(id("none")))
+			if s.refused(err, governance.CodeInvalid); strings.Replace(err.Error(), guests, id("none"), 1) != none.Error() {
+				t.Errorf("%s learns of it: %v, %v", who, err, none)
+			}
+			return
+		}
+		if err != nil || len(requirements) != wanted {
 			t.Errorf("%s is shown %v, %v", who, requirements, err)
 		}
 	}
 	required(dora, 1)
 	s.editCatalog(func(c *governance.Catalog) { no := false; c.IsExternallyVisible = &no })
-	required(dora, 0) // what a guest may not request asks nothing of them
+	required(dora, 0)
 	required(alice, 1)
 	s.editCatalog(func(c *governance.Catalog) { c.IsExternallyVisible = nil })
 	required(dora, 0)

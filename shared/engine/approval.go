@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"latchkey/shared/governance"
 )
@@ -306,8 +305,8 @@ func Decide(s State, d Decision, now time.Time) (Change, error) {
 	if d.Result != governance.ResultApprove && d.Result != governance.ResultDeny {
 		return Change{}, governance.Invalid("reviewResult", "reviewResult must be Approve or Deny.")
 	}
-	if utf8.RuneCountInString(d.Justification) > governance.MaxJustification {
-		return Change{}, governance.Invalid("justification", "justification is longer than %d characters.", governance.MaxJustification)
+	if err := governance.ValidateText("justification", d.Justification, governance.MaxJustification); err != nil {
+		return Change{}, err
 	}
 	if request.Policy.Approval().Stages[index].IsApproverJustificationRequired && !governance.Says(d.Justification) {
 		return Change{}, governance.Invalid("justification", "This stage needs a justification of the decision.")

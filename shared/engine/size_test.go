@@ -393,7 +393,7 @@ func fullAnswers(t *testing.T, p governance.AssignmentPolicy) []governance.Answe
 	left := governance.MaxAnswersSize - len(encoded(t, p.Questions.Kept(answers)))
 	for i := range answers {
 		most := min(left/6, governance.MaxAnswer-len(answers[i].Value)-6)
-		answers[i].Value += strings.Repeat("\x02", most)
+		answers[i].Value += strings.Repeat("<", most)
 		if left -= 6 * most; left < 6 {
 			answers[i].Value += strings.Repeat("x", left)
 			break

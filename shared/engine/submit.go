@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"latchkey/shared/governance"
 )
@@ -36,8 +35,8 @@ var errDoubtful = governance.Conflict("A policy of this access package cannot be
 // Submit decides about a new request. Errors: CodeForbidden when no policy allows it, CodeConflict when the subject has or is getting or losing the package
 // already, CodeInvalid naming what is missing or wrong, CodeThrottled when it is asked for too often.
 func Submit(s State, cmd Submission, now time.Time) (Change, error) {
-	if utf8.RuneCountInString(cmd.Justification) > governance.MaxJustification {
-		return Change{}, governance.Invalid("justification", "justification is longer than %d characters.", governance.MaxJustification)
+	if err := governance.ValidateText("justification", cmd.Justification, governance.MaxJustification); err != nil {
+		return Change{}, err
 	}
 	switch cmd.Type {
 	case governance.RequestUserAdd, governance.RequestAdminAdd:
@@ -178,12 +177,12 @@ func PolicyOf(cmd Submission) (governance.AssignmentPolicy, error) {
 	if cmd.PolicyID != "" && named < 0 && cmd.Doubtful {
 		return governance.AssignmentPolicy{}, errDoubtful
 	}
-	if cmd.PolicyID != "" && named < 0 {
-		return governance.AssignmentPolicy{}, governance.Invalid("assignment/assignmentPolicyId", "The access package has no policy %s.", cmd.PolicyID)
-	}
 	if cmd.Type == governance.RequestAdminAdd {
 		if cmd.PolicyID == "" {
 			return governance.AssignmentPolicy{}, governance.Invalid("assignment/assignmentPolicyId", "A direct assignment names its policy in assignment/assignmentPolicyId.")
+		}
+		if named < 0 {
+			return governance.AssignmentPolicy{}, governance.Invalid("assignment/assignmentPolicyId", "The access package has no policy %s.", governance.Clip(cmd.PolicyID))
 		}
 		policy := cmd.Policies[named]
 		if policy.AllowedTargetScope != governance.ScopeNotSpecified && !InScope(policy, cmd.Target) {
@@ -204,7 +203,8 @@ func PolicyOf(cmd Submission) (governance.AssignmentPolicy, error) {
 				return policy, nil
 			}
 		}
-		return governance.AssignmentPolicy{}, governance.Forbidden("The policy %s does not let you request this access package.", cmd.PolicyID)
+		// Whether there is one for others, who asks does not learn.
+		return governance.AssignmentPolicy{}, governance.Invalid("assignment/assignmentPolicyId", "The access package has no policy %s that lets you request it.", governance.Clip(cmd.PolicyID))
 	}
 	if len(applicable) > 1 {
 		ids := make([]string, len(applicable))

@@ -1,6 +1,7 @@
 package governance
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -131,6 +132,9 @@ func (q Questions) validate(newID func() string) error {
 		if !Says(base.Text) || utf8.RuneCountInString(base.Text) > MaxDescription {
 			return Invalid(at+"text", "A question needs a text of at most %d characters.", MaxDescription)
 		}
+		if err := ValidateText(at+"text", base.Text, MaxDescription); err != nil {
+			return err
+		}
 		if base.ID == "" {
 			base.ID = newID()
 		}
@@ -161,6 +165,9 @@ func (q Questions) validate(newID func() string) error {
 				}
 				if !Says(choice.Text) {
 					return Invalid(at+"text", "A choice needs a text that says what is chosen.")
+				}
+				if err := cmp.Or(visible(at+"actualValue", choice.ActualValue), visible(at+"text", choice.Text)); err != nil { // so none looks like another
+					return err
 				}
 				for _, other := range question.Choices[:j] {
 					if NameKey(other.ActualValue) == NameKey(choice.ActualValue) {
@@ -194,6 +201,9 @@ func validateTranslations(at string, translations []LocalizedText) error {
 			return Invalid(at+"languageCode", "A language has one translation, and %q has two.", Clip(one.LanguageCode))
 		case !Says(one.Text):
 			return Invalid(at+"text", "A translation needs a text.")
+		}
+		if err := ValidateText(at+"text", one.Text, len(one.Text)); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -250,8 +260,8 @@ func (q Questions) Check(answers []Answer, all bool) error {
 		if answer.AnsweredQuestion == nil || answer.AnsweredQuestion.ID == "" {
 			return Invalid(at+"/answeredQuestion", "Each answer needs answeredQuestion with the id of its question.")
 		}
-		if utf8.RuneCountInString(answer.Value) > MaxAnswer {
-			return Invalid(at+"/value", "An answer has at most %d characters.", MaxAnswer)
+		if err := cmp.Or(ValidateText(at+"/value", answer.Value, MaxAnswer), ValidateText(at+"/displayValue", answer.DisplayValue, MaxAnswersSize)); err != nil {
+			return err
 		}
 		id := answer.AnsweredQuestion.ID
 		if !slices.ContainsFunc(q, func(question Question) bool { return question.base().ID == id }) {

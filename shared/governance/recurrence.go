@@ -112,6 +112,10 @@ func (r *Recurrence) check(target string, first, last int) error {
 			return Invalid(at+"/daysOfWeek", "daysOfWeek is a list of %s.", join(weekdays))
 		case p.is("absoluteYearly", "relativeYearly") && p.Month == 0:
 			return Invalid(at+"/month", "A pattern of type %s needs month, 1 to 12.", p.Type)
+		case p.is("absoluteYearly") && p.DayOfMonth != nil && int(*p.DayOfMonth) > longest(p.Month):
+			return Invalid(at+"/dayOfMonth", "There is no day %d in month %d; it has %d.", *p.DayOfMonth, p.Month, longest(p.Month))
+		case twice(p.DaysOfWeek):
+			return Invalid(at+"/daysOfWeek", "daysOfWeek names a day twice.")
 		case p.is("relativeMonthly", "relativeYearly") && len(p.DaysOfWeek) == 0:
 			return Invalid(at+"/daysOfWeek", "A pattern of type %s needs daysOfWeek, one or more of %s.", p.Type, join(weekdays))
 		}
@@ -120,6 +124,21 @@ func (r *Recurrence) check(target string, first, last int) error {
 		return nil
 	}
 	return r.Range.check(target+"/range", first, last)
+}
+
+// longest is how many days a month has, in the years in which it has most.
+func longest(month Int) int {
+	return time.Date(2000, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
+}
+
+// twice says whether a word is in a list twice, in whatever letter case.
+func twice(words []string) bool {
+	for i, word := range words {
+		if oneOf(word, words[:i]) {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *RecurrenceRange) check(at string, first, last int) error {

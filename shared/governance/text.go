@@ -68,21 +68,37 @@ func joins(c rune) bool {
 		!unicode.In(c, unicode.Latin, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, blank)
 }
 
-// NameKey is a name as it is compared: what differs in letter case, in how a letter is composed, or in blanks around it is the same name.
+// NameKey is a name as it is compared: what differs in letter case, in how a letter is composed, or in which blanks there are, and how many, is the same name.
 func NameKey(name string) string {
-	return strings.ToLower(strings.ToUpper(norm.NFC.String(strings.TrimSpace(name))))
+	return strings.ToLower(strings.ToUpper(norm.NFC.String(strings.Join(strings.Fields(name), " "))))
 }
 
-// named checks the name of a resource, and makes it what is stored: composed (NFC), without blanks around it. Errors: CodeInvalid.
+// named checks the name of a resource, and makes it what is stored: composed (NFC), with single blanks and none around it, so that what is stored is compared as it is. Errors: CodeInvalid.
 func named(at string, name *string, most int) error {
-	*name = norm.NFC.String(strings.TrimSpace(*name))
-	runes := []rune(*name)
+	var single strings.Builder
+	before := ' '
+	for _, c := range norm.NFC.String(strings.TrimSpace(*name)) {
+		if unicode.Is(unicode.Zs, c) { // line ends and tabs are refused
+			c = ' '
+		}
+		if c != ' ' || before != ' ' {
+			single.WriteRune(c)
+		}
+		before = c
+	}
+	*name = single.String()
 	if !Says(*name) {
 		return Invalid(at, "%s is missing; give it a name of 1 to %d characters.", at, most)
 	}
-	if len(runes) > most {
+	if utf8.RuneCountInString(*name) > most {
 		return Invalid(at, "%s is longer than %d characters.", at, most)
 	}
+	return visible(at, *name)
+}
+
+// visible refuses a text that is not what it looks like, in one line or direction: with a character that cannot be seen. Errors: CodeInvalid.
+func visible(at, text string) error {
+	runes := []rune(text)
 	for i, c := range runes {
 		if unseen(runes, i) {
 			return Invalid(at, "%s has a character that cannot be seen, breaks the line or turns the direction: U+%04X, the %d. character; leave it out.", at, c, i+1)
@@ -90,6 +106,17 @@ func named(at string, name *string, most int) error {
 	}
 	return nil
 }
+
+// ValidateText checks what people write and others are shown: it may have lines and tabs, is at most so many characters long, and holds nothing else that cannot be seen. Errors: CodeInvalid.
+func ValidateText(at, text string, most int) error {
+	if utf8.RuneCountInString(text) > most {
+		return Invalid(at, "%s is longer than %d characters.", at, most)
+	}
+	return visible(at, lines.Replace(text))
+}
+
+// lines has a blank for each character of a text that ends a line, or is a tab: so the others keep their places.
+var lines = strings.NewReplacer("\n", " ", "\r", " ", "\t", " ")
 
 // BrokenText says what in JSON is no text, although encoding/json would read it and put another character in its place: bytes that are no
 // UTF-8, a NUL, which other services cut a name off at, and half of a surrogate pair; nil if all is.

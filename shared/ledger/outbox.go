@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"slices"
 	"time"
 
@@ -38,6 +39,44 @@ func Message(effect governance.Effect) (bus.Message, error) {
 		return bus.Message{}, fmt.Errorf("%w: for effect %s, %q", bus.ErrNotFound, effect.ID, effect.What)
 	}
 	return m, m.Validate(bus.UsesSessions(QueueOf(effect)))
+}
+
+// idForm is that of every id that a message names: those that are made here are GUIDs, with words and numbers beside them.
+var idForm = regexp.MustCompile(`^[0-9A-Za-z-]{1,100}$`)
+
+// maxCount bounds every number of an effect: no honest one comes near it.
+const maxCount = 10_000
+
+// ReadMessage is the effect of a message, from whoever may send to the queues: every member is within its bounds and of its form, so that nobody behind it meets another. Errors: CodeInvalid naming
+// the member.
+func ReadMessage(body []byte) (governance.Effect, error) {
+	var effect governance.Effect
+	if err := json.Unmarshal(body, &effect); err != nil {
+		return effect, &governance.Error{Code: governance.CodeInvalid, Message: "The message is no effect.", Err: err}
+	}
+	for _, one := range []struct {
+		name, value string
+		may         bool // be empty
+	}{
+		{"id", effect.ID, false}, {"partition", effect.Partition, false}, {"documentId", effect.About, false}, {"kind", effect.Kind, false}, {"what", string(effect.What), false},
+		{"requestId", effect.RequestID, true}, {"notification", string(effect.Notification), true}, {"told", effect.Told, true}, {"traceParent", effect.TraceParent, true},
+	} {
+		if (one.value != "" || !one.may) && !idForm.MatchString(one.value) {
+			return effect, governance.Invalid(one.name, "The message has no %s of 1 to 100 letters, digits and hyphens, but %q.", one.name, governance.Clip(one.value))
+		}
+	}
+	if !slices.Contains(store.Containers(), store.Container(effect.Container)) {
+		return effect, governance.Invalid("container", "There is no container %q.", governance.Clip(effect.Container))
+	}
+	for _, one := range []struct {
+		name  string
+		value int
+	}{{"stage", effect.Stage}, {"attempt", effect.Attempt}, {"turn", effect.Turn}, {"begun", effect.Begun}} {
+		if one.value < 0 || one.value > maxCount {
+			return effect, governance.Invalid(one.name, "The message has a %s of %d; it is 0 to %d.", one.name, one.value, maxCount)
+		}
+	}
+	return effect, nil
 }
 
 // ErrNoDocument: what an effect is about is not there, although both were committed together. That is a fault and no work done: the effect is put off, told of, and parked in the end.

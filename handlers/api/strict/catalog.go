@@ -21,6 +21,6 @@ func init() {
 		{Name: "resourceScopes", Beta: []string{"accessPackageResourceScopes"}, Kind: Owned, Of: ResourceScope},
 		{Name: "customWorkflowExtensions", Beta: []string{"accessPackageCustomWorkflowExtensions", "customAccessPackageWorkflowExtensions"},
 			Waits: waitsExtensions},
-		{Name: "catalogType", Kind: Noise, Is: "accessPackageCatalogType"}, // clients send any
+		{Name: "catalogType", Kind: Noise, Is: "accessPackageCatalogType", Values: []string{"userManaged", "serviceDefault", "serviceManaged"}}, // clients send any of them
 	}, noise("createdDateTime", "modifiedDateTime", "createdBy", "modifiedBy")...)
 }

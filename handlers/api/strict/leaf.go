@@ -68,6 +68,10 @@ func (m *Member) formed(n *node) error {
 	if err := n.must(isText); err != nil {
 		return err
 	}
+	if len(m.Values) > 0 && !equalFold(n.text, "unknownFutureValue") { // which clients write for what they do not know
+		_, err := enum(m, n)
+		return err
+	}
 	if _, err := time.Parse(time.RFC3339, n.text); err != nil && (strings.HasSuffix(m.Name, "DateTime") || m.Name == "completedDate" || m.Name == "addedOn") {
 		return n.invalid("cannot be %q: it is a date and time that the service decides, such as 2030-01-31T00:00:00Z; leave it out", shown(n.text))
 	}

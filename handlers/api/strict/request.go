@@ -5,6 +5,9 @@ import "strings"
 // Request is accessPackageAssignmentRequest (REQ-01, REQ-10 to REQ-12).
 var Request = &Type{Name: "accessPackageAssignmentRequest"}
 
+// requestStates are those of requests for access and of resource requests.
+var requestStates = []string{"submitted", "pendingApproval", "delivering", "delivered", "deliveryFailed", "denied", "scheduled", "canceled", "partiallyDelivered"}
+
 func init() {
 	Request.Adapt = adaptRequest
 	Request.Members = append([]Member{
@@ -27,7 +30,7 @@ func init() {
 		{Name: "parameters", Of: parameters, Waits: waitsWho},
 		{Name: "verifiedCredentialsData", Waits: waitsCredentials},
 		{Name: "expirationDateTime", Never: "is not read; the end is in schedule/expiration"},
-		{Name: "state", Kind: Noise, Is: "accessPackageRequestState"},
+		{Name: "state", Kind: Noise, Is: "accessPackageRequestState", Values: requestStates},
 		{Name: "history", Waits: waitsHistory},
 		{Name: "customExtensionCalloutInstances", Waits: waitsExtensions},
 		{Name: "customExtensionHandlerInstances", Waits: waitsExtensions},
@@ -45,7 +48,7 @@ var (
 			Name: "subjectType", Beta: []string{"type"}, Kind: Enum, Is: "accessPackageSubjectType", Values: []string{"user", "notSpecified"},
 			Waiting: waiting(waitsPrincipals, "servicePrincipal"),
 		},
-		{Name: "subjectLifecycle", Kind: Noise, Is: "accessPackageSubjectLifecycle"},
+		{Name: "subjectLifecycle", Kind: Noise, Is: "accessPackageSubjectLifecycle", Values: []string{"notDefined", "notGoverned", "governed"}},
 		{Name: "connectedOrganization", Waits: waitsOutside},
 		{Name: "connectedOrganizationId", Waits: waitsOutside},
 	}, noise("displayName", "onPremisesSecurityIdentifier", "altSecId", "cleanupScheduledDateTime")...)}
@@ -63,7 +66,7 @@ var (
 		{Name: "accessPackageId", Kind: Noise},
 		{Name: "assignmentPolicyId", Kind: Noise},
 		{Name: "catalogId", Never: "is not read; the access package says which catalog"},
-		{Name: "state", Kind: Noise, Is: "accessPackageAssignmentState"},
+		{Name: "state", Kind: Noise, Is: "accessPackageAssignmentState", Values: []string{"delivering", "partiallyDelivered", "delivered", "expired", "deliveryFailed"}},
 		{Name: "customExtensionCalloutInstances", Waits: waitsExtensions},
 		{Name: "accessPackageAssignmentRequests", Waits: waitsHistory},
 		{Name: "accessPackageAssignmentResourceRoles", Waits: waitsHistory},

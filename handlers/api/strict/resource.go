@@ -71,7 +71,7 @@ func init() {
 		{Name: "requestor", Never: "is the caller; leave it out"},
 		{Name: "justification", Never: "is not kept of a resource request; leave it out"},
 		{Name: "expirationDateTime", Never: "is not read; a resource is in its catalog until it is removed"},
-		{Name: "state", Kind: Noise, Is: "accessPackageRequestState"},
+		{Name: "state", Kind: Noise, Is: "accessPackageRequestState", Values: requestStates},
 		{Name: "history", Waits: waitsHistory},
 	}, noise("id", "requestState", "requestStatus", "createdDateTime")...)
 }

@@ -50,7 +50,7 @@ type Member struct {
 	Beta      []string // other names of the same member
 	Kind      Kind
 	Of        *Type
-	Values    []string          // of an Enum
+	Values    []string          // of an Enum, or of a Noise that is one
 	Waiting   map[string]string // values of an Enum that Graph has and this release does not, each with what it waits for
 	Default   string            // the value that silence stands for, as text
 	Waits     string            // Graph has it, this release does not: what it waits for. A value that asks for nothing is taken, and kept if there is a Kind

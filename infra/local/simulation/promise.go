@@ -256,8 +256,10 @@ func (c *commit) timedOut(s *subject, request governance.AssignmentRequest, stag
 func (w *world) mayAsk(o op, asked issued, began int, err error) {
 	code := governance.CodeOf(err)
 	var refused *governance.Error
-	if errors.As(err, &refused) && refused.Target == "Idempotency-Key" || // another request has used it since
-		code != governance.CodeConflict && code != governance.CodeForbidden || asked.removes != "" || w.ledger.isClosing(w.current.deadline.Add(-callDeadline)) || w.ledger.catalogsChanged >= began || asked.target.changed() >= began {
+	known := errors.As(err, &refused)
+	denied := code == governance.CodeForbidden || known && refused.Target == "assignment/accessPackageId" // what one may not request is not there
+	if known && refused.Target == "Idempotency-Key" || // another request has used it since
+		code != governance.CodeConflict && !denied || asked.removes != "" || w.ledger.isClosing(w.current.deadline.Add(-callDeadline)) || w.ledger.catalogsChanged >= began || asked.target.changed() >= began {
 		return
 	}
 	p := asked.target
@@ -287,7 +289,7 @@ func (w *world) mayAsk(o op, asked issued, began int, err error) {
 		w.fail("conflict", p.subject, "%s asked for %s and was told that it is there or on its way, but it is not: %v", p.name, w.nameOf(asked.pack), err)
 	case code == governance.CodeConflict && o.own && w.on(Overdue) && failed > 0 && live+flying == 0:
 		w.fail("takeover", p.subject, "%s asked anew for %s, whose delivery has failed, and was refused: %v", p.name, w.nameOf(asked.pack), err)
-	case code == governance.CodeForbidden && w.on(Identity) && asked.kind == governance.RequestUserAdd && p.UserType == "" && p.active() && w.forAllMembers(asked.pack):
+	case denied && w.on(Identity) && asked.kind == governance.RequestUserAdd && p.UserType == "" && p.active() && w.forAllMembers(asked.pack):
 		w.fail("member", p.subject, "%s, whose account has no user type, may request %s as a member does, and was refused: %v", p.name, w.nameOf(asked.pack), err)
 	}
 }

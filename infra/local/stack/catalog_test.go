@@ -219,14 +219,14 @@ func TestPackageInUseStays(t *testing.T) {
 // rules: CAT-01 OBJ-20
 func TestNamesAreWhatTheyLookLike(t *testing.T) {
 	ida := administrator(t)
-	name := unique("Café")
+	name := unique("Café und")
 	catalog := text(t, ida.post("/catalogs", object{"displayName": "  " + name + "\u00a0", "description": "x"}), "id")
 	same(t, ida.get("/catalogs/"+catalog), "displayName", name)
 	pack := text(t, ida.post("/accessPackages", object{"displayName": name + " ", "description": "x", "catalog": object{"id": catalog}}), "id")
 	other := text(t, ida.post("/accessPackages", object{"displayName": unique("other"), "description": "x", "catalog": object{"id": catalog}}), "id")
 	another := newCatalog(t)
 	decomposed := strings.ReplaceAll(name, "é", "e\u0301")
-	for _, taken := range []string{name, name + " ", "\t" + name, decomposed, strings.ToUpper(decomposed), " " + decomposed + "\u3000"} {
+	for _, taken := range []string{name, name + " ", "\t" + name, decomposed, strings.ToUpper(decomposed), " " + decomposed + "\u3000", strings.Replace(name, " ", "  ", 1), strings.Replace(name, " ", "\u00a0", 1)} {
 		ida.call("POST", "/catalogs", object{"displayName": taken, "description": "x"}).refused(http.StatusConflict, "displayName")
 		ida.call("PATCH", "/catalogs/"+another, object{"displayName": taken}).refused(http.StatusConflict, "displayName")
 		ida.call("POST", "/accessPackages", object{"displayName": taken, "description": "x", "catalog": object{"id": catalog}}).refused(http.StatusConflict, "displayName")

@@ -33,7 +33,8 @@ func TestPoisonMessages(t *testing.T) {
 	session := uuid.NewString()
 	junk := map[string][]byte{
 		"no JSON": []byte("junk"), "nothing": {}, "binary": {0, 1, 2, 0xff, 0xfe}, "a list": []byte("[1,2]"), "another type": []byte(`{"id":5}`), "no members": []byte(`{}`),
-		"no partition": []byte(`{"id":"x","container":"subjects","kind":"assignment","documentId":"y","what":"provision"}`), "no such work": []byte(`{"id":"x","container":"subjects","partition":"` + session + `","kind":"assignment","documentId":"y","what":"explode"}`), "null": []byte("null"),
+		"no partition": []byte(`{"id":"x","container":"subjects","kind":"assignment","documentId":"y","what":"provision"}`), "forged": []byte(`{"id":"x","container":"subjects","partition":"` + session + `","kind":"assignment","documentId":"y","what":"provision","attempt":-1}`),
+		"no such work": []byte(`{"id":"x","container":"subjects","partition":"` + session + `","kind":"assignment","documentId":"y","what":"explode"}`), "null": []byte("null"),
 		"large": []byte(strings.Repeat("x", 200<<10)), "metadata": []byte(`{"Data":{"message":"x"},"Metadata":{"DeliveryCount":"1"}}`),
 	}
 	sent := 0
@@ -126,16 +127,18 @@ func TestDeadLetters(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = client.Close(ctx) }()
+	session := uuid.NewString()
+	plant(t, "subjects", keyOf(session), object{"id": "assignment:" + session, "subjectId": session, "kind": "assignment", "schemaVersion": 99}) // of a later release
 	before := documents(t)
 	for _, queue := range []string{bus.Provisioning} { // what a message to the others says is first held against what is stored
 		sender, err := client.NewSender(queue, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		id, session := uuid.NewString(), uuid.NewString()
+		id := uuid.NewString()
 		kind, about := "provision", "assignment"
 		correlation := uuid.NewString()
-		message := &azservicebus.Message{MessageID: &id, CorrelationID: &correlation, Subject: &kind, Body: []byte(`{"id":"x","container":"subjects","partition":"` + session + `","kind":"` + about + `","documentId":"c?d","what":"` + kind + `","requestId":"a/b","notification":"delivered"}`)}
+		message := &azservicebus.Message{MessageID: &id, CorrelationID: &correlation, Subject: &kind, Body: []byte(`{"id":"x","container":"subjects","partition":"` + session + `","kind":"` + about + `","documentId":"` + session + `","what":"` + kind + `","requestId":"` + session + `"}`)}
 		if queue == bus.Provisioning {
 			message.SessionID = &session
 		}

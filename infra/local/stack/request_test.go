@@ -295,9 +295,10 @@ func TestQuestionsAndRequirements(t *testing.T) {
 	same(t, requirements, "value/0/isApprovalRequiredForAdd", false)
 	same(t, requirements, "value/0/questions/0/text", "why?")
 	same(t, requirements, "value/0/schedule/expiration/duration", "P30D")
-	none := person(t, requestor.UserPrincipalName).call("POST", "/accessPackages/"+newOffer(t, func(p object) { p["allowedTargetScope"] = "notSpecified" }).pack+"/getApplicablePolicyRequirements", object{}).want(http.StatusOK).object()
-	same(t, none, "value", list{})
-	self.call("POST", "/accessPackages/22222222-2222-4222-8222-222222222222/getApplicablePolicyRequirements", nil).refused(http.StatusNotFound)
+	for _, unknown := range []string{"22222222-2222-4222-8222-222222222222", newOffer(t, func(p object) { p["allowedTargetScope"] = "notSpecified" }).pack} {
+		self.call("POST", "/accessPackages/"+unknown+"/getApplicablePolicyRequirements", object{}).refused(http.StatusNotFound, "There is no access package")
+		self.call("POST", "/assignmentRequests", add("userAdd", unknown, nil)).refused(http.StatusBadRequest, "There is no access package")
+	}
 
 	why := text(t, requirements, "value/0/questions/0/id")
 	which := text(t, requirements, "value/0/questions/1/id")

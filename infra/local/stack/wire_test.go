@@ -175,7 +175,7 @@ func TestUnauthenticated(t *testing.T) {
 		"none": "", "not bearer": "Basic " + token, "empty": "Bearer ", "garbage": "Bearer garbage", "tampered": "Bearer " + token[:len(token)-4] + "AAAA", "two": "Bearer " + token + ", Bearer " + token,
 		"for Graph": "Bearer " + foreign, "unsigned": "Bearer eyJhbGciOiJub25lIn0.e30.", "oversize": "Bearer " + strings.Repeat("a", 20000),
 	} {
-		for _, one := range [][2]string{{"GET", "/catalogs"}, {"POST", "/assignmentRequests"}, {"GET", "/operations/audit/subjects"}} {
+		for _, one := range [][2]string{{"GET", "/catalogs"}, {"POST", "/assignmentRequests"}, {"GET", "/operations/audit/subjects"}, {"DELETE", "/catalogs"}, {"PUT", "/assignments"}, {"GET", "/assignments/filterByCurrentUser"}} {
 			request, err := nobody(t).request(one[0], one[1], nil)
 			if err != nil {
 				t.Fatal(err)

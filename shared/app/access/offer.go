@@ -91,9 +91,16 @@ type Requirements struct {
 	Schedule                         *governance.Schedule `json:"schedule"`
 }
 
-// ApplicableRequirements says what the caller must bring to request a package, one entry for each policy that applies. Errors: CodeForbidden, CodeNotFound.
+// mayKnow says whether a caller may know of a package: who may read all that is in its catalog, and whom it lets request it. To anybody else it is not there.
+func mayKnow(rights authz.Rights, catalog *engine.Catalog, pack governance.AccessPackage, person governance.Person) bool {
+	return rights.In(catalog.Catalog.ID, authz.OpReadPackages) || engine.Requestable(catalog.Catalog, catalog.PoliciesOf(pack.ID), person)
+}
+
+// ApplicableRequirements says what the caller must bring to request a package, one entry for each policy that applies: none to who may only read it. Errors: CodeForbidden, CodeNotFound also for what
+// the caller may not know of.
 func (o *Offers) ApplicableRequirements(ctx context.Context, caller governance.Caller, packageID string) ([]Requirements, error) {
-	if err := o.Authz.Require(ctx, caller, authz.OpBrowsePackages); err != nil {
+	rights, err := o.Authz.Somewhere(ctx, caller, authz.OpBrowsePackages)
+	if err != nil {
 		return nil, err
 	}
 	catalog, _, pack, err := ledger.CatalogWith[governance.AccessPackage](ctx, o.Ledger, packageID, packageName)
@@ -104,6 +111,9 @@ func (o *Offers) ApplicableRequirements(ctx context.Context, caller governance.C
 	person, err := person(ctx, o.Directory, governance.Fold(caller.ObjectID), "caller", engine.NeedsOf(policies))
 	if err != nil {
 		return nil, err
+	}
+	if !mayKnow(rights, catalog, pack, person) {
+		return nil, governance.Missing(packageName, packageID)
 	}
 	requirements := []Requirements{}
 	if engine.Opens(catalog.Catalog, person) != nil {

@@ -64,13 +64,13 @@ func (r *Requests) SubmitRequest(ctx context.Context, caller governance.Caller, 
 		return none, err
 	}
 	if made.ID != "" {
-		if !made.RequestType.IsSelf() && !rights.In(made.AccessPackage.Catalog.ID, operation) {
+		if !maySubmit(rights, made.RequestType, made.AccessPackage.Catalog.ID) {
 			return none, governance.NotFound("There is no request %s.", made.ID)
 		}
 		return made, r.notClosing(ctx, made)
 	}
 	err = r.Ledger.Afresh(ctx, func() error {
-		prepared, err := prepare(ctx, caller, draft, begin, func(catalogID string) bool { return draft.RequestType.IsSelf() || rights.In(catalogID, operation) })
+		prepared, err := prepare(ctx, caller, draft, begin, rights)
 		begin = r.Directory.Moment() // another try looks again
 		if err != nil {
 			return err
@@ -176,15 +176,21 @@ func assignmentDocument(id string) string {
 	return governance.StoredID(governance.Assignment{}.DocumentKind(), id)
 }
 
-// prepareAdd reads what a request to add is decided on. What lies in a catalog in which the caller may not do it is not there for them.
-func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, draft governance.AssignmentRequest, begin directory.Moment, may func(catalogID string) bool) (prepared, error) {
+// maySubmit says whether a caller may make a request about what is in a catalog, as far as the table of rights goes: for themselves, whoever may at all.
+func maySubmit(rights authz.Rights, of governance.RequestType, catalogID string) bool {
+	return of.IsSelf() || rights.In(catalogID, authz.OpSubmitForAnyone)
+}
+
+// prepareAdd reads what a request to add is decided on. What lies in a catalog in which the caller may not do it is not there for them, and neither is what they may not know of.
+func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, draft governance.AssignmentRequest, begin directory.Moment, rights authz.Rights) (prepared, error) {
 	packageID, policyID, targetID, err := wantedOf(caller, draft)
 	if err != nil {
 		return prepared{}, err
 	}
 	catalog, state, pack, err := ledger.CatalogWith[governance.AccessPackage](ctx, r.Ledger, packageID, packageName)
-	if governance.CodeOf(err) == governance.CodeNotFound || err == nil && !may(catalog.Catalog.ID) {
-		err = governance.Invalid("assignment/accessPackageId", "There is no access package %q.", governance.Clip(packageID))
+	missing := governance.Invalid("assignment/accessPackageId", "There is no access package %q.", governance.Clip(packageID))
+	if governance.CodeOf(err) == governance.CodeNotFound || err == nil && !maySubmit(rights, draft.RequestType, catalog.Catalog.ID) {
+		err = missing
 	}
 	if err != nil {
 		return prepared{}, err
@@ -197,6 +203,10 @@ func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, dra
 	if err != nil {
 		return prepared{}, err
 	}
+	doubtful := !catalog.PoliciesRead(pack.ID) // one of them may let the caller request it
+	if draft.RequestType.IsSelf() && !doubtful && !mayKnow(rights, catalog, pack, target) {
+		return prepared{}, missing
+	}
 	subject := governance.SubjectOf(target.User)
 	requestor := subjectOf(caller)
 	if requestor.ObjectID == governance.Fold(subject.ObjectID) {
@@ -207,7 +217,7 @@ func (r *Requests) prepareAdd(ctx context.Context, caller governance.Caller, dra
 	}
 	submission := engine.Submission{
 		RequestID: draft.ID, AssignmentID: governance.NameID("assignment:" + draft.ID), Type: draft.RequestType, Justification: draft.Justification, Answers: draft.Answers,
-		Schedule: draft.Schedule, Caller: caller, Requestor: requestor, Target: target, Catalog: catalog.Catalog, Package: pack, Policies: policies, CatalogHead: state.Head, MostPerHour: r.MostPerHour, Doubtful: !catalog.PoliciesRead(pack.ID), PolicyID: policyID,
+		Schedule: draft.Schedule, Caller: caller, Requestor: requestor, Target: target, Catalog: catalog.Catalog, Package: pack, Policies: policies, CatalogHead: state.Head, MostPerHour: r.MostPerHour, Doubtful: doubtful, PolicyID: policyID,
 	}
 	if submission.Asked, err = r.asked(ctx, submission); err != nil {
 		return prepared{}, err
@@ -280,7 +290,7 @@ func wantedOf(caller governance.Caller, draft governance.AssignmentRequest) (pac
 	return governance.Fold(packageID), governance.Fold(policyID), governance.Fold(targetID), nil
 }
 
-func (r *Requests) prepareRemoval(ctx context.Context, caller governance.Caller, draft governance.AssignmentRequest, _ directory.Moment, may func(catalogID string) bool) (prepared, error) {
+func (r *Requests) prepareRemoval(ctx context.Context, caller governance.Caller, draft governance.AssignmentRequest, _ directory.Moment, rights authz.Rights) (prepared, error) {
 	if draft.Assignment.ID == "" {
 		return prepared{}, governance.Invalid("assignment/id", "assignment/id is missing: which assignment is to be removed?")
 	}
@@ -295,7 +305,7 @@ func (r *Requests) prepareRemoval(ctx context.Context, caller governance.Caller,
 	}
 	found, err := ledger.GetAt[governance.Assignment](ctx, r.Ledger, place, id, assignmentName)
 	assignment := found.Value
-	if governance.CodeOf(err) == governance.CodeNotFound || err == nil && (!may(assignment.AccessPackage.Catalog.ID) ||
+	if governance.CodeOf(err) == governance.CodeNotFound || err == nil && (!maySubmit(rights, draft.RequestType, assignment.AccessPackage.Catalog.ID) ||
 		draft.RequestType.IsSelf() && !strings.EqualFold(assignment.Target.ObjectID, caller.ObjectID)) {
 		err = missing // of another's, who asks does not learn that it exists
 	}

@@ -3,6 +3,7 @@ package authz
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -151,6 +152,9 @@ func New(roles CatalogRoles, accounts Accounts) *Authorizer {
 	return &Authorizer{roles: roles, accounts: accounts}
 }
 
+// ErrRole: the caller lacks the role that an operation takes, which a token with another scope, or of another caller, may have. It is in the errors of rights, and in no other CodeForbidden.
+var ErrRole = errors.New("the caller has none of the roles")
+
 // For is what a caller may do, made once a request. Errors: those of the roles in catalogs.
 func (a *Authorizer) For(ctx context.Context, caller governance.Caller) (Rights, error) {
 	rights := Rights{tenant: RolesOf(caller)}
@@ -240,7 +244,7 @@ func (r Rights) Require(catalogID string, operation Operation) error {
 	if r.In(catalogID, operation) {
 		return nil
 	}
-	return governance.Forbidden("The caller may not do this (%s): %s.", operation, wanted(operation))
+	return &governance.Error{Code: governance.CodeForbidden, Message: fmt.Sprintf("The caller may not do this (%s): %s.", operation, wanted(operation)), Err: ErrRole}
 }
 
 // RequireSomewhere is for what is done to something whose catalog is not known yet: who may do it nowhere is told so. Errors: CodeForbidden.

@@ -4,7 +4,6 @@ package catalog
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"latchkey/shared/app/authz"
@@ -32,7 +31,7 @@ func (c *Catalogs) CreateCatalog(ctx context.Context, caller governance.Caller, 
 	if err := c.Authz.Require(ctx, caller, authz.OpWriteCatalogs); err != nil {
 		return versioned{}, err
 	}
-	if strings.EqualFold(draft.DisplayName, engine.GeneralName) { // it is taken, though nobody may have looked yet
+	if governance.NameKey(draft.DisplayName) == governance.NameKey(engine.GeneralName) { // it is taken, though nobody may have looked yet
 		if err := c.general(ctx); err != nil {
 			return versioned{}, err
 		}

@@ -21,20 +21,24 @@ type Received struct {
 	Body          []byte
 }
 
+// maxReason bounds the reason of a parked message, in bytes.
+const maxReason = 1000
+
 // ParkMessage puts a message aside with its reason, for an operator to look at: it would fail the same way for ever. Errors: those of the bus, after which the message
 // must be given back.
 func (w *Worker) ParkMessage(ctx context.Context, caller governance.Caller, message Received, reason error) error {
 	if err := w.Authz.Require(ctx, caller, authz.OpRunLifecycle); err != nil {
 		return err
 	}
-	w.Log.ErrorContext(ctx, "a message is parked", "alert", true, "queue", message.Queue, "messageId", message.ID, "subject", message.Subject, "bytes", len(message.Body), "reason", reason.Error(),
+	why := governance.Shorten(reason.Error(), maxReason) // it may repeat what the message says
+	w.Log.ErrorContext(ctx, "a message is parked", "alert", true, "queue", message.Queue, "messageId", message.ID, "subject", message.Subject, "bytes", len(message.Body), "reason", why,
 		"stops", stops[message.Queue], "mend", "docs/operate/dead-letters.md#parked")
 	err := w.Bus.Send(ctx, bus.Parked, bus.Message{
 		ID:            "parked-" + governance.NameID(message.ID+message.SessionID),
 		Subject:       message.Subject,
 		CorrelationID: message.CorrelationID,
 		ContentType:   message.ContentType,
-		Properties:    map[string]string{"reason": reason.Error(), "queue": message.Queue, "messageId": message.ID, "sessionId": message.SessionID},
+		Properties:    map[string]string{"reason": why, "queue": message.Queue, "messageId": message.ID, "sessionId": message.SessionID},
 		Body:          message.Body,
 	})
 	if err != nil {
