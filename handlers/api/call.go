@@ -34,6 +34,7 @@ type call struct {
 	applied    []string // the preferences of the client that the answer honours
 	payload    []byte   // the body, once read
 	hasPayload bool
+	leave      func() // gives back the room that the body takes
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }
