@@ -137,6 +137,11 @@ func (c *call) once() (response, error) {
 		answer, err = do(c.ctx())
 	default:
 		command := ledger.Repeatable{What: append(what, "\n"+c.r.Header.Get("If-Match")...), Again: again, Do: do}
+		if c.route.body != 0 { // what is refused at the door costs the store nothing
+			if _, err := c.given(); err != nil {
+				return response{}, err
+			}
+		}
 		if c.route.body == creating {
 			command.Found = c.found
 		}
