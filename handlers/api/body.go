@@ -21,11 +21,15 @@ const (
 	maxBody    = 1 << 20 // bytes, as sent and as unpacked
 	maxNesting = 32
 	jsonBlanks = " \t\r\n" // RFC 8259, section 2
+	maxBodies  = 8 << 20   // bytes of those that are in hand at once: while it is decoded and carried out, a body takes about seven times its size
 	maxRefused = 32 << 20  // bytes that are read of a body that is too large: a proxy that cannot send it to its end tells its client of a bad gateway instead of the answer
 )
 
-// body reads the request's body, unpacked and checked for size and depth; the second reading answers the same. Errors: CodeTooLarge,
-// CodeUnsupported, CodeInvalid.
+// bodies are those that are in hand in this process, whatever they are for.
+var bodies = room{left: maxBodies}
+
+// body reads the request's body, unpacked and checked for size and depth; the second reading answers the same. It waits until there is room for it, until the call is over. Errors: CodeTooLarge,
+// CodeUnsupported, CodeInvalid, CodeUnavailable.
 func (c *call) body() ([]byte, error) {
 	if c.hasPayload {
 		return c.payload, nil
@@ -47,13 +51,21 @@ func (c *call) body() ([]byte, error) {
 		return nil, &governance.Error{Code: governance.CodeUnsupported, Target: "Content-Encoding",
 			Message: "Content-Encoding may be gzip or identity."}
 	}
-	data, err := io.ReadAll(io.LimitReader(reader, maxBody+1))
+	var read bytes.Buffer
+	read.Grow(bytes.MinRead + int(min(max(c.r.ContentLength, 0), maxBody)))
+	_, err := read.ReadFrom(io.LimitReader(reader, maxBody+1))
+	data := read.Bytes()
 	if limit := (*http.MaxBytesError)(nil); errors.As(err, &limit) || len(data) > maxBody {
 		return refuse()
 	}
 	if err != nil {
 		return nil, governance.Invalid("body", "The body could not be read to its end.")
 	}
+	leave, err := bodies.enter(c.ctx(), len(data)) // only now: who sends slowly keeps nobody out
+	if err != nil {
+		return nil, &governance.Error{Code: governance.CodeUnavailable, Message: "Too many large bodies are being read at once; try again later.", Err: err}
+	}
+	c.leave = leave
 	data = bytes.Trim(bytes.TrimPrefix(data, []byte("\ufeff")), jsonBlanks) // a byte order mark, which some clients write
 	if len(data) > 0 {
 		if c.route != nil && c.route.body == 0 {

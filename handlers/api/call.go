@@ -34,6 +34,7 @@ type call struct {
 	applied    []string // the preferences of the client that the answer honours
 	payload    []byte   // the body, once read
 	hasPayload bool
+	leave      func() // gives back the room that the body takes
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }
@@ -136,6 +137,11 @@ func (c *call) once() (response, error) {
 		answer, err = do(c.ctx())
 	default:
 		command := ledger.Repeatable{What: append(what, "\n"+c.r.Header.Get("If-Match")...), Again: again, Do: do}
+		if c.route.body != 0 { // what is refused at the door costs the store nothing
+			if _, err := c.given(); err != nil {
+				return response{}, err
+			}
+		}
 		if c.route.body == creating {
 			command.Found = c.found
 		}

@@ -187,12 +187,11 @@ func listing(path string, page using[ledger.ListOptions, ledger.Page[any]]) verb
 		if len(c.orderBy) > 0 || c.skip > 0 {
 			read = l.collected
 		}
-		select {
-		case c.server.lists <- struct{}{}:
-			defer func() { <-c.server.lists }()
-		case <-c.ctx().Done():
-			return response{}, c.ctx().Err()
+		leave, err := c.server.lists.enter(c.ctx(), 1)
+		if err != nil {
+			return response{}, err
 		}
+		defer leave()
 		if err := read(); err != nil {
 			return response{}, err
 		}
@@ -205,7 +204,8 @@ func listing(path string, page using[ledger.ListOptions, ledger.Page[any]]) verb
 func (c *call) preferPages() {
 	const name = "odata.maxpagesize"
 	if most, err := whole(cmp.Or(c.preference(name), c.preference("maxpagesize"))); err == nil && most > 0 {
-		c.top, c.applied = min(c.top, most), append(c.applied, name+"="+strconv.Itoa(most))
+		c.top = min(c.top, most)
+		c.applied = append(c.applied, name+"="+strconv.Itoa(c.top))
 	}
 }
 

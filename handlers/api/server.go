@@ -47,7 +47,7 @@ type Server struct {
 	routes    []*route
 	health    *healthCache
 	refusals  refusals
-	lists     chan struct{} // those that are being read
+	lists     room // those that are being read
 }
 
 // Prefix is where the API is, below the address of the Functions app.
@@ -62,7 +62,7 @@ const deadline = 60 * time.Second
 // New makes a Server.
 func New(o Options) *Server {
 	s := &Server{use: o.Use, identity: o.Identity, tokenFrom: o.TokenFrom, log: o.Logger, publicURL: strings.TrimRight(o.PublicURL, "/"),
-		clock: o.Clock, health: &healthCache{}, lists: make(chan struct{}, maxLists)}
+		clock: o.Clock, health: &healthCache{}, lists: room{left: maxLists}}
 	if s.clock == nil {
 		s.clock = platform.SystemClock{}
 	}
@@ -89,13 +89,14 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, within time.Dura
 	defer cancel()
 	ends, _ := ctx.Deadline()
 	_ = http.NewResponseController(w).SetReadDeadline(ends) // a body that comes slowly ends with it; what cannot be read so, such as a test's, has no connection to hold
-	c := &call{server: s, w: w, r: r.WithContext(ctx), requestID: platform.RandomIDs(), clientRequestID: clientRequestID(r.Header)}
+	c := &call{server: s, w: w, r: r.WithContext(ctx), requestID: platform.RandomIDs(), clientRequestID: clientRequestID(r.Header), leave: func() {}}
 	defer func() {
 		if value := recover(); value != nil {
 			s.log.ErrorContext(ctx, "a request panicked", "alert", true, "requestId", c.requestID, "panic", value, "stack", string(debug.Stack()))
 			c.fail(&governance.Error{Code: governance.CodeInternal, Message: "The service failed; the request id leads to the log."})
 		}
 	}()
+	defer func() { c.leave() }()
 	answer, err := serve(c)
 	if err == nil {
 		err = c.write(answer)

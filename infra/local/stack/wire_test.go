@@ -122,6 +122,12 @@ func TestAnswersSayWhatTheyAre(t *testing.T) {
 			context(patched, em+"accessPackages/$entity")
 		}
 	}
+	for wanted, applied := range map[string]string{"?$top=999 999999999": "999", "?$top=3 5": "3", " 99999": "100"} { // what is applied, whatever is wished
+		query, most, _ := strings.Cut(wanted, " ")
+		if said := ida.call("GET", "/catalogs"+query, nil, "Prefer", "odata.maxpagesize="+most).want(http.StatusOK).header.Get("Preference-Applied"); said != "odata.maxpagesize="+applied {
+			t.Errorf("%q: applied is %q", wanted, said)
+		}
+	}
 	small := ida.call("GET", "/catalogs", nil, "Prefer", "odata.maxpagesize=1").want(http.StatusOK)
 	if small.header.Get("Preference-Applied") != "odata.maxpagesize=1" || len(at[list](t, small.object(), "value")) != 1 || small.object()["@odata.nextLink"] == nil {
 		t.Errorf("a page of one: %v %s", small.header, small.body)
