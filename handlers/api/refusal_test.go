@@ -41,6 +41,25 @@ func TestRefusalsAreBounded(t *testing.T) {
 		t.Errorf("%d callers are remembered", len(r.lines))
 	}
 	clock.Advance(time.Minute)
+	stranger := func(operation, reason string, times int) int {
+		log.Reset()
+		for range times {
+			r.tell(t.Context(), governance.Caller{}, operation, "r", 401, reason)
+		}
+		return strings.Count(log.String(), "a call was refused")
+	}
+	stranger("GET /x", "The access token is missing.", 12)
+	if lines := stranger("GET /x", "An unknown key.", 1) + stranger("POST /y", "The access token is missing.", 1); lines != 2 {
+		t.Errorf("twelve calls without a token hide another reason or door: %d lines", lines)
+	}
+	all = maxRefusalsOfOne + 2
+	for n := range 1000 {
+		all += stranger("GET /x", fmt.Sprint("reason ", n), 3)
+	}
+	if all != maxStrangers || refuse("somebody", 1) != 1 {
+		t.Errorf("%d lines of strangers, who hide who is known", all)
+	}
+	clock.Advance(time.Minute)
 	if lines := refuse("", 3); lines != 3 {
 		t.Errorf("%d lines in the next minute", lines)
 	}

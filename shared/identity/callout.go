@@ -135,7 +135,7 @@ func (b *boundClaims) covers(request Request) error {
 func (v *Callouts) validateToken(ctx context.Context, token string) (governance.Caller, boundClaims, error) {
 	caller, err := v.tokens.Validate(ctx, token)
 	if err != nil {
-		return governance.Caller{}, boundClaims{}, err
+		return caller, boundClaims{}, err
 	}
 	if caller.Kind != governance.CallerApplication || !slices.Contains(v.callers, caller.AppID) {
 		return caller, boundClaims{}, governance.Forbidden("The application %s may not call custom extensions; the setting CalloutCallers names those that may.", caller.AppID)

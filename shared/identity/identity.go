@@ -116,7 +116,7 @@ func New(ctx context.Context, options Options) (*Validator, error) {
 // Check says whether tokens can be checked: whether the tenant's signing keys are there, or can be fetched. Errors: CodeUnavailable.
 func (v *Validator) Check(ctx context.Context) error { return v.keys.check(ctx) }
 
-// Validate makes the Caller of a token. Errors: CodeUnauthorized with a message that says which check failed, CodeUnavailable when the keys that would
+// Validate makes the Caller of a token. With an error it is nobody, or the ids of whom a well signed token is about that is not valid here or now, for the log alone. Errors: CodeUnauthorized with a message that says which check failed, CodeUnavailable when the keys that would
 // decide cannot be had; then the token may be good, and the caller may retry.
 func (v *Validator) Validate(ctx context.Context, token string) (governance.Caller, error) {
 	if token == "" {
@@ -137,14 +137,19 @@ func (v *Validator) Validate(ctx context.Context, token string) (governance.Call
 		return governance.Caller{}, err
 	}
 	var claimed claims
+	var unfit bool
 	// The claims are checked before the key is looked up, so that a token that is not for this API cannot make it fetch keys. Nothing of them is used
 	// unless the signature is good.
 	_, err := v.parser.ParseWithClaims(token, &claimed, func(parsed *jwt.Token) (any, error) {
 		if err := v.checkClaims(&claimed); err != nil {
+			unfit = true
 			return nil, err
 		}
 		return v.keyfunc.KeyfuncCtx(ctx)(parsed)
 	})
+	if unfit {
+		return v.named(token), explain(err)
+	}
 	if err != nil {
 		return governance.Caller{}, explain(err)
 	}
@@ -161,6 +166,27 @@ func (v *Validator) Validate(ctx context.Context, token string) (governance.Call
 		}, now)
 	}
 	return copyOf(caller), nil
+}
+
+// named is who a token that is refused for its claims is about, by ids alone, if its signature is good by a key that is here already; nothing is fetched for it.
+func (v *Validator) named(token string) governance.Caller {
+	var signed claims
+	_, err := v.parser.ParseWithClaims(token, &signed, func(parsed *jwt.Token) (any, error) {
+		kid, _ := parsed.Header["kid"].(string)
+		key, found, err := v.keys.set.Load().find(kid)
+		if err != nil || !found {
+			return nil, cmp.Or(err, jwt.ErrTokenUnverifiable)
+		}
+		return key.Key(), nil
+	})
+	if err != nil {
+		return governance.Caller{}
+	}
+	caller, err := signed.caller("")
+	if err != nil {
+		return governance.Caller{}
+	}
+	return governance.Caller{ObjectID: caller.ObjectID, AppID: caller.AppID}
 }
 
 // refuse is a CodeUnauthorized error. Its message never holds a part of the token.

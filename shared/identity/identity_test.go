@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -216,4 +217,32 @@ func BenchmarkValidate(b *testing.B) {
 			}
 		})
 	})
+}
+
+// A token that is refused for its claims names whom it is about, by ids alone and for the log, if it is signed well by a key that is known; nothing is fetched for it, and nobody may do anything by it.
+func TestARefusedTokenNamesWhomItIsAbout(t *testing.T) {
+	s := newScene(t)
+	if _, err := s.validator.Validate(t.Context(), person().token()); err != nil {
+		t.Fatal(err)
+	}
+	fetched := s.authority.fetched()
+	about := governance.Caller{ObjectID: personID, AppID: clientID}
+	for name, test := range map[string]struct {
+		token draft
+		want  governance.Caller
+	}{
+		"over":             {person().claim("nbf", 1).claim("iat", 1).claim("exp", 2), about},
+		"another audience": {person().claim("aud", "https://graph.microsoft.com"), about},
+		"no person":        {person().claim("exp", 2).claim("oid", "x"), governance.Caller{}},
+		"another's key":    {person().claim("exp", 2).signedBy(keys()[1]), governance.Caller{}},
+		"an unknown key":   {person().claim("exp", 2).head("kid", "key-9"), governance.Caller{}},
+	} {
+		caller, err := s.validator.Validate(t.Context(), test.token.token())
+		if governance.CodeOf(err) != governance.CodeUnauthorized || !reflect.DeepEqual(caller, test.want) {
+			t.Errorf("%s: %+v, %v", name, caller, err)
+		}
+	}
+	if s.authority.fetched() != fetched {
+		t.Error("keys are fetched for tokens that are refused")
+	}
 }

@@ -41,7 +41,7 @@ type boundSecret struct {
 	Use       SecretUse `json:"use"`
 	Hosts     []string  `json:"hosts"`     // that it may go to, or whose calls it serves; host or host:port, 443 if there is none. Of an address none: it has its own
 	Value     string    `json:"value"`     //
-	AlsoValid string    `json:"alsoValid"` // while an answer key is rotated: the other value that answers are taken with
+	AlsoValid string    `json:"alsoValid"` // while it is rotated: the other value, that answers are taken with, or calls are signed with, too
 }
 
 // For is the secret of a name, for a use in calls of an address; a SecretAddress is not for another address, so that is empty. Errors: ErrNoSecret, and ErrOtherSecret in words that hold nothing of the
@@ -62,6 +62,9 @@ func (s Secrets) For(name string, use SecretUse, address string) (string, error)
 	}
 	return secret.Value, nil
 }
+
+// Also is the other value of a secret while it is rotated; empty: it has none. Ask For first, which says whether it is for this.
+func (s Secrets) Also(name string) string { return s.byName[name].AlsoValid }
 
 // Which is the name of the secret for a use that has a value like that, of the two that it may have; empty: there is none. It looks at all of them, whichever it is.
 func (s Secrets) Which(use SecretUse, like func(value string) bool) (name string) {
@@ -144,8 +147,8 @@ func (b *boundSecret) check() error {
 		return fmt.Errorf("needs a value of at least %d characters", minSecret)
 	case strings.ContainsFunc(b.Value+b.AlsoValid, func(c rune) bool { return c < ' ' || c == 0x7f }):
 		return errors.New("has a value with a line break or another control character")
-	case b.AlsoValid != "" && b.Use != SecretAnswerKey:
-		return fmt.Errorf("has alsoValid, which is for %s alone: what is sent is sent with one value", SecretAnswerKey)
+	case b.AlsoValid != "" && b.Use != SecretAnswerKey && b.Use != SecretSignature:
+		return fmt.Errorf("has alsoValid, which is for %s and %s alone: what is sent is sent with one value", SecretAnswerKey, SecretSignature)
 	case b.Use == SecretAddress && (isURL != nil || address.Host == "" || len(b.Hosts) > 0):
 		return errors.New("is an address, so its value must be one, and it has no hosts beside its own")
 	case b.Use != SecretAddress && len(b.Hosts) == 0:

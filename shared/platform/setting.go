@@ -131,7 +131,7 @@ func declarations(s *Settings) []Declaration {
 			set: into(&s.CalloutPrivateHosts, hosts)},
 		{Name: "CalloutSecrets", Type: "text", Limits: "`" + bound + "`", Secret: true, Reference: true, Places: OnAzure,
 			Azd: "LATCHKEY_CALLOUT_SECRETS", Description: "Secrets that actions name, such as a webhook's key, as JSON. Each is for one `use` (authorization, answerKey, signature or address) at `hosts` (443, or host:port) and serves no " +
-				"other; an answerKey may have `alsoValid`, a second value that answers are taken with (docs/operate/rotate.md). On Azure the address of the Key Vault secret that holds them is given, and the " +
+				"other; an answerKey and a signature may have `alsoValid`, a second value that answers are taken with, or calls are signed with too (docs/operate/rotate.md). On Azure the address of the Key Vault secret that holds them is given, and the " +
 				"setting is a reference to it.",
 			set: into(&s.CalloutSecrets, ReadSecrets)},
 		{Name: "PassAllowPrivileged", Type: "boolean", Limits: "true or false", Default: "false", Places: OnAzure, Azd: "LATCHKEY_PASS_ALLOW_PRIVILEGED",

@@ -11,13 +11,14 @@ import (
 
 // parser reads a rule. After its first error everything looks like the end of the rule, so that nothing more is read or said.
 type parser struct {
-	rule    string
-	now     time.Time
-	tokens  []token
-	nested  int       // parentheses that are open
-	items   *property // the collection whose items a part is about
-	program int       // steps of the patterns so far
-	err     *SyntaxError
+	rule     string
+	now      time.Time
+	tokens   []token
+	nested   int       // parentheses that are open
+	items    *property // the collection whose items a part is about
+	program  int       // steps of the patterns so far
+	searches []search
+	err      *SyntaxError
 }
 
 // parse is Parse for a text of any length, as printing may make one.
@@ -31,7 +32,7 @@ func parse(text string, now time.Time) (*Rule, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
-	return &Rule{root}, nil
+	return &Rule{root, p.searches}, nil
 }
 
 // next is the token that is to be read.
@@ -609,7 +610,9 @@ func (p *parser) text(left operand, s *spelled) node {
 	case t.sign == text || t.sign == number:
 		c.value = newValue(t.text)
 		if s.operator == matches {
+			steps := p.program
 			c.pattern = p.pattern(t)
+			p.searches = append(p.searches, search{c.source, p.program - steps})
 		}
 	case t.sign == word && !t.dashed && t.text == null && s.operator == equals:
 		c.null = true

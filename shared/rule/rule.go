@@ -19,7 +19,16 @@ const (
 )
 
 // Rule is a membership rule. It is never changed, and may be used by many at a time.
-type Rule struct{ root node }
+type Rule struct {
+	root     node
+	searches []search
+}
+
+// search is a -match: what it looks through, and in how many steps for each byte at most.
+type search struct {
+	source
+	steps int
+}
 
 // SyntaxError says what is wrong with a rule, and where that is written.
 type SyntaxError struct {
@@ -43,6 +52,27 @@ func Parse(text string, now time.Time) (*Rule, error) {
 
 // Matches says whether a rule selects a person at a moment.
 func (r *Rule) Matches(p *Person, now time.Time) bool { return r.root.holds(p, now, 0) }
+
+// Effort is how many steps the patterns of a rule take at most to be held against a person: those of each, for each byte that it looks through.
+func (r *Rule) Effort(p *Person) (steps int) {
+	for _, s := range r.searches {
+		switch s.of {
+		case ofText:
+			steps += s.steps * len(p.texts[s.slot].stored)
+		case ofExtension:
+			steps += s.steps * len(p.extensions[s.key].stored)
+		case ofPlan:
+			for _, plan := range p.plans {
+				steps += s.steps * len(plan[s.slot].stored)
+			}
+		default:
+			for _, item := range p.lists[s.slot] {
+				steps += s.steps * len(item.stored)
+			}
+		}
+	}
+	return steps
+}
 
 // String is the rule in the one form that each rule is printed in; it parses to the same rule.
 func (r *Rule) String() string {

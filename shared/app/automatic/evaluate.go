@@ -16,7 +16,8 @@ import (
 // Limits of what a rule is tried on at once.
 const (
 	maxPeople = 5000
-	maxPerson = 128 << 10 // bytes of JSON: what Graph tells of one user is far less
+	maxEffort = 100_000_000 // steps of patterns over the texts of all people: a second or so
+	maxPerson = 128 << 10   // bytes of JSON: what Graph tells of one user is far less
 )
 
 // Rules tries membership rules.
@@ -40,7 +41,7 @@ type Evaluation struct {
 }
 
 // EvaluateRule says whom of some people a rule selects (AUT-02). Nothing is read from the directory, and nothing is stored. A rule that cannot be read is an answer, not an error. Errors:
-// CodeForbidden; CodeInvalid naming what is missing, or is no person; CodeTooLarge for too many people or too much of one.
+// CodeForbidden; CodeInvalid naming what is missing, is no person, or takes the patterns too many steps; CodeTooLarge for too many people or too much of one.
 func (r *Rules) EvaluateRule(ctx context.Context, caller governance.Caller, asked Question) (Evaluation, error) {
 	if err := r.Authz.Require(ctx, caller, authz.OpTryRules); err != nil {
 		return Evaluation{}, err
@@ -72,6 +73,12 @@ func (r *Rules) EvaluateRule(ctx context.Context, caller governance.Caller, aske
 	parsed, err := rule.Parse(*asked.Rule, now)
 	if wrong := (*rule.SyntaxError)(nil); errors.As(err, &wrong) {
 		return Evaluation{Error: wrong, Verdicts: []bool{}}, nil
+	}
+	effort := 0
+	for i, person := range people {
+		if effort += parsed.Effort(person); effort > maxEffort {
+			return Evaluation{}, governance.Invalid(fmt.Sprintf("people/%d", i), "The patterns of the rule take more than %d steps over the texts of people/0 to people/%d; ask of fewer people, shorten their texts, or repeat less in the patterns.", maxEffort, i)
+		}
 	}
 	verdicts := make([]bool, len(people))
 	for i, person := range people {

@@ -84,3 +84,28 @@ func TestEvaluateRuleRefuses(t *testing.T) {
 		}
 	}
 }
+
+// What patterns take over long texts is counted before anything is looked through, wherever the texts are; what a tenant has is far below.
+//
+// rules: AUT-02
+func TestPatternsTakeBoundedSteps(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a", 120<<10)
+	for name, test := range map[string]struct {
+		rule, person, target string
+		people               int
+	}{
+		"a text":         {`user.department -match "(.?){1000}(.?){1000}c"`, `{"department":"` + long + `"}`, "people/0", 7},
+		"not":            {`-not (user.department -match "(.?){1000}c")`, `{"department":"` + long + `"}`, "people/0", 1},
+		"a list":         {`user.otherMails -any (_ -match "(.?){1000}c")`, `{"otherMails":["x","` + long + `"]}`, "people/0", 1},
+		"many people":    {`user.department -match "(.?){100}c"`, `{"department":"` + long[:200] + `"}`, "people/", 5000},
+		"a usual one":    {`user.department -match "^Sales( [A-Z]{2})?$"`, `{"department":"Sales DK"}`, "", 5000},
+		"a text, untold": {`user.city -match "(.?){1000}c"`, `{"department":"` + long + `"}`, "", 7},
+	} {
+		_, err := rules.EvaluateRule(t.Context(), administrator, question(test.rule, "", slices.Repeat([]string{test.person}, test.people)...))
+		var wrong *governance.Error
+		if refused := errors.As(err, &wrong) && wrong.Code == governance.CodeInvalid && strings.HasPrefix(wrong.Target, "people/") && strings.HasPrefix(wrong.Target, test.target); refused != (test.target != "") || !refused && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

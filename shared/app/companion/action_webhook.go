@@ -21,7 +21,7 @@ var _ = declare(ActionKind{
 	Kind:        "webhook",
 	DisplayName: "Call a webhook",
 	Description: "Posts JSON to an address. The header Latchkey-Signature is sha256= and the HMAC of the header Latchkey-Timestamp, a " +
-		"full stop and the body; Latchkey-Delivery stays the same when the call is repeated.",
+		"full stop and the body, and while the secret is rotated a second one after a blank; Latchkey-Delivery stays the same when the call is repeated.",
 	Schema: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["url","secret"],"properties":{
 		"url":{"type":"string","format":"uri"},
 		"secret":{"type":"string","description":"The name of the secret that the call is signed with, one for signatures at this host."},
@@ -115,7 +115,11 @@ func (p *webhookPlan) run(ctx context.Context, w *work) (outcome, error) {
 		}
 		header, timestamp := headerOf(w.task.ID, p.Headers), fmt.Sprint(w.Ledger.Now().Unix())
 		header.Set("Latchkey-Timestamp", timestamp)
-		header.Set("Latchkey-Signature", sign(secret, timestamp, body))
+		signatures := sign(secret, timestamp, body)
+		if also := w.Secrets.Also(p.Secret); also != "" { // the receiver has the one or the other
+			signatures += " " + sign(governance.Hide(also), timestamp, body)
+		}
+		header.Set("Latchkey-Signature", signatures)
 		reply, err := post(ctx, w.Outbound, p.URL, header, body)
 		if err != nil {
 			return "", err

@@ -1,6 +1,9 @@
 package companion_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -178,6 +181,33 @@ func TestNobodyGetsAnAdministratorsPassByAnAction(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// While the secret of a webhook is rotated its calls carry the signatures of both values; else one.
+// rules: BEY-24
+func TestAWebhookIsSignedWithBothValues(t *testing.T) {
+	t.Parallel()
+	for _, also := range []string{"", "the value that comes next"} {
+		w := newTaskWorld(t)
+		w.bind(`{"key":{"use":"signature","hosts":["hooks.example"],"value":"the value of now and here","alsoValid":"` + also + `"}}`)
+		w.configure("act", "webhook", `{"url":"https://hooks.example/x","secret":"key"}`)
+		w.accept("act", payload("assignmentRequestGranted", taskHire, nil))
+		w.settle(0)
+		if len(w.posts) != 1 {
+			t.Fatalf("%d posts", len(w.posts))
+		}
+		want := []string{}
+		for _, value := range []string{"the value of now and here", also} {
+			if value != "" {
+				mac := hmac.New(sha256.New, []byte(value))
+				mac.Write([]byte(w.posts[0].Header.Get("Latchkey-Timestamp") + "." + string(w.posts[0].Body)))
+				want = append(want, "sha256="+hex.EncodeToString(mac.Sum(nil)))
+			}
+		}
+		if got := w.posts[0].Header.Get("Latchkey-Signature"); got != strings.Join(want, " ") {
+			t.Errorf("%q: signed is %s, want %s", also, got, want)
 		}
 	}
 }
