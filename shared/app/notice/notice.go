@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"latchkey/shared/directory"
@@ -108,6 +109,13 @@ func (n *Notifier) tell(ctx context.Context, notice engine.Notice, kept *ledger.
 	}
 	post := &post{Notifier: n, kept: kept, mail: english.compose(kept.Notification, request, stage, n.PortalURL)}
 	if err := post.send(ctx, all.after(kept.Told)); err != nil {
+		if notice.Asks && isRefused(err) { // it is given up
+			rest := all.after(kept.Told)
+			post.untold(rest, rest)
+			if err := n.note(ctx, *kept, slices.Concat(all.unreached, kept.Untold), !kept.Heard); err != nil {
+				return err
+			}
+		}
 		return err
 	}
 	for id, count := range all.leftOut {
@@ -224,11 +232,16 @@ func (p *post) doubtful(ctx context.Context, to, some []reader, err error) []rea
 	return p.untold(to, some)
 }
 
+// isRefused: waiting does not mend a missing sender.
+func isRefused(err error) bool {
+	return errors.Is(err, directory.ErrRefused) || errors.Is(err, directory.ErrNotFound)
+}
+
 // putOff has a notification tried again later. What waiting does not mend is given up, loudly, and so is what has been waited for long enough; but somebody who has to decide is told whenever it becomes possible.
 func (n *Notifier) putOff(ctx context.Context, notice engine.Notice, kept ledger.Kept, cause error) error {
 	last := len(engine.RetryDelays) - 1
 	code := ledger.CodeOf(cause)
-	refused := errors.Is(cause, directory.ErrRefused) || errors.Is(cause, directory.ErrNotFound) // waiting does not mend a missing sender
+	refused := isRefused(cause)
 	exhausted := kept.Attempt > last
 	attributes := []any{"alert", true, "effectId", kept.ID, "requestId", kept.RequestID, "notification", kept.Notification, "error", cause, "stops", "this mail", "mend", "docs/operate/dead-letters.md#mail"}
 	switch {

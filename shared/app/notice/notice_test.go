@@ -513,6 +513,22 @@ func TestWhatCannotBeTold(t *testing.T) {
 	}
 }
 
+// TestWithoutASender: when the mailbox that sends is refused, those who have to decide count as untold. rules: APR-02
+func TestWithoutASender(t *testing.T) {
+	s := newStand(t)
+	s.notifier.Directory = directory.NewRecent(refusing{s.directory}, s.Ledger.Now)
+	s.notify(governance.NotifyApprovers, happened(governance.NotifyApprovers))
+	found, err := ledger.GetAt[governance.AssignmentRequest](t.Context(), s.Ledger, place, ledgertest.ID("request"), "request")
+	s.Must(err)
+	stage := found.Value.Approval.Stages[0]
+	if !slices.Contains(stage.Unreached, ledgertest.ID("bob")) || stage.LookDateTime.Instant().After(s.Clock.Now()) || len(s.kept()) != 0 {
+		t.Errorf("unreached are %v, others are looked for at %v", stage.Unreached, stage.LookDateTime)
+	}
+	if untold, err := s.Ledger.SomebodyIsUntold(t.Context()); err != nil || !untold {
+		t.Errorf("health does not know: %v", err)
+	}
+}
+
 // refusing is a directory that takes no mail.
 type refusing struct{ *directorymemory.Directory }
 
