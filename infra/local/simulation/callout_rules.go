@@ -325,7 +325,7 @@ func (c *commit) calloutChanged(next governance.Task) {
 	}
 	if next.State == governance.TaskFailed || next.State == governance.TaskTimedOut {
 		for _, one := range l.passes {
-			if one.callout == next.ID && one.valid(now) && !one.delivered && l.newest(known) == known && !known.forbidden {
+			if one.callout == next.ID && one.valid(now) && !one.delivered && l.newest(known) == known && !known.forbidden && !one.holder.away && !one.holder.gone { // of who is deleted nothing can be taken
 				c.broken("passes", "the callout %s is %s, and its pass for %s is still there, which nobody has", next.ID, next.State, one.holder.name)
 			}
 		}
