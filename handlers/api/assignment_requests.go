@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"reflect"
+	"slices"
 
 	"latchkey/handlers/api/strict"
 	"latchkey/shared/governance"
@@ -70,11 +71,10 @@ var assignmentRequests = &descriptor{
 				return false, err
 			}
 			request := items[0].Value
-			switch lives := request.Assignment.State != "" && request.Assignment.State != governance.AssignmentExpired; request.State {
-			case governance.StateDelivered, governance.StatePartiallyDelivered, governance.StateDeliveryFailed:
-				if lives != request.RequestType.IsRemoval() {
-					return true, nil
-				}
+			tried := []governance.RequestState{governance.StateDelivered, governance.StatePartiallyDelivered, governance.StateDeliveryFailed}
+			lives := request.Assignment.State != "" && request.Assignment.State != governance.AssignmentExpired
+			if slices.Contains(tried, request.State) && lives != request.RequestType.IsRemoval() {
+				return true, nil
 			}
 			return false, governance.NotFound("The request %s is over.", request.ID)
 		}

@@ -12,6 +12,8 @@ import (
 	"reflect"
 	"strings"
 
+	"golang.org/x/sync/semaphore"
+
 	"latchkey/handlers/api/strict"
 	"latchkey/shared/governance"
 )
@@ -26,7 +28,7 @@ const (
 )
 
 // bodies are those that are in hand in this process, whatever they are for.
-var bodies = room{left: maxBodies}
+var bodies = semaphore.NewWeighted(maxBodies)
 
 // body reads the request's body, unpacked and checked for size and depth; the second reading answers the same. It waits until there is room for it, until the call is over. Errors: CodeTooLarge,
 // CodeUnsupported, CodeInvalid, CodeUnavailable.
@@ -61,11 +63,10 @@ func (c *call) body() ([]byte, error) {
 	if err != nil {
 		return nil, governance.Invalid("body", "The body could not be read to its end.")
 	}
-	leave, err := bodies.enter(c.ctx(), len(data)) // only now: who sends slowly keeps nobody out
-	if err != nil {
+	if err := bodies.Acquire(c.ctx(), int64(len(data))); err != nil { // only now: who sends slowly keeps nobody out
 		return nil, &governance.Error{Code: governance.CodeUnavailable, Message: "Too many large bodies are being read at once; try again later.", Err: err}
 	}
-	c.leave = leave
+	c.leave = func() { bodies.Release(int64(len(data))) }
 	data = bytes.Trim(bytes.TrimPrefix(data, []byte("\ufeff")), jsonBlanks) // a byte order mark, which some clients write
 	if len(data) > 0 {
 		if c.route != nil && c.route.body == 0 {

@@ -187,11 +187,10 @@ func listing(path string, page using[ledger.ListOptions, ledger.Page[any]]) verb
 		if len(c.orderBy) > 0 || c.skip > 0 {
 			read = l.collected
 		}
-		leave, err := c.server.lists.enter(c.ctx(), 1)
-		if err != nil {
+		if err := c.server.lists.Acquire(c.ctx(), 1); err != nil {
 			return response{}, err
 		}
-		defer leave()
+		defer c.server.lists.Release(1)
 		if err := read(); err != nil {
 			return response{}, err
 		}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"latchkey/shared/governance"
 	"latchkey/shared/platform"
 )
@@ -47,7 +49,7 @@ type Server struct {
 	routes    []*route
 	health    *healthCache
 	refusals  refusals
-	lists     room // those that are being read
+	lists     *semaphore.Weighted // those that are being read
 }
 
 // Prefix is where the API is, below the address of the Functions app.
@@ -62,7 +64,7 @@ const deadline = 60 * time.Second
 // New makes a Server.
 func New(o Options) *Server {
 	s := &Server{use: o.Use, identity: o.Identity, tokenFrom: o.TokenFrom, log: o.Logger, publicURL: strings.TrimRight(o.PublicURL, "/"),
-		clock: o.Clock, health: &healthCache{}, lists: room{left: maxLists}}
+		clock: o.Clock, health: &healthCache{}, lists: semaphore.NewWeighted(maxLists)}
 	if s.clock == nil {
 		s.clock = platform.SystemClock{}
 	}

@@ -406,7 +406,7 @@ func TestAskingInALoop(t *testing.T) {
 	}
 }
 
-// TestAMailWithoutAnOutcome: who may have got neither of two mails counts as untold, so that an operator sees it and the fallback is told; nobody gets three. rules: APR-02 APR-10
+// TestAMailWithoutAnOutcome: who may have got neither of two mails counts as untold, so that an operator sees it and the fallback is told; nobody gets three. rules: APR-02 APR-10.
 func TestAMailWithoutAnOutcome(t *testing.T) {
 	for name, c := range map[string]struct {
 		kind  directorymemory.FaultKind
@@ -445,7 +445,7 @@ func TestAMailWithoutAnOutcome(t *testing.T) {
 	}
 }
 
-// TestAnAlternateWithoutAMailbox: when whom a stage is forwarded to cannot be told, the fallback of the escalation is, and the approvers who know are not told again. rules: APR-10 APR-11
+// TestAnAlternateWithoutAMailbox: when whom a stage is forwarded to cannot be told, the fallback of the escalation is, and the approvers who know are not told again. rules: APR-10 APR-11.
 func TestAnAlternateWithoutAMailbox(t *testing.T) {
 	for name, mute := range map[string]func(*stand){
 		"no address":        func(s *stand) { s.address(carl, "") },
@@ -504,7 +504,7 @@ func TestAskingUnderAnotherPolicy(t *testing.T) {
 	}
 }
 
-// TestALargeGroupOfApprovers: whoever is blocked or without an address in it, somebody further on can decide, and as many as are told are; that others are left out is an alert, and shows on the stage. rules: APR-02 APR-03
+// TestALargeGroupOfApprovers: whoever is blocked or without an address in it, somebody further on can decide, and as many as are told are; that others are left out is an alert, and shows on the stage. rules: APR-02 APR-03.
 func TestALargeGroupOfApprovers(t *testing.T) {
 	for name, c := range map[string]struct {
 		members, useless int
@@ -560,7 +560,7 @@ func TestALargeGroupOfApprovers(t *testing.T) {
 	}
 }
 
-// TestApproversWhoAreHidden after the policy was made: the group is among those who cannot be told, and if nobody else is, the fallback is told. rules: APR-02 APR-03
+// TestApproversWhoAreHidden after the policy was made: the group is among those who cannot be told, and if nobody else is, the fallback is told. rules: APR-02 APR-03.
 func TestApproversWhoAreHidden(t *testing.T) {
 	for name, c := range map[string]struct{ hides, fallback bool }{"the group itself": {true, true}, "a group in it": {false, false}, "nothing": {}} {
 		t.Run(name, func(t *testing.T) {

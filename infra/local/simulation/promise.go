@@ -258,7 +258,7 @@ func (w *world) mayAsk(o op, asked issued, began int, err error) {
 	var refused *governance.Error
 	known := errors.As(err, &refused)
 	denied := code == governance.CodeForbidden || known && refused.Target == "assignment/accessPackageId" // what one may not request is not there
-	if known && refused.Target == "Idempotency-Key" || // another request has used it since
+	if known && refused.Target == "Idempotency-Key" ||                                                    // another request has used it since
 		code != governance.CodeConflict && !denied || asked.removes != "" || w.ledger.isClosing(w.current.deadline.Add(-callDeadline)) || w.ledger.catalogsChanged >= began || asked.target.changed() >= began {
 		return
 	}

@@ -124,12 +124,13 @@ func (n *Notifier) tell(ctx context.Context, notice engine.Notice, kept *ledger.
 	}
 	nobody := notice.Asks && !kept.Heard
 	if all.unreached = append(all.unreached, kept.Untold...); nobody || len(all.unreached) > 0 && notice.Asks || len(kept.Untold) > 0 {
-		what, stops := "somebody cannot be told: there is no address, or none that takes mail", "their mail, and nobody else's"
+		attributes := []any{"alert", true, "requestId", request.ID, "notification", kept.Notification, "objectIds", all.unreached[:min(len(all.unreached), maxNamed)],
+			"count", len(all.unreached), "mend", "docs/operate/stuck-request.md#somebody-cannot-be-told"}
 		if nobody {
-			what, stops = "nobody can be told: there is no address, or none that takes mail", "the decision, until the others who may decide it are told, if there are any"
+			n.Log.ErrorContext(ctx, "nobody can be told: there is no address, or none that takes mail", append(attributes, "stops", "the decision, until the others who may decide it are told, if there are any")...)
+		} else {
+			n.Log.ErrorContext(ctx, "somebody cannot be told: there is no address, or none that takes mail", append(attributes, "stops", "their mail, and nobody else's")...)
 		}
-		n.Log.ErrorContext(ctx, what, "alert", true, "requestId", request.ID, "notification", kept.Notification, "objectIds", all.unreached[:min(len(all.unreached), maxNamed)],
-			"count", len(all.unreached), "stops", stops, "mend", "docs/operate/stuck-request.md#somebody-cannot-be-told")
 	}
 	if nobody || notice.Asks && len(all.unreached) > 0 {
 		if err := n.note(ctx, *kept, all.unreached, nobody); err != nil {

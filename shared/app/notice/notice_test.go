@@ -221,7 +221,7 @@ func TestWhatIsNotSo(t *testing.T) {
 	}
 }
 
-// TestForgedMessages decide nothing: what was not committed is told to nobody, whatever the message says; what was, once, however many messages there are. rules: NOT-06
+// TestForgedMessages decide nothing: what was not committed is told to nobody, whatever the message says; what was, once, however many messages there are. rules: NOT-06.
 func TestForgedMessages(t *testing.T) {
 	s := newStand(t)
 	true1 := s.commit(governance.NotifyApprovers, happened(governance.NotifyApprovers))
@@ -513,7 +513,7 @@ func TestWhatCannotBeTold(t *testing.T) {
 	}
 }
 
-// TestWithoutASender: when the mailbox that sends is refused, those who have to decide count as untold. rules: APR-02
+// TestWithoutASender: when the mailbox that sends is refused, those who have to decide count as untold. rules: APR-02.
 func TestWithoutASender(t *testing.T) {
 	s := newStand(t)
 	s.notifier.Directory = directory.NewRecent(refusing{s.directory}, s.Ledger.Now)
