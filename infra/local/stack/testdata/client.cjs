@@ -86,7 +86,7 @@ async function main() {
 
   await admin.api(`${root}/assignmentPolicies/${policy.id}`).delete();
   await admin.api(`${root}/accessPackages/${pack.id}`).delete();
-  await refused(404, "itemNotFound", admin.api(`${root}/accessPackages/${pack.id}`).get());
+  await refused(404, "AccessPackageNotFound", admin.api(`${root}/accessPackages/${pack.id}`).get());
   console.log("ok");
 }
 
