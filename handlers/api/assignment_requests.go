@@ -63,10 +63,11 @@ var assignmentRequests = &descriptor{
 		})
 		// What was asked for stands while the request waits, and then while what it brought about is so.
 		one.stands = func(c *call, value any) (bool, error) {
-			items := []ledger.Versioned[governance.AssignmentRequest]{{Value: value.(governance.AssignmentRequest)}} //nolint:forcetypeassert // of its own reader
-			if items[0].Value.State.IsInFlight() {
-				return true, nil
+			asked, ok := value.(governance.AssignmentRequest)
+			if !ok || asked.State.IsInFlight() {
+				return ok, nil
 			}
+			items := []ledger.Versioned[governance.AssignmentRequest]{{Value: asked}}
 			if err := s.use.Requests.Resolve(c.ctx(), items); err != nil {
 				return false, err
 			}
